@@ -1,0 +1,92 @@
+// Trust: who may be a host, and what a host may write (DESIGN section 3).
+//
+//   root key --signs--> Invite (host id, name, region, orgs, expiry, enrolment public key)
+//   enrolment key --signs--> HostCertificate (the host's own signing key, when it enrolled)
+//   host's signing key --signs--> every record the host writes
+//
+// A Token is what the operator carries to the new host: the invite, the enrolment secret, the cluster
+// key, the root's public key and how to reach some hosts. Private host keys never travel. Anyone can
+// verify the chain knowing only the root's public key.
+//
+// Wire: protocol buffers (trust.proto); signed bytes travel opaque, and each signature covers a domain
+// tag ("sixpn invite v1", ...) before the bytes, so that one kind can never pass for another.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/ip.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "registry/core/keys.h"
+
+namespace sixpn {
+
+// How to reach an existing host: enough to build its WireGuard peer and to knock.
+struct Seed {
+  HostId host;
+  PublicKey wireguard_key{};
+  std::vector<IpEndpoint> wireguard;
+  std::vector<IpEndpoint> knock;
+  friend bool operator==(const Seed&, const Seed&) = default;
+};
+
+struct Invite {
+  std::string cluster;  // 16 bytes: BLAKE2b of the root public key, truncated
+  std::uint64_t serial = 0;
+  HostId host;
+  std::string name;
+  std::string region;
+  std::vector<std::string> orgs;  // {"*"}: any org
+  WallTime expires{};             // enrolment must happen before
+  PublicKey enrolment_key{};
+
+  [[nodiscard]] bool allows_org(const std::string& org) const;
+  friend bool operator==(const Invite&, const Invite&) = default;
+};
+
+struct HostCertificate {
+  Invite invite;
+  PublicKey signing_key{};  // Ed25519, made on the host
+  WallTime enrolled{};
+  std::string encoded;      // what travels, and what is compared for equality of enrolments
+  friend bool operator==(const HostCertificate&, const HostCertificate&) = default;
+};
+
+struct Token {
+  PublicKey root_key{};
+  Secret cluster_key;
+  Secret enrolment_seed;
+  std::string signed_invite;  // encoded SignedInvite
+  std::vector<Seed> seeds;
+};
+
+// The cluster id of a root key: BLAKE2b-256 of it, first 16 bytes.
+std::string cluster_id(const PublicKey& root_key);
+
+// Signs an invite with the root key; the result goes into a Token.
+std::string sign_invite(const Invite& invite, const SigningKey& root);
+// Errors: not a signed invite, not signed by this root, of another cluster, bad name, region or host id.
+Result<Invite> verify_invite(std::string_view signed_invite, const PublicKey& root_key);
+
+// Makes the host certificate on the new host. Errors: as verify_invite, or the invite is not for this
+// enrolment key. Expiry is the caller's check (expired_invite) because it needs a clock.
+Result<HostCertificate> enrol(const Token& token, const PublicKey& signing_key, WallTime now);
+// The whole chain. Every receiver calls this, once per certificate.
+Result<HostCertificate> verify_certificate(std::string_view encoded, const PublicKey& root_key);
+
+// Which of two enrolments of one host id stands: the earlier claimed one; equal times, the smaller
+// encoding. True when `a` wins.
+bool enrolment_wins(const HostCertificate& a, const HostCertificate& b);
+
+// Revocation statement of a host, signed by the root (travels in RevocationRecord::statement).
+std::string sign_revocation(HostId host, WallTime when, const SigningKey& root);
+Result<HostId> verify_revocation(std::string_view statement, const PublicKey& root_key);
+
+// Token text: "sixpn1." and base64url. Errors say what is wrong: not a token, cut short, other version.
+std::string encode_token(const Token& token);
+Result<Token> decode_token(std::string_view text);
+
+}  // namespace sixpn

@@ -1,0 +1,204 @@
+// The records of the registry: plain values. What a record says, who may write it, and how two versions
+// of it are ordered. The wire form is in record_codec.h; merging is in store.h.
+//
+// Owned records (host, machine): written only by their owner, ordered by (incarnation, version).
+// Shared records (the rest): any host permitted by its certificate writes, last writer wins by hybrid
+// logical clock, host id breaks ties.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/ip.h"
+#include "base/time.h"
+#include "registry/core/keys.h"
+
+namespace sixpn {
+
+enum class RecordKind : std::uint8_t {
+  kHost = 1,
+  kMachine = 2,
+  kOrg = 3,
+  kNetwork = 4,
+  kApp = 5,
+  kFlycast = 6,
+  kPeer = 7,
+  kRevocation = 8,
+};
+
+constexpr bool is_owned(RecordKind kind) {
+  return kind == RecordKind::kHost || kind == RecordKind::kMachine;
+}
+
+// Identifies a record for ever. `id` is, by kind: host id; machine id; org name; network id;
+// "<network id>/<app>"; the Flycast address; "<network id>/<peer>"; revoked host id.
+struct RecordKey {
+  RecordKind kind{};
+  std::string id;
+  friend auto operator<=>(const RecordKey&, const RecordKey&) = default;
+};
+std::string to_string(const RecordKey& key);  // "machine/148e21dad76789"
+
+// Orders two versions of one record: owned = (incarnation, version), shared = (hybrid clock, writer).
+struct Stamp {
+  std::uint64_t major = 0;
+  std::uint64_t minor = 0;
+  friend constexpr auto operator<=>(const Stamp&, const Stamp&) = default;
+};
+
+// ---- what each kind says ---------------------------------------------------------------------------
+
+struct HostRecord {
+  HostId id;
+  std::string name;
+  std::string region;                 // three letters
+  std::string certificate;            // encoded HostCertificate (certificate.h)
+  PublicKey wireguard_key{};
+  std::vector<IpEndpoint> endpoints;  // WireGuard, best first
+  std::uint16_t knock_port = 0;
+  std::string version;                // of the program
+  friend bool operator==(const HostRecord&, const HostRecord&) = default;
+};
+
+// As in Fly's Machines API; the transient states lie between.
+enum class MachineState : std::uint8_t {
+  kCreated = 1,
+  kStarting,
+  kStarted,
+  kStopping,
+  kStopped,
+  kSuspending,
+  kSuspended,
+  kDestroying,
+  kDestroyed,
+};
+std::string_view to_string(MachineState state);
+std::optional<MachineState> parse_machine_state(std::string_view text);
+
+enum class Health : std::uint8_t { kUnknown = 0, kPassing = 1, kWarning = 2, kCritical = 3 };
+
+struct MachineRecord {
+  MachineId id;
+  HostId host;  // where it lives now (its address tells where it was born)
+  NetworkId network;
+  std::string app;
+  std::string group;  // process group, "app" by default
+  std::string region;
+  Ip6 address;
+  std::map<std::string, std::string> metadata;
+  MachineState state = MachineState::kCreated;
+  Health health = Health::kUnknown;
+  bool skip_dns = false;    // never registered in .internal
+  bool cordoned = false;    // Flycast does not choose it
+  WallTime updated{};       // of the last state change, for people; never compared
+  friend bool operator==(const MachineRecord&, const MachineRecord&) = default;
+};
+
+struct OrgRecord {
+  std::string name;
+  friend bool operator==(const OrgRecord&, const OrgRecord&) = default;
+};
+
+struct NetworkRecord {
+  NetworkId id;
+  std::string org;
+  std::string name;  // "default" or a custom network's name
+  friend bool operator==(const NetworkRecord&, const NetworkRecord&) = default;
+};
+
+enum class ServiceProtocol : std::uint8_t { kTcp = 1, kUdp = 2 };
+enum class ConcurrencyType : std::uint8_t { kConnections = 1, kRequests = 2 };
+
+struct ServicePort {
+  std::uint16_t first = 0;  // external ports first..last, inclusive
+  std::uint16_t last = 0;
+  std::vector<std::string> handlers;  // empty: raw TCP
+  bool force_https = false;
+  friend bool operator==(const ServicePort&, const ServicePort&) = default;
+};
+
+struct Service {
+  ServiceProtocol protocol = ServiceProtocol::kTcp;
+  std::uint16_t internal_port = 8080;
+  std::vector<ServicePort> ports;
+  std::vector<std::string> groups;  // process groups that serve it; empty: all
+  ConcurrencyType concurrency = ConcurrencyType::kConnections;
+  std::uint32_t soft_limit = 20;
+  std::uint32_t hard_limit = 0;  // 0: none
+  bool auto_start = true;
+  friend bool operator==(const Service&, const Service&) = default;
+};
+
+struct AppRecord {
+  std::string name;
+  std::string org;
+  NetworkId network;
+  std::string primary_region;
+  std::vector<Service> services;
+  friend bool operator==(const AppRecord&, const AppRecord&) = default;
+};
+
+struct FlycastRecord {
+  Ip6 address;  // its network field is the network that may dial it
+  std::string app;
+  NetworkId app_network;     // where the app's machines are
+  std::string service_name;  // "" except for <svc>.svc.<app>.flycast
+  friend bool operator==(const FlycastRecord&, const FlycastRecord&) = default;
+};
+
+struct PeerRecord {
+  std::string name;
+  NetworkId network;
+  HostId gateway;
+  PublicKey wireguard_key{};
+  Ip6 address;
+  friend bool operator==(const PeerRecord&, const PeerRecord&) = default;
+};
+
+struct RevocationRecord {
+  HostId host;
+  std::string statement;  // encoded and signed by the root key (certificate.h)
+  friend bool operator==(const RevocationRecord&, const RevocationRecord&) = default;
+};
+
+// std::monostate: a tombstone, or a kind from a newer version whose value travels opaque.
+using RecordValue = std::variant<std::monostate, HostRecord, MachineRecord, OrgRecord, NetworkRecord,
+                                 AppRecord, FlycastRecord, PeerRecord, RevocationRecord>;
+
+struct Record {
+  RecordKey key;
+  HostId writer;
+  Stamp stamp;
+  bool tombstone = false;
+  // When a tombstone was written (Unix time by the writer), to expire it; zero otherwise.
+  WallTime deleted{};
+  // The org whose certificate right allows this write, for shared records ("" for owned).
+  std::string org;
+  RecordValue value;
+  friend bool operator==(const Record&, const Record&) = default;
+};
+
+RecordKey host_key(HostId id);
+RecordKey machine_key(MachineId id);
+RecordKey org_key(const std::string& name);
+RecordKey network_key(NetworkId id);
+RecordKey app_key(NetworkId network, const std::string& app);
+RecordKey flycast_key(const Ip6& address);
+RecordKey peer_key(NetworkId network, const std::string& peer);
+RecordKey revocation_key(HostId host);
+
+// The key that a value belongs under (its kind and id).
+RecordKey key_of(const RecordValue& value);
+
+// Names: apps, orgs, hosts, process groups and peers are DNS labels in lower case: a-z, 0-9, '-', not at
+// an end, 1..63 characters. Regions are exactly three letters a-z.
+bool is_dns_label(std::string_view name);
+bool is_region(std::string_view region);
+
+}  // namespace sixpn

@@ -1,0 +1,32 @@
+// SignedRecord: a Record together with the exact bytes that its writer signed. The bytes travel opaque:
+// unknown fields and unknown kinds of newer versions pass through untouched and still verify.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "registry/core/keys.h"
+#include "registry/core/record.h"
+
+namespace sixpn {
+
+// Bounds, checked before a signature is verified (reference: one datagram per record).
+inline constexpr std::size_t kMaxRecordBytes = 16 * 1024;
+
+struct SignedRecord {
+  Record record;
+  std::string wire;  // encoded: body and signature
+  Hash digest{};     // of wire: equality and anti-entropy
+};
+using SignedRecordPtr = std::shared_ptr<const SignedRecord>;
+
+// Encodes and signs. Errors: a record over kMaxRecordBytes.
+Result<SignedRecordPtr> sign_record(const Record& record, const SigningKey& key);
+
+// Decodes without checking the signature (see verify_record). Errors: malformed bytes, too large, a key
+// that does not match the value, an owned record whose writer is not its owner, bad names.
+Result<SignedRecordPtr> decode_record(std::string wire);
+bool verify_record(const SignedRecord& record, const PublicKey& writer_key);
+
+}  // namespace sixpn

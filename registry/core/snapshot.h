@@ -1,0 +1,75 @@
+// Snapshot: the registry as every consumer sees it. Immutable, shared by pointer between loops; a change
+// in one network does not rebuild the others. Built by registry/core/snapshot_builder.h.
+//
+// Lookups are by sorted containers so that iteration order is the same on every host.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/ip.h"
+#include "base/time.h"
+#include "registry/core/record.h"
+
+namespace sixpn {
+
+// What this host believes of another. Only `down` and `left` take a host's machines out of answers.
+enum class HostStatus : std::uint8_t { kAlive = 1, kSuspected, kDown, kLeft };
+std::string_view to_string(HostStatus status);
+
+struct HostView {
+  HostRecord record;
+  HostStatus status = HostStatus::kAlive;
+  // Smoothed round trip from this host, measured by membership probes; nothing before the first answer,
+  // zero for the host itself.
+  std::optional<Duration> round_trip;
+  [[nodiscard]] bool usable() const {
+    return status == HostStatus::kAlive || status == HostStatus::kSuspected;
+  }
+};
+
+using MachinePtr = std::shared_ptr<const MachineRecord>;
+
+struct AppView {
+  AppRecord app;
+  std::vector<MachinePtr> machines;  // every state, by id
+};
+
+struct NetworkView {
+  NetworkRecord network;
+  std::uint64_t generation = 0;  // of the last change inside this network
+  std::map<std::string, AppView> apps;
+  std::map<MachineId, MachinePtr> machines;
+  std::map<Ip6, MachinePtr> machines_by_address;
+  std::map<std::string, PeerRecord> peers;
+  std::map<Ip6, FlycastRecord> flycast;  // addresses that this network may dial
+};
+
+struct Snapshot {
+  std::uint64_t generation = 0;  // rises with every published snapshot of this process
+  HostId self;
+  bool synced = false;  // false until the first full sync or a state read back from disk
+  std::map<HostId, HostView> hosts;  // self included
+  std::map<std::string, OrgRecord> orgs;
+  std::map<NetworkId, std::shared_ptr<const NetworkView>> networks;
+  std::map<HostId, RevocationRecord> revocations;
+
+  [[nodiscard]] const NetworkView* find_network(NetworkId id) const;
+  [[nodiscard]] const NetworkView* find_network(const std::string& org,
+                                                const std::string& name) const;
+  [[nodiscard]] const HostView* find_host(HostId id) const;
+  [[nodiscard]] const HostView* find_host(const std::string& name) const;
+  // Started, and its host alive or merely suspected: the machines that names and balancing may use.
+  [[nodiscard]] bool is_serving(const MachineRecord& machine) const;
+  // Round trip to the machine's host; nothing when not measured yet.
+  [[nodiscard]] std::optional<Duration> round_trip_to(HostId host) const;
+};
+
+using SnapshotPtr = std::shared_ptr<const Snapshot>;
+
+}  // namespace sixpn

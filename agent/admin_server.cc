@@ -1,0 +1,147 @@
+#include "agent/admin_server.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/beast/core/basic_stream.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http.hpp>
+#include <optional>
+#include <utility>
+
+#include "base/log.h"
+
+namespace sixpn::agent {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = beast::http;
+using Protocol = asio::local::stream_protocol;
+using Stream = beast::basic_stream<Protocol>;
+
+constexpr std::size_t kMaxConnections = 64;
+constexpr std::size_t kMaxBody = 1 << 20;
+constexpr auto kIdle = std::chrono::seconds(60);
+constexpr auto kLongestAnswer = std::chrono::minutes(10);  // `machine stop` may wait for its machine
+
+// One connection: reads a request, waits for the answer, writes it, and again while kept alive.
+class Connection : public std::enable_shared_from_this<Connection> {
+ public:
+  Connection(Protocol::socket socket, ApiAnswerer answer, std::shared_ptr<std::size_t> open)
+      : stream_(std::move(socket)), answer_(std::move(answer)), open_(std::move(open)) {
+    ++*open_;
+  }
+  ~Connection() { --*open_; }
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  void read() {
+    parser_.emplace();
+    parser_->body_limit(kMaxBody);
+    stream_.expires_after(kIdle);
+    http::async_read(stream_, buffer_, *parser_,
+                     [self = shared_from_this()](beast::error_code failed, std::size_t) {
+                       self->on_read(failed);
+                     });
+  }
+
+ private:
+  void on_read(beast::error_code failed) {
+    if (failed == http::error::body_limit) {
+      write(ApiReply{413, R"({"error":"the request is larger than 1 MiB"})"}, false);
+      return;
+    }
+    if (failed) return;
+    const auto& request = parser_->get();
+    ApiRequest asked{std::string(request.method_string()), std::string(request.target()),
+                     request.body()};
+    bool keep_alive = request.keep_alive();
+    stream_.expires_after(kLongestAnswer);
+    answer_(std::move(asked), [self = shared_from_this(),
+                               keep_alive](ApiReply reply) mutable {
+      if (!self) return;  // a second reply to one request changes nothing
+      self->write(std::move(reply), keep_alive);
+      self.reset();
+    });
+  }
+
+  void write(ApiReply reply, bool keep_alive) {
+    reply_ = http::response<http::string_body>(static_cast<http::status>(reply.status), 11);
+    reply_.set(http::field::content_type, "application/json");
+    reply_.keep_alive(keep_alive);
+    reply_.body() = std::move(reply.body);
+    reply_.prepare_payload();
+    stream_.expires_after(kIdle);
+    http::async_write(stream_, reply_,
+                      [self = shared_from_this()](beast::error_code failed, std::size_t) {
+                        if (!failed && self->reply_.keep_alive()) self->read();
+                      });
+  }
+
+  Stream stream_;
+  ApiAnswerer answer_;
+  std::shared_ptr<std::size_t> open_;
+  beast::flat_buffer buffer_{kMaxBody + 64 * 1024};
+  std::optional<http::request_parser<http::string_body>> parser_;
+  http::response<http::string_body> reply_;
+};
+
+}  // namespace
+
+struct AdminServer::Impl : std::enable_shared_from_this<AdminServer::Impl> {
+  Impl(EventLoop& loop, std::string socket_path, ApiAnswerer answerer)
+      : path(std::move(socket_path)), answer(std::move(answerer)), acceptor(loop.context()) {}
+
+  Result<void> listen() {
+    sockaddr_un longest{};
+    if (path.size() >= sizeof longest.sun_path)
+      return Error("admin socket " + path + ": the path is longer than a unix socket allows (" +
+                   std::to_string(sizeof longest.sun_path - 1) + " bytes)");
+    unlink(path.c_str());  // ours alone: the state folder is locked
+    beast::error_code failed;
+    acceptor.open(Protocol(), failed);
+    mode_t previous = umask(0177);
+    if (!failed) acceptor.bind(Protocol::endpoint(path), failed);
+    umask(previous);
+    if (!failed) acceptor.listen(asio::socket_base::max_listen_connections, failed);
+    if (failed) return Error("admin socket " + path + ": " + failed.message(), failed.value());
+    return {};
+  }
+
+  void accept() {
+    acceptor.async_accept([self = shared_from_this()](beast::error_code failed,
+                                                      Protocol::socket socket) {
+      if (failed == asio::error::operation_aborted || !self->acceptor.is_open()) return;
+      if (failed) {
+        log::warn("agent", "accepting on the admin socket: {}", failed.message());
+      } else if (*self->open < kMaxConnections) {
+        std::make_shared<Connection>(std::move(socket), self->answer, self->open)->read();
+      }
+      self->accept();
+    });
+  }
+
+  std::string path;
+  ApiAnswerer answer;
+  Protocol::acceptor acceptor;
+  std::shared_ptr<std::size_t> open = std::make_shared<std::size_t>(0);
+};
+
+AdminServer::AdminServer(EventLoop& loop, std::string socket_path, ApiAnswerer answer)
+    : impl_(std::make_shared<Impl>(loop, std::move(socket_path), std::move(answer))) {}
+
+AdminServer::~AdminServer() {
+  beast::error_code ignored;
+  impl_->acceptor.close(ignored);
+  unlink(impl_->path.c_str());
+}
+
+Result<void> AdminServer::start() {
+  auto listening = impl_->listen();
+  if (listening) impl_->accept();
+  return listening;
+}
+
+}  // namespace sixpn::agent

@@ -1,0 +1,209 @@
+#include "agent/core/writes.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace sixpn::agent {
+namespace {
+
+constexpr std::uint32_t kFirstNetworkId = 0x10000;
+constexpr unsigned kMaxRehashes = 64;
+
+std::uint64_t leading_u64(const Hash& digest) {
+  std::uint64_t value = 0;
+  for (std::size_t i = 0; i < 8; ++i) value = value << 8 | digest.at(i);
+  return value;
+}
+
+Error forbidden(const HostCertificate& self, const std::string& org) {
+  return Error(fmt::format("host {} is not allowed to serve organisation {} (its invitation names {})",
+                           self.invite.name, org, fmt::join(self.invite.orgs, ", ")),
+               kForbidden);
+}
+
+LocalWrite shared_write(RecordValue value, const std::string& org) {
+  LocalWrite write;
+  write.value = std::move(value);
+  write.org = org;
+  return write;
+}
+
+LocalWrite erasure(RecordKey key, const std::string& org) {
+  LocalWrite write;
+  write.erase = true;
+  write.key = std::move(key);
+  write.org = org;
+  return write;
+}
+
+Result<void> check_names(const CreateApp& request) {
+  auto check = [](const char* what, const std::string& name) -> Result<void> {
+    if (is_dns_label(name)) return {};
+    return Error(fmt::format("{} {:?}: expected 1 to 63 of a-z, 0-9 and '-', not starting or ending "
+                             "with '-'",
+                             what, name),
+                 kInvalid);
+  };
+  if (auto ok = check("app name", request.name); !ok) return ok;
+  if (auto ok = check("organisation", request.org); !ok) return ok;
+  if (auto ok = check("network name", request.network); !ok) return ok;
+  if (!request.primary_region.empty() && !is_region(request.primary_region))
+    return Error(fmt::format("primary region {:?}: expected three letters a-z", request.primary_region),
+                 kInvalid);
+  return {};
+}
+
+// The network record to use, and whether it has to be written.
+Result<std::pair<NetworkRecord, bool>> network_for(const Snapshot& snapshot,
+                                                   const HostCertificate& self,
+                                                   const std::string& org,
+                                                   const std::string& name) {
+  if (const NetworkView* known = snapshot.find_network(org, name))
+    return std::pair(known->network, false);
+  for (unsigned attempt = 0; attempt < kMaxRehashes; ++attempt) {
+    NetworkId id = network_id(self.invite.cluster, org, name, attempt);
+    if (snapshot.find_network(id) == nullptr) return std::pair(NetworkRecord{id, org, name}, true);
+  }
+  return Error("no free network id was found for " + org + "/" + name, kTaken);
+}
+
+}  // namespace
+
+NetworkId network_id(const std::string& cluster, const std::string& org, const std::string& name,
+                     unsigned attempt) {
+  // 0 separates: no name holds it, so no two triples read the same.
+  std::string text = "sixpn network" + std::string(1, '\0') + cluster + '\0' + org + '\0' + name +
+                     '\0' + std::to_string(attempt);
+  auto value = static_cast<std::uint32_t>(leading_u64(hash(text)));
+  return NetworkId{std::max(value, kFirstNetworkId)};
+}
+
+Result<const AppView*> find_app(const Snapshot& snapshot, const AppName& name) {
+  std::vector<const AppView*> found;
+  for (const auto& [id, network] : snapshot.networks) {
+    if (!name.org.empty() && network->network.org != name.org) continue;
+    if (!name.network.empty() && network->network.name != name.network) continue;
+    auto app = network->apps.find(name.app);
+    if (app != network->apps.end()) found.push_back(&app->second);
+  }
+  if (found.size() == 1) return found.front();
+  std::string where = name.org.empty() ? "" : " in organisation " + name.org;
+  if (found.empty())
+    return Error(fmt::format("app {} does not exist{}; `sixpn apps list` shows those that do", name.app,
+                             where),
+                 kNotFound);
+  std::vector<std::string> owners;
+  for (const AppView* view : found)
+    owners.push_back(view->app.org + "/" +
+                     snapshot.find_network(view->app.network)->network.name);
+  return Error(fmt::format("app {} exists in {}: say which with --org (and --network)", name.app,
+                           fmt::join(owners, ", ")),
+               kInvalid);
+}
+
+Result<std::vector<LocalWrite>> plan_create_app(const Snapshot& snapshot, const HostCertificate& self,
+                                                const CreateApp& request) {
+  if (auto names = check_names(request); !names) return names.error();
+  if (!self.invite.allows_org(request.org)) return forbidden(self, request.org);
+  auto network = network_for(snapshot, self, request.org, request.network);
+  if (!network) return network.error();
+  const auto& [record, is_new] = *network;
+  if (const NetworkView* view = snapshot.find_network(record.id); view && view->apps.contains(request.name))
+    return Error(fmt::format("app {} exists already in organisation {}, network {}", request.name,
+                             request.org, request.network),
+                 kTaken);
+  std::vector<LocalWrite> writes;
+  if (!snapshot.orgs.contains(request.org))
+    writes.push_back(shared_write(OrgRecord{request.org}, request.org));
+  if (is_new) writes.push_back(shared_write(record, request.org));
+  AppRecord app{request.name, request.org, record.id, request.primary_region, request.services};
+  writes.push_back(shared_write(std::move(app), request.org));
+  return writes;
+}
+
+Result<std::vector<LocalWrite>> plan_deploy(const Snapshot& snapshot, const HostCertificate& self,
+                                            const AppName& name, const std::string& primary_region,
+                                            const std::vector<Service>& services) {
+  auto found = find_app(snapshot, name);
+  if (!found) return found.error();
+  AppRecord app = (*found)->app;
+  if (!self.invite.allows_org(app.org)) return forbidden(self, app.org);
+  if (!primary_region.empty()) app.primary_region = primary_region;
+  app.services = services;
+  if (app == (*found)->app) return std::vector<LocalWrite>{};
+  std::string org = app.org;
+  return std::vector<LocalWrite>{shared_write(std::move(app), org)};
+}
+
+Result<std::vector<LocalWrite>> plan_destroy_app(const Snapshot& snapshot,
+                                                 const HostCertificate& self, const AppName& name) {
+  auto found = find_app(snapshot, name);
+  if (!found) return found.error();
+  const AppRecord& app = (*found)->app;
+  if (!self.invite.allows_org(app.org)) return forbidden(self, app.org);
+  auto living = std::count_if((*found)->machines.begin(), (*found)->machines.end(),
+                              [](const MachinePtr& machine) {
+                                return machine->state != MachineState::kDestroyed;
+                              });
+  if (living > 0)
+    return Error(fmt::format("app {} still has {} machine{}: destroy them first", app.name, living,
+                             living == 1 ? "" : "s"),
+                 kTaken);
+  std::vector<LocalWrite> writes;
+  for (const Ip6& address : flycast_addresses(snapshot, app))
+    writes.push_back(erasure(flycast_key(address), app.org));
+  writes.push_back(erasure(app_key(app.network, app.name), app.org));
+  return writes;
+}
+
+Result<AllocatedAddress> plan_allocate_flycast(const Snapshot& snapshot, const HostCertificate& self,
+                                               const AppName& name, const std::string& from) {
+  auto found = find_app(snapshot, name);
+  if (!found) return found.error();
+  const AppRecord& app = (*found)->app;
+  if (!self.invite.allows_org(app.org)) return forbidden(self, app.org);
+  const NetworkView* network = from.empty() ? snapshot.find_network(app.network)
+                                            : snapshot.find_network(app.org, from);
+  if (network == nullptr)
+    return Error(fmt::format("organisation {} has no network {}", app.org, from), kNotFound);
+  for (const auto& [address, record] : network->flycast)
+    if (record.app == app.name && record.app_network == app.network && record.service_name.empty())
+      return AllocatedAddress{record, {}};
+  NetworkId dialler = network->network.id;
+  for (unsigned attempt = 0; attempt < kMaxRehashes; ++attempt) {
+    // From the app's own name, so that two hosts that allocate at once agree instead of colliding.
+    std::string text = "sixpn flycast" + std::string(1, '\0') + to_string(app.network) + '\0' +
+                       app.name + '\0' + std::to_string(attempt);
+    auto counter = static_cast<std::uint16_t>(leading_u64(hash(text)) & 0xffff);
+    Ip6 address = flycast_address(dialler, std::max<std::uint16_t>(counter, 2));
+    if (network->flycast.contains(address)) continue;
+    FlycastRecord record{address, app.name, app.network, ""};
+    return AllocatedAddress{record, {shared_write(record, app.org)}};
+  }
+  return Error("no free Flycast address was found in network " + network->network.name, kTaken);
+}
+
+Result<std::vector<LocalWrite>> plan_release_flycast(const Snapshot& snapshot,
+                                                     const HostCertificate& self,
+                                                     const AppName& name, const Ip6& address) {
+  auto found = find_app(snapshot, name);
+  if (!found) return found.error();
+  const AppRecord& app = (*found)->app;
+  if (!self.invite.allows_org(app.org)) return forbidden(self, app.org);
+  auto addresses = flycast_addresses(snapshot, app);
+  if (std::find(addresses.begin(), addresses.end(), address) == addresses.end())
+    return Error(fmt::format("app {} has no address {}", app.name, to_string(address)), kNotFound);
+  return std::vector<LocalWrite>{erasure(flycast_key(address), app.org)};
+}
+
+std::vector<Ip6> flycast_addresses(const Snapshot& snapshot, const AppRecord& app) {
+  std::vector<Ip6> addresses;
+  for (const auto& [id, network] : snapshot.networks)
+    for (const auto& [address, record] : network->flycast)
+      if (record.app == app.name && record.app_network == app.network) addresses.push_back(address);
+  std::sort(addresses.begin(), addresses.end());
+  return addresses;
+}
+
+}  // namespace sixpn::agent

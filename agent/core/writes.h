@@ -1,0 +1,71 @@
+// What the agent writes to the registry for each command: pure planning from a snapshot to records. The
+// names, rights and collisions are checked here, so that the same sentence reaches every client.
+//
+// Errors are sentences for a person and carry an HTTP-like class: not found, taken, invalid, forbidden.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "registry/core/certificate.h"
+#include "registry/core/local_write.h"
+#include "registry/core/snapshot.h"
+
+namespace sixpn::agent {
+
+// Error::code values of this file.
+inline constexpr int kInvalid = 400;
+inline constexpr int kForbidden = 403;
+inline constexpr int kNotFound = 404;
+inline constexpr int kTaken = 409;
+
+struct CreateApp {
+  std::string name;
+  std::string org;
+  std::string network = "default";
+  std::string primary_region;
+  std::vector<Service> services;
+};
+
+// An app as a command names it: `org` may be empty when the name is unique in the cluster.
+struct AppName {
+  std::string app;
+  std::string org;
+  std::string network;  // "" means any network of the org
+};
+
+// The id of a network: from a hash of cluster, org and name; `attempt` > 0 rehashes after a collision.
+NetworkId network_id(const std::string& cluster, const std::string& org, const std::string& name,
+                     unsigned attempt);
+
+// Finds the one app that is meant. Errors: none (with the apps' orgs), several (asks for --org).
+Result<const AppView*> find_app(const Snapshot& snapshot, const AppName& name);
+
+// The app, and its organisation and network where they do not exist yet.
+Result<std::vector<LocalWrite>> plan_create_app(const Snapshot& snapshot, const HostCertificate& self,
+                                                const CreateApp& request);
+Result<std::vector<LocalWrite>> plan_deploy(const Snapshot& snapshot, const HostCertificate& self,
+                                            const AppName& name, const std::string& primary_region,
+                                            const std::vector<Service>& services);
+// Refused while the app has machines that are not destroyed. Takes its Flycast addresses along.
+Result<std::vector<LocalWrite>> plan_destroy_app(const Snapshot& snapshot,
+                                                 const HostCertificate& self, const AppName& name);
+
+// A Flycast address for `name` that network `from` may dial ("" means the app's own network). Asking
+// again for the same pair gives the same address and writes nothing.
+struct AllocatedAddress {
+  FlycastRecord record;
+  std::vector<LocalWrite> writes;
+};
+Result<AllocatedAddress> plan_allocate_flycast(const Snapshot& snapshot, const HostCertificate& self,
+                                               const AppName& name, const std::string& from);
+Result<std::vector<LocalWrite>> plan_release_flycast(const Snapshot& snapshot,
+                                                     const HostCertificate& self,
+                                                     const AppName& name, const Ip6& address);
+
+// Every address that reaches this app, in address order.
+std::vector<Ip6> flycast_addresses(const Snapshot& snapshot, const AppRecord& app);
+
+}  // namespace sixpn::agent

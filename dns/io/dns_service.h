@@ -1,0 +1,64 @@
+// DnsService: the resolver that machines ask at fdaa::3. It owns the UDP and TCP sockets, answers
+// the own zones (.internal, .flycast, the reverse of fdaa::/16) from the current snapshot, and
+// hands every other name to the forwarder. It decides nothing about names: dns/core does.
+//
+// Made by the agent; lives on the dns loop: construct before the loop runs or on it, call
+// everything on it, destroy on it or after join(). The tenant is chosen by a query's source address
+// alone. Limits: udp_server.h, tcp_server.h, forwarder.h.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/io/event_loop.h"
+#include "base/ip.h"
+#include "base/result.h"
+#include "dns/io/stats.h"
+#include "registry/core/snapshot.h"
+
+namespace sixpn::dns {
+
+struct DnsOptions {
+  // Each is bound for UDP and TCP, with IPV6_FREEBIND: the address may appear later. Port 0 lets
+  // the kernel choose one (tests); both transports get the same.
+  std::vector<IpEndpoint> listen;
+  // Where other names go, in order of preference. Empty: the nameservers of /etc/resolv.conf, read
+  // once at start(), without our own addresses.
+  std::vector<IpEndpoint> upstreams;
+  HostId self;
+  std::string region;
+  // Sources that are no machine or peer, and whose view they get: a host's own stub resolver, or
+  // loopback in tests. The first prefix that contains the source decides; consulted after machines.
+  std::vector<std::pair<Prefix6, NetworkId>> extra_views;
+};
+
+class DnsService {
+ public:
+  DnsService(EventLoop& loop, DnsOptions options);
+  ~DnsService();
+  DnsService(const DnsService&) = delete;
+  DnsService& operator=(const DnsService&) = delete;
+
+  // Binds every listen address. Errors name the address and the reason (port in use, no
+  // permission); then nothing stays open.
+  Result<void> start();
+  // Closes all sockets; forwarded queries in flight are forgotten. Idempotent.
+  void stop();
+
+  // Answers change with the next query. Before the first synced snapshot own zones get SERVFAIL.
+  void set_snapshot(SnapshotPtr snapshot);
+
+  // What is really bound, in the order of DnsOptions::listen; empty before start().
+  [[nodiscard]] std::vector<IpEndpoint> local_endpoints() const;
+  [[nodiscard]] std::vector<IpEndpoint> upstreams() const;
+  [[nodiscard]] Stats stats() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sixpn::dns

@@ -1,0 +1,37 @@
+// Counters of the DNS room, as one value: what went in, what came out, and each limit that was hit.
+// Counted on the dns loop; a copy may travel anywhere.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+
+namespace sixpn::dns {
+
+struct Stats {
+  std::uint64_t udp_queries = 0;
+  std::uint64_t tcp_queries = 0;
+  std::map<std::uint16_t, std::uint64_t> by_type;  // own zones, well-formed; at most kMaxTypes keys
+  std::uint64_t other_types = 0;                   // once by_type is full
+  std::array<std::uint64_t, 32> by_rcode{};        // of every reply; extended codes up to 31
+  std::uint64_t dropped = 0;                       // answers (QR=1) and fragments: no reply
+  std::uint64_t refused_sources = 0;               // no network's view belongs to the source
+  std::uint64_t truncated = 0;
+  std::uint64_t lists_cut = 0;  // TXT lists beyond what a message holds
+  std::uint64_t send_failed = 0;
+
+  std::uint64_t forwarded = 0;
+  std::uint64_t forward_answered = 0;
+  std::uint64_t forward_failed = 0;    // no upstream answered in time, or none is configured
+  std::uint64_t forward_rejected = 0;  // over a budget
+  std::uint64_t forward_in_flight = 0;
+
+  std::uint64_t tcp_accepted = 0;
+  std::uint64_t tcp_rejected = 0;  // over a connection limit
+  std::uint64_t tcp_timed_out = 0;
+  std::uint64_t tcp_open = 0;
+
+  static constexpr std::size_t kMaxTypes = 64;
+};
+
+}  // namespace sixpn::dns

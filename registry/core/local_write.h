@@ -1,18 +1,45 @@
-// LocalWrite: a change that this host wants in the registry. The registry stamps, signs, merges, keeps and
-// spreads it. A value.
+// LocalWrite: what a room of this host asks the registry to write; RecordWriter turns it into a signed
+// record with the right stamp. Pure; control loop only.
+//
+// Owned records (host, machine) are stamped (incarnation, version): the incarnation rises durably with
+// every start of the agent, so versions may begin anew. Shared records are stamped by the hybrid clock.
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <vector>
 
+#include "base/result.h"
+#include "registry/core/hybrid_clock.h"
 #include "registry/core/record.h"
+#include "registry/core/signed_record.h"
 
-namespace sixpn {
+namespace sixpn::registry {
 
 struct LocalWrite {
-  RecordValue value;   // the whole new record; std::monostate when erasing
-  bool erase = false;  // write a tombstone for `key`
-  RecordKey key;       // only for erase: else the key follows from the value
-  std::string org;     // whose right permits a shared record ("" for owned ones)
+  RecordValue value;   // what to write; ignored when erasing
+  bool erase = false;  // write a tombstone under `key` instead
+  RecordKey key;       // only for erase
+  std::string org;     // the org right used, for shared records; "" for host, machine and revocation
 };
 
-}  // namespace sixpn
+class RecordWriter {
+ public:
+  RecordWriter(HostId self, SigningKey key, std::uint64_t incarnation)
+      : self_(self), key_(std::move(key)), incarnation_(incarnation) {}
+
+  // Errors: a value that breaks the rules of signed_record.h, an erase of a kind that has no tombstones.
+  Result<SignedRecordPtr> sign(const LocalWrite& write, HybridClock& clock, WallTime now);
+
+  [[nodiscard]] std::uint64_t incarnation() const { return incarnation_; }
+  // After another process life of this host was seen ahead of ours (a restored disk): continue above it.
+  void raise_incarnation(std::uint64_t incarnation);
+
+ private:
+  HostId self_;
+  SigningKey key_;
+  std::uint64_t incarnation_;
+  std::uint64_t version_ = 0;
+};
+
+}  // namespace sixpn::registry

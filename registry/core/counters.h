@@ -1,0 +1,39 @@
+// Counters of the registry: what happened since start, for metrics, logs and tests. A plain value.
+// Each hit of a limit, and each reason to drop something, has its own number.
+#pragma once
+
+#include <cstdint>
+
+namespace sixpn::registry {
+
+struct Counters {
+  std::uint64_t datagrams_in = 0;
+  std::uint64_t datagrams_out = 0;
+  std::uint64_t bytes_in = 0;
+  std::uint64_t bytes_out = 0;
+  std::uint64_t records_accepted = 0;
+  std::uint64_t records_duplicate = 0;  // equal to, or older than, what is known
+  std::uint64_t syncs_started = 0;
+  std::uint64_t syncs_finished = 0;
+  std::uint64_t syncs_failed = 0;
+  std::uint64_t suspicions = 0;  // raised here or heard
+  std::uint64_t refuted = 0;     // suspicions, or downs, that turned out false
+  std::uint64_t downs = 0;
+  std::uint64_t stalls = 0;      // this loop ran late: nobody was accused
+  std::uint64_t self_refutations = 0;
+
+  // Dropped, by reason.
+  std::uint64_t dropped_malformed = 0;
+  std::uint64_t dropped_stranger = 0;  // datagram from a host without a host record, or revoked
+  std::uint64_t dropped_unknown_writer = 0;
+  std::uint64_t dropped_bad_signature = 0;
+  std::uint64_t dropped_not_permitted = 0;
+  std::uint64_t dropped_clock_ahead = 0;
+  std::uint64_t dropped_expired = 0;
+  std::uint64_t dropped_full = 0;
+  std::uint64_t enrolment_conflicts = 0;
+  std::uint64_t dropped_queue_full = 0;  // pending, relay or spread queue at its limit
+  std::uint64_t send_failures = 0;       // the socket would not take a datagram
+};
+
+}  // namespace sixpn::registry

@@ -1,0 +1,86 @@
+// AgentConfig: agent.toml as plain values with their defaults. Every key, its range and its meaning
+// is here; docs/guide.md says the same to operators. Parsing is pure; only load_agent_config and
+// read_token touch the disk. Called by sixpnd before any thread starts; nothing is started from a
+// faulty file.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ip.h"
+#include "base/log.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "config/config_error.h"
+
+namespace sixpn::config {
+
+inline constexpr std::string_view kDefaultAgentConfigPath = "/etc/sixpn/agent.toml";
+
+enum class WireGuardBackend { kAuto, kKernel, kUserspace };
+std::string_view to_string(WireGuardBackend backend);  // "auto", "kernel", "userspace"
+
+// [host]: only read where no certificate gives name and region yet: `sixpnd --dev`.
+struct HostConfig {
+  std::string name;    // DNS label; "" = the system's host name
+  std::string region;  // three letters; "" = "dev"
+  friend bool operator==(const HostConfig&, const HostConfig&) = default;
+};
+
+// [wireguard]
+struct WireGuardConfig {
+  std::string interface = "sixpn";  // device name, 1..15 characters, as the kernel takes it
+  std::uint16_t listen_port = 51820;
+  WireGuardBackend backend = WireGuardBackend::kAuto;
+  std::uint16_t mtu = 1420;  // of the device and of machines, 1280..9000
+  // Advertised to other hosts, best first, ports filled in. Empty: the addresses of this host.
+  std::vector<IpEndpoint> endpoints;
+  friend bool operator==(const WireGuardConfig&, const WireGuardConfig&) = default;
+};
+
+// [knock]: the one message outside the tunnel (DESIGN section 4).
+struct KnockConfig {
+  std::uint16_t port = 51821;
+  friend bool operator==(const KnockConfig&, const KnockConfig&) = default;
+};
+
+// [dns]
+struct DnsConfig {
+  // Where names outside the mesh go, ports filled in (53). Empty: the nameservers of
+  // /etc/resolv.conf.
+  std::vector<IpEndpoint> upstreams;
+  // Bound for UDP and TCP beside [fdaa::3]:53, ports filled in (53).
+  std::vector<IpEndpoint> listen;
+  friend bool operator==(const DnsConfig&, const DnsConfig&) = default;
+};
+
+// [machines]
+struct MachinesConfig {
+  std::string shim;  // absolute path of the machine shim; "" = beside sixpnd
+  friend bool operator==(const MachinesConfig&, const MachinesConfig&) = default;
+};
+
+struct AgentConfig {
+  std::string state_dir = "/var/lib/sixpn";  // absolute; keys, registry, machines
+  std::string run_dir = "/run/sixpn";        // absolute; admin socket, locks: empty after a boot
+  log::Level log_level = log::Level::kInfo;
+  std::string join;  // token text, or "@/path/of/a/file" that holds it; "" = none
+  HostConfig host;
+  WireGuardConfig wireguard;
+  KnockConfig knock;
+  DnsConfig dns;
+  MachinesConfig machines;
+  friend bool operator==(const AgentConfig&, const AgentConfig&) = default;
+};
+
+// `file_name` only names the text in errors.
+ConfigResult<AgentConfig> parse_agent_config(std::string_view text, std::string_view file_name);
+// Errors beside those of the text: missing, unreadable, not a regular file, over kMaxConfigBytes.
+ConfigResult<AgentConfig> load_agent_config(const std::string& path);
+
+// What `join` or `--join` means: the text itself, or the trimmed content of the file after "@".
+Result<std::string> read_token(std::string_view join);
+
+}  // namespace sixpn::config

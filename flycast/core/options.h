@@ -1,0 +1,44 @@
+// FlycastOptions: everything the room takes from configuration, with its defaults and their
+// reasons. Plain values; filled by config or by a test.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "base/ids.h"
+#include "base/time.h"
+
+namespace sixpn::flycast {
+
+// How long and how often a connection is tried on machines before its client is reset. Attempts
+// stop at the first limit that is reached. 40 attempts is what Fly's own proxy makes (fly.md 4.2).
+struct RetryOptions {
+  int max_attempts = 40;
+  Duration deadline = std::chrono::seconds(30);
+  // One attempt: from connect to the answer of a machine on this host.
+  Duration connect_timeout = std::chrono::seconds(1);
+  // Waits between rounds, once every machine has been tried: uniform below a doubling ceiling.
+  Duration first_backoff = std::chrono::milliseconds(25);
+  Duration max_backoff = std::chrono::seconds(1);
+};
+
+struct FlycastOptions {
+  HostId self;
+  std::string region;                // three letters, of this host
+  std::uint16_t tproxy_port = 7948;  // [::1], where nftables hands over clients' connections
+  std::uint16_t hop_port = 7947;     // [host address], where other hosts' proxies hand theirs over
+  RetryOptions retry;
+  // Proxied connections at once, both kinds together; lowered at start to what RLIMIT_NOFILE
+  // carries.
+  std::size_t max_sessions = 8192;
+  // Of one client address, so that one machine cannot take all of them (Fly: 2048 per app and
+  // edge).
+  std::size_t max_sessions_per_client = 2048;
+  // Hop connections of one host that have not sent their preamble; beyond it the oldest is reset.
+  std::size_t max_silent_hops_per_host = 128;
+  // How long a hop connection may take to send its preamble.
+  Duration preamble_timeout = std::chrono::seconds(5);
+};
+
+}  // namespace sixpn::flycast

@@ -14,6 +14,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/ids.h"
@@ -23,6 +24,17 @@
 #include "registry/core/keys.h"
 
 namespace sixpn {
+
+// Sizes, checked before any signature is: a host record with its certificate must fit one knock.
+inline constexpr std::size_t kMaxInviteBytes = 512;
+inline constexpr std::size_t kMaxInviteOrgBytes = 256;  // of the names of its orgs, two more for each
+inline constexpr std::size_t kMaxCertificateBytes = 640;
+inline constexpr std::size_t kMaxRevocationBytes = 256;
+inline constexpr std::size_t kMaxSeeds = 16;
+inline constexpr std::size_t kMaxSeedEndpoints = 16;  // of each kind, per seed
+
+// In Invite::orgs, alone: any org.
+inline constexpr std::string_view kAnyOrg = "*";
 
 // How to reach an existing host: enough to build its WireGuard peer and to knock.
 struct Seed {
@@ -72,7 +84,7 @@ std::string sign_invite(const Invite& invite, const SigningKey& root);
 Result<Invite> verify_invite(std::string_view signed_invite, const PublicKey& root_key);
 
 // Makes the host certificate on the new host. Errors: as verify_invite, or the invite is not for this
-// enrolment key. Expiry is the caller's check (expired_invite) because it needs a clock.
+// enrolment key, or it had expired at `now`.
 Result<HostCertificate> enrol(const Token& token, const PublicKey& signing_key, WallTime now);
 // The whole chain. Every receiver calls this, once per certificate.
 Result<HostCertificate> verify_certificate(std::string_view encoded, const PublicKey& root_key);
@@ -88,5 +100,9 @@ Result<HostId> verify_revocation(std::string_view statement, const PublicKey& ro
 // Token text: "sixpn1." and base64url. Errors say what is wrong: not a token, cut short, other version.
 std::string encode_token(const Token& token);
 Result<Token> decode_token(std::string_view text);
+
+// Seeds as an enrolled host keeps them on disk. Errors: damaged bytes, too many, an odd size.
+std::string encode_seeds(const std::vector<Seed>& seeds);
+Result<std::vector<Seed>> decode_seeds(std::string_view bytes);
 
 }  // namespace sixpn

@@ -1,0 +1,237 @@
+#include "registry/core/certificate.h"
+
+#include <algorithm>
+
+#include "base/encoding.h"
+#include "registry/core/address.h"
+#include "registry/core/record.h"
+#include "registry/core/trust.pb.h"
+
+namespace sixpn {
+namespace {
+
+// The tag and the byte after it are signed before the body, so that a statement of one kind never
+// verifies as another.
+constexpr std::string_view kInviteTag = "sixpn invite v1";
+constexpr std::string_view kCertificateTag = "sixpn certificate v1";
+constexpr std::string_view kRevocationTag = "sixpn revocation v1";
+
+constexpr std::size_t kClusterIdBytes = 16;
+// Year 9999: a time beyond it is a mistake, and arithmetic on it could overflow.
+constexpr std::int64_t kLastUnixMs = 253'402'300'799'999;
+
+std::string signed_bytes(std::string_view tag, std::string_view body) {
+  std::string bytes(tag);
+  bytes += '\0';
+  bytes += body;
+  return bytes;
+}
+
+std::string seal(std::string_view tag, const std::string& body, const SigningKey& key) {
+  trust::Signed statement;
+  statement.set_body(body);
+  statement.set_signature(std::string(as_bytes(key.sign(signed_bytes(tag, body)))));
+  return statement.SerializeAsString();
+}
+
+// A statement as it came: not verified yet.
+struct Unverified {
+  std::string body;
+  Signature signature{};
+};
+
+Result<Unverified> unseal(std::string_view encoded, std::size_t limit, const std::string& what) {
+  if (encoded.size() > limit)
+    return Error("the " + what + " has " + std::to_string(encoded.size()) + " bytes, at most " +
+                 std::to_string(limit) + " are allowed");
+  trust::Signed statement;
+  if (!statement.ParseFromArray(encoded.data(), static_cast<int>(encoded.size())))
+    return Error("not a signed " + what + ": the bytes are damaged or cut short");
+  auto signature = to_array<64>(statement.signature());
+  if (!signature || statement.body().empty())
+    return Error("not a signed " + what + ": the bytes are damaged or cut short");
+  // Equality of enrolments is equality of bytes, so there is one encoding of a statement only.
+  if (statement.SerializeAsString() != encoded)
+    return Error("not a signed " + what + ": bytes that do not belong there");
+  return Unverified{statement.body(), *signature};
+}
+
+bool is_signed_by(const Unverified& statement, std::string_view tag, const PublicKey& key) {
+  return verify(key, signed_bytes(tag, statement.body), statement.signature);
+}
+
+Result<WallTime> read_time(std::int64_t ms, const std::string& what) {
+  if (ms <= 0 || ms > kLastUnixMs)
+    return Error("the time of " + what + " (" + std::to_string(ms) + " ms) is not a date");
+  return from_unix_ms(ms);
+}
+
+std::string quoted(std::string_view text) {
+  std::string out = "\"";
+  for (char c : text.substr(0, 64)) out += c >= ' ' && c <= '~' && c != '"' ? c : '?';
+  return out + (text.size() > 64 ? "...\"" : "\"");
+}
+
+Result<void> check_orgs(const std::vector<std::string>& orgs) {
+  if (orgs.empty()) return Error("the invite names no organisation (\"*\" allows all)");
+  if (orgs.size() == 1 && orgs.front() == kAnyOrg) return {};
+  std::size_t bytes = 0;
+  for (const auto& org : orgs) {
+    if (!is_dns_label(org))
+      return Error("the organisation " + quoted(org) +
+                   " is not a name of a-z, 0-9 and '-', 1 to 63 characters (\"*\" stands alone)");
+    bytes += org.size() + 2;
+  }
+  if (bytes > kMaxInviteOrgBytes)
+    return Error("the invite names too many organisations: " + std::to_string(bytes) +
+                 " bytes of names, at most " + std::to_string(kMaxInviteOrgBytes) +
+                 " fit into a knock (\"*\" allows all)");
+  auto sorted = orgs;
+  std::sort(sorted.begin(), sorted.end());
+  if (auto twice = std::adjacent_find(sorted.begin(), sorted.end()); twice != sorted.end())
+    return Error("the organisation " + quoted(*twice) + " is named twice");
+  return {};
+}
+
+Result<void> check_identity(const Invite& invite) {
+  if (invite.host.value < kFirstHostId)
+    return Error("host id " + to_string(invite.host) + " is reserved: its upper half is zero");
+  if (!is_dns_label(invite.name))
+    return Error("the host name " + quoted(invite.name) +
+                 " is not a name of a-z, 0-9 and '-', 1 to 63 characters");
+  if (!is_region(invite.region))
+    return Error("the region " + quoted(invite.region) + " is not three letters a-z");
+  return check_orgs(invite.orgs);
+}
+
+Result<Invite> read_invite(const std::string& body) {
+  trust::Invite wire;
+  if (!wire.ParseFromString(body)) return Error("the invite's content is damaged");
+  Invite invite;
+  invite.cluster = wire.cluster();
+  invite.serial = wire.serial();
+  invite.host = HostId(wire.host());
+  invite.name = wire.name();
+  invite.region = wire.region();
+  invite.orgs.assign(wire.orgs().begin(), wire.orgs().end());
+  auto enrolment_key = to_array<32>(wire.enrolment_key());
+  if (!enrolment_key) return Error("the invite's enrolment key is not 32 bytes");
+  invite.enrolment_key = *enrolment_key;
+  auto expires = read_time(wire.expires_ms(), "the invite's expiry");
+  if (!expires) return std::move(expires).error();
+  invite.expires = *expires;
+  if (auto valid = check_identity(invite); !valid) return std::move(valid).error();
+  return invite;
+}
+
+Result<HostCertificate> read_certificate(const Unverified& statement, const PublicKey& root_key) {
+  trust::Certificate wire;
+  if (!wire.ParseFromString(statement.body)) return Error("the certificate's content is damaged");
+  auto invite = verify_invite(wire.signed_invite(), root_key);
+  if (!invite) return std::move(invite).error().within("host certificate");
+  if (!is_signed_by(statement, kCertificateTag, invite->enrolment_key))
+    return Error("the host certificate is not signed by the enrolment key of its invite");
+  auto signing_key = to_array<32>(wire.signing_key());
+  if (!signing_key) return Error("the host certificate's signing key is not 32 bytes");
+  auto enrolled = read_time(wire.enrolled_ms(), "the host's enrolment");
+  if (!enrolled) return std::move(enrolled).error();
+  if (*enrolled > invite->expires)
+    return Error("the host enrolled " + std::to_string((*enrolled - invite->expires).count()) +
+                 " ms after its invite had expired");
+  HostCertificate certificate;
+  certificate.invite = std::move(*invite);
+  certificate.signing_key = *signing_key;
+  certificate.enrolled = *enrolled;
+  return certificate;
+}
+
+}  // namespace
+
+bool Invite::allows_org(const std::string& org) const {
+  return std::any_of(orgs.begin(), orgs.end(), [&](const std::string& allowed) {
+    return allowed == kAnyOrg || allowed == org;
+  });
+}
+
+std::string cluster_id(const PublicKey& root_key) {
+  return std::string(as_bytes(hash(as_bytes(root_key))).substr(0, kClusterIdBytes));
+}
+
+std::string sign_invite(const Invite& invite, const SigningKey& root) {
+  trust::Invite wire;
+  wire.set_cluster(invite.cluster);
+  wire.set_serial(invite.serial);
+  wire.set_host(invite.host.value);
+  wire.set_name(invite.name);
+  wire.set_region(invite.region);
+  for (const auto& org : invite.orgs) wire.add_orgs(org);
+  wire.set_expires_ms(unix_ms(invite.expires));
+  wire.set_enrolment_key(std::string(as_bytes(invite.enrolment_key)));
+  return seal(kInviteTag, wire.SerializeAsString(), root);
+}
+
+Result<Invite> verify_invite(std::string_view signed_invite, const PublicKey& root_key) {
+  auto statement = unseal(signed_invite, kMaxInviteBytes, "invite");
+  if (!statement) return std::move(statement).error();
+  if (!is_signed_by(*statement, kInviteTag, root_key))
+    return Error("the invite is not signed by the root key of cluster " +
+                 to_hex(cluster_id(root_key)));
+  auto invite = read_invite(statement->body);
+  if (invite && invite->cluster != cluster_id(root_key))
+    return Error("the invite is for cluster " + to_hex(invite->cluster.substr(0, kClusterIdBytes)) +
+                 ", not for " + to_hex(cluster_id(root_key)));
+  return invite;
+}
+
+Result<HostCertificate> enrol(const Token& token, const PublicKey& signing_key, WallTime now) {
+  auto invite = verify_invite(token.signed_invite, token.root_key);
+  if (!invite) return std::move(invite).error();
+  SigningKey enrolment_key(token.enrolment_seed);
+  if (enrolment_key.public_key() != invite->enrolment_key)
+    return Error("the token's enrolment secret does not belong to its invite");
+  trust::Certificate wire;
+  wire.set_signed_invite(token.signed_invite);
+  wire.set_signing_key(std::string(as_bytes(signing_key)));
+  wire.set_enrolled_ms(unix_ms(now));
+  // What is made here must pass what every receiver checks.
+  return verify_certificate(seal(kCertificateTag, wire.SerializeAsString(), enrolment_key),
+                            token.root_key);
+}
+
+Result<HostCertificate> verify_certificate(std::string_view encoded, const PublicKey& root_key) {
+  auto statement = unseal(encoded, kMaxCertificateBytes, "host certificate");
+  if (!statement) return std::move(statement).error();
+  auto certificate = read_certificate(*statement, root_key);
+  if (certificate) certificate->encoded = encoded;
+  return certificate;
+}
+
+bool enrolment_wins(const HostCertificate& a, const HostCertificate& b) {
+  if (a.enrolled != b.enrolled) return a.enrolled < b.enrolled;
+  return a.encoded < b.encoded;
+}
+
+std::string sign_revocation(HostId host, WallTime when, const SigningKey& root) {
+  trust::Revocation wire;
+  wire.set_cluster(cluster_id(root.public_key()));
+  wire.set_host(host.value);
+  wire.set_when_ms(unix_ms(when));
+  return seal(kRevocationTag, wire.SerializeAsString(), root);
+}
+
+Result<HostId> verify_revocation(std::string_view statement, const PublicKey& root_key) {
+  auto unverified = unseal(statement, kMaxRevocationBytes, "revocation");
+  if (!unverified) return std::move(unverified).error();
+  if (!is_signed_by(*unverified, kRevocationTag, root_key))
+    return Error("the revocation is not signed by the root key of cluster " +
+                 to_hex(cluster_id(root_key)));
+  trust::Revocation wire;
+  if (!wire.ParseFromString(unverified->body)) return Error("the revocation's content is damaged");
+  if (wire.cluster() != cluster_id(root_key)) return Error("the revocation is for another cluster");
+  HostId host(wire.host());
+  if (host.value < kFirstHostId)
+    return Error("the revoked host id " + to_string(host) + " is reserved: its upper half is zero");
+  return host;
+}
+
+}  // namespace sixpn

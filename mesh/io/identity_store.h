@@ -19,7 +19,7 @@
 #include "registry/core/certificate.h"
 #include "registry/core/keys.h"
 
-namespace sixpn {
+namespace sixpn::mesh {
 
 struct Identity {
   HostCertificate certificate;
@@ -64,4 +64,4 @@ class IdentityStore {
   static std::string default_root_key_path(const std::string& state_dir);
 };
 
-}  // namespace sixpn
+}  // namespace sixpn::mesh

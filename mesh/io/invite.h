@@ -12,7 +12,7 @@
 #include "registry/core/certificate.h"
 #include "registry/core/keys.h"
 
-namespace sixpn {
+namespace sixpn::mesh {
 
 // A token is pasted by people: of the seeds given, the first few are enough.
 inline constexpr std::size_t kInviteSeeds = 4;
@@ -34,4 +34,4 @@ Result<std::string> make_invite(const InviteRequest& request, const SigningKey& 
 // A random host id that is valid and not among `taken`.
 HostId choose_host_id(const std::vector<HostId>& taken);
 
-}  // namespace sixpn
+}  // namespace sixpn::mesh

@@ -21,8 +21,11 @@
 #include "registry/core/snapshot.h"
 
 namespace sixpn {
-
 class EventLoop;
+}
+
+namespace sixpn::mesh {
+
 struct GateCounters;
 struct KnockerCounters;
 
@@ -73,4 +76,4 @@ class KnockService {
   std::shared_ptr<Impl> impl_;
 };
 
-}  // namespace sixpn
+}  // namespace sixpn::mesh

@@ -27,11 +27,16 @@ std::string signed_bytes(std::string_view tag, std::string_view body) {
   return bytes;
 }
 
-std::string seal(std::string_view tag, const std::string& body, const SigningKey& key) {
+// The only encoding of a statement.
+std::string encode_statement(std::string_view body, const Signature& signature) {
   trust::Signed statement;
-  statement.set_body(body);
-  statement.set_signature(std::string(as_bytes(key.sign(signed_bytes(tag, body)))));
+  statement.set_body(std::string(body));
+  statement.set_signature(std::string(as_bytes(signature)));
   return statement.SerializeAsString();
+}
+
+std::string seal(std::string_view tag, std::string_view body, const SigningKey& key) {
+  return encode_statement(body, key.sign(signed_bytes(tag, body)));
 }
 
 // A statement as it came: not verified yet.
@@ -50,8 +55,8 @@ Result<Unverified> unseal(std::string_view encoded, std::size_t limit, const std
   auto signature = to_array<64>(statement.signature());
   if (!signature || statement.body().empty())
     return Error("not a signed " + what + ": the bytes are damaged or cut short");
-  // Equality of enrolments is equality of bytes, so there is one encoding of a statement only.
-  if (statement.SerializeAsString() != encoded)
+  // Equality of enrolments is equality of bytes: no second encoding of a statement passes.
+  if (encode_statement(statement.body(), *signature) != encoded)
     return Error("not a signed " + what + ": bytes that do not belong there");
   return Unverified{statement.body(), *signature};
 }

@@ -1,0 +1,89 @@
+#include "dns/core/answer.h"
+
+#include "dns/core/flycast_names.h"
+#include "dns/core/internal_names.h"
+#include "dns/core/reverse_names.h"
+#include "dns/core/view.h"
+#include "dns/core/zone.h"
+
+namespace sixpn::dns {
+namespace {
+
+using Found = std::optional<NameContent>;
+
+// SOA and NS at the apex; any other type there is NODATA (RFC 2308 section 2.2).
+NameContent apex_content(const View& view, const Zone& zone) {
+  if (view.asked == kTypeNs) return {kTypeNs, {name_server()}};
+  return {kTypeSoa, {zone_soa(zone, view.snapshot.generation).rdata}};
+}
+
+NameContent localhost_content(const View& view) {
+  if (view.asked == kTypeA) return {kTypeA, {Ip6::from_words({0, 0, 0, 0, 0, 0xffff, 0x7f00, 1})}};
+  return {kTypeAaaa, {Ip6::from_words({0, 0, 0, 0, 0, 0, 0, 1})}};
+}
+
+Found find_name(const View& view, const Zone& zone, Labels labels) {
+  auto below = labels.first(labels.size() - zone.depth);
+  if (zone.kind == ZoneKind::kLocalhost) return localhost_content(view);
+  if (zone.kind == ZoneKind::kNoSuch) return std::nullopt;
+  if (below.empty()) return apex_content(view, zone);
+  if (zone.kind == ZoneKind::kInternal) return find_internal(view, below);
+  if (zone.kind == ZoneKind::kFlycast) return find_flycast(view, below);
+  return find_reverse(view, below);
+}
+
+bool depends_on_registry(const Zone& zone) {
+  return zone.kind == ZoneKind::kInternal || zone.kind == ZoneKind::kFlycast ||
+         zone.kind == ZoneKind::kReverse;
+}
+
+Answer negative(const View& view, const Zone& zone, Rcode rcode) {
+  Answer no;
+  no.rcode = rcode;
+  no.authority.push_back(zone_soa(zone, view.snapshot.generation));
+  return no;
+}
+
+// ANY gets the one RRset there is (RFC 8482 section 4.1).
+Answer positive(const DnsQuestion& question, NameContent content) {
+  Answer yes;
+  yes.answers.reserve(content.rdata.size());
+  for (auto& rdata : content.rdata)
+    yes.answers.push_back({question.name, content.type, std::move(rdata)});
+  yes.list_cut = content.list_cut;
+  if (content.list_cut)
+    yes.extended_error = {ExtendedErrorCode::kOther, "the list is cut: it exceeds a message"};
+  return yes;
+}
+
+}  // namespace
+
+Answer not_ready() {
+  Answer answer;
+  answer.rcode = Rcode::kServFail;
+  answer.extended_error = {ExtendedErrorCode::kNotReady, "the registry is not synced yet"};
+  return answer;
+}
+
+Answer answer(const Snapshot& snapshot, NetworkId network, const Viewer& viewer,
+              const DnsQuestion& question, Rng& rng) {
+  static const NetworkView kNoNames;
+  Name lower = question.name.lower();
+  auto labels = lower.labels();
+  const Zone& zone = find_zone(labels);
+  if (zone.kind == ZoneKind::kForeign) {
+    Answer forward;
+    forward.kind = AnswerKind::kForward;
+    return forward;
+  }
+  if (!snapshot.synced && depends_on_registry(zone)) return not_ready();
+  const NetworkView* names = snapshot.find_network(network);
+  View view{snapshot, network, names ? *names : kNoNames, viewer, question.type, rng};
+  auto found = find_name(view, zone, labels);
+  if (!found) return negative(view, zone, Rcode::kNxDomain);
+  if (found->rdata.empty() || !view.wants(found->type))
+    return negative(view, zone, Rcode::kNoError);
+  return positive(question, std::move(*found));
+}
+
+}  // namespace sixpn::dns

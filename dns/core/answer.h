@@ -1,0 +1,82 @@
+// answer(): what the registry says to one question, as typed records in the order they should be
+// sent. The heart of the room: everything that DESIGN section 7 and docs/dns.md promise about names
+// is decided below this function. Pure: no bytes, no clock; randomness (the shuffle within a tier)
+// is passed in.
+//
+// Called by resolve.h for the network and by explain.h for `sixpn dig`.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/ip.h"
+#include "base/rng.h"
+#include "dns/core/codes.h"
+#include "dns/core/name.h"
+#include "dns/core/query.h"
+#include "registry/core/snapshot.h"
+
+namespace sixpn::dns {
+
+// Who asks. `self` and `region` are of the host that answers, which is the host the asker is on.
+struct Viewer {
+  HostId self;
+  std::string region;
+  Ip6 source;
+};
+
+// The text of a TXT record before it is split into strings of at most 255 bytes.
+struct Text {
+  std::string value;
+  friend bool operator==(const Text&, const Text&) = default;
+};
+
+struct Soa {
+  Name primary;
+  Name mailbox;
+  std::uint32_t serial = 0;
+  friend bool operator==(const Soa&, const Soa&) = default;
+};
+
+// By type: A (v4-mapped) and AAAA, TXT, PTR and NS, SOA.
+using Rdata = std::variant<Ip6, Text, Name, Soa>;
+
+struct ResourceRecord {
+  Name owner;
+  RrType type = 0;
+  Rdata rdata;  // class IN, TTL kTtlSeconds
+  friend bool operator==(const ResourceRecord&, const ResourceRecord&) = default;
+};
+
+struct ExtendedError {
+  ExtendedErrorCode code = ExtendedErrorCode::kOther;
+  std::string text;
+};
+
+enum class AnswerKind {
+  kAuthoritative,  // ours, also when it says no
+  kForward,        // somebody else's name; nothing below is set
+};
+
+struct Answer {
+  AnswerKind kind = AnswerKind::kAuthoritative;
+  Rcode rcode = Rcode::kNoError;
+  std::vector<ResourceRecord> answers;    // one RRset, nearest first
+  std::vector<ResourceRecord> authority;  // the SOA of a negative answer (RFC 2308)
+  std::optional<ExtendedError> extended_error;
+  bool list_cut = false;  // a TXT list did not fit a message and lost whole entries
+};
+
+// A network that the snapshot does not know has no names; one that is not synced yet answers
+// SERVFAIL with "not ready" (RFC 8914) for own zones.
+Answer answer(const Snapshot& snapshot, NetworkId network, const Viewer& viewer,
+              const DnsQuestion& question, Rng& rng);
+
+// SERVFAIL, "not ready": also the answer while there is no snapshot at all.
+Answer not_ready();
+
+}  // namespace sixpn::dns

@@ -1,0 +1,14 @@
+// The names of .flycast: <app>.flycast and <service>.svc.<app>.flycast, each the Flycast addresses
+// that the asker's network may dial, whatever the state of the machines behind them. Pure.
+#pragma once
+
+#include <optional>
+
+#include "dns/core/view.h"
+
+namespace sixpn::dns {
+
+// `labels` is not empty. Nothing: no such name.
+std::optional<NameContent> find_flycast(const View& view, Labels labels);
+
+}  // namespace sixpn::dns

@@ -1,0 +1,274 @@
+#include "dns/core/render.h"
+
+#include <ldns/ldns.h>
+
+#include <array>
+#include <memory>
+#include <new>
+
+namespace sixpn::dns {
+namespace {
+
+struct LdnsFree {
+  void operator()(ldns_buffer* buffer) const { ldns_buffer_free(buffer); }
+  void operator()(ldns_rdf* rdf) const { ldns_rdf_deep_free(rdf); }
+  void operator()(ldns_rr* rr) const { ldns_rr_free(rr); }
+  void operator()(char* text) const { LDNS_FREE(text); }
+  void operator()(ldns_rbtree_t* tree) const {
+    ldns_traverse_postorder(tree, free_node, nullptr);
+    ldns_rbtree_free(tree);
+  }
+  static void free_node(ldns_rbnode_t* node, void*) {
+    ldns_rdf_deep_free(static_cast<ldns_rdf*>(const_cast<void*>(node->key)));
+    LDNS_FREE(node);
+  }
+};
+template <class T>
+using Owned = std::unique_ptr<T, LdnsFree>;
+
+constexpr std::uint16_t kFlagResponse = 0x8000;
+constexpr std::uint16_t kFlagAuthoritative = 0x0400;
+constexpr std::uint16_t kFlagTruncated = 0x0200;
+constexpr std::uint16_t kFlagRecursionDesired = 0x0100;
+constexpr std::uint16_t kFlagRecursionAvailable = 0x0080;
+constexpr std::size_t kFlagsOffset = 2;
+constexpr std::size_t kCountsOffset = 4;
+constexpr std::uint16_t kOptionExtendedError = 15;
+constexpr std::uint32_t kOptDnssecOk = 0x8000;
+constexpr std::size_t kStringBytes = 255;
+// SOA timers beside the minimum; no secondary reads them.
+constexpr std::uint32_t kSoaRefresh = 3600, kSoaRetry = 600, kSoaExpire = 86400;
+
+// ---- typed records to ldns
+// ---------------------------------------------------------------------------
+
+ldns_rdf* make_rdf(ldns_rdf_type type, std::string_view bytes) {
+  return ldns_rdf_new_frm_data(type, bytes.size(), bytes.data());
+}
+
+ldns_rdf* make_dname(const Name& name) {
+  return make_rdf(LDNS_RDF_TYPE_DNAME, name.wire());
+}
+
+ldns_rdf* make_number(std::uint32_t value) {
+  return ldns_native2rdf_int32(LDNS_RDF_TYPE_INT32, value);
+}
+
+void push_rdata(ldns_rr* rr, const Ip6& ip) {
+  std::string_view bytes(reinterpret_cast<const char*>(ip.bytes.data()), ip.bytes.size());
+  bool v4 = ldns_rr_get_type(rr) == LDNS_RR_TYPE_A;
+  ldns_rr_push_rdf(
+      rr, v4 ? make_rdf(LDNS_RDF_TYPE_A, bytes.substr(12)) : make_rdf(LDNS_RDF_TYPE_AAAA, bytes));
+}
+
+// Character-strings of 255 bytes; an empty text is one empty string (RFC 1035 section 3.3.14).
+void push_rdata(ldns_rr* rr, const Text& text) {
+  std::string_view rest = text.value;
+  do {
+    auto part = rest.substr(0, kStringBytes);
+    std::string counted(1, static_cast<char>(part.size()));
+    counted += part;
+    ldns_rr_push_rdf(rr, make_rdf(LDNS_RDF_TYPE_STR, counted));
+    rest.remove_prefix(part.size());
+  } while (!rest.empty());
+}
+
+void push_rdata(ldns_rr* rr, const Name& name) {
+  ldns_rr_push_rdf(rr, make_dname(name));
+}
+
+void push_rdata(ldns_rr* rr, const Soa& soa) {
+  ldns_rr_push_rdf(rr, make_dname(soa.primary));
+  ldns_rr_push_rdf(rr, make_dname(soa.mailbox));
+  for (auto number : {soa.serial, kSoaRefresh, kSoaRetry, kSoaExpire, kTtlSeconds})
+    ldns_rr_push_rdf(rr, make_number(number));
+}
+
+Owned<ldns_rr> make_rr(const ResourceRecord& record) {
+  Owned<ldns_rr> rr(ldns_rr_new());
+  ldns_rr_set_owner(rr.get(), make_dname(record.owner));
+  ldns_rr_set_type(rr.get(), static_cast<ldns_rr_type>(record.type));
+  ldns_rr_set_class(rr.get(), LDNS_RR_CLASS_IN);
+  ldns_rr_set_ttl(rr.get(), kTtlSeconds);
+  std::visit([&](const auto& rdata) { push_rdata(rr.get(), rdata); }, record.rdata);
+  return rr;
+}
+
+// ---- a message, record by record
+// ---------------------------------------------------------------------
+
+std::uint16_t header_flags(const Query& query, Rcode rcode, bool authoritative) {
+  auto flags = static_cast<std::uint16_t>(kFlagResponse | query.opcode << 11 |
+                                          (static_cast<std::uint16_t>(rcode) & 0xf));
+  if (query.opcode != kOpcodeQuery) return flags;
+  flags |= kFlagRecursionAvailable;
+  if (query.recursion_desired) flags |= kFlagRecursionDesired;
+  if (authoritative) flags |= kFlagAuthoritative;
+  return flags;
+}
+
+std::string render_extended_error(const ExtendedError& error) {
+  auto code = static_cast<std::uint16_t>(error.code);
+  auto size = static_cast<std::uint16_t>(error.text.size() + 2);
+  std::string option;
+  for (auto word : {kOptionExtendedError, size, code}) {
+    option += static_cast<char>(word >> 8);
+    option += static_cast<char>(word);
+  }
+  return option + error.text;
+}
+
+class Message {
+ public:
+  Message(const Query& query, std::uint16_t flags, std::size_t limit)
+      : buffer_(ldns_buffer_new(kMinUdpBytes)),
+        names_(ldns_rbtree_create(ldns_dname_compare_v)),
+        flags_(flags),
+        limit_(limit) {
+    for (std::uint16_t word :
+         {query.id, flags, std::uint16_t{0}, std::uint16_t{0}, std::uint16_t{0}, std::uint16_t{0}})
+      write_u16(word);
+    if (query.question) add_question(*query.question);
+  }
+
+  // False, and nothing is written, once a record has not fitted.
+  bool add(const ResourceRecord& record, ldns_pkt_section section) {
+    if (truncated_) return false;
+    auto start = ldns_buffer_position(buffer_.get());
+    auto rr = make_rr(record);
+    auto status = ldns_rr2buffer_wire_compress(buffer_.get(), rr.get(), section, names_.get());
+    truncated_ = status != LDNS_STATUS_OK || ldns_buffer_position(buffer_.get()) > limit_;
+    if (truncated_) {
+      ldns_buffer_set_position(buffer_.get(), start);
+      return false;
+    }
+    ++counts_[section];
+    return true;
+  }
+
+  // The room for it was kept free by the limit.
+  void add_raw_additional(std::string_view record) {
+    reserve(record.size());
+    ldns_buffer_write(buffer_.get(), record.data(), record.size());
+    ++counts_[LDNS_SECTION_ADDITIONAL];
+  }
+
+  Reply finish() && {
+    if (truncated_) ldns_buffer_write_u16_at(buffer_.get(), kFlagsOffset, flags_ | kFlagTruncated);
+    for (std::size_t i = 0; i < counts_.size(); ++i)
+      ldns_buffer_write_u16_at(buffer_.get(), kCountsOffset + 2 * i, counts_[i]);
+    auto* begin = reinterpret_cast<const char*>(ldns_buffer_begin(buffer_.get()));
+    return {std::string(begin, ldns_buffer_position(buffer_.get())), truncated_};
+  }
+
+ private:
+  void reserve(std::size_t bytes) {
+    if (!ldns_buffer_reserve(buffer_.get(), bytes)) throw std::bad_alloc();
+  }
+  void write_u16(std::uint16_t word) {
+    reserve(2);
+    ldns_buffer_write_u16(buffer_.get(), word);
+  }
+  void add_question(const DnsQuestion& question) {
+    Owned<ldns_rdf> name(make_dname(question.name));
+    ldns_dname2buffer_wire_compress(buffer_.get(), name.get(), names_.get());
+    write_u16(question.type);
+    write_u16(question.klass);
+    ++counts_[LDNS_SECTION_QUESTION];
+  }
+
+  Owned<ldns_buffer> buffer_;
+  Owned<ldns_rbtree_t> names_;  // what later names may point at
+  std::uint16_t flags_;
+  std::size_t limit_;
+  std::array<std::uint16_t, 4> counts_{};  // by ldns_pkt_section
+  bool truncated_ = false;
+};
+
+std::string opt_for(const Query& query, Rcode rcode, const std::optional<ExtendedError>& error) {
+  if (!query.edns) return {};
+  auto extended = static_cast<std::uint8_t>(static_cast<std::uint16_t>(rcode) >> 4);
+  auto opt = render_opt(kMaxUdpBytes, extended, query.edns->dnssec_ok);
+  if (!error) return opt;
+  auto option = render_extended_error(*error);
+  opt[opt.size() - 2] = static_cast<char>(option.size() >> 8);
+  opt[opt.size() - 1] = static_cast<char>(option.size());
+  return opt + option;
+}
+
+}  // namespace
+
+Reply render_answer(const Query& query, const Answer& answer, std::size_t limit) {
+  auto opt = opt_for(query, answer.rcode, answer.extended_error);
+  bool authoritative = answer.rcode == Rcode::kNoError || answer.rcode == Rcode::kNxDomain;
+  Message message(query, header_flags(query, answer.rcode, authoritative), limit - opt.size());
+  for (const auto& record : answer.answers)
+    if (!message.add(record, LDNS_SECTION_ANSWER)) break;
+  for (const auto& record : answer.authority)
+    if (!message.add(record, LDNS_SECTION_AUTHORITY)) break;
+  if (!opt.empty()) message.add_raw_additional(opt);
+  return std::move(message).finish();
+}
+
+std::string render_error(const Query& query, Rcode rcode,
+                         const std::optional<ExtendedError>& error) {
+  auto opt = opt_for(query, rcode, error);
+  Message message(query, header_flags(query, rcode, false), kMaxMessageBytes);
+  if (!opt.empty()) message.add_raw_additional(opt);
+  return std::move(message).finish().message;
+}
+
+std::string render_opt(std::uint16_t payload_size, std::uint8_t extended_rcode, bool dnssec_ok) {
+  Owned<ldns_buffer> buffer(ldns_buffer_new(16));
+  ldns_buffer_write_u8(buffer.get(), 0);  // the root
+  ldns_buffer_write_u16(buffer.get(), kTypeOpt);
+  ldns_buffer_write_u16(buffer.get(), payload_size);
+  ldns_buffer_write_u32(buffer.get(), static_cast<std::uint32_t>(extended_rcode) << 24 |
+                                          (dnssec_ok ? kOptDnssecOk : 0));
+  ldns_buffer_write_u16(buffer.get(), 0);  // no options
+  auto* begin = reinterpret_cast<const char*>(ldns_buffer_begin(buffer.get()));
+  return {begin, ldns_buffer_position(buffer.get())};
+}
+
+std::string to_string(const ResourceRecord& record) {
+  auto rr = make_rr(record);
+  Owned<char> text(ldns_rr2str(rr.get()));
+  std::string line = text ? text.get() : "";
+  if (line.ends_with('\n')) line.pop_back();
+  return line;
+}
+
+std::string_view to_string(Rcode rcode) {
+  switch (rcode) {
+    case Rcode::kNoError:
+      return "NOERROR";
+    case Rcode::kFormErr:
+      return "FORMERR";
+    case Rcode::kServFail:
+      return "SERVFAIL";
+    case Rcode::kNxDomain:
+      return "NXDOMAIN";
+    case Rcode::kNotImp:
+      return "NOTIMP";
+    case Rcode::kRefused:
+      return "REFUSED";
+    case Rcode::kBadVers:
+      return "BADVERS";
+  }
+  return "unknown";
+}
+
+std::optional<RrType> parse_rr_type(std::string_view text) {
+  std::string upper(text);
+  for (char& c : upper) c = static_cast<char>(c >= 'a' && c <= 'z' ? c - 32 : c);
+  auto type = ldns_get_rr_type_by_name(upper.c_str());
+  if (type == 0) return std::nullopt;
+  return static_cast<RrType>(type);
+}
+
+std::string rr_type_name(RrType type) {
+  Owned<char> text(ldns_rr_type2str(static_cast<ldns_rr_type>(type)));
+  return text ? text.get() : "TYPE" + std::to_string(type);
+}
+
+}  // namespace sixpn::dns

@@ -1,0 +1,37 @@
+// Replies in wire and presentation form. The only file that uses ldns (render.cc), which owns the
+// wire format of what we send; ldns never sees bytes from the network (it accepts far too much, and
+// costs too much on hostile input). Pure.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "dns/core/answer.h"
+#include "dns/core/query.h"
+
+namespace sixpn::dns {
+
+struct Reply {
+  std::string message;
+  bool truncated = false;
+};
+
+// A reply of at most `limit` bytes (512..65535). What does not fit is left out by whole records
+// from the end, and TC is set: the nearest addresses stay. QR, AA, RA and OPT (when the query had
+// one: version 0, size 1232, DO copied, Z zero) are set here; AD and Z stay clear.
+Reply render_answer(const Query& query, const Answer& answer, std::size_t limit);
+// A reply without records and without AA. For opcodes other than QUERY every flag but QR is clear.
+std::string render_error(const Query& query, Rcode rcode,
+                         const std::optional<ExtendedError>& error = {});
+// An OPT for a message that is not rendered here (forwarded ones): 11 bytes and no options.
+std::string render_opt(std::uint16_t payload_size, std::uint8_t extended_rcode, bool dnssec_ok);
+
+// "web.internal. 5 IN AAAA fdaa::...", without a final newline.
+std::string to_string(const ResourceRecord& record);
+std::string_view to_string(Rcode rcode);  // "NXDOMAIN"
+// "AAAA", "aaaa", "TYPE65280".
+std::optional<RrType> parse_rr_type(std::string_view text);
+std::string rr_type_name(RrType type);
+
+}  // namespace sixpn::dns

@@ -1,0 +1,55 @@
+// resolve(): one message from the network to what becomes of it: nothing, a reply, or a question to
+// forward. The whole path of a query but for the sockets, so that tests and the fuzzer drive
+// exactly what the servers run. Pure; called on the dns loop.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/ip.h"
+#include "base/rng.h"
+#include "dns/core/query.h"
+#include "registry/core/snapshot.h"
+
+namespace sixpn::dns {
+
+enum class Transport { kUdp, kTcp };
+
+// Who we answer, and as whom.
+struct Audience {
+  HostId self;
+  std::string region;
+  std::vector<std::pair<Prefix6, NetworkId>> extra_views;  // DnsOptions::extra_views
+};
+
+enum class Fate { kDrop, kReply, kForward };
+
+struct Outcome {
+  Fate fate = Fate::kDrop;
+  Query query;            // as parsed; the question to forward
+  Rcode rcode{};          // of the reply
+  std::string reply;      // kReply: the message, without the length of TCP
+  bool own_zone = false;  // answered from the registry
+  bool refused_source = false;
+  bool truncated = false;
+  bool list_cut = false;
+};
+
+// The network whose view a source gets. A machine must be known at its address; a peer's address
+// must lie in a known network (WireGuard vouches for it); then extra_views. Nothing: REFUSED.
+std::optional<NetworkId> view_of(const Snapshot& snapshot, const Audience& audience,
+                                 const Ip6& source);
+
+// `snapshot` may be null: nothing was published yet. Then, and before it is synced, machines and
+// peers get SERVFAIL for own zones instead of REFUSED, because nobody can be known yet.
+Outcome resolve(const Snapshot* snapshot, const Audience& audience, std::string_view message,
+                const Ip6& source, Transport transport, Rng& rng);
+
+// How large the reply to `query` may be.
+std::size_t reply_limit(const Query& query, Transport transport);
+
+}  // namespace sixpn::dns

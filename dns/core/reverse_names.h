@@ -1,0 +1,15 @@
+// The reverse zone of fdaa::/16 (RFC 3596 section 2.5): 28 nibbles under a.a.d.f.ip6.arpa are the
+// name of a machine, peer or Flycast address of the asker's own network; fewer are an empty
+// non-terminal when an address lies below them. Every other network's addresses do not exist. Pure.
+#pragma once
+
+#include <optional>
+
+#include "dns/core/view.h"
+
+namespace sixpn::dns {
+
+// `labels` is not empty. Nothing: no such name.
+std::optional<NameContent> find_reverse(const View& view, Labels labels);
+
+}  // namespace sixpn::dns

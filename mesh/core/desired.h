@@ -1,0 +1,73 @@
+// DesiredMesh: what the kernel should hold on this host, derived from the snapshot, the machines
+// that are attached here and the configuration. Pure and printable; the difference to an
+// ObservedMesh is a plan (plan.h).
+//
+// AllowedIPs never overlap: longest prefix decides, and what two machines claim goes to one of
+// them, the same on every host (allowed_ips.h).
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/ip.h"
+#include "mesh/core/firewall.h"
+#include "mesh/core/options.h"
+#include "mesh/core/state.h"
+#include "registry/core/attachment.h"
+#include "registry/core/snapshot.h"
+
+namespace sixpn::mesh {
+
+// Seconds; keeps NAT bindings and lets a dead path show as an old handshake.
+inline constexpr std::uint16_t kKeepaliveSeconds = 25;
+
+struct DesiredDevice {
+  std::string name;
+  Secret private_key;
+  PublicKey public_key{};
+  std::uint16_t listen_port = 0;
+  int mtu = 0;
+  friend bool operator==(const DesiredDevice&, const DesiredDevice&) = default;
+};
+
+struct DesiredPeer {
+  HostId host;
+  // Of the host record, usable ones only, best first. Given to a peer when it is new.
+  std::vector<IpEndpoint> candidates;
+  // What the endpoint supervisor wants now, against what the kernel has.
+  std::optional<IpEndpoint> pinned;
+  std::uint16_t keepalive = kKeepaliveSeconds;
+  std::set<Prefix6> allowed;
+  friend bool operator==(const DesiredPeer&, const DesiredPeer&) = default;
+};
+
+struct DesiredMesh {
+  DesiredDevice device;
+  std::map<PublicKey, DesiredPeer> peers;
+  // True while the registry may be incomplete: nothing is taken from peers that the device has.
+  bool additive_peers = false;
+  std::map<std::string, std::string> sysctls;  // "net/ipv6/conf/all/forwarding" -> "1"
+  std::set<InterfaceAddress> addresses;
+  std::set<Route> routes;
+  std::set<Rule> rules;
+  std::map<std::string, Veth> veths;  // by name
+  Firewall firewall;
+  friend bool operator==(const DesiredMesh&, const DesiredMesh&) = default;
+};
+
+// Attachments must be valid (check_attachment) and have distinct interface names.
+DesiredMesh make_desired(const Snapshot& snapshot, const std::vector<Attachment>& attachments,
+                         const MeshOptions& options);
+
+// Errors: the address is no machine address, or is of another network than the attachment's.
+Result<void> check_attachment(const Attachment& attachment);
+
+// An endpoint that packets may be sent to: a port, not inside fdaa::/16 (no tunnel in the tunnel),
+// not unspecified, multicast or link-local.
+bool is_usable_endpoint(const IpEndpoint& endpoint);
+
+}  // namespace sixpn::mesh

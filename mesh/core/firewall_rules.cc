@@ -1,0 +1,250 @@
+#include "mesh/core/firewall_rules.h"
+
+#include <boost/json/value.hpp>
+
+#include "registry/core/address.h"
+
+namespace sixpn::mesh {
+namespace {
+
+using boost::json::array;
+using boost::json::value;
+
+constexpr const char* kAnyMachine = "sx*";
+
+value text(std::string_view s) {
+  return value(boost::json::string_view(s.data(), s.size()));
+}
+value prefix(const Prefix6& p) {
+  return {{"prefix", {{"addr", text(to_string(p.ip))}, {"len", p.length}}}};
+}
+value meta(const char* key) {
+  return {{"meta", {{"key", key}}}};
+}
+value field(const char* protocol, const char* name) {
+  return {{"payload", {{"protocol", protocol}, {"field", name}}}};
+}
+value concat(const value& a, const value& b) {
+  return {{"concat", array{a, b}}};
+}
+value anonymous_set(array members) {
+  return {{"set", std::move(members)}};
+}
+
+value match(const value& left, const value& right, const char* op = "==") {
+  return {{"match", {{"op", op}, {"left", left}, {"right", right}}}};
+}
+value in_set(const value& left, const char* set) {
+  return match(left, text(std::string("@") + set));
+}
+
+value saddr() {
+  return field("ip6", "saddr");
+}
+value daddr() {
+  return field("ip6", "daddr");
+}
+// "source and destination are such a pair": the shape of most of our sets.
+value pair_in(const char* set) {
+  return in_set(concat(saddr(), daddr()), set);
+}
+value from(const std::string& interface) {
+  return match(meta("iifname"), text(interface));
+}
+value to(const std::string& interface) {
+  return match(meta("oifname"), text(interface));
+}
+value is_tcp() {
+  return match(meta("l4proto"), "tcp");
+}
+value icmp(array types) {
+  return match(field("icmpv6", "type"), anonymous_set(std::move(types)));
+}
+value echo_request() {
+  return match(field("icmpv6", "type"), "echo-request");
+}
+value neighbour_discovery() {
+  return icmp({"nd-neighbor-solicit", "nd-neighbor-advert"});
+}
+value errors_and_echo_replies() {
+  return icmp({"destination-unreachable", "packet-too-big", "time-exceeded", "parameter-problem",
+               "echo-reply"});
+}
+value link_local_source() {
+  return anonymous_set({"::", prefix(make_prefix(kGatewayAddress, 10))});
+}
+value link_local_or_multicast() {
+  return anonymous_set({prefix(make_prefix(kGatewayAddress, 10)),
+                        prefix({Ip6::from_words({0xff00, 0, 0, 0, 0, 0, 0, 0}), 8})});
+}
+
+// A socket that is connected, or listens on exactly this address: never a daemon of the host that
+// listens on [::].
+value own_socket() {
+  return match({{"socket", {{"key", "wildcard"}}}}, 0);
+}
+
+value accept() {
+  return {{"accept", nullptr}};
+}
+value drop_verdict() {
+  return {{"drop", nullptr}};
+}
+value refuse() {
+  return {{"reject", {{"type", "tcp reset"}}}};
+}
+value jump(const char* chain) {
+  return {{"jump", {{"target", chain}}}};
+}
+value count(const char* counter) {
+  return {{"counter", counter}};
+}
+value set_tproxy_mark() {
+  return {{"mangle", {{"key", meta("mark")}, {"value", kTproxyMark}}}};
+}
+
+class RuleList {
+ public:
+  void add(const char* chain, array expressions) {
+    rules_.push_back({chain, std::move(expressions)});
+  }
+  void drop(const char* chain, const char* counter, array matches = {}) {
+    matches.push_back(count(counter));
+    matches.push_back(drop_verdict());
+    add(chain, std::move(matches));
+  }
+  std::vector<FirewallRule> take() && { return std::move(rules_); }
+
+ private:
+  std::vector<FirewallRule> rules_;
+};
+
+const Prefix6 kInfrastructure = network_prefix(kInfrastructureNetwork);
+
+void add_prerouting(const FirewallStructure& s, RuleList& rules) {
+  rules.add("prerouting", {from("lo"), accept()});
+  rules.add("prerouting", {from(kAnyMachine), jump("from_machine")});
+  rules.add("prerouting", {from(s.wireguard_interface), jump("from_mesh")});
+  rules.drop("prerouting", "outside", {match(saddr(), prefix(kMeshPrefix))});
+  rules.drop("prerouting", "outside", {match(daddr(), prefix(kMeshPrefix))});
+}
+
+void add_from_machine(RuleList& rules) {
+  const char* chain = "from_machine";
+  rules.drop(chain, "not_ipv6", {match(meta("nfproto"), "ipv6", "!=")});
+  rules.add(chain, {match(saddr(), link_local_source()), neighbour_discovery(), accept()});
+  rules.drop(chain, "link_local", {match(saddr(), link_local_source())});
+  rules.drop(
+      chain, "spoofed",
+      {match(concat(meta("iifname"), saddr()), text(std::string("@") + kMachineSources), "!=")});
+  rules.add(chain, {match(daddr(), link_local_or_multicast()), neighbour_discovery(), accept()});
+  rules.drop(chain, "link_local", {match(daddr(), link_local_or_multicast())});
+  rules.add(chain, {match(daddr(), text(to_string(kResolverAddress))), accept()});
+  rules.add(chain, {pair_in(kSameNetwork), accept()});
+  rules.drop(chain, "infrastructure", {match(daddr(), prefix(kInfrastructure))});
+  rules.drop(chain, "cross_network");
+}
+
+void add_from_mesh(const FirewallStructure& s, RuleList& rules) {
+  const char* chain = "from_mesh";
+  rules.drop(chain, "mesh_spoofed", {in_set(saddr(), kLocalSources)});
+  rules.add(chain, {match(saddr(), prefix(kInfrastructure)),
+                    match(daddr(), text(to_string(s.host_address))), accept()});
+  rules.add(chain, {pair_in(kSameNetwork), accept()});
+  rules.drop(chain, "mesh_refused");
+}
+
+void add_tproxy(RuleList& rules) {
+  value transparent = match({{"socket", {{"key", "transparent"}}}}, 1);
+  value tproxy = {{"tproxy", {{"family", "ip6"}, {"addr", "::1"}, {"port", kTproxyPort}}}};
+  rules.add("tproxy", {from(kAnyMachine), is_tcp(), transparent, set_tproxy_mark(), accept()});
+  rules.add("tproxy",
+            {from(kAnyMachine), pair_in(kFlycast), is_tcp(), tproxy, set_tproxy_mark(), accept()});
+}
+
+void add_machine_to_host(RuleList& rules) {
+  const char* chain = "machine_to_host";
+  value resolver = match(daddr(), text(to_string(kResolverAddress)));
+  rules.add("input", {from(kAnyMachine), jump(chain)});
+  rules.add(chain, {is_tcp(), match(meta("mark"), kTproxyMark), accept()});
+  rules.add(chain, {resolver, match(field("udp", "dport"), 53), accept()});
+  rules.add(chain, {resolver, match(field("tcp", "dport"), 53), accept()});
+  rules.add(chain, {neighbour_discovery(), accept()});
+  rules.add(chain, {errors_and_echo_replies(), accept()});
+  rules.add(chain, {echo_request(), resolver, accept()});
+  rules.add(chain, {echo_request(), pair_in(kFlycast), accept()});
+  rules.add(chain, {echo_request(), pair_in(kHostProxies), accept()});
+  rules.add(chain, {pair_in(kHostProxies), is_tcp(), own_socket(), accept()});
+  // Only without an agent: a client of a Flycast address is told at once.
+  rules.add(chain, {pair_in(kFlycast), is_tcp(), refuse()});
+  rules.drop(chain, "input_refused");
+}
+
+void add_mesh_to_host(const FirewallStructure& s, RuleList& rules) {
+  const char* chain = "mesh_to_host";
+  value between_hosts = match(saddr(), prefix(kInfrastructure));
+  value to_us = match(daddr(), text(to_string(s.host_address)));
+  rules.add("input", {from(s.wireguard_interface), jump(chain)});
+  rules.add(chain, {between_hosts, to_us, match(field("udp", "dport"), kGossipPort), accept()});
+  rules.add(chain, {between_hosts, to_us,
+                    match(field("tcp", "dport"), anonymous_set({kGossipPort, kFlycastHopPort})),
+                    accept()});
+  rules.add(chain, {between_hosts, to_us, is_tcp(), own_socket(), accept()});
+  rules.add(chain, {between_hosts, to_us, match(meta("l4proto"), "ipv6-icmp"), accept()});
+  rules.add(chain, {pair_in(kHostProxies), errors_and_echo_replies(), accept()});
+  rules.add(chain, {pair_in(kHostProxies), is_tcp(), own_socket(), accept()});
+  rules.drop(chain, "mesh_refused");
+}
+
+void add_forward(const FirewallStructure& s, RuleList& rules) {
+  const char* chain = "forward_mesh";
+  for (const auto& interface : {std::string(kAnyMachine), s.wireguard_interface}) {
+    rules.add("forward", {from(interface), jump(chain)});
+    rules.add("forward", {to(interface), jump(chain)});
+  }
+  rules.drop("forward", "outside", {match(saddr(), prefix(kMeshPrefix))});
+  rules.drop("forward", "outside", {match(daddr(), prefix(kMeshPrefix))});
+  const std::string machine = kAnyMachine;
+  rules.add(chain, {from(machine), to(machine), pair_in(kSameNetwork), accept()});
+  rules.add(chain, {from(machine), to(s.wireguard_interface), pair_in(kSameNetwork), accept()});
+  rules.add(chain, {from(s.wireguard_interface), to(machine), pair_in(kSameNetwork), accept()});
+  rules.drop(chain, "forward_refused");
+}
+
+void add_postrouting(const FirewallStructure& s, RuleList& rules) {
+  for (const auto& interface : {std::string("lo"), std::string(kAnyMachine), s.wireguard_interface})
+    rules.add("postrouting", {to(interface), accept()});
+  rules.drop("postrouting", "leaked", {match(daddr(), prefix(kMeshPrefix))});
+}
+
+}  // namespace
+
+std::vector<FirewallChain> firewall_chains() {
+  // Priorities: raw, so that nothing sees a spoofed packet first; mangle, where tproxy must be.
+  return {{"from_machine", "", 0},        {"from_mesh", "", 0},
+          {"machine_to_host", "", 0},     {"mesh_to_host", "", 0},
+          {"forward_mesh", "", 0},        {"prerouting", "prerouting", -300},
+          {"tproxy", "prerouting", -150}, {"input", "input", 0},
+          {"forward", "forward", 0},      {"postrouting", "postrouting", 0}};
+}
+
+std::vector<std::string> firewall_counters() {
+  return {"outside",        "not_ipv6",        "link_local",   "spoofed",
+          "infrastructure", "cross_network",   "mesh_spoofed", "mesh_refused",
+          "input_refused",  "forward_refused", "leaked"};
+}
+
+std::vector<FirewallRule> firewall_rules(const FirewallStructure& structure) {
+  RuleList rules;
+  add_prerouting(structure, rules);
+  add_from_machine(rules);
+  add_from_mesh(structure, rules);
+  add_tproxy(rules);
+  add_machine_to_host(rules);
+  add_mesh_to_host(structure, rules);
+  add_forward(structure, rules);
+  add_postrouting(structure, rules);
+  return std::move(rules).take();
+}
+
+}  // namespace sixpn::mesh

@@ -1,0 +1,29 @@
+// MeshOptions: what the agent's configuration says about the mesh. A value; the rest of the desired
+// state comes from the snapshot and the attachments.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "registry/core/certificate.h"
+#include "registry/core/keys.h"
+
+namespace sixpn::mesh {
+
+enum class BackendChoice { kProbe, kKernel, kUserspace };
+
+struct MeshOptions {
+  Secret private_key;  // WireGuard's, of this host
+  std::string interface = "sixpn";
+  std::uint16_t listen_port = 51820;
+  // Of the WireGuard device and of every machine's interface; 1280..65535. 1420 fits IPv6 over
+  // 1500.
+  int mtu = 1420;
+  BackendChoice backend = BackendChoice::kProbe;
+  // Peers to have before the registry knows them: how a joining host reaches its first hosts. A
+  // host record replaces its seed.
+  std::vector<Seed> seeds;
+};
+
+}  // namespace sixpn::mesh

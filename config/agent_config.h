@@ -62,6 +62,16 @@ struct MachinesConfig {
   friend bool operator==(const MachinesConfig&, const MachinesConfig&) = default;
 };
 
+// [flycast]: how long and how often a client's connection is tried on machines, and how many are
+// carried.
+struct FlycastConfig {
+  Duration deadline = std::chrono::seconds(30);        // then the client is reset; at most 5m
+  Duration connect_timeout = std::chrono::seconds(1);  // of one attempt; at most `deadline`
+  std::uint32_t max_sessions = 8192;                   // at once, 1..1048576
+  std::uint32_t max_sessions_per_client = 2048;  // of one client address, at most max_sessions
+  friend bool operator==(const FlycastConfig&, const FlycastConfig&) = default;
+};
+
 struct AgentConfig {
   std::string state_dir = "/var/lib/sixpn";  // absolute; keys, registry, machines
   std::string run_dir = "/run/sixpn";        // absolute; admin socket, locks: empty after a boot
@@ -72,12 +82,13 @@ struct AgentConfig {
   KnockConfig knock;
   DnsConfig dns;
   MachinesConfig machines;
+  FlycastConfig flycast;
   friend bool operator==(const AgentConfig&, const AgentConfig&) = default;
 };
 
 // `file_name` only names the text in errors.
 ConfigResult<AgentConfig> parse_agent_config(std::string_view text, std::string_view file_name);
-// Errors beside those of the text: missing, unreadable, not a regular file, over kMaxConfigBytes.
+// Errors beside those of the text: missing, unreadable, not a regular file, over 1 MiB.
 ConfigResult<AgentConfig> load_agent_config(const std::string& path);
 
 // What `join` or `--join` means: the text itself, or the trimmed content of the file after "@".

@@ -32,7 +32,7 @@ struct FlyToml {
 
 // `file_name` only names the text in errors.
 ConfigResult<FlyToml> parse_fly_toml(std::string_view text, std::string_view file_name);
-// Errors beside those of the text: missing, unreadable, not a regular file, over kMaxConfigBytes.
+// Errors beside those of the text: missing, unreadable, not a regular file, over 1 MiB.
 ConfigResult<FlyToml> load_fly_toml(const std::string& path);
 
 }  // namespace sixpn::config

@@ -1,0 +1,288 @@
+#include "config/agent_config.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "config/config_file.h"
+#include "config/quantity.h"
+#include "config/table_reader.h"
+#include "config/toml_document.h"
+#include "registry/core/address.h"
+#include "registry/core/record.h"
+
+namespace sixpn::config {
+
+namespace {
+
+constexpr std::uint16_t kDnsPort = 53;
+constexpr std::uint16_t kGossipPort = 7946;
+constexpr std::string_view kTokenPrefix = "sixpn1.";
+// <run_dir>/sixpnd.sock must fit in sockaddr_un::sun_path (108 bytes).
+constexpr std::size_t kMaxRunDir = 90;
+constexpr std::size_t kMaxInterfaceName = 15;  // IFNAMSIZ - 1
+
+// "192.0.2.1", "2001:db8::1", "[2001:db8::1]", each with ":port" or with `default_port`.
+std::optional<IpEndpoint> parse_endpoint_or_ip(std::string_view text, std::uint16_t default_port) {
+  if (auto endpoint = parse_endpoint(text)) return endpoint;
+  bool bracketed = text.size() > 2 && text.front() == '[' && text.back() == ']';
+  auto ip = bracketed ? parse_ip6(text.substr(1, text.size() - 2)) : parse_ip(text);
+  if (!ip) return std::nullopt;
+  return IpEndpoint{*ip, default_port};
+}
+
+void read_absolute_path(TableReader& table, std::string_view key, std::string& out) {
+  auto read = table.string(key);
+  if (!read) return;
+  if (read->value.empty() || read->value.front() != '/')
+    table.error(read->at, key, fmt::format("expected an absolute path, found \"{}\"", read->value));
+  else
+    out = read->value;
+}
+
+void read_port(TableReader& table, std::string_view key, std::uint16_t& out) {
+  if (auto read = table.integer(key, 1, 65535)) out = static_cast<std::uint16_t>(read->value);
+}
+
+// "" when `endpoint` may stand in a list; else what is wrong with it.
+std::string endpoint_fault(const IpEndpoint& endpoint, bool underlay_only) {
+  if (endpoint.port == 0) return "the port must be 1..65535";
+  if (endpoint.ip == Ip6{} || to_string(endpoint.ip) == "0.0.0.0")
+    return "the unspecified address cannot be used here";
+  if (underlay_only && kMeshPrefix.contains(endpoint.ip))
+    return "an address inside fdaa::/16 is reached through the mesh, and cannot carry it";
+  return "";
+}
+
+struct EndpointList {
+  std::string_view key;
+  std::uint16_t default_port;
+  bool underlay_only;
+};
+
+void read_endpoints(TableReader& table, const EndpointList& list, std::vector<IpEndpoint>& out) {
+  for (const Read<std::string>& read : table.strings(list.key)) {
+    auto endpoint = parse_endpoint_or_ip(read.value, list.default_port);
+    if (!endpoint) {
+      table.error(read.at, list.key,
+                  fmt::format("expected an address such as \"192.0.2.1\", \"192.0.2.1:{0}\" or "
+                              "\"[2001:db8::1]:{0}\", found \"{1}\"",
+                              list.default_port, read.value));
+      continue;
+    }
+    std::string fault = endpoint_fault(*endpoint, list.underlay_only);
+    if (!fault.empty())
+      table.error(read.at, list.key, fmt::format("{}: {}", read.value, fault));
+    else if (std::find(out.begin(), out.end(), *endpoint) != out.end())
+      table.error(read.at, list.key, fmt::format("{} is there twice", to_string(*endpoint)));
+    else
+      out.push_back(*endpoint);
+  }
+}
+
+void read_log_level(TableReader& file, log::Level& out) {
+  static const std::map<std::string_view, log::Level> kLevels{{"debug", log::Level::kDebug},
+                                                              {"info", log::Level::kInfo},
+                                                              {"warn", log::Level::kWarn},
+                                                              {"error", log::Level::kError}};
+  if (auto read = file.word("log_level", {"debug", "info", "warn", "error"}))
+    if (auto level = kLevels.find(read->value); level != kLevels.end()) out = level->second;
+}
+
+// Never shows the value: a token is a secret.
+void read_join(TableReader& file, std::string& out) {
+  auto read = file.string("join");
+  if (!read) return;
+  bool is_file = read->value.starts_with("@/");
+  bool is_token = read->value.starts_with(kTokenPrefix);
+  if (is_file || is_token)
+    out = read->value;
+  else
+    file.error(read->at, "join",
+               "expected a token of `sixpn host invite` (sixpn1. ...) or \"@/path\" of a file that "
+               "holds one");
+}
+
+void read_host(TableReader host, HostConfig& out) {
+  if (auto name = host.string("name")) {
+    if (is_dns_label(name->value))
+      out.name = name->value;
+    else
+      host.error(name->at, "name",
+                 fmt::format("expected a DNS label (a-z, 0-9 and '-', at most 63), found \"{}\"",
+                             name->value));
+  }
+  if (auto region = host.string("region")) {
+    if (is_region(region->value))
+      out.region = region->value;
+    else
+      host.error(
+          region->at, "region",
+          fmt::format("expected three letters such as \"iad\", found \"{}\"", region->value));
+  }
+  host.report_unknown_keys();
+}
+
+bool is_interface_name(std::string_view name) {
+  if (name.empty() || name.size() > kMaxInterfaceName || name == "." || name == "..") return false;
+  for (char c : name) {
+    bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    if (!plain && c != '-' && c != '_' && c != '.') return false;
+  }
+  return true;
+}
+
+void read_wireguard(TableReader wireguard, WireGuardConfig& out) {
+  if (auto name = wireguard.string("interface")) {
+    if (is_interface_name(name->value))
+      out.interface = name->value;
+    else
+      wireguard.error(name->at, "interface",
+                      fmt::format("expected 1..15 letters, digits, '-', '_' or '.', found \"{}\"",
+                                  name->value));
+  }
+  read_port(wireguard, "listen_port", out.listen_port);
+  if (auto backend = wireguard.word("backend", {"auto", "kernel", "userspace"})) {
+    if (backend->value == "kernel") out.backend = WireGuardBackend::kKernel;
+    if (backend->value == "userspace") out.backend = WireGuardBackend::kUserspace;
+  }
+  if (auto mtu = wireguard.integer("mtu", 1280, 9000))
+    out.mtu = static_cast<std::uint16_t>(mtu->value);
+  read_endpoints(wireguard, {"endpoints", out.listen_port, true}, out.endpoints);
+  wireguard.report_unknown_keys();
+}
+
+void read_dns(TableReader dns, DnsConfig& out) {
+  read_endpoints(dns, {"upstreams", kDnsPort, true}, out.upstreams);
+  read_endpoints(dns, {"listen", kDnsPort, false}, out.listen);
+  dns.report_unknown_keys();
+}
+
+void read_count(TableReader& table, std::string_view key, std::int64_t max, std::uint32_t& out) {
+  if (auto read = table.integer(key, 1, max)) out = static_cast<std::uint32_t>(read->value);
+}
+
+void read_flycast(TableReader flycast, FlycastConfig& out) {
+  auto deadline = flycast.duration("deadline", std::chrono::minutes(5));
+  if (deadline) out.deadline = deadline->value;
+  auto timeout = flycast.duration("connect_timeout", std::chrono::minutes(5));
+  if (timeout) out.connect_timeout = timeout->value;
+  if (out.connect_timeout > out.deadline || out.connect_timeout == Duration::zero())
+    flycast.error(timeout ? timeout->at : deadline->at, "connect_timeout",
+                  fmt::format("expected more than 0s and at most flycast.deadline ({}), found {}",
+                              to_string(out.deadline), to_string(out.connect_timeout)));
+  read_count(flycast, "max_sessions", 1 << 20, out.max_sessions);
+  out.max_sessions_per_client = std::min(out.max_sessions_per_client, out.max_sessions);
+  read_count(flycast, "max_sessions_per_client", out.max_sessions, out.max_sessions_per_client);
+  flycast.report_unknown_keys();
+}
+
+// Two sockets of the agent on one UDP port: both bound to every address, or one of them.
+void check_ports(const AgentConfig& config, TomlPosition wireguard_at, TomlPosition knock_at,
+                 Findings& findings) {
+  struct Port {
+    std::string_view key;
+    std::uint16_t port;
+    TomlPosition at;
+  };
+  const Port ports[] = {{"wireguard.listen_port", config.wireguard.listen_port, wireguard_at},
+                        {"knock.port", config.knock.port, knock_at}};
+  for (const Port& port : ports) {
+    if (port.port == kGossipPort)
+      findings.error(port.at, fmt::format("{}: {} is the port of gossip", port.key, kGossipPort));
+    if (port.port == kDnsPort)
+      findings.error(port.at, fmt::format("{}: {} is the port of DNS", port.key, kDnsPort));
+  }
+  const auto& [wireguard, knock] = ports;
+  if (wireguard.port != knock.port) return;
+  const Port& later = wireguard.at.line > knock.at.line ? wireguard : knock;
+  const Port& other = &later == &knock ? wireguard : knock;
+  std::string where = other.at.line == 0 ? "by default" : fmt::format("line {}", other.at.line);
+  findings.error(later.at,
+                 fmt::format("{}: {} is also {} ({})", later.key, later.port, other.key, where));
+}
+
+void read_directories(TableReader& file, AgentConfig& config) {
+  read_absolute_path(file, "state_dir", config.state_dir);
+  read_absolute_path(file, "run_dir", config.run_dir);
+  const TomlEntry* run = file.find("run_dir");
+  TomlPosition at = run == nullptr ? TomlPosition{} : run->value.at;
+  if (config.run_dir.size() > kMaxRunDir)
+    file.error(at, "run_dir",
+               fmt::format("expected at most {} characters (a socket's path is bounded), found {}",
+                           kMaxRunDir, config.run_dir.size()));
+  if (config.run_dir == config.state_dir)
+    file.error(at, "run_dir", "must differ from state_dir: it is emptied at each boot");
+}
+
+TomlPosition place_of(std::optional<TableReader>& section, std::string_view key) {
+  const TomlEntry* entry = section ? section->find(key) : nullptr;
+  return entry == nullptr ? TomlPosition{} : entry->value.at;
+}
+
+AgentConfig read_agent_config(TableReader file, Findings& findings) {
+  AgentConfig config;
+  read_directories(file, config);
+  read_log_level(file, config.log_level);
+  read_join(file, config.join);
+  if (auto host = file.table("host")) read_host(*host, config.host);
+  auto wireguard = file.table("wireguard");
+  if (wireguard) read_wireguard(*wireguard, config.wireguard);
+  auto knock = file.table("knock");
+  if (knock) {
+    read_port(*knock, "port", config.knock.port);
+    knock->report_unknown_keys();
+  }
+  if (auto dns = file.table("dns")) read_dns(*dns, config.dns);
+  if (auto machines = file.table("machines")) {
+    read_absolute_path(*machines, "shim", config.machines.shim);
+    machines->report_unknown_keys();
+  }
+  if (auto flycast = file.table("flycast")) read_flycast(*flycast, config.flycast);
+  file.report_unknown_keys();
+  check_ports(config, place_of(wireguard, "listen_port"), place_of(knock, "port"), findings);
+  return config;
+}
+
+}  // namespace
+
+std::string_view to_string(WireGuardBackend backend) {
+  switch (backend) {
+    case WireGuardBackend::kAuto:
+      return "auto";
+    case WireGuardBackend::kKernel:
+      return "kernel";
+    case WireGuardBackend::kUserspace:
+      return "userspace";
+  }
+  return "?";
+}
+
+ConfigResult<AgentConfig> parse_agent_config(std::string_view text, std::string_view file_name) {
+  ConfigResult<TomlTable> document = parse_toml(text, file_name);
+  if (!document) return document.errors();
+  Findings findings{std::string(file_name), {}, {}};
+  AgentConfig config = read_agent_config(TableReader(*document, {1, 1}, "", findings), findings);
+  findings.sort();
+  if (!findings.errors.empty()) return findings.errors;
+  return config;
+}
+
+ConfigResult<AgentConfig> load_agent_config(const std::string& path) {
+  ConfigResult<std::string> text = read_config_file(path);
+  if (!text) return text.errors();
+  return parse_agent_config(*text, path);
+}
+
+Result<std::string> read_token(std::string_view join) {
+  if (!join.starts_with('@')) return std::string(join);
+  ConfigResult<std::string> text = read_config_file(std::string(join.substr(1)));
+  if (!text) return Error(to_string(text.errors().front()));
+  constexpr std::string_view kSpace = " \t\r\n";
+  std::size_t first = text->find_first_not_of(kSpace);
+  if (first == std::string::npos) return Error(fmt::format("{}: is empty", join.substr(1)));
+  return text->substr(first, text->find_last_not_of(kSpace) - first + 1);
+}
+
+}  // namespace sixpn::config

@@ -1,0 +1,259 @@
+#include "config/fly_services.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+
+namespace sixpn::config {
+
+namespace {
+
+using Processes = std::map<std::string, std::string>;
+
+constexpr std::uint32_t kDefaultSoftLimit = 20;
+constexpr std::string_view kDefaultGroup = "app";
+
+// A service with the places that later checks point at.
+struct ServiceDraft {
+  Service service;
+  std::vector<TomlPosition> port_at;  // beside service.ports
+};
+
+// A handler that changes what the client sends or gets, and that sixpn cannot carry out yet: the
+// machine would get other bytes than it expects, so such a port is not opened at all.
+std::string_view missing_for(std::string_view handler) {
+  if (handler == "tls" || handler == "pg_tls")
+    return "needs a certificate, and none exists for private addresses yet";
+  if (handler == "proxy_proto") return "is not supported yet";
+  return {};
+}
+
+void read_force_https(TableReader& table) {
+  auto force = table.boolean("force_https");
+  if (force && force->value)
+    table.error(force->at, "force_https",
+                "must be false: no certificate exists for private addresses, so that HTTPS cannot "
+                "be forced (traffic inside the mesh is encrypted already)");
+}
+
+void read_internal_port(TableReader& table, Service& service) {
+  if (auto port = table.integer("internal_port", 1, 65535))
+    service.internal_port = static_cast<std::uint16_t>(port->value);
+}
+
+void read_concurrency(TableReader& table, Service& service) {
+  auto concurrency = table.table("concurrency");
+  if (!concurrency) return;
+  constexpr std::int64_t kMaxLimit = std::numeric_limits<std::int32_t>::max();
+  auto type = concurrency->word("type", {"connections", "requests"});
+  if (type && type->value == "requests") service.concurrency = ConcurrencyType::kRequests;
+  auto hard = concurrency->integer("hard_limit", 1, kMaxLimit);
+  if (hard) service.hard_limit = static_cast<std::uint32_t>(hard->value);
+  auto soft = concurrency->integer("soft_limit", 1, kMaxLimit);
+  if (soft)
+    service.soft_limit = static_cast<std::uint32_t>(soft->value);
+  else if (hard)
+    service.soft_limit = std::min(kDefaultSoftLimit, service.hard_limit);
+  if (hard && soft && soft->value > hard->value)
+    concurrency->error(
+        soft->at, "soft_limit",
+        fmt::format("expected at most hard_limit ({}), found {}", hard->value, soft->value));
+  concurrency->report_unknown_keys();
+}
+
+// Fly takes both a word and, as it once did, true or false.
+void read_auto_stop(TableReader& table) {
+  constexpr std::string_view kKey = "auto_stop_machines";
+  const TomlEntry* entry = table.find(kKey);
+  if (entry == nullptr) return;
+  bool stops = true;
+  if (const auto* flag = std::get_if<bool>(&entry->value.value)) {
+    stops = *flag;
+  } else {
+    auto word = table.word(kKey, {"off", "stop", "suspend"});
+    stops = word && word->value != "off";
+  }
+  if (stops)
+    table.note(entry->key_at, kKey, "accepted, not used: machines are not stopped when idle");
+}
+
+void read_machine_rules(TableReader& table, Service& service) {
+  read_auto_stop(table);
+  if (auto start = table.boolean("auto_start_machines")) service.auto_start = start->value;
+  auto least = table.integer("min_machines_running", 0, std::numeric_limits<std::int32_t>::max());
+  if (least && least->value > 0)
+    table.note(least->at, "min_machines_running",
+               "accepted, not used: machines are not stopped when idle");
+}
+
+void read_groups(TableReader& table, const Processes& processes, Service& service) {
+  for (const Read<std::string>& group : table.strings("processes")) {
+    bool known = processes.empty() ? group.value == kDefaultGroup : processes.contains(group.value);
+    if (!known)
+      table.error(group.at, "processes",
+                  fmt::format("there is no process group \"{}\" in [processes]", group.value));
+    else if (std::find(service.groups.begin(), service.groups.end(), group.value) !=
+             service.groups.end())
+      table.error(group.at, "processes", fmt::format("\"{}\" is there twice", group.value));
+    else
+      service.groups.push_back(group.value);
+  }
+  if (processes.size() > 1 && table.find("processes") == nullptr)
+    table.error(table.at(), "processes",
+                fmt::format("is required: [processes] has {} groups", processes.size()));
+}
+
+// What [http_service] and [[services]] have in common.
+void read_common(TableReader& table, const Processes& processes, Service& service) {
+  read_internal_port(table, service);
+  read_machine_rules(table, service);
+  read_concurrency(table, service);
+  read_groups(table, processes, service);
+}
+
+// "port", or "start_port" and "end_port". False when the range cannot be told.
+bool read_port_range(TableReader& table, ServicePort& port) {
+  auto single = table.integer("port", 1, 65535);
+  auto first = table.integer("start_port", 1, 65535);
+  auto last = table.integer("end_port", 1, 65535);
+  bool has_single = table.find("port") != nullptr;
+  bool has_first = table.find("start_port") != nullptr;
+  bool has_last = table.find("end_port") != nullptr;
+  if (has_single ? has_first || has_last : !has_first || !has_last) {
+    table.error(table.at(), "port", "expected either port, or start_port and end_port");
+    return false;
+  }
+  if (single) first = last = single;
+  if (!first || !last) return false;
+  if (first->value > last->value) {
+    table.error(
+        last->at, "end_port",
+        fmt::format("expected at least start_port ({}), found {}", first->value, last->value));
+    return false;
+  }
+  port.first = static_cast<std::uint16_t>(first->value);
+  port.last = static_cast<std::uint16_t>(last->value);
+  return true;
+}
+
+std::string range_text(const ServicePort& port) {
+  if (port.first == port.last) return fmt::format("port {}", port.first);
+  return fmt::format("ports {}-{}", port.first, port.last);
+}
+
+// Fills port.handlers; what a handler lacks, or "".
+std::string read_handlers(TableReader& table, ServicePort& port) {
+  std::string missing;
+  for (const Read<std::string>& handler : table.strings("handlers")) {
+    std::string_view lacks = missing_for(handler.value);
+    if (handler.value != "http" && lacks.empty()) {
+      std::string_view meant =
+          nearest_word(handler.value, {"http", "tls", "pg_tls", "proxy_proto"});
+      table.error(handler.at, "handlers",
+                  fmt::format("expected \"http\", \"tls\", \"pg_tls\" or \"proxy_proto\", found "
+                              "\"{}\"{}",
+                              handler.value,
+                              meant.empty() ? "" : fmt::format(", did you mean \"{}\"?", meant)));
+    }
+    if (!lacks.empty()) missing = fmt::format("handler \"{}\" {}", handler.value, lacks);
+    port.handlers.push_back(handler.value);
+  }
+  return missing;
+}
+
+void read_port(TableReader table, ServiceDraft& draft) {
+  ServicePort port;
+  bool has_range = read_port_range(table, port);
+  std::string missing = read_handlers(table, port);
+  read_force_https(table);
+  for (std::string_view key : {"http_options", "tls_options", "proxy_proto_options"})
+    table.accept_unused(key);
+  table.report_unknown_keys();
+  if (!has_range) return;
+  if (!missing.empty()) {
+    table.note(table.at(), "port", fmt::format("{} is left out: {}", range_text(port), missing));
+    return;
+  }
+  draft.service.ports.push_back(std::move(port));
+  draft.port_at.push_back(table.at());
+}
+
+ServiceDraft read_http_service(TableReader& table, const Processes& processes) {
+  ServiceDraft draft;
+  draft.service.ports = {{80, 80, {"http"}, false}};
+  draft.port_at = {table.at()};
+  read_common(table, processes, draft.service);
+  if (table.find("internal_port") == nullptr)
+    table.error(table.at(), "internal_port", "is required: the port that your program listens on");
+  read_force_https(table);
+  for (std::string_view key : {"checks", "machine_checks", "http_options", "tls_options"})
+    table.accept_unused(key);
+  table.report_unknown_keys();
+  table.note(table.at(), "port",
+             "port 443 is left out: handler \"tls\" needs a certificate, and none exists for "
+             "private addresses yet");
+  return draft;
+}
+
+ServiceDraft read_service(TableReader& table, const Processes& processes) {
+  ServiceDraft draft;
+  auto protocol = table.word("protocol", {"tcp", "udp"});
+  if (protocol && protocol->value == "udp") {
+    draft.service.protocol = ServiceProtocol::kUdp;
+    table.note(protocol->at, "protocol",
+               "accepted, not used: Flycast balances TCP; UDP works between machines by name");
+  }
+  read_common(table, processes, draft.service);
+  for (TableReader& port : table.tables("ports")) read_port(port, draft);
+  if (const TomlEntry* ports = table.find("ports"); ports == nullptr)
+    table.error(table.at(), "ports", "expected at least one [[services.ports]]");
+  for (std::string_view key : {"tcp_checks", "http_checks", "machine_checks", "script_checks"})
+    table.accept_unused(key);
+  table.report_unknown_keys();
+  return draft;
+}
+
+bool share_a_port(const ServicePort& a, const ServicePort& b) {
+  return a.first <= b.last && b.first <= a.last;
+}
+
+// An address, protocol and port lead to one service.
+void check_overlaps(TableReader& file, const std::vector<ServiceDraft>& drafts) {
+  struct Seen {
+    ServiceProtocol protocol;
+    const ServicePort* port;
+    TomlPosition at;
+  };
+  std::vector<Seen> seen;
+  for (const ServiceDraft& draft : drafts) {
+    for (std::size_t i = 0; i < draft.service.ports.size(); ++i) {
+      const ServicePort& port = draft.service.ports[i];
+      TomlPosition at = draft.port_at[i];
+      for (const Seen& other : seen) {
+        if (other.protocol != draft.service.protocol || !share_a_port(*other.port, port)) continue;
+        file.error(at, "services.ports.port",
+                   fmt::format("{} cannot be used: line {} has {} already", range_text(port),
+                               other.at.line, range_text(*other.port)));
+        break;
+      }
+      seen.push_back({draft.service.protocol, &port, at});
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<Service> read_services(TableReader& file, const Processes& processes) {
+  std::vector<ServiceDraft> drafts;
+  if (auto http = file.table("http_service")) drafts.push_back(read_http_service(*http, processes));
+  for (TableReader& table : file.tables("services"))
+    drafts.push_back(read_service(table, processes));
+  check_overlaps(file, drafts);
+  std::vector<Service> services;
+  for (ServiceDraft& draft : drafts)
+    if (!draft.service.ports.empty()) services.push_back(std::move(draft.service));
+  return services;
+}
+
+}  // namespace sixpn::config

@@ -1,0 +1,335 @@
+#include "config/fly_toml.h"
+
+#include <gtest/gtest.h>
+
+namespace sixpn::config {
+namespace {
+
+std::string errors_of(std::string_view text) {
+  return to_string(parse_fly_toml(text, "fly.toml").errors());
+}
+
+std::string notes_of(std::string_view text) {
+  auto config = parse_fly_toml(text, "fly.toml");
+  return config ? to_string(config->notes) : "errors:\n" + to_string(config.errors());
+}
+
+TEST(FlyToml, EmptyFile) {
+  auto config = parse_fly_toml("", "fly.toml");
+  ASSERT_TRUE(config);
+  EXPECT_EQ(*config, FlyToml{});
+}
+
+TEST(FlyToml, HttpService) {
+  auto config = parse_fly_toml(R"(
+app = "web"
+primary_region = "fra"
+
+[build]
+  dockerfile = "Dockerfile"
+
+[http_service]
+  internal_port = 3000
+  force_https = false
+  auto_stop_machines = "stop"
+  auto_start_machines = true
+  min_machines_running = 1
+  processes = ["app"]
+
+  [http_service.concurrency]
+    type = "requests"
+    soft_limit = 200
+    hard_limit = 250
+
+  [[http_service.checks]]
+    path = "/up"
+    interval = "10s"
+)",
+                               "fly.toml");
+  ASSERT_TRUE(config) << to_string(config.errors());
+  EXPECT_EQ(config->app, "web");
+  EXPECT_EQ(config->primary_region, "fra");
+  Service expected;
+  expected.internal_port = 3000;
+  expected.ports = {{80, 80, {"http"}, false}};
+  expected.groups = {"app"};
+  expected.concurrency = ConcurrencyType::kRequests;
+  expected.soft_limit = 200;
+  expected.hard_limit = 250;
+  EXPECT_EQ(config->services, std::vector<Service>{expected});
+  EXPECT_EQ(to_string(config->notes),
+            "fly.toml:5: accepted, not used: build\n"
+            "fly.toml:8: http_service.port: port 443 is left out: handler \"tls\" needs a "
+            "certificate, and none exists for private addresses yet\n"
+            "fly.toml:11: http_service.auto_stop_machines: accepted, not used: machines are not "
+            "stopped when idle\n"
+            "fly.toml:13: http_service.min_machines_running: accepted, not used: machines are not "
+            "stopped when idle\n"
+            "fly.toml:21: accepted, not used: http_service.checks\n");
+}
+
+TEST(FlyToml, TcpServicesWithRangesAndGroups) {
+  auto config = parse_fly_toml(R"(
+app = "pg"
+kill_signal = "SIGTERM"
+kill_timeout = "2m"
+
+[processes]
+db = "postgres -c listen_addresses=*"
+admin = "pgadmin"
+
+[env]
+PORT = 8080
+RATIO = 0.5
+DEBUG = true
+GREETING = "hello = world"
+
+[[services]]
+protocol = "tcp"
+internal_port = 5432
+processes = ["db"]
+auto_start_machines = false
+auto_stop_machines = false
+[[services.ports]]
+port = 5432
+[[services.ports]]
+start_port = 6000
+end_port = 6010
+handlers = []
+[services.concurrency]
+hard_limit = 10
+
+[[services]]
+internal_port = 9000
+protocol = "tcp"
+processes = ["admin", "db"]
+ports = [{ port = 80, handlers = ["http"] }]
+)",
+                               "fly.toml");
+  ASSERT_TRUE(config) << to_string(config.errors());
+  EXPECT_EQ(config->kill_signal, "SIGTERM");
+  EXPECT_EQ(config->kill_timeout, std::chrono::minutes(2));
+  EXPECT_EQ(config->processes,
+            (std::map<std::string, std::string>{{"admin", "pgadmin"},
+                                                {"db", "postgres -c listen_addresses=*"}}));
+  EXPECT_EQ(
+      config->env,
+      (std::map<std::string, std::string>{
+          {"DEBUG", "true"}, {"GREETING", "hello = world"}, {"PORT", "8080"}, {"RATIO", "0.5"}}));
+  Service db;
+  db.internal_port = 5432;
+  db.ports = {{5432, 5432, {}, false}, {6000, 6010, {}, false}};
+  db.groups = {"db"};
+  db.soft_limit = 10;  // never above the hard limit
+  db.hard_limit = 10;
+  db.auto_start = false;
+  Service admin;
+  admin.internal_port = 9000;
+  admin.ports = {{80, 80, {"http"}, false}};
+  admin.groups = {"admin", "db"};
+  EXPECT_EQ(config->services, (std::vector<Service>{db, admin}));
+  EXPECT_TRUE(config->notes.empty()) << to_string(config->notes);
+}
+
+TEST(FlyToml, KillTimeoutAsSeconds) {
+  EXPECT_EQ(parse_fly_toml("kill_timeout = 30\n", "f")->kill_timeout, std::chrono::seconds(30));
+}
+
+// What Fly knows and sixpn does not act on is no mistake.
+TEST(FlyToml, OtherValidSectionsAreNoted) {
+  EXPECT_EQ(notes_of("swap_size_mb = 512\n"
+                     "[deploy]\nstrategy = \"rolling\"\n"
+                     "[[mounts]]\nsource = \"data\"\ndestination = \"/data\"\n"
+                     "[[vm]]\nsize = \"shared-cpu-1x\"\n"
+                     "[checks.alive]\ntype = \"tcp\"\nport = 1\n"
+                     "[[statics]]\nguest_path = \"/a\"\nurl_prefix = \"/\"\n"
+                     "[metrics]\nport = 9091\n"
+                     "[[restart]]\npolicy = \"always\"\n"
+                     "[[files]]\nguest_path = \"/x\"\n"
+                     "[experimental]\ncmd = \"x\"\n"),
+            "fly.toml:1: accepted, not used: swap_size_mb\n"
+            "fly.toml:2: accepted, not used: deploy\n"
+            "fly.toml:4: accepted, not used: mounts\n"
+            "fly.toml:7: accepted, not used: vm\n"
+            "fly.toml:9: accepted, not used: checks\n"
+            "fly.toml:12: accepted, not used: statics\n"
+            "fly.toml:15: accepted, not used: metrics\n"
+            "fly.toml:17: accepted, not used: restart\n"
+            "fly.toml:19: accepted, not used: files\n"
+            "fly.toml:21: accepted, not used: experimental\n");
+}
+
+TEST(FlyToml, PortsThatNeedACertificateAreLeftOutAndNoted) {
+  auto config = parse_fly_toml(
+      "[[services]]\nprotocol = \"tcp\"\n"
+      "[[services.ports]]\nport = 80\nhandlers = [\"http\"]\n"
+      "[[services.ports]]\nport = 443\nhandlers = [\"tls\", \"http\"]\n"
+      "[[services.ports]]\nport = 5433\nhandlers = [\"pg_tls\"]\n"
+      "[[services.ports]]\nport = 25\nhandlers = [\"proxy_proto\"]\n"
+      "[services.ports.proxy_proto_options]\nversion = \"v2\"\n",
+      "fly.toml");
+  ASSERT_TRUE(config) << to_string(config.errors());
+  ASSERT_EQ(config->services.size(), 1u);
+  EXPECT_EQ(config->services[0].ports, (std::vector<ServicePort>{{80, 80, {"http"}, false}}));
+  EXPECT_EQ(to_string(config->notes),
+            "fly.toml:6: services.ports.port: port 443 is left out: handler \"tls\" needs a "
+            "certificate, and none exists for private addresses yet\n"
+            "fly.toml:9: services.ports.port: port 5433 is left out: handler \"pg_tls\" needs a "
+            "certificate, and none exists for private addresses yet\n"
+            "fly.toml:12: services.ports.port: port 25 is left out: handler \"proxy_proto\" is not "
+            "supported yet\n"
+            "fly.toml:15: accepted, not used: services.ports.proxy_proto_options\n");
+}
+
+TEST(FlyToml, UdpIsKeptAndNoted) {
+  auto config =
+      parse_fly_toml("[[services]]\nprotocol = \"udp\"\nports = [{ port = 53 }]\n", "fly.toml");
+  ASSERT_TRUE(config);
+  EXPECT_EQ(config->services.at(0).protocol, ServiceProtocol::kUdp);
+  EXPECT_EQ(config->notes.size(), 1u);
+}
+
+struct Mistake {
+  const char* text;
+  const char* errors;
+};
+
+class FlyTomlMistakes : public testing::TestWithParam<Mistake> {};
+
+TEST_P(FlyTomlMistakes, AreNamedWithTheirPlace) {
+  EXPECT_EQ(errors_of(GetParam().text), GetParam().errors);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    TopLevel, FlyTomlMistakes,
+    testing::Values(
+        Mistake{"app = \"My App\"\n",
+                "fly.toml:1: app: expected a DNS label (a-z, 0-9 and '-', at most 63), found \"My "
+                "App\"\n"},
+        Mistake{"primary_region = \"frankfurt\"\n",
+                "fly.toml:1: primary_region: expected three letters such as \"iad\", found "
+                "\"frankfurt\"\n"},
+        Mistake{"network = \"x\"\n", "fly.toml:1: network: unknown key\n"},
+        Mistake{"[http_serivce]\ninternal_port = 1\n",
+                "fly.toml:1: http_serivce: unknown section, did you mean \"http_service\"?\n"},
+        Mistake{
+            "kill_signal = \"SIGTREM\"\n",
+            "fly.toml:1: kill_signal: expected \"SIGINT\", \"SIGTERM\", \"SIGQUIT\", "
+            "\"SIGUSR1\", \"SIGUSR2\", \"SIGHUP\" or \"SIGKILL\", found \"SIGTREM\", did you mean "
+            "\"SIGTERM\"?\n"},
+        Mistake{"kill_timeout = \"6m\"\n",
+                "fly.toml:1: kill_timeout: expected a duration such as \"5s\" or a number of "
+                "seconds, at most 5m, found the string \"6m\"\n"},
+        Mistake{"kill_timeout = -1\n",
+                "fly.toml:1: kill_timeout: expected a duration such as \"5s\" or a number of "
+                "seconds, at most 5m, found the integer -1\n"},
+        Mistake{"[env]\nFLY_REGION = \"x\"\nLIST = [1]\n",
+                "fly.toml:2: env.FLY_REGION: names that begin with FLY_ are reserved\n"
+                "fly.toml:3: env.LIST: expected a string, a number, true or false, found an "
+                "array\n"},
+        Mistake{
+            "[env]\n\"A=B\" = \"x\"\nC = \"a\\u0000b\"\n",
+            "fly.toml:2: env.A=B: a variable's name is not empty and has no \"=\"\n"
+            "fly.toml:3: env.C: expected a string, a number, true or false, found a string with "
+            "a zero byte\n"},
+        Mistake{"[processes]\nweb_1 = \"x\"\nworker = 3\n",
+                "fly.toml:2: processes.web_1: a process group's name is a DNS label (a-z, 0-9 and "
+                "'-', at most 63): it is part of <group>.process.<app>.internal\n"
+                "fly.toml:3: processes.worker: expected a command as a string, found the integer "
+                "3\n"}));
+
+INSTANTIATE_TEST_SUITE_P(
+    HttpService, FlyTomlMistakes,
+    testing::Values(
+        Mistake{"[http_service]\nforce_https = false\n",
+                "fly.toml:1: http_service.internal_port: is required: the port that your program "
+                "listens on\n"},
+        Mistake{"[http_service]\ninternal_port = 8080\nforce_https = true\n",
+                "fly.toml:3: http_service.force_https: must be false: no certificate exists for "
+                "private addresses, so that HTTPS cannot be forced (traffic inside the mesh is "
+                "encrypted already)\n"},
+        Mistake{"[http_service]\ninternal_port = 0\nauto_stop_machines = \"halt\"\n",
+                "fly.toml:2: http_service.internal_port: expected 1..65535, found 0\n"
+                "fly.toml:3: http_service.auto_stop_machines: expected \"off\", \"stop\" or "
+                "\"suspend\", found \"halt\"\n"},
+        Mistake{
+            "[http_service]\ninternal_port = 1\n[http_service.concurrency]\ntype = "
+            "\"request\"\nsoft_limit = 30\nhard_limit = 20\n",
+            "fly.toml:4: http_service.concurrency.type: expected \"connections\" or "
+            "\"requests\", found \"request\", did you mean \"requests\"?\n"
+            "fly.toml:5: http_service.concurrency.soft_limit: expected at most hard_limit (20), "
+            "found 30\n"},
+        Mistake{"[http_service]\ninternal_port = 1\nprocesses = [\"web\"]\n",
+                "fly.toml:3: http_service.processes: there is no process group \"web\" in "
+                "[processes]\n"},
+        Mistake{"[processes]\nweb = \"a\"\nworker = \"b\"\n[http_service]\ninternal_port = 1\n",
+                "fly.toml:4: http_service.processes: is required: [processes] has 2 groups\n"},
+        Mistake{"[http_service]\ninternal_port = 1\n[http_service.port]\nx = 1\n",
+                "fly.toml:3: http_service.port: unknown section\n"}));
+
+INSTANTIATE_TEST_SUITE_P(
+    Services, FlyTomlMistakes,
+    testing::Values(
+        Mistake{"[[services]]\nprotocol = \"tcp\"\n",
+                "fly.toml:1: services.ports: expected at least one [[services.ports]]\n"},
+        Mistake{"[services]\nprotocol = \"tcp\"\n",
+                "fly.toml:1: services: expected tables [[services]], found a table\n"},
+        Mistake{"[[services]]\nprotocol = \"sctp\"\nports = [{ port = 1 }]\n",
+                "fly.toml:2: services.protocol: expected \"tcp\" or \"udp\", found \"sctp\"\n"},
+        Mistake{"[[services]]\nports = [\n{ port = 0 },\n{ port = 65536 } ]\n",
+                "fly.toml:3: services.ports.port: expected 1..65535, found 0\n"
+                "fly.toml:4: services.ports.port: expected 1..65535, found 65536\n"},
+        Mistake{
+            "[[services]]\nports = [\n{ port = 1, end_port = 2 },\n{ start_port = 3 },\n{ } ]\n",
+            "fly.toml:3: services.ports.port: expected either port, or start_port and end_port\n"
+            "fly.toml:4: services.ports.port: expected either port, or start_port and end_port\n"
+            "fly.toml:5: services.ports.port: expected either port, or start_port and "
+            "end_port\n"},
+        Mistake{"[[services]]\nports = [{ start_port = 9, end_port = 8 }]\n",
+                "fly.toml:2: services.ports.end_port: expected at least start_port (9), found 8\n"},
+        Mistake{"[[services]]\n[[services.ports]]\nport = 80\nhandlers = [\"htpp\", 4]\n",
+                "fly.toml:4: services.ports.handlers: expected \"http\", \"tls\", \"pg_tls\" or "
+                "\"proxy_proto\", found \"htpp\", did you mean \"http\"?\n"
+                "fly.toml:4: services.ports.handlers: expected an array of strings, found the "
+                "integer 4\n"},
+        Mistake{"[[services]]\n[[services.ports]]\nport = 80\nforce_https = true\nhandler = 1\n",
+                "fly.toml:4: services.ports.force_https: must be false: no certificate exists for "
+                "private addresses, so that HTTPS cannot be forced (traffic inside the mesh is "
+                "encrypted already)\n"
+                "fly.toml:5: services.ports.handler: unknown key, did you mean \"handlers\"?\n"},
+        Mistake{"[http_service]\ninternal_port = 1\n[[services]]\n[[services.ports]]\nstart_port = "
+                "70\nend_port = 90\n",
+                "fly.toml:4: services.ports.port: ports 70-90 cannot be used: line 1 has port 80 "
+                "already\n"},
+        Mistake{"[[services]]\nprocesses = [\"app\", \"app\"]\nports = [{ port = 1 }]\n",
+                "fly.toml:2: services.processes: \"app\" is there twice\n"}));
+
+TEST(FlyToml, OnePortMayBeBothTcpAndUdp) {
+  EXPECT_EQ(errors_of("[[services]]\nprotocol = \"udp\"\nports = [{ port = 53 }]\n"
+                      "[[services]]\nprotocol = \"tcp\"\nports = [{ port = 53 }]\n"),
+            "");
+}
+
+TEST(FlyToml, AllMistakesAtOnceInTheOrderOfTheFile) {
+  EXPECT_EQ(
+      errors_of("app = 1\n"
+                "ap = \"web\"\n"
+                "[http_service]\n"
+                "force_https = true\n"
+                "internal_port = \"8080\"\n"),
+      "fly.toml:1: app: expected a string, found the integer 1\n"
+      "fly.toml:2: ap: unknown key, did you mean \"app\"?\n"
+      "fly.toml:4: http_service.force_https: must be false: no certificate exists for private "
+      "addresses, so that HTTPS cannot be forced (traffic inside the mesh is encrypted "
+      "already)\n"
+      "fly.toml:5: http_service.internal_port: expected an integer, found the string "
+      "\"8080\"\n");
+}
+
+TEST(FlyToml, LoadNamesTheFile) {
+  EXPECT_EQ(to_string(load_fly_toml("/nowhere/fly.toml").errors()),
+            "/nowhere/fly.toml: cannot be read: No such file or directory\n");
+}
+
+}  // namespace
+}  // namespace sixpn::config

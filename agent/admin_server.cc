@@ -24,7 +24,8 @@ using Stream = beast::basic_stream<Protocol>;
 constexpr std::size_t kMaxConnections = 64;
 constexpr std::size_t kMaxBody = 1 << 20;
 constexpr auto kIdle = std::chrono::seconds(60);
-constexpr auto kLongestAnswer = std::chrono::minutes(10);  // `machine stop` may wait for its machine
+constexpr auto kLongestAnswer =
+    std::chrono::minutes(10);  // `machine stop` may wait for its machine
 
 // One connection: reads a request, waits for the answer, writes it, and again while kept alive.
 class Connection : public std::enable_shared_from_this<Connection> {
@@ -59,8 +60,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
                      request.body()};
     bool keep_alive = request.keep_alive();
     stream_.expires_after(kLongestAnswer);
-    answer_(std::move(asked), [self = shared_from_this(),
-                               keep_alive](ApiReply reply) mutable {
+    answer_(std::move(asked), [self = shared_from_this(), keep_alive](ApiReply reply) mutable {
       if (!self) return;  // a second reply to one request changes nothing
       self->write(std::move(reply), keep_alive);
       self.reset();
@@ -111,16 +111,16 @@ struct AdminServer::Impl : std::enable_shared_from_this<AdminServer::Impl> {
   }
 
   void accept() {
-    acceptor.async_accept([self = shared_from_this()](beast::error_code failed,
-                                                      Protocol::socket socket) {
-      if (failed == asio::error::operation_aborted || !self->acceptor.is_open()) return;
-      if (failed) {
-        log::warn("agent", "accepting on the admin socket: {}", failed.message());
-      } else if (*self->open < kMaxConnections) {
-        std::make_shared<Connection>(std::move(socket), self->answer, self->open)->read();
-      }
-      self->accept();
-    });
+    acceptor.async_accept(
+        [self = shared_from_this()](beast::error_code failed, Protocol::socket socket) {
+          if (failed == asio::error::operation_aborted || !self->acceptor.is_open()) return;
+          if (failed) {
+            log::warn("agent", "accepting on the admin socket: {}", failed.message());
+          } else if (*self->open < kMaxConnections) {
+            std::make_shared<Connection>(std::move(socket), self->answer, self->open)->read();
+          }
+          self->accept();
+        });
   }
 
   std::string path;

@@ -1,5 +1,5 @@
-// AdminServer: HTTP/1.1 on the agent's unix socket, mode 0600. It moves requests and replies and knows
-// nothing of their meaning: agent/admin_api.h answers them. Control loop only.
+// AdminServer: HTTP/1.1 on the agent's unix socket, mode 0600. It moves requests and replies and
+// knows nothing of their meaning: agent/admin_api.h answers them. Control loop only.
 //
 // Limits: 64 connections at once, 1 MiB per request, 60 s per read or write.
 #pragma once

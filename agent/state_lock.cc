@@ -12,7 +12,8 @@ namespace {
 std::string holder(int fd) {
   char text[32] = {};
   ssize_t length = pread(fd, text, sizeof text - 1, 0);
-  return length > 0 ? "process " + std::string(text, static_cast<std::size_t>(length)) : "another process";
+  return length > 0 ? "process " + std::string(text, static_cast<std::size_t>(length))
+                    : "another process";
 }
 
 }  // namespace

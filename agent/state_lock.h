@@ -1,5 +1,5 @@
-// StateLock: one agent per state folder. Holds an flock on <state>/lock for the life of the process; the
-// kernel drops it when the process dies, however it dies.
+// StateLock: one agent per state folder. Holds an flock on <state>/lock for the life of the
+// process; the kernel drops it when the process dies, however it dies.
 #pragma once
 
 #include <string>

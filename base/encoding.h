@@ -1,5 +1,5 @@
-// Text forms of bytes: hexadecimal, and base64 (RFC 4648: standard with padding, and URL-safe without).
-// Not constant time: secrets are encoded only to be shown once or written to a 0600 file.
+// Text forms of bytes: hexadecimal, and base64 (RFC 4648: standard with padding, and URL-safe
+// without). Not constant time: secrets are encoded only to be shown once or written to a 0600 file.
 #pragma once
 
 #include <array>

@@ -25,9 +25,15 @@ std::optional<std::uint64_t> parse_digits(std::string_view text, std::size_t dig
 
 }  // namespace
 
-std::string to_string(HostId id) { return hex_digits(id.value, 8); }
-std::string to_string(NetworkId id) { return hex_digits(id.value, 8); }
-std::string to_string(MachineId id) { return hex_digits(id.value, 14); }
+std::string to_string(HostId id) {
+  return hex_digits(id.value, 8);
+}
+std::string to_string(NetworkId id) {
+  return hex_digits(id.value, 8);
+}
+std::string to_string(MachineId id) {
+  return hex_digits(id.value, 14);
+}
 
 std::optional<HostId> parse_host_id(std::string_view text) {
   auto value = parse_digits(text, 8);

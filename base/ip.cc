@@ -8,7 +8,8 @@
 namespace sixpn {
 
 bool Ip6::is_v4_mapped() const {
-  static constexpr std::array<std::uint8_t, 12> kMapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  static constexpr std::array<std::uint8_t, 12> kMapped = {0, 0, 0, 0, 0,    0,
+                                                           0, 0, 0, 0, 0xff, 0xff};
   return std::memcmp(bytes.data(), kMapped.data(), kMapped.size()) == 0;
 }
 
@@ -43,7 +44,9 @@ Prefix6 make_prefix(const Ip6& ip, int length) {
   return prefix;
 }
 
-bool Prefix6::contains(const Ip6& other) const { return make_prefix(other, length).ip == ip; }
+bool Prefix6::contains(const Ip6& other) const {
+  return make_prefix(other, length).ip == ip;
+}
 
 bool Prefix6::contains(const Prefix6& other) const {
   return other.length >= length && contains(other.ip);

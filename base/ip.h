@@ -1,6 +1,6 @@
-// IP values: Ip6, Prefix6 and IpEndpoint. Text forms follow RFC 4291 (parsing) and RFC 5952 (printing).
-// IPv4 appears only in endpoints of the underlay, kept as an IPv4-mapped Ip6 (::ffff:a.b.c.d).
-// Pure values; std only, usable from any thread.
+// IP values: Ip6, Prefix6 and IpEndpoint. Text forms follow RFC 4291 (parsing) and RFC 5952
+// (printing). IPv4 appears only in endpoints of the underlay, kept as an IPv4-mapped Ip6
+// (::ffff:a.b.c.d). Pure values; std only, usable from any thread.
 #pragma once
 
 #include <array>
@@ -45,8 +45,8 @@ std::optional<Ip6> parse_ip6(std::string_view text);  // IPv6 text only
 std::optional<Ip6> parse_ip(std::string_view text);   // IPv6 text, or IPv4 text (mapped)
 
 struct Prefix6 {
-  Ip6 ip;           // host bits are zero: make_prefix masks them
-  int length = 0;   // 0..128
+  Ip6 ip;          // host bits are zero: make_prefix masks them
+  int length = 0;  // 0..128
 
   [[nodiscard]] bool contains(const Ip6& other) const;
   [[nodiscard]] bool contains(const Prefix6& other) const;
@@ -54,7 +54,7 @@ struct Prefix6 {
 };
 
 Prefix6 make_prefix(const Ip6& ip, int length);
-std::string to_string(const Prefix6& prefix);  // "fdaa:0:1::/48"
+std::string to_string(const Prefix6& prefix);                 // "fdaa:0:1::/48"
 std::optional<Prefix6> parse_prefix6(std::string_view text);  // host bits must be zero
 
 // An address and UDP or TCP port of the underlay or overlay.

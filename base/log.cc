@@ -10,10 +10,14 @@ namespace {
 
 spdlog::level::level_enum to_spdlog(Level level) {
   switch (level) {
-    case Level::kDebug: return spdlog::level::debug;
-    case Level::kInfo: return spdlog::level::info;
-    case Level::kWarn: return spdlog::level::warn;
-    case Level::kError: return spdlog::level::err;
+    case Level::kDebug:
+      return spdlog::level::debug;
+    case Level::kInfo:
+      return spdlog::level::info;
+    case Level::kWarn:
+      return spdlog::level::warn;
+    case Level::kError:
+      return spdlog::level::err;
   }
   return spdlog::level::info;
 }
@@ -38,9 +42,13 @@ std::shared_ptr<spdlog::logger>& logger() {
 
 }  // namespace
 
-void set_level(Level level) { logger()->set_level(to_spdlog(level)); }
+void set_level(Level level) {
+  logger()->set_level(to_spdlog(level));
+}
 
-bool enabled(Level level) { return logger()->should_log(to_spdlog(level)); }
+bool enabled(Level level) {
+  return logger()->should_log(to_spdlog(level));
+}
 
 void set_process_name(std::string_view name) {
   auto renamed = logger()->clone(std::string(name) + " ");

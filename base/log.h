@@ -1,5 +1,5 @@
-// Logs: one line per event on standard error, `LEVEL room: sentence`, with the time when a terminal or
-// no journal reads it. A function logs an error or returns it, never both; cores do not log.
+// Logs: one line per event on standard error, `LEVEL room: sentence`, with the time when a terminal
+// or no journal reads it. A function logs an error or returns it, never both; cores do not log.
 // Thread safe. set_level may be called at any time.
 #pragma once
 

@@ -1,6 +1,7 @@
-// Result<T>: a value or an Error, shaped like C++23's std::expected, which the toolchain of Debian 12
-// does not offer to C++20. Used for failures that a caller can act on or report; expected outcomes are
-// enums or variants instead. An Error is a sentence for a person; it gains context on its way up:
+// Result<T>: a value or an Error, shaped like C++23's std::expected, which the toolchain of Debian
+// 12 does not offer to C++20. Used for failures that a caller can act on or report; expected
+// outcomes are enums or variants instead. An Error is a sentence for a person; it gains context on
+// its way up:
 //   return std::move(r).error().within("reading /etc/sixpn/agent.toml");
 #pragma once
 
@@ -43,8 +44,10 @@ struct [[nodiscard]] Error {
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT(google-explicit-constructor)
-  Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT(google-explicit-constructor)
+  Result(T value)
+      : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT(google-explicit-constructor)
+  Result(Error error)
+      : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT(google-explicit-constructor)
 
   [[nodiscard]] bool has_value() const { return state_.index() == 0; }
   explicit operator bool() const { return has_value(); }

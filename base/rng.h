@@ -1,6 +1,6 @@
-// A small, fast, seedable generator (xoshiro256**, Blackman and Vigna 2018, seeded by splitmix64) for
-// protocol choices: probe order, jitter, shuffles. Deterministic per seed on every platform, which the
-// simulator relies on. Never for keys: those come from libsodium.
+// A small, fast, seedable generator (xoshiro256**, Blackman and Vigna 2018, seeded by splitmix64)
+// for protocol choices: probe order, jitter, shuffles. Deterministic per seed on every platform,
+// which the simulator relies on. Never for keys: those come from libsodium.
 #pragma once
 
 #include <array>
@@ -33,7 +33,8 @@ class Rng {
     return result;
   }
 
-  // Uniform in [0, bound); 0 when bound is 0. Lemire's multiply-shift (bias below 2^-32 is accepted).
+  // Uniform in [0, bound); 0 when bound is 0. Lemire's multiply-shift (bias below 2^-32 is
+  // accepted).
   std::uint64_t below(std::uint64_t bound) {
     return static_cast<std::uint64_t>(static_cast<Wide>((*this)()) * bound >> 64);
   }

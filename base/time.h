@@ -1,5 +1,5 @@
-// Time as values. Core code never reads a clock: `now` is passed in. Instant is monotonic (virtual in
-// the simulator), WallTime is Unix time and may step. The real clocks are in base/io/clock.h.
+// Time as values. Core code never reads a clock: `now` is passed in. Instant is monotonic (virtual
+// in the simulator), WallTime is Unix time and may step. The real clocks are in base/io/clock.h.
 #pragma once
 
 #include <chrono>
@@ -36,7 +36,11 @@ struct Now {
   WallTime wall;
 };
 
-constexpr std::int64_t unix_ms(WallTime t) { return t.time_since_epoch().count(); }
-constexpr WallTime from_unix_ms(std::int64_t ms) { return WallTime(std::chrono::milliseconds(ms)); }
+constexpr std::int64_t unix_ms(WallTime t) {
+  return t.time_since_epoch().count();
+}
+constexpr WallTime from_unix_ms(std::int64_t ms) {
+  return WallTime(std::chrono::milliseconds(ms));
+}
 
 }  // namespace sixpn

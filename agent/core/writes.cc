@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "registry/core/address.h"
+
 namespace sixpn::agent {
 namespace {
 
@@ -17,20 +19,21 @@ std::uint64_t leading_u64(const Hash& digest) {
 }
 
 Error forbidden(const HostCertificate& self, const std::string& org) {
-  return Error(fmt::format("host {} is not allowed to serve organisation {} (its invitation names {})",
-                           self.invite.name, org, fmt::join(self.invite.orgs, ", ")),
-               kForbidden);
+  return Error(
+      fmt::format("host {} is not allowed to serve organisation {} (its invitation names {})",
+                  self.invite.name, org, fmt::join(self.invite.orgs, ", ")),
+      kForbidden);
 }
 
-LocalWrite shared_write(RecordValue value, const std::string& org) {
-  LocalWrite write;
+registry::LocalWrite shared_write(RecordValue value, const std::string& org) {
+  registry::LocalWrite write;
   write.value = std::move(value);
   write.org = org;
   return write;
 }
 
-LocalWrite erasure(RecordKey key, const std::string& org) {
-  LocalWrite write;
+registry::LocalWrite erasure(RecordKey key, const std::string& org) {
+  registry::LocalWrite write;
   write.erase = true;
   write.key = std::move(key);
   write.org = org;
@@ -40,17 +43,19 @@ LocalWrite erasure(RecordKey key, const std::string& org) {
 Result<void> check_names(const CreateApp& request) {
   auto check = [](const char* what, const std::string& name) -> Result<void> {
     if (is_dns_label(name)) return {};
-    return Error(fmt::format("{} {:?}: expected 1 to 63 of a-z, 0-9 and '-', not starting or ending "
-                             "with '-'",
-                             what, name),
-                 kInvalid);
+    return Error(
+        fmt::format("{} \"{}\": expected 1 to 63 of a-z, 0-9 and '-', not starting or ending "
+                    "with '-'",
+                    what, name),
+        kInvalid);
   };
   if (auto ok = check("app name", request.name); !ok) return ok;
   if (auto ok = check("organisation", request.org); !ok) return ok;
   if (auto ok = check("network name", request.network); !ok) return ok;
   if (!request.primary_region.empty() && !is_region(request.primary_region))
-    return Error(fmt::format("primary region {:?}: expected three letters a-z", request.primary_region),
-                 kInvalid);
+    return Error(
+        fmt::format("primary region \"{}\": expected three letters a-z", request.primary_region),
+        kInvalid);
   return {};
 }
 
@@ -90,30 +95,31 @@ Result<const AppView*> find_app(const Snapshot& snapshot, const AppName& name) {
   if (found.size() == 1) return found.front();
   std::string where = name.org.empty() ? "" : " in organisation " + name.org;
   if (found.empty())
-    return Error(fmt::format("app {} does not exist{}; `sixpn apps list` shows those that do", name.app,
-                             where),
+    return Error(fmt::format("app {} does not exist{}; `sixpn apps list` shows those that do",
+                             name.app, where),
                  kNotFound);
   std::vector<std::string> owners;
   for (const AppView* view : found)
-    owners.push_back(view->app.org + "/" +
-                     snapshot.find_network(view->app.network)->network.name);
+    owners.push_back(view->app.org + "/" + snapshot.find_network(view->app.network)->network.name);
   return Error(fmt::format("app {} exists in {}: say which with --org (and --network)", name.app,
                            fmt::join(owners, ", ")),
                kInvalid);
 }
 
-Result<std::vector<LocalWrite>> plan_create_app(const Snapshot& snapshot, const HostCertificate& self,
-                                                const CreateApp& request) {
+Result<std::vector<registry::LocalWrite>> plan_create_app(const Snapshot& snapshot,
+                                                          const HostCertificate& self,
+                                                          const CreateApp& request) {
   if (auto names = check_names(request); !names) return names.error();
   if (!self.invite.allows_org(request.org)) return forbidden(self, request.org);
   auto network = network_for(snapshot, self, request.org, request.network);
   if (!network) return network.error();
   const auto& [record, is_new] = *network;
-  if (const NetworkView* view = snapshot.find_network(record.id); view && view->apps.contains(request.name))
+  if (const NetworkView* view = snapshot.find_network(record.id);
+      view && view->apps.contains(request.name))
     return Error(fmt::format("app {} exists already in organisation {}, network {}", request.name,
                              request.org, request.network),
                  kTaken);
-  std::vector<LocalWrite> writes;
+  std::vector<registry::LocalWrite> writes;
   if (!snapshot.orgs.contains(request.org))
     writes.push_back(shared_write(OrgRecord{request.org}, request.org));
   if (is_new) writes.push_back(shared_write(record, request.org));
@@ -122,49 +128,52 @@ Result<std::vector<LocalWrite>> plan_create_app(const Snapshot& snapshot, const 
   return writes;
 }
 
-Result<std::vector<LocalWrite>> plan_deploy(const Snapshot& snapshot, const HostCertificate& self,
-                                            const AppName& name, const std::string& primary_region,
-                                            const std::vector<Service>& services) {
+Result<std::vector<registry::LocalWrite>> plan_deploy(const Snapshot& snapshot,
+                                                      const HostCertificate& self,
+                                                      const AppName& name,
+                                                      const std::string& primary_region,
+                                                      const std::vector<Service>& services) {
   auto found = find_app(snapshot, name);
   if (!found) return found.error();
   AppRecord app = (*found)->app;
   if (!self.invite.allows_org(app.org)) return forbidden(self, app.org);
   if (!primary_region.empty()) app.primary_region = primary_region;
   app.services = services;
-  if (app == (*found)->app) return std::vector<LocalWrite>{};
+  if (app == (*found)->app) return std::vector<registry::LocalWrite>{};
   std::string org = app.org;
-  return std::vector<LocalWrite>{shared_write(std::move(app), org)};
+  return std::vector<registry::LocalWrite>{shared_write(std::move(app), org)};
 }
 
-Result<std::vector<LocalWrite>> plan_destroy_app(const Snapshot& snapshot,
-                                                 const HostCertificate& self, const AppName& name) {
+Result<std::vector<registry::LocalWrite>> plan_destroy_app(const Snapshot& snapshot,
+                                                           const HostCertificate& self,
+                                                           const AppName& name) {
   auto found = find_app(snapshot, name);
   if (!found) return found.error();
   const AppRecord& app = (*found)->app;
   if (!self.invite.allows_org(app.org)) return forbidden(self, app.org);
-  auto living = std::count_if((*found)->machines.begin(), (*found)->machines.end(),
-                              [](const MachinePtr& machine) {
-                                return machine->state != MachineState::kDestroyed;
-                              });
+  auto living = std::count_if(
+      (*found)->machines.begin(), (*found)->machines.end(),
+      [](const MachinePtr& machine) { return machine->state != MachineState::kDestroyed; });
   if (living > 0)
     return Error(fmt::format("app {} still has {} machine{}: destroy them first", app.name, living,
                              living == 1 ? "" : "s"),
                  kTaken);
-  std::vector<LocalWrite> writes;
+  std::vector<registry::LocalWrite> writes;
   for (const Ip6& address : flycast_addresses(snapshot, app))
     writes.push_back(erasure(flycast_key(address), app.org));
   writes.push_back(erasure(app_key(app.network, app.name), app.org));
   return writes;
 }
 
-Result<AllocatedAddress> plan_allocate_flycast(const Snapshot& snapshot, const HostCertificate& self,
-                                               const AppName& name, const std::string& from) {
+Result<AllocatedAddress> plan_allocate_flycast(const Snapshot& snapshot,
+                                               const HostCertificate& self, const AppName& name,
+                                               const std::string& from) {
   auto found = find_app(snapshot, name);
   if (!found) return found.error();
   const AppRecord& app = (*found)->app;
   if (!self.invite.allows_org(app.org)) return forbidden(self, app.org);
-  const NetworkView* network = from.empty() ? snapshot.find_network(app.network)
-                                            : snapshot.find_network(app.org, from);
+  const NetworkView* network =
+      from.empty() ? snapshot.find_network(app.network) : snapshot.find_network(app.org, from);
   if (network == nullptr)
     return Error(fmt::format("organisation {} has no network {}", app.org, from), kNotFound);
   for (const auto& [address, record] : network->flycast)
@@ -184,9 +193,10 @@ Result<AllocatedAddress> plan_allocate_flycast(const Snapshot& snapshot, const H
   return Error("no free Flycast address was found in network " + network->network.name, kTaken);
 }
 
-Result<std::vector<LocalWrite>> plan_release_flycast(const Snapshot& snapshot,
-                                                     const HostCertificate& self,
-                                                     const AppName& name, const Ip6& address) {
+Result<std::vector<registry::LocalWrite>> plan_release_flycast(const Snapshot& snapshot,
+                                                               const HostCertificate& self,
+                                                               const AppName& name,
+                                                               const Ip6& address) {
   auto found = find_app(snapshot, name);
   if (!found) return found.error();
   const AppRecord& app = (*found)->app;
@@ -194,7 +204,7 @@ Result<std::vector<LocalWrite>> plan_release_flycast(const Snapshot& snapshot,
   auto addresses = flycast_addresses(snapshot, app);
   if (std::find(addresses.begin(), addresses.end(), address) == addresses.end())
     return Error(fmt::format("app {} has no address {}", app.name, to_string(address)), kNotFound);
-  return std::vector<LocalWrite>{erasure(flycast_key(address), app.org)};
+  return std::vector<registry::LocalWrite>{erasure(flycast_key(address), app.org)};
 }
 
 std::vector<Ip6> flycast_addresses(const Snapshot& snapshot, const AppRecord& app) {

@@ -1,7 +1,9 @@
-// What the agent writes to the registry for each command: pure planning from a snapshot to records. The
-// names, rights and collisions are checked here, so that the same sentence reaches every client.
+// What the agent writes to the registry for each command: pure planning from a snapshot to records.
+// The names, rights and collisions are checked here, so that the same sentence reaches every
+// client.
 //
-// Errors are sentences for a person and carry an HTTP-like class: not found, taken, invalid, forbidden.
+// Errors are sentences for a person and carry an HTTP-like class: not found, taken, invalid,
+// forbidden.
 #pragma once
 
 #include <optional>
@@ -36,7 +38,8 @@ struct AppName {
   std::string network;  // "" means any network of the org
 };
 
-// The id of a network: from a hash of cluster, org and name; `attempt` > 0 rehashes after a collision.
+// The id of a network: from a hash of cluster, org and name; `attempt` > 0 rehashes after a
+// collision.
 NetworkId network_id(const std::string& cluster, const std::string& org, const std::string& name,
                      unsigned attempt);
 
@@ -44,26 +47,32 @@ NetworkId network_id(const std::string& cluster, const std::string& org, const s
 Result<const AppView*> find_app(const Snapshot& snapshot, const AppName& name);
 
 // The app, and its organisation and network where they do not exist yet.
-Result<std::vector<LocalWrite>> plan_create_app(const Snapshot& snapshot, const HostCertificate& self,
-                                                const CreateApp& request);
-Result<std::vector<LocalWrite>> plan_deploy(const Snapshot& snapshot, const HostCertificate& self,
-                                            const AppName& name, const std::string& primary_region,
-                                            const std::vector<Service>& services);
+Result<std::vector<registry::LocalWrite>> plan_create_app(const Snapshot& snapshot,
+                                                          const HostCertificate& self,
+                                                          const CreateApp& request);
+Result<std::vector<registry::LocalWrite>> plan_deploy(const Snapshot& snapshot,
+                                                      const HostCertificate& self,
+                                                      const AppName& name,
+                                                      const std::string& primary_region,
+                                                      const std::vector<Service>& services);
 // Refused while the app has machines that are not destroyed. Takes its Flycast addresses along.
-Result<std::vector<LocalWrite>> plan_destroy_app(const Snapshot& snapshot,
-                                                 const HostCertificate& self, const AppName& name);
+Result<std::vector<registry::LocalWrite>> plan_destroy_app(const Snapshot& snapshot,
+                                                           const HostCertificate& self,
+                                                           const AppName& name);
 
-// A Flycast address for `name` that network `from` may dial ("" means the app's own network). Asking
-// again for the same pair gives the same address and writes nothing.
+// A Flycast address for `name` that network `from` may dial ("" means the app's own network).
+// Asking again for the same pair gives the same address and writes nothing.
 struct AllocatedAddress {
   FlycastRecord record;
-  std::vector<LocalWrite> writes;
+  std::vector<registry::LocalWrite> writes;
 };
-Result<AllocatedAddress> plan_allocate_flycast(const Snapshot& snapshot, const HostCertificate& self,
-                                               const AppName& name, const std::string& from);
-Result<std::vector<LocalWrite>> plan_release_flycast(const Snapshot& snapshot,
-                                                     const HostCertificate& self,
-                                                     const AppName& name, const Ip6& address);
+Result<AllocatedAddress> plan_allocate_flycast(const Snapshot& snapshot,
+                                               const HostCertificate& self, const AppName& name,
+                                               const std::string& from);
+Result<std::vector<registry::LocalWrite>> plan_release_flycast(const Snapshot& snapshot,
+                                                               const HostCertificate& self,
+                                                               const AppName& name,
+                                                               const Ip6& address);
 
 // Every address that reaches this app, in address order.
 std::vector<Ip6> flycast_addresses(const Snapshot& snapshot, const AppRecord& app);

@@ -17,6 +17,8 @@ inline WallTime wall_now() {
   return WallTime(std::chrono::duration_cast<std::chrono::milliseconds>(since));
 }
 
-inline Now read_clocks() { return {monotonic_now(), wall_now()}; }
+inline Now read_clocks() {
+  return {monotonic_now(), wall_now()};
+}
 
 }  // namespace sixpn

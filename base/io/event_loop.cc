@@ -41,17 +41,25 @@ void EventLoop::start_thread() {
   });
 }
 
-void EventLoop::stop() { impl_->context.stop(); }
+void EventLoop::stop() {
+  impl_->context.stop();
+}
 
 void EventLoop::join() {
   if (impl_->thread.joinable()) impl_->thread.join();
 }
 
-void EventLoop::post(std::function<void()> task) { asio::post(impl_->context, std::move(task)); }
+void EventLoop::post(std::function<void()> task) {
+  asio::post(impl_->context, std::move(task));
+}
 
-bool EventLoop::on_loop_thread() const { return impl_->thread_id == std::this_thread::get_id(); }
+bool EventLoop::on_loop_thread() const {
+  return impl_->thread_id == std::this_thread::get_id();
+}
 
-asio::io_context& EventLoop::context() { return impl_->context; }
+asio::io_context& EventLoop::context() {
+  return impl_->context;
+}
 
 struct LoopTimer::Impl : std::enable_shared_from_this<LoopTimer::Impl> {
   Impl(EventLoop& loop, std::function<void()> fire)
@@ -80,13 +88,21 @@ struct LoopTimer::Impl : std::enable_shared_from_this<LoopTimer::Impl> {
 LoopTimer::LoopTimer(EventLoop& loop, std::function<void()> on_fire)
     : impl_(std::make_shared<Impl>(loop, std::move(on_fire))) {}
 
-LoopTimer::~LoopTimer() { cancel(); }
+LoopTimer::~LoopTimer() {
+  cancel();
+}
 
-void LoopTimer::arm_at(Instant when) { impl_->arm(when); }
+void LoopTimer::arm_at(Instant when) {
+  impl_->arm(when);
+}
 
-void LoopTimer::arm_after(Duration delay) { impl_->arm(monotonic_now() + delay); }
+void LoopTimer::arm_after(Duration delay) {
+  impl_->arm(monotonic_now() + delay);
+}
 
-void LoopTimer::cancel() { impl_->arm(kNever); }
+void LoopTimer::cancel() {
+  impl_->arm(kNever);
+}
 
 struct FdWatch::Impl : std::enable_shared_from_this<FdWatch::Impl> {
   Impl(EventLoop& loop, int fd, std::function<void()> readable)

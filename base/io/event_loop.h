@@ -1,6 +1,6 @@
-// EventLoop: one thread, one asio io_context. A room's io objects live on exactly one loop and are only
-// touched from it; everything crosses loops by post() of immutable values. asio stays out of this header:
-// a .cc that needs sockets includes <boost/asio.hpp> and uses context().
+// EventLoop: one thread, one asio io_context. A room's io objects live on exactly one loop and are
+// only touched from it; everything crosses loops by post() of immutable values. asio stays out of
+// this header: a .cc that needs sockets includes <boost/asio.hpp> and uses context().
 //
 // Stop is idempotent: stop() ends run() after the handler that is running; what was posted later is
 // destroyed unrun. Objects on the loop are destroyed after join(), in reverse order of start.
@@ -61,8 +61,8 @@ class LoopTimer {
   std::shared_ptr<Impl> impl_;
 };
 
-// Calls on_readable each time `fd` is readable, until destroyed. Does not own the descriptor, which must
-// outlive it. Loop thread only.
+// Calls on_readable each time `fd` is readable, until destroyed. Does not own the descriptor, which
+// must outlive it. Loop thread only.
 class FdWatch {
  public:
   FdWatch(EventLoop& loop, int fd, std::function<void()> on_readable);

@@ -29,14 +29,16 @@ TEST(Prefix6, MasksAndContains) {
 }
 
 TEST(Prefix6, RefusesHostBitsAndNonsense) {
-  for (const char* text : {"fdaa::1/64", "fdaa::/129", "fdaa::/-1", "fdaa::", "fdaa::/", "fdaa::/4x"})
+  for (const char* text :
+       {"fdaa::1/64", "fdaa::/129", "fdaa::/-1", "fdaa::", "fdaa::/", "fdaa::/4x"})
     EXPECT_EQ(parse_prefix6(text), std::nullopt) << text;
 }
 
 TEST(IpEndpoint, RoundTripsBothFamilies) {
   for (const char* text : {"[fdaa::3]:53", "192.0.2.7:51820"})
     EXPECT_EQ(to_string(*parse_endpoint(text)), text);
-  for (const char* text : {"fdaa::3:53", "[::1]", "192.0.2.7", "192.0.2.7:65536", "[192.0.2.7]:1", ":1"})
+  for (const char* text :
+       {"fdaa::3:53", "[::1]", "192.0.2.7", "192.0.2.7:65536", "[192.0.2.7]:1", ":1"})
     EXPECT_EQ(parse_endpoint(text), std::nullopt) << text;
 }
 

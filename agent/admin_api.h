@@ -1,0 +1,91 @@
+// AdminApi: what each request on the admin socket does (docs/api.md). Reads the registry's
+// snapshot, plans writes with agent/core, asks the rooms; moves no bytes itself. Control loop only.
+//
+// A reply is JSON; an error is {"error": "sentence"} with 4xx for what the caller can mend and 5xx
+// for what it cannot.
+#pragma once
+
+#include <boost/json/value.hpp>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "agent/admin_server.h"
+#include "agent/core/target.h"
+#include "agent/core/writes.h"
+#include "agent/rooms.h"
+#include "config/config_error.h"
+
+namespace sixpn::agent {
+
+// One request, understood: its target taken apart and its body an object ({} when there was none).
+struct Call {
+  Target target;
+  boost::json::object body;
+
+  // The text of a body member, or "" when absent. Errors: it is there and no string.
+  [[nodiscard]] Result<std::string> text(const std::string& key) const;
+};
+
+// Completes a call, once.
+class Reply {
+ public:
+  explicit Reply(ApiResponder responder) : responder_(std::move(responder)) {}
+  void ok(const boost::json::value& value) const;
+  void fail(const Error& error) const;
+  void fail(const std::string& sentence, const config::ConfigErrors& details) const;
+
+ private:
+  ApiResponder responder_;
+};
+
+class AdminApi {
+ public:
+  explicit AdminApi(Rooms& rooms) : rooms_(rooms) {}
+
+  void answer(const ApiRequest& request, const ApiResponder& responder);
+
+ private:
+  struct Route;
+  static const std::vector<Route>& routes();
+
+  // admin_cluster.cc
+  void get_status(const Call& call, Reply reply);
+  void get_dig(const Call& call, Reply reply);
+  void get_plan(const Call& call, Reply reply);
+  void get_dump(const Call& call, Reply reply);
+  void get_invite_material(const Call& call, Reply reply);
+  // admin_apps.cc
+  void get_apps(const Call& call, Reply reply);
+  void create_app(const Call& call, Reply reply);
+  void destroy_app(const Call& call, Reply reply);
+  void deploy(const Call& call, Reply reply);
+  void get_ips(const Call& call, Reply reply);
+  void allocate_ip(const Call& call, Reply reply);
+  void release_ip(const Call& call, Reply reply);
+  // admin_machines.cc
+  void get_machines(const Call& call, Reply reply);
+  void get_machine(const Call& call, Reply reply);
+  void run_machine(const Call& call, Reply reply);
+  void attach_machine(const Call& call, Reply reply);
+  void stop_machine(const Call& call, Reply reply);
+  void start_machine(const Call& call, Reply reply);
+  void destroy_machine(const Call& call, Reply reply);
+
+  [[nodiscard]] const HostCertificate& certificate() const { return rooms_.identity.certificate; }
+  // Writes, then replies with the app as it stands; or with the reason.
+  void write_then_app(Result<std::vector<registry::LocalWrite>> writes, const AppName& name,
+                      Reply reply);
+  // The id in target.path[2], on this host. Errors: no such machine; it lives on another host
+  // (which).
+  Result<MachineId> local_machine(const Call& call) const;
+  void reply_machine(MachineId id, Reply reply);
+
+  Rooms& rooms_;
+};
+
+// The app a call means: {app} of the path, or `app` of the body; org and network from body or
+// query.
+Result<AppName> app_name(const Call& call);
+
+}  // namespace sixpn::agent

@@ -1,0 +1,165 @@
+// The admin API's view of the cluster: status, names, the mesh plan, the registry, invitations.
+#include <boost/json/array.hpp>
+
+#include "agent/admin_api.h"
+#include "agent/json_views.h"
+#include "base/encoding.h"
+#include "base/rng.h"
+#include "dns/core/explain.h"
+#include "mesh/core/plan.h"
+#include "registry/core/address.h"
+#include "registry/core/keys.h"
+
+namespace sixpn::agent {
+
+namespace json = boost::json;
+
+namespace {
+
+// Seeds of an invitation: this host first, then others that are alive; the inviter cuts the list.
+std::vector<HostView> seed_hosts(const Snapshot& snapshot) {
+  std::vector<HostView> seeds;
+  if (const HostView* self = snapshot.find_host(snapshot.self)) seeds.push_back(*self);
+  for (const auto& [id, host] : snapshot.hosts)
+    if (id != snapshot.self && host.status == HostStatus::kAlive) seeds.push_back(host);
+  return seeds;
+}
+
+json::object seed_json(const HostRecord& host) {
+  json::array wireguard;
+  json::array knock;
+  for (const auto& endpoint : host.endpoints) {
+    wireguard.emplace_back(to_string(endpoint));
+    knock.emplace_back(to_string(IpEndpoint{endpoint.ip, host.knock_port}));
+  }
+  return {{"host", to_string(host.id)},
+          {"wireguard_key", to_base64(as_bytes(host.wireguard_key))},
+          {"wireguard", std::move(wireguard)},
+          {"knock", std::move(knock)}};
+}
+
+// The networks that a question may be about: the one named, or all of the org, or all.
+std::vector<const NetworkView*> candidates(const Snapshot& snapshot, const Target& target) {
+  std::vector<const NetworkView*> out;
+  for (const auto& [id, view] : snapshot.networks) {
+    const NetworkRecord& network = view->network;
+    if (!target.get("org").empty() && network.org != target.get("org")) continue;
+    if (!target.get("network").empty() && network.name != target.get("network")) continue;
+    out.push_back(view.get());
+  }
+  return out;
+}
+
+json::object dig_json(const dns::Explanation& said, const NetworkRecord& network) {
+  json::array answers;
+  json::array authority;
+  for (const auto& line : said.answers) answers.emplace_back(line);
+  for (const auto& line : said.authority) authority.emplace_back(line);
+  return {{"name", said.name},
+          {"type", said.type},
+          {"rcode", said.rcode},
+          {"answers", std::move(answers)},
+          {"authority", std::move(authority)},
+          {"note", said.note},
+          {"forwarded", said.forwarded},
+          {"org", network.org},
+          {"network", network.name},
+          {"network_id", to_string(network.id)},
+          {"generation", said.generation}};
+}
+
+}  // namespace
+
+void AdminApi::get_status(const Call&, Reply reply) {
+  rooms_.report_mesh([this, reply](const MeshFacts& mesh) {
+    rooms_.list_machines([this, reply, mesh](const std::vector<machine::LocalMachine>& local) {
+      SnapshotPtr snapshot = rooms_.registry->snapshot();
+      auto status = status_json(*snapshot, mesh, facts_by_id(local));
+      status["cluster"] = to_hex(certificate().invite.cluster);
+      status["version"] = SIXPN_VERSION;
+      status["backend"] = rooms_.backend;
+      if (auto failed = rooms_.registry->disk_error())
+        status["warnings"].as_array().emplace_back("the registry is not on disk: " +
+                                                   failed->message);
+      reply.ok(status);
+    });
+  });
+}
+
+void AdminApi::get_dig(const Call& call, Reply reply) {
+  SnapshotPtr snapshot = rooms_.registry->snapshot();
+  auto networks = candidates(*snapshot, call.target);
+  if (networks.empty())
+    return reply.fail(
+        Error("there is no such network; `sixpn status` shows those that exist", kNotFound));
+  std::string type = call.target.get("type").empty() ? "AAAA" : call.target.get("type");
+  Rng rng(random_u64());
+  std::vector<std::pair<const NetworkView*, dns::Explanation>> found;
+  for (const NetworkView* network : networks) {
+    dns::Viewer viewer{snapshot->self, certificate().invite.region,
+                       proxy_address(network->network.id, snapshot->self)};
+    auto said =
+        dns::explain(*snapshot, network->network.id, viewer, call.target.get("name"), type, rng);
+    if (!said) return reply.fail(said.error());
+    if (networks.size() == 1 || said->rcode != "NXDOMAIN")
+      found.emplace_back(network, std::move(*said));
+  }
+  if (found.empty()) {  // unknown everywhere: any network's NXDOMAIN says so
+    dns::Viewer viewer{snapshot->self, certificate().invite.region,
+                       proxy_address(networks.front()->network.id, snapshot->self)};
+    auto said = dns::explain(*snapshot, networks.front()->network.id, viewer,
+                             call.target.get("name"), type, rng);
+    if (!said) return reply.fail(said.error());
+    return reply.ok(dig_json(*said, networks.front()->network));
+  }
+  if (found.size() > 1) {
+    std::string names;
+    for (const auto& [network, said] : found)
+      names += (names.empty() ? "" : ", ") + network->network.org + "/" + network->network.name;
+    return reply.fail(Error("several networks know " + call.target.get("name") + " (" + names +
+                                "): say which with --org and --network",
+                            kInvalid));
+  }
+  reply.ok(dig_json(found.front().second, found.front().first->network));
+}
+
+void AdminApi::get_plan(const Call&, Reply reply) {
+  rooms_.mesh_loop.post([this, reply] {
+    auto plan = rooms_.mesh->plan();
+    rooms_.control.post([reply, plan = std::move(plan)] {
+      if (!plan) return reply.fail(plan.error());
+      json::array steps;
+      for (const auto& line : mesh::to_lines(*plan)) steps.emplace_back(line);
+      reply.ok(json::object{{"steps", std::move(steps)}});
+    });
+  });
+}
+
+void AdminApi::get_dump(const Call&, Reply reply) {
+  json::array out;
+  for (const auto& record : rooms_.registry->dump())
+    out.push_back(json::object{{"key", to_string(record->record.key)},
+                               {"writer", to_string(record->record.writer)},
+                               {"major", record->record.stamp.major},
+                               {"minor", record->record.stamp.minor},
+                               {"tombstone", record->record.tombstone},
+                               {"digest", to_hex(as_bytes(record->digest))}});
+  reply.ok(out);
+}
+
+void AdminApi::get_invite_material(const Call&, Reply reply) {
+  SnapshotPtr snapshot = rooms_.registry->snapshot();
+  json::array hosts;
+  json::array seeds;
+  for (const auto& [id, host] : snapshot->hosts)
+    hosts.push_back(json::object{{"id", to_string(id)}, {"name", host.record.name}});
+  for (const HostView& host : seed_hosts(*snapshot)) seeds.push_back(seed_json(host.record));
+  const auto& cluster_key = rooms_.identity.cluster_key.bytes();
+  reply.ok(json::object{{"root_key", to_base64(as_bytes(rooms_.identity.root_key))},
+                        {"cluster_key", to_base64(as_bytes(cluster_key))},
+                        {"cluster", to_hex(certificate().invite.cluster)},
+                        {"hosts", std::move(hosts)},
+                        {"seeds", std::move(seeds)}});
+}
+
+}  // namespace sixpn::agent

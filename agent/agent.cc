@@ -1,0 +1,312 @@
+#include "agent/agent.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <future>
+#include <utility>
+
+#include "agent/admin_api.h"
+#include "agent/admin_server.h"
+#include "agent/rooms.h"
+#include "agent/underlay.h"
+#include "base/log.h"
+#include "registry/core/address.h"
+
+namespace sixpn::agent {
+namespace {
+
+// From the first refusal until a host that joins for the first time gives up: each seed gets to
+// speak.
+constexpr Duration kJoinPatience = std::chrono::seconds(3);
+
+mesh::BackendChoice backend_choice(config::WireGuardBackend backend) {
+  switch (backend) {
+    case config::WireGuardBackend::kAuto:
+      return mesh::BackendChoice::kProbe;
+    case config::WireGuardBackend::kKernel:
+      return mesh::BackendChoice::kKernel;
+    case config::WireGuardBackend::kUserspace:
+      return mesh::BackendChoice::kUserspace;
+  }
+  return mesh::BackendChoice::kProbe;
+}
+
+mesh::MeshOptions mesh_options(const AgentOptions& options) {
+  mesh::MeshOptions out{options.identity.wireguard_key};
+  out.interface = options.config.wireguard.interface;
+  out.listen_port = options.config.wireguard.listen_port;
+  out.mtu = options.config.wireguard.mtu;
+  out.backend = backend_choice(options.config.wireguard.backend);
+  out.seeds = options.identity.seeds;
+  return out;
+}
+
+HostRecord own_host(const AgentOptions& options) {
+  const Invite& invite = options.identity.certificate.invite;
+  const auto& wireguard = options.config.wireguard;
+  HostRecord record;
+  record.id = invite.host;
+  record.name = invite.name;
+  record.region = invite.region;
+  record.certificate = options.identity.certificate.encoded;
+  record.wireguard_key = wireguard_public_key(options.identity.wireguard_key);
+  record.endpoints = wireguard.endpoints.empty()
+                         ? underlay_endpoints(wireguard.listen_port, wireguard.interface)
+                         : wireguard.endpoints;
+  record.knock_port = options.config.knock.port;
+  record.version = SIXPN_VERSION;
+  return record;
+}
+
+dns::DnsOptions dns_options(const AgentOptions& options) {
+  dns::DnsOptions out;
+  out.listen = options.config.dns.listen;
+  out.listen.insert(out.listen.begin(), IpEndpoint{kResolverAddress, 53});
+  out.upstreams = options.config.dns.upstreams;
+  out.self = options.identity.certificate.invite.host;
+  out.region = options.identity.certificate.invite.region;
+  return out;
+}
+
+// Runs `task` on a loop whose thread is running and waits for its result.
+template <class Task>
+auto run_on(EventLoop& loop, Task task) {
+  std::promise<decltype(task())> promise;
+  auto result = promise.get_future();
+  loop.post([&] { promise.set_value(task()); });
+  return result.get();
+}
+
+}  // namespace
+
+struct Agent::Impl {
+  Impl(EventLoop& control_loop, AgentOptions given)
+      : options(std::move(given)),
+        rooms(control_loop, options.identity),
+        api(rooms),
+        admin(control_loop, options.config.run_dir + "/sixpnd.sock",
+              [this](const ApiRequest& request, const ApiResponder& reply) {
+                api.answer(request, reply);
+              }),
+        patience(control_loop, [this] { give_up_joining(); }) {
+    build();
+  }
+
+  void build() {
+    const Invite& invite = options.identity.certificate.invite;
+    registry::RegistryOptions registry_options{invite.host, options.identity.signing_key};
+    registry_options.root_key = options.identity.root_key;
+    registry_options.state_dir = options.config.state_dir;
+    registry_options.own_host = own_host(options);
+    registry_options.expects_peers = !options.identity.seeds.empty();
+    rooms.registry = std::make_unique<registry::RegistryService>(rooms.control, registry_options);
+    rooms.knock = std::make_unique<mesh::KnockService>(
+        rooms.control, options.identity, knock_callbacks(), options.config.knock.port);
+    rooms.mesh = std::make_unique<mesh::MeshService>(rooms.mesh_loop, mesh_options(options));
+    rooms.dns = std::make_unique<dns::DnsService>(rooms.dns_loop, dns_options(options));
+    flycast::FlycastOptions flycast_options;
+    flycast_options.self = invite.host;
+    flycast_options.region = invite.region;
+    rooms.flycast = std::make_unique<flycast::FlycastService>(rooms.flycast_loop, flycast_options);
+    machine::MachineService::Options machine_options;
+    machine_options.state_dir = options.config.state_dir;
+    machine_options.shim_path = options.shim_path;
+    machine_options.self = invite.host;
+    machine_options.host_name = invite.name;
+    machine_options.region = invite.region;
+    rooms.machines = std::make_unique<machine::MachineService>(rooms.machine_loop, machine_options,
+                                                               machine_callbacks());
+  }
+
+  mesh::KnockCallbacks knock_callbacks() {
+    mesh::KnockCallbacks callbacks;
+    callbacks.own_record = [this] { return rooms.registry->own_host_record(); };
+    callbacks.on_admit = [this](const SignedRecordPtr& record, const IpEndpoint&) {
+      rooms.registry->admit(record);
+    };
+    callbacks.on_accepted = [this](const SignedRecordPtr& record, const Ip6& observed_self) {
+      patience.cancel();
+      rooms.registry->admit(record);
+      advertise(observed_self);
+    };
+    callbacks.on_refused = [this](const std::string& reason) {
+      if (!options.first_join || joined()) return;
+      if (refusal.empty()) patience.arm_after(kJoinPatience);
+      refusal = reason;
+    };
+    return callbacks;
+  }
+
+  machine::MachineService::Callbacks machine_callbacks() {
+    machine::MachineService::Callbacks callbacks;
+    callbacks.publish = [this](MachineRecord record, std::function<void()> done) {
+      publish(std::move(record), std::move(done));
+    };
+    callbacks.withdraw = callbacks.publish;
+    callbacks.erase = [this](MachineId id) {
+      rooms.control.post([this, id] {
+        registry::LocalWrite write;
+        write.erase = true;
+        write.key = machine_key(id);
+        rooms.write({write}, [](const Result<void>& written) {
+          if (!written)
+            log::error("agent", "erasing a machine's record: {}", written.error().message);
+        });
+      });
+    };
+    callbacks.attach_network = [this](Attachment attachment,
+                                      std::function<void(Result<void>)> done) {
+      rooms.mesh_loop.post([this, attachment = std::move(attachment), done = std::move(done)] {
+        if (rooms.mesh) rooms.mesh->attach(attachment, back_on_machine_loop(done));
+      });
+    };
+    callbacks.detach_network = [this](MachineId id, std::function<void(Result<void>)> done) {
+      rooms.mesh_loop.post([this, id, done = std::move(done)] {
+        if (rooms.mesh) rooms.mesh->detach(id, back_on_machine_loop(done));
+      });
+    };
+    return callbacks;
+  }
+
+  std::function<void(Result<void>)> back_on_machine_loop(std::function<void(Result<void>)> done) {
+    return [this, done = std::move(done)](Result<void> result) {
+      rooms.machine_loop.post([done, result = std::move(result)] { done(result); });
+    };
+  }
+
+  // The whole record at each change; the machine room goes on when this host's resolver answers it.
+  void publish(MachineRecord record, std::function<void()> done) {
+    rooms.control.post([this, record = std::move(record), done = std::move(done)]() mutable {
+      registry::LocalWrite write;
+      write.value = std::move(record);
+      rooms.write({std::move(write)}, [this, done = std::move(done)](const Result<void>& written) {
+        if (!written) log::error("agent", "publishing a machine: {}", written.error().message);
+        rooms.machine_loop.post(done);
+      });
+    });
+  }
+
+  // Behind NAT a host does not see the address that others reach it by: offer it as a last
+  // candidate.
+  void advertise(const Ip6& observed_self) {
+    if (!options.config.wireguard.endpoints.empty()) return;
+    HostRecord record = own_host(options);
+    IpEndpoint observed{observed_self, options.config.wireguard.listen_port};
+    auto known = std::find(record.endpoints.begin(), record.endpoints.end(), observed);
+    if (known != record.endpoints.end()) return;
+    record.endpoints.push_back(observed);
+    rooms.registry->update_own_host(std::move(record));
+  }
+
+  [[nodiscard]] bool joined() const { return rooms.registry->snapshot()->hosts.size() > 1; }
+
+  void give_up_joining() {
+    if (on_fatal && !joined()) on_fatal("this host was refused by the cluster: " + refusal);
+  }
+
+  void on_snapshot(const SnapshotPtr& snapshot) {
+    auto alive = std::any_of(
+        snapshot->hosts.begin(), snapshot->hosts.end(),
+        [&](const auto& entry) { return entry.first != snapshot->self && entry.second.usable(); });
+    bool alone = snapshot->hosts.size() == 1 && options.identity.seeds.empty();
+    rooms.knock->set_connected(alive || alone);
+    rooms.hand_out(snapshot);
+  }
+
+  Result<void> start() {
+    std::error_code failed;
+    std::filesystem::create_directories(options.config.run_dir, failed);
+    if (failed)
+      return Error("run folder " + options.config.run_dir + ": " + failed.message(),
+                   failed.value());
+    if (auto opened = rooms.registry->open(); !opened) return std::move(opened).within("registry");
+    start_threads();
+    if (auto ready = start_mesh_and_machines(); !ready) return ready;
+    auto dns = run_on(rooms.dns_loop, [this] { return rooms.dns->start(); });
+    if (!dns) return std::move(dns).within("dns");
+    auto flycast = run_on(rooms.flycast_loop, [this] { return rooms.flycast->start(); });
+    if (!flycast) return std::move(flycast).within("flycast");
+    if (auto gossip = rooms.registry->start(); !gossip) return std::move(gossip).within("registry");
+    if (auto knock = rooms.knock->start(); !knock) return std::move(knock).within("knock");
+    rooms.registry->on_snapshot([this](const SnapshotPtr& snapshot) { on_snapshot(snapshot); });
+    rooms.machine_loop.post([this] { rooms.machines->resume(); });
+    return admin.start();
+  }
+
+  void start_threads() {
+    for (EventLoop* loop :
+         {&rooms.mesh_loop, &rooms.machine_loop, &rooms.dns_loop, &rooms.flycast_loop})
+      loop->start_thread();
+    threads_run = true;
+  }
+
+  Result<void> start_mesh_and_machines() {
+    auto machines = run_on(rooms.machine_loop, [this] { return rooms.machines->load(); });
+    if (!machines) return std::move(machines).error().within("machines");
+    auto attachments = run_on(rooms.machine_loop, [this] { return rooms.machines->attachments(); });
+    auto mesh = run_on(rooms.mesh_loop, [this, &attachments] {
+      auto started = rooms.mesh->start();
+      if (started) rooms.mesh->set_attachments(std::move(attachments));
+      rooms.backend = rooms.mesh->backend();
+      return started;
+    });
+    return std::move(mesh).within("mesh");
+  }
+
+  // In reverse order of start; each room is destroyed on its own loop, then the loop ends.
+  void stop() {
+    if (std::exchange(stopped, true)) return;
+    rooms.registry->stop();
+    rooms.knock.reset();
+    end(rooms.machine_loop, [this] { rooms.machines.reset(); });
+    end(rooms.flycast_loop, [this] { rooms.flycast.reset(); });
+    end(rooms.dns_loop, [this] { rooms.dns.reset(); });
+    end(rooms.mesh_loop, [this] { rooms.mesh.reset(); });
+    rooms.registry.reset();
+  }
+
+  template <class Task>
+  void end(EventLoop& loop, Task destroy_room) {
+    if (threads_run) {
+      run_on(loop, [&] {
+        destroy_room();
+        return true;
+      });
+      loop.stop();
+      loop.join();
+    } else {
+      destroy_room();
+    }
+  }
+
+  AgentOptions options;
+  Rooms rooms;
+  AdminApi api;
+  AdminServer admin;
+  LoopTimer patience;
+  std::string refusal;
+  std::function<void(const std::string&)> on_fatal;
+  bool threads_run = false;
+  bool stopped = false;
+};
+
+Agent::Agent(EventLoop& control, AgentOptions options)
+    : impl_(std::make_unique<Impl>(control, std::move(options))) {}
+
+Agent::~Agent() {
+  stop();
+}
+
+Result<void> Agent::start() {
+  return impl_->start();
+}
+
+void Agent::stop() {
+  impl_->stop();
+}
+
+void Agent::on_fatal(std::function<void(const std::string&)> callback) {
+  impl_->on_fatal = std::move(callback);
+}
+
+}  // namespace sixpn::agent

@@ -1,0 +1,54 @@
+// Agent: the composition root. Builds the rooms, wires them, starts them in order and stops them in
+// reverse. No logic of its own: what a command writes is planned in agent/core, what a room does is
+// in the room.
+//
+//   control loop   registry, knock, admin API
+//   mesh, machine, dns, flycast loops   one room each
+//
+// Snapshots flow from the registry to every loop; local changes flow from the machine room and the
+// admin API into the registry. Rooms never see one another.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/io/event_loop.h"
+#include "base/result.h"
+#include "config/agent_config.h"
+#include "mesh/io/identity_store.h"
+
+namespace sixpn::agent {
+
+struct AgentOptions {
+  config::AgentConfig config;
+  mesh::Identity identity;
+  std::string shim_path;
+  // This run enrolled the host: when every host refuses it, the agent gives up instead of retrying.
+  bool first_join = false;
+};
+
+class Agent {
+ public:
+  // `control` must not run yet; the agent's other loops have threads of their own.
+  Agent(EventLoop& control, AgentOptions options);
+  ~Agent();
+  Agent(const Agent&) = delete;
+  Agent& operator=(const Agent&) = delete;
+
+  // On the thread that will run `control`, before it runs. Errors name the room and the reason;
+  // then nothing is left running.
+  Result<void> start();
+  // Stops every room; the data plane and the machines stay as they are. Idempotent.
+  void stop();
+
+  // Called on the control loop when the agent cannot go on (a joining host was refused), with why.
+  void on_fatal(std::function<void(const std::string& reason)> callback);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sixpn::agent

@@ -1,0 +1,172 @@
+#include "agent/json_views.h"
+
+#include <boost/json/array.hpp>
+
+#include "agent/core/writes.h"
+#include "registry/core/address.h"
+
+namespace sixpn::agent {
+namespace {
+
+namespace json = boost::json;
+
+template <class T>
+json::value or_null(const std::optional<T>& value) {
+  return value ? json::value(*value) : json::value(nullptr);
+}
+
+json::value text_or_null(const std::string& text) {
+  return text.empty() ? json::value(nullptr) : json::value(text);
+}
+
+json::array strings(const std::vector<std::string>& items) {
+  json::array out;
+  for (const auto& item : items) out.emplace_back(item);
+  return out;
+}
+
+json::object service_json(const Service& service) {
+  json::array ports;
+  for (const auto& port : service.ports)
+    ports.push_back(json::object{
+        {"first", port.first}, {"last", port.last}, {"handlers", strings(port.handlers)}});
+  json::object out;
+  out["protocol"] = service.protocol == ServiceProtocol::kTcp ? "tcp" : "udp";
+  out["internal_port"] = service.internal_port;
+  out["ports"] = std::move(ports);
+  out["groups"] = strings(service.groups);
+  out["soft_limit"] = service.soft_limit;
+  out["hard_limit"] = service.hard_limit;
+  return out;
+}
+
+}  // namespace
+
+json::object machine_json(const Snapshot& snapshot, const MachineRecord& machine,
+                          const LocalFacts* local) {
+  const HostView* host = snapshot.find_host(machine.host);
+  const NetworkView* network = snapshot.find_network(machine.network);
+  json::object metadata;
+  for (const auto& [key, value] : machine.metadata) metadata[key] = value;
+  json::object out;
+  out["id"] = to_string(machine.id);
+  out["app"] = machine.app;
+  out["org"] = network ? json::value(network->network.org) : json::value(nullptr);
+  out["network"] = network ? json::value(network->network.name) : json::value(nullptr);
+  out["group"] = machine.group;
+  out["region"] = machine.region;
+  out["host"] = to_string(machine.host);
+  out["host_name"] = host ? json::value(host->record.name) : json::value(nullptr);
+  out["host_status"] = host ? json::value(to_string(host->status)) : json::value("unknown");
+  out["state"] = to_string(machine.state);
+  out["address"] = to_string(machine.address);
+  out["metadata"] = std::move(metadata);
+  out["updated_ms"] = unix_ms(machine.updated);
+  out["local"] = machine.host == snapshot.self;
+  out["pid"] = local ? or_null(local->pid) : json::value(nullptr);
+  out["exit_code"] = local ? or_null(local->exit_code) : json::value(nullptr);
+  out["log"] = local ? text_or_null(local->log) : json::value(nullptr);
+  out["netns"] = local ? text_or_null(local->netns) : json::value(nullptr);
+  out["reason"] = local ? text_or_null(local->reason) : json::value(nullptr);
+  return out;
+}
+
+json::object app_json(const Snapshot& snapshot, const AppView& view) {
+  json::array services;
+  for (const auto& service : view.app.services) services.push_back(service_json(service));
+  json::array flycast;
+  for (const auto& address : flycast_addresses(snapshot, view.app))
+    flycast.emplace_back(to_string(address));
+  const NetworkView* network = snapshot.find_network(view.app.network);
+  json::object out;
+  out["name"] = view.app.name;
+  out["org"] = view.app.org;
+  out["network"] = network ? json::value(network->network.name) : json::value(nullptr);
+  out["network_id"] = to_string(view.app.network);
+  out["prefix"] = to_string(network_prefix(view.app.network));
+  out["primary_region"] = text_or_null(view.app.primary_region);
+  out["services"] = std::move(services);
+  out["flycast"] = std::move(flycast);
+  out["machines"] = view.machines.size();
+  return out;
+}
+
+json::object network_json(const NetworkRecord& network) {
+  json::object out;
+  out["id"] = to_string(network.id);
+  out["org"] = network.org;
+  out["name"] = network.name;
+  out["prefix"] = to_string(network_prefix(network.id));
+  return out;
+}
+
+json::object host_json(const Snapshot& snapshot, const HostView& host, const PeerFacts* peer) {
+  auto seconds = [](Duration age) {
+    return std::chrono::duration_cast<std::chrono::seconds>(age).count();
+  };
+  bool is_self = host.record.id == snapshot.self;
+  json::object out;
+  out["id"] = to_string(host.record.id);
+  out["name"] = host.record.name;
+  out["region"] = host.record.region;
+  out["status"] = to_string(host.status);
+  out["address"] = to_string(host_address(host.record.id));
+  out["version"] = host.record.version;
+  out["is_self"] = is_self;
+  out["round_trip_us"] =
+      host.round_trip ? json::value(host.round_trip->count()) : json::value(nullptr);
+  bool known = peer != nullptr && !is_self;
+  out["endpoint"] =
+      known && peer->endpoint ? json::value(to_string(*peer->endpoint)) : json::value(nullptr);
+  out["handshake_age_s"] = known && peer->handshake_age ? json::value(seconds(*peer->handshake_age))
+                                                        : json::value(nullptr);
+  out["rx_bytes"] = known ? peer->received : 0;
+  out["tx_bytes"] = known ? peer->sent : 0;
+  return out;
+}
+
+json::array apps_json(const Snapshot& snapshot) {
+  json::array out;
+  for (const auto& [id, network] : snapshot.networks)
+    for (const auto& [name, view] : network->apps) out.push_back(app_json(snapshot, view));
+  return out;
+}
+
+json::array machines_json(const Snapshot& snapshot, const LocalFactsById& local,
+                          const std::string& app, const std::string& org) {
+  json::array out;
+  for (const auto& [network_id, network] : snapshot.networks) {
+    if (!org.empty() && network->network.org != org) continue;
+    for (const auto& [id, machine] : network->machines) {
+      if (!app.empty() && machine->app != app) continue;
+      auto facts = local.find(id);
+      out.push_back(
+          machine_json(snapshot, *machine, facts == local.end() ? nullptr : &facts->second));
+    }
+  }
+  return out;
+}
+
+json::object status_json(const Snapshot& snapshot, const MeshFacts& mesh,
+                         const LocalFactsById& local) {
+  json::array hosts;
+  for (const auto& [id, host] : snapshot.hosts) {
+    auto peer = mesh.peers.find(id);
+    hosts.push_back(host_json(snapshot, host, peer == mesh.peers.end() ? nullptr : &peer->second));
+  }
+  json::array networks;
+  for (const auto& [id, view] : snapshot.networks) networks.push_back(network_json(view->network));
+  json::object out;
+  if (const HostView* self = snapshot.find_host(snapshot.self))
+    out["host"] = host_json(snapshot, *self, nullptr);
+  out["generation"] = snapshot.generation;
+  out["synced"] = snapshot.synced;
+  out["hosts"] = std::move(hosts);
+  out["networks"] = std::move(networks);
+  out["apps"] = apps_json(snapshot);
+  out["machines"] = machines_json(snapshot, local, "", "");
+  out["warnings"] = strings(mesh.warnings);
+  return out;
+}
+
+}  // namespace sixpn::agent

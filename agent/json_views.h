@@ -1,0 +1,52 @@
+// The registry as the admin API shows it: Snapshot values to JSON (docs/api.md). Pure.
+#pragma once
+
+#include <boost/json/value.hpp>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "registry/core/snapshot.h"
+
+namespace sixpn::agent {
+
+// What only the machine's own host knows.
+struct LocalFacts {
+  std::optional<int> pid;
+  std::optional<int> exit_code;
+  std::string log;
+  std::string netns;
+  std::string reason;
+};
+
+// What only the mesh knows of another host.
+struct PeerFacts {
+  std::optional<IpEndpoint> endpoint;
+  std::optional<Duration> handshake_age;
+  std::uint64_t received = 0;
+  std::uint64_t sent = 0;
+};
+
+// What the mesh room reports.
+struct MeshFacts {
+  std::map<HostId, PeerFacts> peers;
+  std::vector<std::string> warnings;
+};
+using LocalFactsById = std::map<MachineId, LocalFacts>;
+
+boost::json::object machine_json(const Snapshot& snapshot, const MachineRecord& machine,
+                                 const LocalFacts* local);
+boost::json::object app_json(const Snapshot& snapshot, const AppView& app);
+boost::json::object network_json(const NetworkRecord& network);
+boost::json::object host_json(const Snapshot& snapshot, const HostView& host,
+                              const PeerFacts* peer);
+boost::json::array apps_json(const Snapshot& snapshot);
+// Machines that pass the filters ("" passes all).
+boost::json::array machines_json(const Snapshot& snapshot, const LocalFactsById& local,
+                                 const std::string& app, const std::string& org);
+// All that `sixpn status` shows, but for what only the agent knows (cluster, version, backend).
+boost::json::object status_json(const Snapshot& snapshot, const MeshFacts& mesh,
+                                const LocalFactsById& local);
+
+}  // namespace sixpn::agent

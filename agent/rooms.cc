@@ -1,0 +1,71 @@
+#include "agent/rooms.h"
+
+#include <utility>
+
+namespace sixpn::agent {
+
+void Rooms::hand_out(const SnapshotPtr& snapshot) {
+  // A room may have been destroyed on its loop, while the agent stops.
+  dns_loop.post([this, snapshot] {
+    if (dns) dns->set_snapshot(snapshot);
+  });
+  mesh_loop.post([this, snapshot] {
+    if (mesh) mesh->set_snapshot(snapshot);
+  });
+  flycast_loop.post([this, snapshot] {
+    if (flycast) flycast->set_snapshot(snapshot);
+  });
+  knock->set_snapshot(snapshot);
+}
+
+void Rooms::write(std::vector<registry::LocalWrite> writes,
+                  std::function<void(Result<void>)> done) {
+  registry->write(std::move(writes), [this, done = std::move(done)](const Result<void>& written) {
+    if (!written) {
+      done(written);
+      return;
+    }
+    // Tasks of a loop run in order: once this one ran, the resolver has the snapshot.
+    SnapshotPtr snapshot = registry->snapshot();
+    dns_loop.post([this, snapshot, done] {
+      if (dns) dns->set_snapshot(snapshot);
+      control.post([done] { done({}); });
+    });
+  });
+}
+
+void Rooms::list_machines(std::function<void(std::vector<machine::LocalMachine>)> done) {
+  machine_loop.post([this, done = std::move(done)] {
+    if (!machines) return;
+    control.post([done, machines_now = machines->list()] { done(machines_now); });
+  });
+}
+
+void Rooms::report_mesh(std::function<void(MeshFacts)> done) {
+  mesh_loop.post([this, done = std::move(done)] {
+    if (!mesh) return;
+    mesh->report([this, done](const std::vector<mesh::PeerReport>& peers) {
+      MeshFacts facts;
+      for (const auto& peer : peers)
+        facts.peers[peer.host] = {peer.endpoint, peer.handshake_age, peer.rx_bytes, peer.tx_bytes};
+      facts.warnings = mesh->warnings();
+      control.post([done, facts = std::move(facts)] { done(facts); });
+    });
+  });
+}
+
+LocalFactsById facts_by_id(const std::vector<machine::LocalMachine>& machines) {
+  LocalFactsById all;
+  for (const auto& machine : machines) {
+    LocalFacts facts;
+    if (machine.pid) facts.pid = static_cast<int>(*machine.pid);
+    if (machine.exit) facts.exit_code = machine.exit->code;
+    facts.log = machine.log_path;
+    facts.netns = machine.netns_path;
+    facts.reason = machine.reason;
+    all[machine.record.id] = std::move(facts);
+  }
+  return all;
+}
+
+}  // namespace sixpn::agent

@@ -1,0 +1,54 @@
+// Rooms: the running rooms and their loops, as the admin API reaches them. Owned by Agent. What is
+// on a loop other than control is only touched by a task posted there.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "agent/json_views.h"
+#include "base/io/event_loop.h"
+#include "dns/io/dns_service.h"
+#include "flycast/io/flycast_service.h"
+#include "machine/io/machine_service.h"
+#include "mesh/io/identity_store.h"
+#include "mesh/io/knock_service.h"
+#include "mesh/io/mesh_service.h"
+#include "registry/io/registry_service.h"
+
+namespace sixpn::agent {
+
+struct Rooms {
+  EventLoop& control;
+  EventLoop mesh_loop{"sixpn-mesh"};
+  EventLoop machine_loop{"sixpn-machine"};
+  EventLoop dns_loop{"sixpn-dns"};
+  EventLoop flycast_loop{"sixpn-flycast"};
+
+  mesh::Identity identity;
+  std::unique_ptr<registry::RegistryService> registry;  // control
+  std::unique_ptr<mesh::KnockService> knock;            // control
+  std::unique_ptr<mesh::MeshService> mesh;
+  std::unique_ptr<machine::MachineService> machines;
+  std::unique_ptr<dns::DnsService> dns;
+  std::unique_ptr<flycast::FlycastService> flycast;
+  std::string backend;  // of WireGuard; set once at start
+
+  Rooms(EventLoop& control_loop, mesh::Identity who)
+      : control(control_loop), identity(std::move(who)) {}
+
+  // Writes to the registry; `done` on the control loop, after every room on this host was handed
+  // the snapshot that holds the writes and the resolver answers from it.
+  void write(std::vector<registry::LocalWrite> writes, std::function<void(Result<void>)> done);
+  // Hands a snapshot to every loop. Control loop.
+  void hand_out(const SnapshotPtr& snapshot);
+
+  // Gathers from other loops; `done` on the control loop.
+  void list_machines(std::function<void(std::vector<machine::LocalMachine>)> done);
+  void report_mesh(std::function<void(MeshFacts)> done);
+};
+
+LocalFactsById facts_by_id(const std::vector<machine::LocalMachine>& machines);
+
+}  // namespace sixpn::agent

@@ -19,7 +19,7 @@ struct Counters {
   std::uint64_t suspicions = 0;  // raised here or heard
   std::uint64_t refuted = 0;     // suspicions, or downs, that turned out false
   std::uint64_t downs = 0;
-  std::uint64_t stalls = 0;      // this loop ran late: nobody was accused
+  std::uint64_t stalls = 0;  // this loop ran late: nobody was accused
   std::uint64_t self_refutations = 0;
 
   // Dropped, by reason.

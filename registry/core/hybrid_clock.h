@@ -1,6 +1,6 @@
-// HybridClock: hybrid logical clock (Kulkarni et al., 2014) that stamps shared records: 48 bits of Unix
-// milliseconds, 16 bits of counter. Later than everything this host has seen, close to wall time, safe
-// against a clock that steps back. A value; time is passed in.
+// HybridClock: hybrid logical clock (Kulkarni et al., 2014) that stamps shared records: 48 bits of
+// Unix milliseconds, 16 bits of counter. Later than everything this host has seen, close to wall
+// time, safe against a clock that steps back. A value; time is passed in.
 #pragma once
 
 #include <algorithm>
@@ -11,8 +11,8 @@
 
 namespace sixpn::registry {
 
-// A stamp further ahead of our wall clock is refused: one bad clock must not drag the cluster's with it.
-// The refused record heals by anti-entropy once time has caught up.
+// A stamp further ahead of our wall clock is refused: one bad clock must not drag the cluster's
+// with it. The refused record heals by anti-entropy once time has caught up.
 inline constexpr std::chrono::seconds kMaxClockAhead{60};
 
 class HybridClock {

@@ -1,8 +1,9 @@
-// LocalWrite: what a room of this host asks the registry to write; RecordWriter turns it into a signed
-// record with the right stamp. Pure; control loop only.
+// LocalWrite: what a room of this host asks the registry to write; RecordWriter turns it into a
+// signed record with the right stamp. Pure; control loop only.
 //
-// Owned records (host, machine) are stamped (incarnation, version): the incarnation rises durably with
-// every start of the agent, so versions may begin anew. Shared records are stamped by the hybrid clock.
+// Owned records (host, machine) are stamped (incarnation, version): the incarnation rises durably
+// with every start of the agent, so versions may begin anew. Shared records are stamped by the
+// hybrid clock.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +21,7 @@ struct LocalWrite {
   RecordValue value;   // what to write; ignored when erasing
   bool erase = false;  // write a tombstone under `key` instead
   RecordKey key;       // only for erase
-  std::string org;     // the org right used, for shared records; "" for host, machine and revocation
+  std::string org;  // the org right used, for shared records; "" for host, machine and revocation
 };
 
 class RecordWriter {
@@ -28,11 +29,13 @@ class RecordWriter {
   RecordWriter(HostId self, SigningKey key, std::uint64_t incarnation)
       : self_(self), key_(std::move(key)), incarnation_(incarnation) {}
 
-  // Errors: a value that breaks the rules of signed_record.h, an erase of a kind that has no tombstones.
+  // Errors: a value that breaks the rules of signed_record.h, an erase of a kind that has no
+  // tombstones.
   Result<SignedRecordPtr> sign(const LocalWrite& write, HybridClock& clock, WallTime now);
 
   [[nodiscard]] std::uint64_t incarnation() const { return incarnation_; }
-  // After another process life of this host was seen ahead of ours (a restored disk): continue above it.
+  // After another process life of this host was seen ahead of ours (a restored disk): continue
+  // above it.
   void raise_incarnation(std::uint64_t incarnation);
 
  private:

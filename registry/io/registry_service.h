@@ -1,10 +1,11 @@
-// RegistryService: the registry of this host, on the control loop: gossip over UDP and anti-entropy over
-// TCP inside the tunnel, the last state in SQLite, snapshots for every consumer. The protocol itself is
-// registry/core/gossip.h; this is its shell. It does not configure the mesh nor verify knocks.
+// RegistryService: the registry of this host, on the control loop: gossip over UDP and anti-entropy
+// over TCP inside the tunnel, the last state in SQLite, snapshots for every consumer. The protocol
+// itself is registry/core/gossip.h; this is its shell. It does not configure the mesh nor verify
+// knocks.
 //
 // Life: construct, open() (disk; the state read back is a snapshot at once), on_snapshot(), start()
-// (sockets), ..., leave() or stop(), destroy. All methods on the control loop, except that open() may be
-// called before the loop runs. Callbacks run on the control loop.
+// (sockets), ..., leave() or stop(), destroy. All methods on the control loop, except that open()
+// may be called before the loop runs. Callbacks run on the control loop.
 #pragma once
 
 #include <cstdint>
@@ -35,12 +36,12 @@ struct RegistryOptions {
   HostId self;
   SigningKey signing_key;
   PublicKey root_key{};
-  std::string state_dir;       // holds registry.db
-  HostRecord own_host;         // published at open(); update_own_host() replaces it later
+  std::string state_dir;  // holds registry.db
+  HostRecord own_host;    // published at open(); update_own_host() replaces it later
   std::uint16_t port = kGossipPort;
   std::optional<Ip6> bind_address;  // host_address(self) by default
-  // This host joined with a token that names other hosts, so an empty registry is not yet the truth:
-  // the snapshot counts as synced only after a sync, or a state read back from disk.
+  // This host joined with a token that names other hosts, so an empty registry is not yet the
+  // truth: the snapshot counts as synced only after a sync, or a state read back from disk.
   bool expects_peers = false;
 };
 
@@ -51,9 +52,10 @@ class RegistryService {
   RegistryService(const RegistryService&) = delete;
   RegistryService& operator=(const RegistryService&) = delete;
 
-  // Opens or makes the database, reads the state back, publishes the own host record. Errors (in words
-  // for the operator): another agent runs on this folder, read-only or full disk, a newer schema. A
-  // corrupt file is set aside under a name that open() logs, and the state comes back from other hosts.
+  // Opens or makes the database, reads the state back, publishes the own host record. Errors (in
+  // words for the operator): another agent runs on this folder, read-only or full disk, a newer
+  // schema. A corrupt file is set aside under a name that open() logs, and the state comes back
+  // from other hosts.
   Result<void> open();
   // Binds UDP and TCP on [bind_address]:port (the address may appear later) and starts to probe.
   Result<void> start();

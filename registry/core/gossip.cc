@@ -1,0 +1,307 @@
+// Gossip's events. How things are told to others: gossip_spread.cc.
+#include "registry/core/gossip.h"
+
+#include <algorithm>
+
+namespace sixpn::registry {
+namespace {
+
+bool concerns_members(const Changes& changes) {
+  return std::any_of(changes.slots.begin(), changes.slots.end(), [](const Slot& slot) {
+    return slot.key.kind == RecordKind::kHost || slot.key.kind == RecordKind::kRevocation;
+  });
+}
+
+}  // namespace
+
+Gossip::Gossip(Options options, Rng& rng)
+    : options_(options),
+      rng_(rng),
+      store_(options.root_key, options.limits),
+      membership_(options.self, options.incarnation, rng),
+      synced_(!options.expects_peers) {}
+
+// ---- events
+// ----------------------------------------------------------------------------------------
+
+Gossip::Output Gossip::load(Now now, const std::vector<SignedRecordPtr>& records) {
+  Output out;
+  // Host records first: the others need their writers' certificates.
+  for (bool hosts : {true, false})
+    for (const auto& record : records)
+      if ((record->record.key.kind == RecordKind::kHost) == hosts)
+        count(store_.merge(record, now.wall, Origin::kDisk));
+  if (!records.empty()) synced_ = true;
+  follow_store(now, out);
+  return out;
+}
+
+Gossip::Output Gossip::start(Now now) {
+  Membership::Output probes;
+  changed_ = now.mono;
+  membership_.start(now.mono);
+  next_collect_ = now.mono + kCollectInterval;
+  return finish(now, {}, probes);
+}
+
+Gossip::Output Gossip::on_datagram(Now now, HostId from, std::string_view bytes) {
+  Output out;
+  Membership::Output probes;
+  ++counters_.datagrams_in;
+  counters_.bytes_in += bytes.size();
+  if (!membership_.status(from) || from == options_.self) {
+    ++counters_.dropped_stranger;
+    return finish(now, std::move(out), probes);
+  }
+  auto datagram = decode_datagram(bytes);
+  if (!datagram) {
+    ++counters_.dropped_malformed;
+    return finish(now, std::move(out), probes);
+  }
+  // Updates come before the answer to a probe, so that the answer carries what they changed.
+  membership_.on_heard(now.mono, from, datagram->incarnation, probes);
+  for (const auto& update : datagram->updates) membership_.on_update(now.mono, update, probes);
+  if (datagram->probe) membership_.on_message(now.mono, from, *datagram->probe, probes);
+  receive_records(now, datagram->records, out);
+  compare_roots(now, from, *datagram, out);
+  return finish(now, std::move(out), probes);
+}
+
+Gossip::Output Gossip::on_timer(Now now) {
+  Output out;
+  Membership::Output probes;
+  membership_.on_timer(now.mono, probes);
+  if (next_collect_ <= now.mono) {
+    next_collect_ = now.mono + kCollectInterval;
+    store_.collect(now.wall);
+    while (!pending_.empty() && pending_.front().arrived + kPendingAge <= now.mono)
+      pending_.pop_front();
+  }
+  if (next_spread_ <= now.mono) tell_some(now, out);
+  return finish(now, std::move(out), probes);
+}
+
+Gossip::Output Gossip::on_local_write(Now now, const std::vector<SignedRecordPtr>& records) {
+  Output out;
+  Membership::Output probes;
+  for (const auto& record : records) {
+    auto verdict = store_.judge(*record, now.wall);
+    std::string what = to_string(record->record.key);
+    if (record->record.tombstone && store_.find(slot_of(record->record)) == nullptr)
+      out.refused = Error("there is no record " + what + " to erase");
+    else if (verdict != Verdict::kAccepted)
+      out.refused =
+          Error("the record " + what + " was refused: " + std::string(to_string(verdict)));
+    if (out.refused) return finish(now, std::move(out), probes);
+  }
+  for (const auto& record : records) {
+    count(store_.merge(record, now.wall));
+    spread(record, true);
+  }
+  follow_store(now, out);
+  if (is_small()) tell_all(now, records, {}, out);
+  bool too_large = std::any_of(records.begin(), records.end(), [](const auto& record) {
+    return record->wire.size() > kMaxGossipedRecordBytes;
+  });
+  if (too_large)
+    for (HostId peer : choose_living(kMaxSyncs)) request_sync(now, peer, out);
+  return finish(now, std::move(out), probes);
+}
+
+Gossip::Output Gossip::admit(Now now, const SignedRecordPtr& host_record) {
+  Output out;
+  Membership::Output probes;
+  bool news = host_record->record.key.kind == RecordKind::kHost &&
+              receive(now, host_record, out) == Verdict::kAccepted;
+  retry_pending(now, out);
+  follow_store(now, out);
+  // The newcomer is known only here: this host is the origin for all others.
+  if (news) spread(host_record, true);
+  if (news && is_small()) tell_all(now, {host_record}, {}, out);
+  return finish(now, std::move(out), probes);
+}
+
+Gossip::Output Gossip::on_sync_records(Now now, HostId from,
+                                       const std::vector<SignedRecordPtr>& records) {
+  Output out;
+  Membership::Output probes;
+  if (!store_.is_revoked(from))
+    for (const auto& record : records) receive(now, record, out);
+  retry_pending(now, out);
+  return finish(now, std::move(out), probes);
+}
+
+Gossip::Output Gossip::on_sync_finished(Now now, HostId peer, bool settled) {
+  Output out;
+  Membership::Output probes;
+  Peer& state = peers_[peer];
+  if (state.syncing) --syncing_;
+  state.syncing = false;
+  settled ? ++counters_.syncs_finished : ++counters_.syncs_failed;
+  state.backoff = std::clamp(2 * state.backoff, kSyncBackoffFirst, kSyncBackoffMost);
+  state.not_before = now.mono + state.backoff;
+  state.differs_since = kNever;
+  if (settled && !synced_) {
+    synced_ = true;
+    out.snapshot_dirty = true;
+  }
+  return finish(now, std::move(out), probes);
+}
+
+Gossip::Output Gossip::leave(Now now) {
+  Output out;
+  Membership::Output probes;
+  membership_.leave(probes);
+  // Said to everybody, twice: nobody is left to repeat it for us.
+  for (int i = 0; i < 2; ++i) tell_all(now, {}, probes.news, out);
+  probes.news.clear();
+  next_spread_ = next_collect_ = kNever;
+  return finish(now, std::move(out), probes);
+}
+
+// ---- what follows from them
+// ------------------------------------------------------------------------
+
+Gossip::Output Gossip::finish(Now now, Output out, Membership::Output& probes) {
+  follow_store(now, out);
+  apply_membership(now, probes, out);
+  if (eager_ && !is_small()) tell_some(now, out);
+  eager_ = false;
+  bool more = !records_.empty() || !updates_.empty();
+  if (membership_.left() || !more) {
+    next_spread_ = kNever;
+  } else if (next_spread_ == kNever) {
+    next_spread_ = now.mono + kSpreadInterval;
+  }
+  out.wake = std::min({membership_.rearm(), next_spread_, next_collect_});
+  return out;
+}
+
+void Gossip::apply_membership(Now now, Membership::Output& probes, Output& out) {
+  std::vector<MemberUpdate> own;
+  for (const auto& update : probes.news) {
+    bool origin = update.accuser == options_.self || update.host == options_.self;
+    spread(update, origin);
+    if (origin) own.push_back(update);
+  }
+  if (is_small()) tell_all(now, {}, own, out);
+  for (const auto& message : probes.messages) send_probe(now, message, out);
+  out.snapshot_dirty |= probes.changed;
+}
+
+// After merges: what changed, for the shell, and who is a member now.
+void Gossip::follow_store(Now now, Output& out) {
+  Changes changes = store_.take_changes();
+  if (changes.empty()) return;
+  changed_ = now.mono;
+  out.snapshot_dirty = true;
+  if (concerns_members(changes)) follow_members(now);
+  out.changes.add(std::move(changes));
+}
+
+void Gossip::follow_members(Now now) {
+  for (const auto& [host, certificate] : store_.certificates()) {
+    if (!store_.is_revoked(host)) {
+      membership_.add(now.mono, host);
+    } else if (membership_.status(host) && host != options_.self) {
+      membership_.remove(host);
+      updates_.erase(host);
+    }
+  }
+}
+
+void Gossip::receive_records(Now now, const std::vector<std::string>& wires, Output& out) {
+  for (const auto& wire : wires) {
+    auto record = decode_record(wire);
+    if (record) {
+      receive(now, *record, out);
+    } else {
+      ++counters_.dropped_malformed;
+    }
+  }
+  if (!wires.empty()) retry_pending(now, out);
+}
+
+Verdict Gossip::receive(Now now, const SignedRecordPtr& record, Output& out) {
+  const Record& r = record->record;
+  auto verdict = store_.merge(record, now.wall);
+  count(verdict);
+  if (verdict == Verdict::kUnknownWriter) {
+    if (pending_.size() >= kMaxPending) {
+      pending_.pop_front();
+      ++counters_.dropped_queue_full;
+    }
+    pending_.push_back({now.mono, record});
+  }
+  if (verdict != Verdict::kAccepted) return verdict;
+  spread(record, false);
+  if (r.writer == options_.self && is_owned(r))
+    out.own_incarnation_seen = std::max(out.own_incarnation_seen, r.stamp.major);
+  return verdict;
+}
+
+// Records whose writer has become known meanwhile.
+void Gossip::retry_pending(Now now, Output& out) {
+  std::vector<SignedRecordPtr> ready;
+  std::erase_if(pending_, [&](const Pending& waiting) {
+    if (store_.certificate_of(waiting.record->record.writer) == nullptr) return false;
+    ready.push_back(waiting.record);
+    return true;
+  });
+  for (const auto& record : ready) receive(now, record, out);
+}
+
+void Gossip::count(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kAccepted:
+      ++counters_.records_accepted;
+      return;
+    case Verdict::kDuplicate:
+      ++counters_.records_duplicate;
+      return;
+    case Verdict::kUnknownWriter:
+      ++counters_.dropped_unknown_writer;
+      return;
+    case Verdict::kBadSignature:
+    case Verdict::kBadCertificate:
+      ++counters_.dropped_bad_signature;
+      return;
+    case Verdict::kEnrolmentLost:
+      ++counters_.enrolment_conflicts;
+      return;
+    case Verdict::kNotPermitted:
+      ++counters_.dropped_not_permitted;
+      return;
+    case Verdict::kClockAhead:
+      ++counters_.dropped_clock_ahead;
+      return;
+    case Verdict::kExpired:
+      ++counters_.dropped_expired;
+      return;
+    case Verdict::kFull:
+      ++counters_.dropped_full;
+      return;
+  }
+}
+
+Counters Gossip::counters() const {
+  Counters out = counters_;
+  const Counters& members = membership_.counters();
+  out.suspicions = members.suspicions;
+  out.refuted = members.refuted;
+  out.downs = members.downs;
+  out.stalls = members.stalls;
+  out.self_refutations = members.self_refutations;
+  out.dropped_queue_full += members.dropped_queue_full;
+  return out;
+}
+
+bool Gossip::check_invariants() const {
+  auto running = std::count_if(peers_.begin(), peers_.end(),
+                               [](const auto& entry) { return entry.second.syncing; });
+  return membership_.check_invariants() && static_cast<std::size_t>(running) == syncing_ &&
+         syncing_ <= kMaxSyncs && pending_.size() <= kMaxPending &&
+         records_.size() <= kMaxSpreadRecords && updates_.size() <= kMaxSpreadUpdates;
+}
+
+}  // namespace sixpn::registry

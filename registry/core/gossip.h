@@ -1,0 +1,156 @@
+// Gossip: the registry's protocol, whole: store, membership, dissemination and the decision when to
+// synchronise. A pure state machine: datagrams, timer and local writes in; datagrams, changes and
+// the next wake-up out. The daemon's shell is registry/io/registry_service.h, the simulator's
+// tests/sim.
+//
+// Dissemination: in small clusters the origin tells everybody at once and repeats a few times; in
+// larger ones everybody who learns something tells a few others, a bounded number of times. Loss is
+// healed by anti-entropy: each datagram carries the sender's root hash, and hashes that stay apart
+// start a sync session (sync_session.h), whose bytes the shell carries over TCP.
+//
+// Control loop only. Every queue is bounded by a constant below; drops are counted by reason.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/rng.h"
+#include "base/time.h"
+#include "registry/core/counters.h"
+#include "registry/core/gossip_codec.h"
+#include "registry/core/membership.h"
+#include "registry/core/spread_queue.h"
+#include "registry/core/store.h"
+
+namespace sixpn::registry {
+
+// Up to this many living hosts (this one included), the origin tells everybody at once.
+inline constexpr std::size_t kSmallCluster = 12;
+inline constexpr std::size_t kFanout = 3;
+inline constexpr Duration kSpreadInterval = 200ms;
+inline constexpr std::size_t kSpreadMultiplier =
+    3;  // times told: this * ceil(log10(hosts + 1)) * fanout
+inline constexpr std::size_t kMaxSpreadRecords = 1024;
+inline constexpr std::size_t kMaxSpreadUpdates = 1024;
+inline constexpr std::size_t kMaxPending = 256;  // records whose writer is not known yet
+inline constexpr Duration kPendingAge = 30s;
+inline constexpr std::size_t kMaxSyncs = 2;    // started by this host, at one time
+inline constexpr Duration kSyncAfter = 500ms;  // both stores unchanged for this long, and different
+inline constexpr Duration kSyncAnyway = 3s;    // different for this long, changing or not
+inline constexpr Duration kSyncYield = 1s;     // the host with the smaller id starts first
+inline constexpr Duration kSyncBackoffFirst = 1s;
+inline constexpr Duration kSyncBackoffMost = 30s;
+inline constexpr Duration kCollectInterval = 60s;
+
+class Gossip {
+ public:
+  struct Options {
+    HostId self;
+    PublicKey root_key{};
+    std::uint64_t incarnation = 1;  // greater than any used before
+    bool expects_peers = false;     // see RegistryOptions
+    StoreLimits limits;
+  };
+  struct Datagram {
+    HostId to;
+    std::string bytes;
+  };
+  struct Output {
+    std::vector<Datagram> datagrams;
+    std::vector<HostId> syncs;  // start a sync session with these, then call on_sync_finished
+    Changes changes;            // for the disk and the snapshot builder
+    bool snapshot_dirty = false;
+    // The incarnation of an own record that came back to us from others and is ahead of ours; 0:
+    // none.
+    std::uint64_t own_incarnation_seen = 0;
+    std::optional<Error> refused;  // on_local_write: nothing was written
+    Instant wake = kNever;
+  };
+
+  // `rng` must outlive this object.
+  Gossip(Options options, Rng& rng);
+
+  // Records from this host's own disk, before start(); nothing is sent.
+  Output load(Now now, const std::vector<SignedRecordPtr>& records);
+  Output start(Now now);
+  Output on_datagram(Now now, HostId from, std::string_view bytes);
+  Output on_timer(Now now);
+  // All or none. The records are signed by this host.
+  Output on_local_write(Now now, const std::vector<SignedRecordPtr>& records);
+  // A host record that came by a knock.
+  Output admit(Now now, const SignedRecordPtr& host_record);
+  Output on_sync_records(Now now, HostId from, const std::vector<SignedRecordPtr>& records);
+  // `settled`: the session ran to its end and left no difference behind.
+  Output on_sync_finished(Now now, HostId peer, bool settled);
+  Output leave(Now now);
+
+  [[nodiscard]] const Store& store() const { return store_; }
+  [[nodiscard]] HybridClock& clock() { return store_.clock(); }
+  [[nodiscard]] const Membership& membership() const { return membership_; }
+  // Whether this store may be taken for the truth (Snapshot::synced).
+  [[nodiscard]] bool synced() const { return synced_; }
+  [[nodiscard]] Counters counters() const;
+  [[nodiscard]] bool check_invariants() const;
+
+ private:
+  struct Peer {
+    Instant differs_since = kNever;
+    Instant not_before{};
+    Duration backoff{};
+    bool syncing = false;
+  };
+  struct Pending {
+    Instant arrived;
+    SignedRecordPtr record;
+  };
+
+  // gossip.cc: events
+  Output finish(Now now, Output out, Membership::Output& probes);
+  void apply_membership(Now now, Membership::Output& probes, Output& out);
+  void follow_store(Now now, Output& out);
+  void follow_members(Now now);
+  void receive_records(Now now, const std::vector<std::string>& wires, Output& out);
+  Verdict receive(Now now, const SignedRecordPtr& record, Output& out);
+  void retry_pending(Now now, Output& out);
+  void count(Verdict verdict);
+
+  // gossip_spread.cc: telling others, and noticing differences
+  void spread(const SignedRecordPtr& record, bool origin);
+  void spread(const MemberUpdate& update, bool origin);
+  void tell_all(Now now, const std::vector<SignedRecordPtr>& records,
+                const std::vector<MemberUpdate>& updates, Output& out);
+  void tell_some(Now now, Output& out);
+  void send(Now now, HostId to, GossipDatagram datagram, Output& out);
+  void fill(HostId to, GossipDatagram& datagram);
+  void send_probe(Now now, const ProbeMessage& message, Output& out);
+  void compare_roots(Now now, HostId from, const GossipDatagram& datagram, Output& out);
+  void request_sync(Now now, HostId peer, Output& out);
+  [[nodiscard]] bool is_small() const;
+  [[nodiscard]] std::size_t times_to_tell(bool origin) const;
+  [[nodiscard]] std::vector<HostId> choose_living(std::size_t most);
+
+  Options options_;
+  Rng& rng_;
+  Store store_;
+  Membership membership_;
+  SpreadQueue<Slot, SignedRecordPtr> records_{kMaxSpreadRecords};
+  SpreadQueue<HostId, MemberUpdate> updates_{kMaxSpreadUpdates};
+  std::deque<Pending> pending_;
+  std::map<HostId, Peer> peers_;
+  std::size_t syncing_ = 0;
+  bool synced_;
+  bool eager_ = false;  // something was learnt in this event that a large cluster passes on at once
+  Instant changed_{};   // when the root hash last changed
+  Instant next_spread_ = kNever;
+  Instant next_collect_ = kNever;
+  Counters counters_;
+};
+
+}  // namespace sixpn::registry

@@ -1,0 +1,89 @@
+#include "registry/core/gossip_codec.h"
+
+#include <algorithm>
+#include <limits>
+#include <tuple>
+
+#include "registry/core/gossip.pb.h"
+
+namespace sixpn::registry {
+namespace {
+
+std::uint32_t to_ms(Duration d) {
+  auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(d).count();
+  return static_cast<std::uint32_t>(
+      std::clamp<std::int64_t>(ms, 0, std::numeric_limits<std::uint32_t>::max()));
+}
+
+bool take(const wire::Probe& in, ProbeMessage& out) {
+  out.kind = static_cast<ProbeMessage::Kind>(in.kind());
+  out.sequence = in.sequence();
+  out.target = HostId{in.target()};
+  return in.kind() >= static_cast<std::uint32_t>(ProbeMessage::Kind::kPing) &&
+         in.kind() <= static_cast<std::uint32_t>(ProbeMessage::Kind::kNack);
+}
+
+bool take(const wire::MemberUpdate& in, MemberUpdate& out) {
+  out = {HostId{in.host()}, static_cast<HostStatus>(in.status()), in.incarnation(),
+         HostId{in.accuser()}};
+  return in.status() >= static_cast<std::uint32_t>(HostStatus::kAlive) &&
+         in.status() <= static_cast<std::uint32_t>(HostStatus::kLeft);
+}
+
+auto fields(const ProbeMessage& p) {
+  return std::tuple(p.kind, p.sequence, p.target);
+}
+
+}  // namespace
+
+bool operator==(const GossipDatagram& a, const GossipDatagram& b) {
+  bool probes = a.probe.has_value() == b.probe.has_value() &&
+                (!a.probe || fields(*a.probe) == fields(*b.probe));
+  return probes && a.incarnation == b.incarnation && a.root_hash == b.root_hash &&
+         a.stable == b.stable && a.updates == b.updates && a.records == b.records;
+}
+
+std::string encode_datagram(const GossipDatagram& datagram) {
+  wire::Datagram out;
+  out.set_incarnation(datagram.incarnation);
+  out.set_root_hash(datagram.root_hash);
+  out.set_stable_ms(to_ms(datagram.stable));
+  if (datagram.probe) {
+    auto* probe = out.mutable_probe();
+    probe->set_kind(static_cast<std::uint32_t>(datagram.probe->kind));
+    probe->set_sequence(datagram.probe->sequence);
+    probe->set_target(datagram.probe->target.value);
+  }
+  for (const auto& update : datagram.updates) {
+    auto* added = out.add_updates();
+    added->set_host(update.host.value);
+    added->set_status(static_cast<std::uint32_t>(update.status));
+    added->set_incarnation(update.incarnation);
+    added->set_accuser(update.accuser.value);
+  }
+  for (const auto& record : datagram.records) out.add_records(record);
+  return out.SerializeAsString();
+}
+
+Result<GossipDatagram> decode_datagram(std::string_view bytes) {
+  if (bytes.size() > kMaxDatagramBytes) return Error("the datagram is too long");
+  wire::Datagram in;
+  if (!in.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
+    return Error("the bytes are no gossip datagram");
+  if (static_cast<std::size_t>(in.updates_size()) > kMaxUpdatesPerDatagram ||
+      static_cast<std::size_t>(in.records_size()) > kMaxRecordsPerDatagram)
+    return Error("the datagram has too many parts");
+  GossipDatagram out;
+  out.incarnation = in.incarnation();
+  out.root_hash = in.root_hash();
+  out.stable = std::chrono::milliseconds(in.stable_ms());
+  if (in.has_probe() && !take(in.probe(), out.probe.emplace()))
+    return Error("the datagram has an unknown kind of probe");
+  for (const auto& update : in.updates())
+    if (!take(update, out.updates.emplace_back()))
+      return Error("the datagram has an unknown status");
+  out.records.assign(in.records().begin(), in.records().end());
+  return out;
+}
+
+}  // namespace sixpn::registry

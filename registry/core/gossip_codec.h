@@ -1,0 +1,44 @@
+// GossipDatagram: one UDP datagram between hosts, as a value, and its bytes (gossip.proto). Pure.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "registry/core/membership.h"
+
+namespace sixpn::registry {
+
+// Fits the 1280 bytes of the smallest IPv6 path with room for headers (RFC 8200 section 5).
+inline constexpr std::size_t kMaxDatagramBytes = 1200;
+inline constexpr std::size_t kMaxUpdatesPerDatagram = 32;
+inline constexpr std::size_t kMaxRecordsPerDatagram = 16;
+
+struct GossipDatagram {
+  std::uint64_t incarnation = 0;  // of the sender
+  std::uint64_t root_hash = 0;
+  Duration stable{};  // for how long the sender's root hash has not changed; millisecond steps
+  std::optional<ProbeMessage> probe;  // `to` is not on the wire
+  std::vector<MemberUpdate> updates;
+  std::vector<std::string> records;  // wire form
+  friend bool operator==(const GossipDatagram&, const GossipDatagram&);
+};
+
+// What each part adds to an encoded datagram, at most.
+inline constexpr std::size_t kHeaderBytes = 48;  // with a probe
+inline constexpr std::size_t kUpdateBytes = 28;
+constexpr std::size_t record_bytes(std::size_t wire_size) {
+  return wire_size + 4;
+}
+// A record above this travels by anti-entropy only.
+inline constexpr std::size_t kMaxGossipedRecordBytes =
+    kMaxDatagramBytes - kHeaderBytes - record_bytes(0);
+
+std::string encode_datagram(const GossipDatagram& datagram);
+// Errors: too long, no such message, an unknown probe kind or status, too many parts.
+Result<GossipDatagram> decode_datagram(std::string_view bytes);
+
+}  // namespace sixpn::registry

@@ -1,0 +1,224 @@
+#include "registry/core/record_rules.h"
+
+#include <algorithm>
+
+#include "registry/core/address.h"
+#include "registry/core/slot.h"
+
+namespace sixpn::registry {
+namespace {
+
+constexpr std::uint64_t kMaxMachineId = (std::uint64_t{1} << 56) - 1;
+
+Result<void> require(bool holds, std::string_view otherwise) {
+  if (holds) return {};
+  return Error(std::string(otherwise));
+}
+
+bool is_printable_ascii(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
+}
+
+// Length of the UTF-8 sequence that starts with this byte (RFC 3629); 0 when it starts none.
+std::size_t sequence_length(unsigned char lead) {
+  if (lead < 0x80) return lead >= 0x20 && lead != 0x7f ? 1 : 0;  // no control characters
+  if (lead >= 0xc2 && lead <= 0xdf) return 2;
+  if ((lead & 0xf0) == 0xe0) return 3;
+  return lead >= 0xf0 && lead <= 0xf4 ? 4 : 0;
+}
+
+// The second byte narrows E0 (overlong), ED (surrogates), F0 (overlong) and F4 (above 10FFFF).
+bool is_second_byte(unsigned char lead, unsigned char second) {
+  if ((second & 0xc0) != 0x80) return false;
+  switch (lead) {
+    case 0xe0:
+      return second >= 0xa0;
+    case 0xed:
+      return second <= 0x9f;
+    case 0xf0:
+      return second >= 0x90;
+    case 0xf4:
+      return second <= 0x8f;
+    default:
+      return true;
+  }
+}
+
+bool is_text(std::string_view text) {
+  auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  for (std::size_t i = 0; i < text.size();) {
+    std::size_t length = sequence_length(byte(i));
+    if (length == 0 || i + length > text.size()) return false;
+    if (length > 1 && !is_second_byte(byte(i), byte(i + 1))) return false;
+    for (std::size_t k = 2; k < length; ++k)
+      if ((byte(i + k) & 0xc0) != 0x80) return false;
+    i += length;
+  }
+  return true;
+}
+
+bool are_labels(const std::vector<std::string>& names, std::size_t limit) {
+  return names.size() <= limit &&
+         std::all_of(names.begin(), names.end(), [](const auto& n) { return is_dns_label(n); });
+}
+
+bool is_host_id(HostId id) {
+  return id.value >= kFirstHostId;
+}
+bool is_network_id(NetworkId id) {
+  return id != kInfrastructureNetwork;
+}
+
+// Handlers are words such as "proxy_proto": a label that may hold '_'.
+bool is_handler_name(std::string name) {
+  std::replace(name.begin(), name.end(), '_', '-');
+  return is_dns_label(name);
+}
+
+Result<void> check_port(const ServicePort& port) {
+  if (port.first == 0 || port.first > port.last)
+    return Error("a service's external ports must be 1..65535, first not above last");
+  bool named = port.handlers.size() <= kMaxHandlersPerPort &&
+               std::all_of(port.handlers.begin(), port.handlers.end(), is_handler_name);
+  return require(named, "a port has too many handlers, or one whose name is no handler's");
+}
+
+Result<void> check_service(const Service& service) {
+  if (service.internal_port == 0) return Error("a service's internal port must be 1..65535");
+  if (service.ports.size() > kMaxPortsPerService) return Error("a service has too many ports");
+  if (!are_labels(service.groups, kMaxGroupsPerService))
+    return Error("a service has too many process groups, or one with a bad name");
+  for (const auto& port : service.ports)
+    if (auto checked = check_port(port); !checked) return checked;
+  return {};
+}
+
+Result<void> check_metadata(const std::map<std::string, std::string>& metadata) {
+  if (metadata.size() > kMaxMetadata) return Error("a machine has too many metadata entries");
+  for (const auto& [key, value] : metadata) {
+    if (key.empty() || key.size() > kMaxMetadataKeyBytes || !is_text(key))
+      return Error("a metadata key must be 1 to 128 bytes of text");
+    if (value.size() > kMaxMetadataValueBytes || !is_text(value))
+      return Error("a metadata value must be at most 1024 bytes of text");
+  }
+  return {};
+}
+
+struct ValueRules {
+  const Record& record;
+
+  Result<void> operator()(std::monostate) const { return {}; }
+
+  Result<void> operator()(const HostRecord& host) const {
+    if (!is_host_id(host.id)) return Error("a host id's upper half must not be zero");
+    if (host.id != record.writer) return Error("a host record must be written by that host");
+    if (!is_dns_label(host.name)) return Error("the host's name is no DNS label");
+    if (!is_region(host.region)) return Error("the host's region is not three letters a-z");
+    if (host.certificate.empty() || host.certificate.size() > kMaxCertificateBytes)
+      return Error("the host record has no certificate, or one that is too long");
+    if (host.endpoints.size() > kMaxEndpoints) return Error("the host has too many endpoints");
+    return require(host.version.size() <= kMaxVersionBytes && is_printable_ascii(host.version),
+                   "the host's program version is not short text");
+  }
+
+  Result<void> operator()(const MachineRecord& machine) const {
+    if (machine.id.value == 0 || machine.id.value > kMaxMachineId)
+      return Error("a machine id must be 14 hex digits, not all zero");
+    if (machine.host != record.writer)
+      return Error("a machine record must be written by the host it lives on");
+    if (!is_network_id(machine.network)) return Error("a machine must be in a network");
+    if (classify(machine.address) != AddressKind::kMachine ||
+        network_of(machine.address) != machine.network)
+      return Error("the machine's address is no machine address of its network");
+    if (!is_dns_label(machine.app)) return Error("the machine's app is no DNS label");
+    if (!is_dns_label(machine.group)) return Error("the machine's process group is no DNS label");
+    if (!is_region(machine.region)) return Error("the machine's region is not three letters a-z");
+    return check_metadata(machine.metadata);
+  }
+
+  Result<void> operator()(const OrgRecord& org) const {
+    if (org.name != record.org) return Error("an org record must be written under its own right");
+    return require(is_dns_label(org.name), "the org's name is no DNS label");
+  }
+
+  Result<void> operator()(const NetworkRecord& network) const {
+    if (!is_network_id(network.id)) return Error("network id 0 is the infrastructure's");
+    if (network.org != record.org) return Error("a network must be written under its org's right");
+    return require(is_dns_label(network.name), "the network's name is no DNS label");
+  }
+
+  Result<void> operator()(const AppRecord& app) const {
+    if (!is_dns_label(app.name)) return Error("the app's name is no DNS label");
+    if (app.org != record.org) return Error("an app must be written under its org's right");
+    if (!is_network_id(app.network)) return Error("an app must be in a network");
+    if (!app.primary_region.empty() && !is_region(app.primary_region))
+      return Error("the app's primary region is not three letters a-z");
+    if (app.services.size() > kMaxServices) return Error("the app has too many services");
+    for (const auto& service : app.services)
+      if (auto checked = check_service(service); !checked) return checked;
+    return {};
+  }
+
+  Result<void> operator()(const FlycastRecord& flycast) const {
+    if (classify(flycast.address) != AddressKind::kFlycast)
+      return Error("the address is no Flycast address");
+    if (!is_dns_label(flycast.app)) return Error("the Flycast address's app is no DNS label");
+    if (!is_network_id(flycast.app_network)) return Error("the app must be in a network");
+    return require(flycast.service_name.empty() || is_dns_label(flycast.service_name),
+                   "the service name is no DNS label");
+  }
+
+  Result<void> operator()(const PeerRecord& peer) const {
+    if (!is_dns_label(peer.name)) return Error("the peer's name is no DNS label");
+    bool fits = classify(peer.address) == AddressKind::kPeer &&
+                network_of(peer.address) == peer.network && host_of(peer.address) == peer.gateway;
+    return require(fits, "the peer's address does not fit its network and gateway");
+  }
+
+  Result<void> operator()(const RevocationRecord& revocation) const {
+    if (!is_host_id(revocation.host)) return Error("the revoked host's id is no host id");
+    return require(
+        !revocation.statement.empty() && revocation.statement.size() <= kMaxStatementBytes,
+        "the revocation has no statement, or one that is too long");
+  }
+};
+
+bool is_known(RecordKind kind) {
+  return kind >= RecordKind::kHost && kind <= RecordKind::kRevocation;
+}
+
+Result<void> check_right(const Record& record) {
+  if (!is_host_id(record.writer)) return Error("the writer is no host id");
+  bool rightless = sixpn::is_owned(record.key.kind) || record.key.kind == RecordKind::kRevocation;
+  if (rightless) return require(record.org.empty(), "this kind of record is under no org's right");
+  if (record.org.empty() && is_known(record.key.kind))
+    return Error("a shared record must name the org whose right it uses");
+  return require(record.org.empty() || is_dns_label(record.org), "the org is no DNS label");
+}
+
+Result<void> check_tombstone(const Record& record) {
+  if (record.key.kind == RecordKind::kHost || record.key.kind == RecordKind::kRevocation)
+    return Error("this kind of record cannot be erased");
+  if (!std::holds_alternative<std::monostate>(record.value))
+    return Error("a tombstone carries no value");
+  return require(unix_ms(record.deleted) > 0, "a tombstone must say when it was written");
+}
+
+}  // namespace
+
+Result<void> check_record(const Record& record) {
+  if (record.key.kind == RecordKind{} || record.key.id.empty() ||
+      record.key.id.size() > kMaxIdBytes || !is_printable_ascii(record.key.id))
+    return Error("the record's key is malformed");
+  if (auto right = check_right(record); !right) return right;
+  if (!is_owned(record) && record.stamp.minor != record.writer.value)
+    return Error("a shared record's stamp must end with its writer");
+  if (record.tombstone) return check_tombstone(record);
+  if (unix_ms(record.deleted) != 0) return Error("only a tombstone says when it was deleted");
+  if (!is_known(record.key.kind)) return {};
+  if (std::holds_alternative<std::monostate>(record.value)) return Error("the record has no value");
+  if (key_of(record.value) != record.key) return Error("the record's key does not match its value");
+  return std::visit(ValueRules{record}, record.value);
+}
+
+}  // namespace sixpn::registry

@@ -1,0 +1,36 @@
+// SnapshotBuilder: store and membership to the immutable Snapshot that consumers read. Rebuilds
+// only the networks that changed; the others are shared with the snapshot before. Control loop
+// only.
+//
+// Here it is decided which of several claims stands, from records alone, so that every host decides
+// the same (decisions/0010): a network id belongs to the org that claimed it first; apps, machines
+// and peers count only under that org; a machine only on a host that may serve it; a Flycast
+// address for the org that may dial it before others. Records of revoked hosts about themselves are
+// left out.
+#pragma once
+
+#include <cstdint>
+#include <set>
+
+#include "registry/core/membership.h"
+#include "registry/core/snapshot.h"
+#include "registry/core/store.h"
+
+namespace sixpn::registry {
+
+class SnapshotBuilder {
+ public:
+  explicit SnapshotBuilder(HostId self) : self_(self) {}
+
+  // These networks are to be rebuilt by the next build().
+  void touch(const std::set<NetworkId>& networks);
+  SnapshotPtr build(const Store& store, const Membership& membership, bool synced);
+
+ private:
+  HostId self_;
+  std::uint64_t generation_ = 0;
+  std::set<NetworkId> touched_;
+  std::map<NetworkId, std::shared_ptr<const NetworkView>> networks_;
+};
+
+}  // namespace sixpn::registry

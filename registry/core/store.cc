@@ -1,0 +1,279 @@
+#include "registry/core/store.h"
+
+#include <algorithm>
+
+#include "registry/core/address.h"
+
+namespace sixpn::registry {
+namespace {
+
+// The total order of two versions in one slot. The digest decides between versions that claim the
+// same stamp, which an honest writer never makes: every host must still choose the same one.
+bool is_newer(const SignedRecord& a, const SignedRecord& b) {
+  return std::tie(a.record.stamp, a.digest) > std::tie(b.record.stamp, b.digest);
+}
+
+std::uint64_t leading_u64(const Hash& digest) {
+  std::uint64_t value = 0;
+  for (std::size_t i = 0; i < 8; ++i) value = value << 8 | digest.at(i);
+  return value;
+}
+
+// The network whose view a record is part of.
+struct NetworkOf {
+  using Answer = std::optional<NetworkId>;
+  Answer operator()(const NetworkRecord& r) const { return r.id; }
+  Answer operator()(const MachineRecord& r) const { return r.network; }
+  Answer operator()(const AppRecord& r) const { return r.network; }
+  Answer operator()(const PeerRecord& r) const { return r.network; }
+  Answer operator()(const FlycastRecord& r) const { return network_of(r.address); }
+  Answer operator()(const auto&) const { return std::nullopt; }
+};
+
+}  // namespace
+
+std::string_view to_string(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kAccepted:
+      return "it was accepted";
+    case Verdict::kDuplicate:
+      return "it is known, or older than what is known";
+    case Verdict::kUnknownWriter:
+      return "its writer's host record is not known here";
+    case Verdict::kBadSignature:
+      return "its signature does not verify";
+    case Verdict::kBadCertificate:
+      return "its certificate does not verify";
+    case Verdict::kEnrolmentLost:
+      return "another enrolment of this host id came first";
+    case Verdict::kNotPermitted:
+      return "the writer's certificate does not allow it";
+    case Verdict::kClockAhead:
+      return "its time lies too far in the future";
+    case Verdict::kExpired:
+      return "it was deleted too long ago";
+    case Verdict::kFull:
+      return "the registry's limit of records is reached";
+  }
+  return "unknown";
+}
+
+Store::Store(const PublicKey& root_key, StoreLimits limits)
+    : root_key_(root_key), limits_(limits) {}
+
+// ---- judging
+// ---------------------------------------------------------------------------------------
+
+Verdict Store::judge(const SignedRecord& record, WallTime now) const {
+  return weigh(record, now, Origin::kNetwork).verdict;
+}
+
+Store::Judgement Store::weigh(const SignedRecord& record, WallTime now, Origin origin) const {
+  const Record& r = record.record;
+  auto known = find(slot_of(r));
+  if (known && known->digest == record.digest) return {Verdict::kDuplicate, {}};
+  if (r.key.kind == RecordKind::kHost) return weigh_host(record, known.get(), origin);
+
+  // Cheap refusals come before the signature.
+  if (known && !is_newer(record, *known)) return {Verdict::kDuplicate, {}};
+  if (!is_owned(r) && HybridClock::too_far_ahead(r.stamp.major, now))
+    return {Verdict::kClockAhead, {}};
+  if (r.deleted > now + kMaxClockAhead) return {Verdict::kClockAhead, {}};
+  if (!known && r.tombstone && r.deleted + kTombstoneHorizon < now) return {Verdict::kExpired, {}};
+  if (!known && !has_room(r)) return {Verdict::kFull, {}};
+  return {weigh_right(record, origin), {}};
+}
+
+Store::Judgement Store::weigh_host(const SignedRecord& record, const SignedRecord* known,
+                                   Origin origin) const {
+  const auto& host = std::get<HostRecord>(record.record.value);
+  const HostCertificate* standing = certificate_of(host.id);
+  bool same = standing != nullptr && standing->encoded == host.certificate;
+  if (same && known != nullptr && !is_newer(record, *known)) return {Verdict::kDuplicate, {}};
+  if (known == nullptr && !has_room(record.record)) return {Verdict::kFull, {}};
+
+  std::optional<HostCertificate> presented;
+  if (!same) {
+    auto verified = verify_certificate(host.certificate, root_key_);
+    if (!verified) return {Verdict::kBadCertificate, {}};
+    presented = std::move(*verified);
+  }
+  const HostCertificate& certificate = same ? *standing : *presented;
+  const Invite& invite = certificate.invite;
+  if (invite.host != host.id || invite.name != host.name || invite.region != host.region)
+    return {Verdict::kNotPermitted, {}};
+  if (!same && standing != nullptr && !enrolment_wins(certificate, *standing))
+    return {Verdict::kEnrolmentLost, {}};
+  if (origin == Origin::kNetwork && !verify_record(record, certificate.signing_key))
+    return {Verdict::kBadSignature, {}};
+  return {Verdict::kAccepted, std::move(presented)};
+}
+
+Verdict Store::weigh_right(const SignedRecord& record, Origin origin) const {
+  const Record& r = record.record;
+  const HostCertificate* certificate = certificate_of(r.writer);
+  if (certificate == nullptr) return Verdict::kUnknownWriter;
+  if (const auto* revocation = std::get_if<RevocationRecord>(&r.value)) {
+    if (auto verdict = weigh_revocation(*revocation); verdict != Verdict::kAccepted) return verdict;
+  } else if (!is_owned(r) && !certificate->invite.allows_org(r.org)) {
+    return Verdict::kNotPermitted;
+  }
+  if (origin == Origin::kNetwork && !verify_record(record, certificate->signing_key))
+    return Verdict::kBadSignature;
+  return Verdict::kAccepted;
+}
+
+Verdict Store::weigh_revocation(const RevocationRecord& revocation) const {
+  auto host = verify_revocation(revocation.statement, root_key_);
+  if (!host) return Verdict::kBadSignature;
+  return *host == revocation.host ? Verdict::kAccepted : Verdict::kNotPermitted;
+}
+
+bool Store::has_room(const Record& record) const {
+  if (records_.size() >= limits_.records) return false;
+  auto count = count_by_writer_.find(record.writer);
+  return count == count_by_writer_.end() || count->second < limits_.records_per_writer;
+}
+
+// ---- changing
+// --------------------------------------------------------------------------------------
+
+Verdict Store::merge(const SignedRecordPtr& record, WallTime now, Origin origin) {
+  auto judgement = weigh(*record, now, origin);
+  if (judgement.verdict != Verdict::kAccepted) return judgement.verdict;
+  const Record& r = record->record;
+  if (judgement.certificate) install_certificate(r.writer, std::move(*judgement.certificate));
+  if (!is_owned(r)) clock_.observe(r.stamp.major);
+  put(slot_of(r), record);
+  return Verdict::kAccepted;
+}
+
+void Store::collect(WallTime now) {
+  while (!tombstones_.empty() && tombstones_.begin()->first + kTombstoneHorizon < now)
+    remove(Slot(tombstones_.begin()->second));
+}
+
+void Store::put(const Slot& slot, const SignedRecordPtr& record) {
+  auto& place = records_[slot];
+  if (place) index(slot, *place, false);
+  place = record;
+  index(slot, *record, true);
+  changes_.slots.insert(slot);
+}
+
+void Store::remove(const Slot& slot) {
+  auto found = records_.find(slot);
+  if (found == records_.end()) return;
+  index(slot, *found->second, false);
+  records_.erase(found);
+  changes_.slots.insert(slot);
+}
+
+// Adds a record to, or takes it out of, everything that is derived from the records.
+void Store::index(const Slot& slot, const SignedRecord& record, bool present) {
+  const Record& r = record.record;
+  std::uint64_t weight = leading_u64(record.digest);
+  if (!present) weight = 0 - weight;
+  buckets_.at(bucket_of(slot)) += weight;
+  root_ += weight;
+
+  auto& count = count_by_writer_[r.writer];
+  present ? ++count : --count;
+  if (count == 0) count_by_writer_.erase(r.writer);
+
+  if (r.tombstone) {
+    auto entry = std::pair(r.deleted, slot);
+    present ? void(tombstones_.insert(entry)) : void(tombstones_.erase(entry));
+  }
+  if (r.key.kind == RecordKind::kRevocation) {
+    HostId host = std::get<RevocationRecord>(r.value).host;
+    present ? void(revoked_.insert(host)) : void(revoked_.erase(host));
+    touch_all_networks();
+  }
+  if (auto network = std::visit(NetworkOf{}, r.value)) {
+    auto& slots = by_network_[*network];
+    present ? void(slots.insert(slot)) : void(slots.erase(slot));
+    if (slots.empty()) by_network_.erase(*network);
+    changes_.networks.insert(*network);
+  }
+  // A network record decides what other networks' Flycast addresses may point at.
+  if (r.key.kind == RecordKind::kNetwork) touch_all_networks();
+}
+
+// A host id with a new certificate: what was signed by the enrolment that lost is no longer
+// anybody's.
+void Store::install_certificate(HostId host, HostCertificate certificate) {
+  auto standing = certificates_.find(host);
+  if (standing != certificates_.end()) {
+    std::vector<Slot> orphans;
+    for (const auto& [slot, record] : records_)
+      if (record->record.writer == host && record->record.key.kind != RecordKind::kHost &&
+          !verify_record(*record, certificate.signing_key))
+        orphans.push_back(slot);
+    for (const auto& slot : orphans) remove(slot);
+  }
+  certificates_.insert_or_assign(host, std::move(certificate));
+  touch_all_networks();
+}
+
+void Store::touch_all_networks() {
+  for (const auto& [network, slots] : by_network_) changes_.networks.insert(network);
+}
+
+// ---- reading
+// ---------------------------------------------------------------------------------------
+
+SignedRecordPtr Store::find(const Slot& slot) const {
+  auto found = records_.find(slot);
+  return found == records_.end() ? nullptr : found->second;
+}
+
+SignedRecordPtr Store::host_record(HostId host) const {
+  return find({host_key(host), to_string(host)});
+}
+
+std::vector<SignedRecordPtr> Store::of_network(NetworkId network) const {
+  std::vector<SignedRecordPtr> out;
+  auto found = by_network_.find(network);
+  if (found == by_network_.end()) return out;
+  for (const auto& slot : found->second) out.push_back(records_.at(slot));
+  return out;
+}
+
+std::vector<NetworkId> Store::networks() const {
+  std::vector<NetworkId> out;
+  for (const auto& [network, slots] : by_network_) out.push_back(network);
+  return out;
+}
+
+const HostCertificate* Store::certificate_of(HostId host) const {
+  auto found = certificates_.find(host);
+  return found == certificates_.end() ? nullptr : &found->second;
+}
+
+// FNV-1a, folded by a multiplicative hash: the same on every platform and version.
+std::size_t Store::bucket_of(const Slot& slot) {
+  std::uint64_t h = 0xcbf29ce484222325ULL;
+  auto mix = [&h](std::string_view text) {
+    for (char c : text) h = (h ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
+    h = (h ^ 0xff) * 0x100000001b3ULL;
+  };
+  h = (h ^ static_cast<std::uint64_t>(slot.key.kind)) * 0x100000001b3ULL;
+  mix(slot.key.id);
+  mix(slot.scope);
+  return static_cast<std::size_t>((h * 0x9e3779b97f4a7c15ULL) >> 58);
+}
+
+bool Store::check_invariants() const {
+  Store rebuilt(root_key_, limits_);
+  for (const auto& [slot, record] : records_) {
+    if (slot != slot_of(record->record)) return false;
+    rebuilt.put(slot, record);
+    if (!certificates_.contains(record->record.writer)) return false;
+  }
+  return rebuilt.root_ == root_ && rebuilt.buckets_ == buckets_ &&
+         rebuilt.count_by_writer_ == count_by_writer_ && rebuilt.by_network_ == by_network_ &&
+         rebuilt.tombstones_ == tombstones_ && rebuilt.revoked_ == revoked_;
+}
+
+}  // namespace sixpn::registry

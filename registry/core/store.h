@@ -1,0 +1,138 @@
+// Store: the registry's records, and who may write them. merge() is commutative, associative and
+// idempotent for records that this cluster accepts, so every order of arrival gives the same store.
+// It verifies each record once: the writer's certificate chain, its right, its signature.
+//
+// Not the wire, not the disk, not membership. Owned by Gossip; control loop only. Bounded by
+// StoreLimits.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/time.h"
+#include "registry/core/certificate.h"
+#include "registry/core/hybrid_clock.h"
+#include "registry/core/signed_record.h"
+#include "registry/core/slot.h"
+
+namespace sixpn::registry {
+
+// A tombstone is kept this long, so that a host that was away for less cannot bring the record
+// back.
+inline constexpr std::chrono::hours kTombstoneHorizon{14 * 24};
+inline constexpr std::size_t kBuckets = 64;
+
+struct StoreLimits {
+  std::size_t records = 1'000'000;
+  std::size_t records_per_writer = 4096;
+};
+
+enum class Verdict : std::uint8_t {
+  kAccepted,
+  kDuplicate,      // known, or older than what is known
+  kUnknownWriter,  // the writer's host record is not here yet
+  kBadSignature,
+  kBadCertificate,
+  kEnrolmentLost,  // another enrolment of the same host id stands
+  kNotPermitted,   // outside the writer's certificate
+  kClockAhead,     // stamped further in the future than clocks may differ
+  kExpired,        // a tombstone older than the horizon, of something unknown here
+  kFull,
+};
+std::string_view to_string(
+    Verdict verdict);  // a clause for a person: "its signature does not verify"
+
+// Where a record came from: records from our own disk were verified before they were written there.
+enum class Origin : std::uint8_t { kNetwork, kDisk };
+
+// What merges changed since the last take_changes().
+struct Changes {
+  std::set<Slot> slots;          // put or removed
+  std::set<NetworkId> networks;  // whose views must be rebuilt
+  [[nodiscard]] bool empty() const { return slots.empty(); }
+  void add(Changes other) {
+    slots.merge(other.slots);
+    networks.merge(other.networks);
+  }
+};
+
+using BucketHashes = std::array<std::uint64_t, kBuckets>;
+
+class Store {
+ public:
+  explicit Store(const PublicKey& root_key, StoreLimits limits = {});
+
+  // What merge() would answer; changes nothing.
+  [[nodiscard]] Verdict judge(const SignedRecord& record, WallTime now) const;
+  Verdict merge(const SignedRecordPtr& record, WallTime now, Origin origin = Origin::kNetwork);
+  // Forgets tombstones past the horizon.
+  void collect(WallTime now);
+
+  [[nodiscard]] SignedRecordPtr find(const Slot& slot) const;
+  [[nodiscard]] SignedRecordPtr host_record(HostId host) const;
+  [[nodiscard]] const std::map<Slot, SignedRecordPtr>& records() const { return records_; }
+  // The live records of a network, in slot order: its network, apps, machines, peers, Flycast
+  // addresses.
+  [[nodiscard]] std::vector<SignedRecordPtr> of_network(NetworkId network) const;
+  [[nodiscard]] std::vector<NetworkId> networks() const;
+
+  // Of hosts whose record is here.
+  [[nodiscard]] const HostCertificate* certificate_of(HostId host) const;
+  [[nodiscard]] const std::map<HostId, HostCertificate>& certificates() const {
+    return certificates_;
+  }
+  [[nodiscard]] bool is_revoked(HostId host) const { return revoked_.contains(host); }
+  [[nodiscard]] const std::set<HostId>& revoked() const { return revoked_; }
+
+  // Equal roots mean equal stores. A bucket holds the slots that hash to it.
+  [[nodiscard]] std::uint64_t root_hash() const { return root_; }
+  [[nodiscard]] const BucketHashes& bucket_hashes() const { return buckets_; }
+  [[nodiscard]] static std::size_t bucket_of(const Slot& slot);
+
+  [[nodiscard]] HybridClock& clock() { return clock_; }
+  Changes take_changes() { return std::exchange(changes_, {}); }
+
+  // Recomputes hashes, counts and indexes; false when one drifted (for tests).
+  [[nodiscard]] bool check_invariants() const;
+
+ private:
+  struct Judgement {
+    Verdict verdict;
+    std::optional<HostCertificate> certificate;  // of a host record that brings a new one
+  };
+  [[nodiscard]] Judgement weigh(const SignedRecord& record, WallTime now, Origin origin) const;
+  [[nodiscard]] Judgement weigh_host(const SignedRecord& record, const SignedRecord* known,
+                                     Origin origin) const;
+  [[nodiscard]] Verdict weigh_right(const SignedRecord& record, Origin origin) const;
+  [[nodiscard]] Verdict weigh_revocation(const RevocationRecord& revocation) const;
+  [[nodiscard]] bool has_room(const Record& record) const;
+
+  void put(const Slot& slot, const SignedRecordPtr& record);
+  void remove(const Slot& slot);
+  void index(const Slot& slot, const SignedRecord& record, bool present);
+  void install_certificate(HostId host, HostCertificate certificate);
+  void touch_all_networks();
+
+  PublicKey root_key_;
+  StoreLimits limits_;
+  std::map<Slot, SignedRecordPtr> records_;
+  std::map<HostId, HostCertificate> certificates_;
+  std::map<HostId, std::size_t> count_by_writer_;
+  std::map<NetworkId, std::set<Slot>> by_network_;
+  std::set<std::pair<WallTime, Slot>> tombstones_;
+  std::set<HostId> revoked_;
+  BucketHashes buckets_{};
+  std::uint64_t root_ = 0;
+  HybridClock clock_;
+  Changes changes_;
+};
+
+}  // namespace sixpn::registry

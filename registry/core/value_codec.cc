@@ -1,0 +1,285 @@
+#include "registry/core/value_codec.h"
+
+#include <limits>
+
+#include "base/encoding.h"
+#include "registry/core/record.pb.h"
+
+namespace sixpn::registry {
+namespace {
+
+std::string bytes_of(const auto& array) {
+  return std::string(as_bytes(array));
+}
+
+// ---- encoding
+// --------------------------------------------------------------------------------------
+
+void put(wire::Endpoint& out, const IpEndpoint& in) {
+  out.set_ip(bytes_of(in.ip.bytes));
+  out.set_port(in.port);
+}
+
+wire::Host to_wire(const HostRecord& in) {
+  wire::Host out;
+  out.set_id(in.id.value);
+  out.set_name(in.name);
+  out.set_region(in.region);
+  out.set_certificate(in.certificate);
+  out.set_wireguard_key(bytes_of(in.wireguard_key));
+  for (const auto& endpoint : in.endpoints) put(*out.add_endpoints(), endpoint);
+  out.set_knock_port(in.knock_port);
+  out.set_version(in.version);
+  return out;
+}
+
+wire::Machine to_wire(const MachineRecord& in) {
+  wire::Machine out;
+  out.set_id(in.id.value);
+  out.set_host(in.host.value);
+  out.set_network(in.network.value);
+  out.set_app(in.app);
+  out.set_group(in.group);
+  out.set_region(in.region);
+  out.set_address(bytes_of(in.address.bytes));
+  for (const auto& [key, value] : in.metadata) {
+    auto* label = out.add_metadata();
+    label->set_key(key);
+    label->set_value(value);
+  }
+  out.set_state(static_cast<std::uint32_t>(in.state));
+  out.set_health(static_cast<std::uint32_t>(in.health));
+  out.set_skip_dns(in.skip_dns);
+  out.set_cordoned(in.cordoned);
+  out.set_updated_ms(unix_ms(in.updated));
+  return out;
+}
+
+wire::Org to_wire(const OrgRecord& in) {
+  wire::Org out;
+  out.set_name(in.name);
+  return out;
+}
+
+wire::Network to_wire(const NetworkRecord& in) {
+  wire::Network out;
+  out.set_id(in.id.value);
+  out.set_org(in.org);
+  out.set_name(in.name);
+  return out;
+}
+
+void put(wire::Service& out, const Service& in) {
+  out.set_protocol(static_cast<std::uint32_t>(in.protocol));
+  out.set_internal_port(in.internal_port);
+  for (const auto& port : in.ports) {
+    auto* wire_port = out.add_ports();
+    wire_port->set_first(port.first);
+    wire_port->set_last(port.last);
+    for (const auto& name : port.handlers) wire_port->add_handlers(name);
+    wire_port->set_force_https(port.force_https);
+  }
+  for (const auto& group : in.groups) out.add_groups(group);
+  out.set_concurrency(static_cast<std::uint32_t>(in.concurrency));
+  out.set_soft_limit(in.soft_limit);
+  out.set_hard_limit(in.hard_limit);
+  out.set_auto_start(in.auto_start);
+}
+
+wire::App to_wire(const AppRecord& in) {
+  wire::App out;
+  out.set_name(in.name);
+  out.set_org(in.org);
+  out.set_network(in.network.value);
+  out.set_primary_region(in.primary_region);
+  for (const auto& service : in.services) put(*out.add_services(), service);
+  return out;
+}
+
+wire::Flycast to_wire(const FlycastRecord& in) {
+  wire::Flycast out;
+  out.set_address(bytes_of(in.address.bytes));
+  out.set_app(in.app);
+  out.set_app_network(in.app_network.value);
+  out.set_service_name(in.service_name);
+  return out;
+}
+
+wire::Peer to_wire(const PeerRecord& in) {
+  wire::Peer out;
+  out.set_name(in.name);
+  out.set_network(in.network.value);
+  out.set_gateway(in.gateway.value);
+  out.set_wireguard_key(bytes_of(in.wireguard_key));
+  out.set_address(bytes_of(in.address.bytes));
+  return out;
+}
+
+wire::Revocation to_wire(const RevocationRecord& in) {
+  wire::Revocation out;
+  out.set_host(in.host.value);
+  out.set_statement(in.statement);
+  return out;
+}
+
+// ---- decoding: each `take` returns false when the bytes have the wrong shape
+// -------------------------
+
+bool take(const std::string& in, PublicKey& out) {
+  auto key = to_array<32>(in);
+  if (key) out = *key;
+  return key.has_value();
+}
+
+bool take(const std::string& in, Ip6& out) {
+  auto bytes = to_array<16>(in);
+  if (bytes) out.bytes = *bytes;
+  return bytes.has_value();
+}
+
+bool take(std::uint32_t in, std::uint16_t& out) {
+  out = static_cast<std::uint16_t>(in);
+  return in <= std::numeric_limits<std::uint16_t>::max();
+}
+
+template <class Enum>
+bool take(std::uint32_t in, Enum& out, Enum first, Enum last) {
+  out = static_cast<Enum>(in);
+  return in >= static_cast<std::uint32_t>(first) && in <= static_cast<std::uint32_t>(last);
+}
+
+bool take(const wire::Host& in, HostRecord& out) {
+  out.id = HostId{in.id()};
+  out.name = in.name();
+  out.region = in.region();
+  out.certificate = in.certificate();
+  for (const auto& endpoint : in.endpoints()) {
+    auto& added = out.endpoints.emplace_back();
+    if (!take(endpoint.ip(), added.ip) || !take(endpoint.port(), added.port)) return false;
+  }
+  out.version = in.version();
+  return take(in.wireguard_key(), out.wireguard_key) && take(in.knock_port(), out.knock_port);
+}
+
+bool take(const wire::Machine& in, MachineRecord& out) {
+  out.id = MachineId{in.id()};
+  out.host = HostId{in.host()};
+  out.network = NetworkId{in.network()};
+  out.app = in.app();
+  out.group = in.group();
+  out.region = in.region();
+  for (const auto& label : in.metadata())
+    if (!out.metadata.emplace(label.key(), label.value()).second) return false;
+  out.skip_dns = in.skip_dns();
+  out.cordoned = in.cordoned();
+  out.updated = from_unix_ms(in.updated_ms());
+  return take(in.address(), out.address) &&
+         take(in.state(), out.state, MachineState::kCreated, MachineState::kDestroyed) &&
+         take(in.health(), out.health, Health::kUnknown, Health::kCritical);
+}
+
+bool take(const wire::Org& in, OrgRecord& out) {
+  out.name = in.name();
+  return true;
+}
+
+bool take(const wire::Network& in, NetworkRecord& out) {
+  out.id = NetworkId{in.id()};
+  out.org = in.org();
+  out.name = in.name();
+  return true;
+}
+
+bool take(const wire::ServicePort& in, ServicePort& out) {
+  out.handlers.assign(in.handlers().begin(), in.handlers().end());
+  out.force_https = in.force_https();
+  return take(in.first(), out.first) && take(in.last(), out.last);
+}
+
+bool take(const wire::Service& in, Service& out) {
+  for (const auto& port : in.ports())
+    if (!take(port, out.ports.emplace_back())) return false;
+  out.groups.assign(in.groups().begin(), in.groups().end());
+  out.soft_limit = in.soft_limit();
+  out.hard_limit = in.hard_limit();
+  out.auto_start = in.auto_start();
+  return take(in.protocol(), out.protocol, ServiceProtocol::kTcp, ServiceProtocol::kUdp) &&
+         take(in.internal_port(), out.internal_port) &&
+         take(in.concurrency(), out.concurrency, ConcurrencyType::kConnections,
+              ConcurrencyType::kRequests);
+}
+
+bool take(const wire::App& in, AppRecord& out) {
+  out.name = in.name();
+  out.org = in.org();
+  out.network = NetworkId{in.network()};
+  out.primary_region = in.primary_region();
+  for (const auto& service : in.services())
+    if (!take(service, out.services.emplace_back())) return false;
+  return true;
+}
+
+bool take(const wire::Flycast& in, FlycastRecord& out) {
+  out.app = in.app();
+  out.app_network = NetworkId{in.app_network()};
+  out.service_name = in.service_name();
+  return take(in.address(), out.address);
+}
+
+bool take(const wire::Peer& in, PeerRecord& out) {
+  out.name = in.name();
+  out.network = NetworkId{in.network()};
+  out.gateway = HostId{in.gateway()};
+  return take(in.wireguard_key(), out.wireguard_key) && take(in.address(), out.address);
+}
+
+bool take(const wire::Revocation& in, RevocationRecord& out) {
+  out.host = HostId{in.host()};
+  out.statement = in.statement();
+  return true;
+}
+
+template <class Message, class Value>
+Result<RecordValue> decode_as(std::string_view bytes) {
+  Message message;
+  if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
+    return Error("the value is no message of its kind");
+  Value value;
+  if (!take(message, value)) return Error("a field of the value is malformed");
+  return RecordValue(std::move(value));
+}
+
+struct Encoder {
+  std::string operator()(std::monostate) const { return {}; }
+  std::string operator()(const auto& value) const { return to_wire(value).SerializeAsString(); }
+};
+
+}  // namespace
+
+std::string encode_value(const RecordValue& value) {
+  return std::visit(Encoder{}, value);
+}
+
+Result<RecordValue> decode_value(RecordKind kind, std::string_view bytes) {
+  switch (kind) {
+    case RecordKind::kHost:
+      return decode_as<wire::Host, HostRecord>(bytes);
+    case RecordKind::kMachine:
+      return decode_as<wire::Machine, MachineRecord>(bytes);
+    case RecordKind::kOrg:
+      return decode_as<wire::Org, OrgRecord>(bytes);
+    case RecordKind::kNetwork:
+      return decode_as<wire::Network, NetworkRecord>(bytes);
+    case RecordKind::kApp:
+      return decode_as<wire::App, AppRecord>(bytes);
+    case RecordKind::kFlycast:
+      return decode_as<wire::Flycast, FlycastRecord>(bytes);
+    case RecordKind::kPeer:
+      return decode_as<wire::Peer, PeerRecord>(bytes);
+    case RecordKind::kRevocation:
+      return decode_as<wire::Revocation, RevocationRecord>(bytes);
+  }
+  return RecordValue{};
+}
+
+}  // namespace sixpn::registry

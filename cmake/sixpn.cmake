@@ -57,8 +57,13 @@ function(sixpn_test name)
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 60)
   endif()
+  # Tests on the real kernel share it and two cores: one at a time.
+  set(lock "")
+  if("netns" IN_LIST arg_LABELS OR "vm" IN_LIST arg_LABELS)
+    set(lock RESOURCE_LOCK kernel)
+  endif()
   gtest_discover_tests(${name}
     WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}
     DISCOVERY_TIMEOUT 60
-    PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT})
+    PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT} ${lock})
 endfunction()

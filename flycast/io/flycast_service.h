@@ -8,36 +8,15 @@
 // in the network namespace of the loop's thread. Needs CAP_NET_ADMIN. Limits: FlycastOptions.
 #pragma once
 
-#include <cstdint>
 #include <memory>
 
 #include "base/io/event_loop.h"
 #include "base/result.h"
 #include "flycast/core/options.h"
+#include "flycast/core/stats.h"
 #include "registry/core/snapshot.h"
 
 namespace sixpn::flycast {
-
-// Counters since start, and gauges (marked *).
-struct FlycastStats {
-  std::uint64_t accepted = 0;  // connections taken from clients
-  std::uint64_t relayed = 0;   // of those, joined to a machine
-  std::uint64_t gave_up = 0;   // of those, reset: no machine could be reached in time
-  std::uint64_t unknown_destination =
-      0;                       // of those, reset: no such address, or no service on that port
-  std::uint64_t attempts = 0;  // on machines, local and remote
-  std::uint64_t failed_attempts = 0;     // refused, unreachable or timed out
-  std::uint64_t hops_accepted = 0;       // preambles read from other hosts
-  std::uint64_t hops_admitted = 0;       // of those, joined to a machine
-  std::uint64_t hops_refused = 0;        // of those, told to go elsewhere
-  std::uint64_t hops_malformed = 0;      // reset: bytes that are no preamble, or none in time
-  std::uint64_t hops_foreign = 0;        // reset: the source is no host of the registry
-  std::uint64_t hops_evicted = 0;        // reset: too many silent connections of that host
-  std::uint64_t over_session_limit = 0;  // reset or refused: max_sessions
-  std::uint64_t over_client_limit = 0;   // reset: max_sessions_per_client
-  std::uint64_t bytes = 0;               // relayed, both directions
-  std::uint64_t sessions = 0;            // * open, both kinds
-};
 
 class FlycastService {
  public:
@@ -57,7 +36,7 @@ class FlycastService {
 
  private:
   struct Impl;
-  std::shared_ptr<Impl> impl_;
+  std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace sixpn::flycast

@@ -1,0 +1,74 @@
+// OpenCounts: exact counts of what is open per key, with a limit at admission. A Ticket holds one
+// unit and gives it back when destroyed, so no path can forget to. Used for the owner's admission
+// (open connections per machine and service), for the client side's own connections, and per client
+// address. Pure; one loop. Memory: one entry per key with something open.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "base/ids.h"
+
+namespace sixpn::flycast {
+
+// A service of a machine, as limits and load count it.
+struct ServiceKey {
+  MachineId machine;
+  std::uint16_t internal_port = 0;
+  friend constexpr auto operator<=>(const ServiceKey&, const ServiceKey&) = default;
+};
+
+template <class Key>
+class OpenCounts {
+  using Counts = std::map<Key, std::uint32_t>;
+
+ public:
+  class Ticket {
+   public:
+    Ticket() = default;  // holds nothing
+    Ticket(Ticket&& other) noexcept = default;
+    Ticket& operator=(Ticket&& other) noexcept {
+      Ticket dropped(std::move(*this));
+      counts_ = std::move(other.counts_);
+      key_ = other.key_;
+      return *this;
+    }
+    Ticket(const Ticket&) = delete;
+    Ticket& operator=(const Ticket&) = delete;
+    ~Ticket() {
+      if (!counts_) return;
+      auto held = counts_->find(key_);
+      if (--held->second == 0) counts_->erase(held);
+    }
+
+   private:
+    friend class OpenCounts;
+    Ticket(std::shared_ptr<Counts> counts, const Key& key)
+        : counts_(std::move(counts)), key_(key) {}
+    std::shared_ptr<Counts> counts_;
+    Key key_{};
+  };
+
+  // Nothing when `limit` units are open already; limit 0 means none.
+  std::optional<Ticket> admit(const Key& key, std::uint32_t limit) {
+    if (limit != 0 && open(key) >= limit) return std::nullopt;
+    ++(*counts_)[key];
+    return Ticket(counts_, key);
+  }
+
+  [[nodiscard]] std::uint32_t open(const Key& key) const {
+    auto found = counts_->find(key);
+    return found == counts_->end() ? 0 : found->second;
+  }
+  [[nodiscard]] std::size_t keys() const { return counts_->size(); }
+
+ private:
+  std::shared_ptr<Counts> counts_ = std::make_shared<Counts>();
+};
+
+using ServiceCounts = OpenCounts<ServiceKey>;
+
+}  // namespace sixpn::flycast

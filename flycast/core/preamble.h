@@ -1,0 +1,63 @@
+// The hop preamble and its reply: the one exchange between the client's proxy and the owner's
+// before the bytes of a connection pass untouched. Each is a frame: 'F', version 1, length (16
+// bits, network order), then a protocol buffer (hop.proto) of at most kMaxFrameBody bytes. Nothing
+// follows a preamble until the reply has come, so a refusal costs the client nothing.
+//
+// Decoding takes bytes from outside: every fault is an Error. Pure.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/ids.h"
+#include "base/ip.h"
+#include "base/result.h"
+
+namespace sixpn::flycast {
+
+inline constexpr std::size_t kFrameHeaderBytes = 4;
+inline constexpr std::size_t kMaxFrameBody = 512;
+
+struct Preamble {
+  NetworkId network;  // of the machine
+  MachineId machine;
+  IpEndpoint client;
+  IpEndpoint dialled;  // Flycast address and external port
+  std::uint16_t internal_port = 0;
+  friend bool operator==(const Preamble&, const Preamble&) = default;
+};
+
+enum class HopStatus : std::uint8_t {
+  kOk = 1,
+  kStopped = 2,        // here, but not started, cordoned, or failing its checks
+  kUnknown = 3,        // no such machine here, or it has no such service
+  kLimit = 4,          // at its hard limit
+  kConnectFailed = 5,  // admitted, but the machine did not take the connection: see connect_errno
+  kNotPermitted = 6,   // the client, its host or the address may not do this
+  kBusy = 7,           // this proxy is at its own limits
+  kNotReady = 8,       // this proxy has no registry state yet
+};
+std::string_view to_string(HopStatus status);  // "at its hard limit"
+
+struct HopReply {
+  HopStatus status = HopStatus::kUnknown;
+  std::uint32_t load = 0;
+  int connect_errno = 0;
+  friend bool operator==(const HopReply&, const HopReply&) = default;
+};
+
+// Whole frames, header included.
+std::string encode_preamble(const Preamble& preamble);
+std::string encode_reply(const HopReply& reply);
+
+// The length of the body that follows these kFrameHeaderBytes. Errors: another protocol, another
+// version, too long, empty.
+Result<std::size_t> decode_frame_header(std::string_view header);
+// Errors: no protocol buffer, addresses that are not 16 bytes, ports out of 1..65535.
+Result<Preamble> decode_preamble(std::string_view body);
+// Errors: no protocol buffer, status 0. A status of a newer version reads as kUnknown: a refusal.
+Result<HopReply> decode_reply(std::string_view body);
+
+}  // namespace sixpn::flycast

@@ -1,0 +1,101 @@
+#include "flycast/core/service_table.h"
+
+#include <algorithm>
+#include <array>
+
+#include "registry/core/address.h"
+
+namespace sixpn::flycast {
+namespace {
+
+// What the relay cannot give: it passes bytes, and holds no certificate.
+constexpr std::array<std::string_view, 3> kUnsupportedHandlers = {"tls", "pg_tls", "proxy_proto"};
+
+bool is_supported(const ServicePort& port) {
+  return std::none_of(port.handlers.begin(), port.handlers.end(), [](const std::string& handler) {
+    return std::find(kUnsupportedHandlers.begin(), kUnsupportedHandlers.end(), handler) !=
+           kUnsupportedHandlers.end();
+  });
+}
+
+const ServicePort* find_port(const Service& service, std::uint16_t port) {
+  if (service.protocol != ServiceProtocol::kTcp) return nullptr;
+  for (const ServicePort& range : service.ports)
+    if (range.first <= port && port <= range.last) return &range;
+  return nullptr;
+}
+
+std::variant<Route, LookupFailure> find_service(const AppView& app, std::uint16_t external_port) {
+  for (const Service& service : app.app.services) {
+    const ServicePort* port = find_port(service, external_port);
+    if (port == nullptr) continue;
+    if (!is_supported(*port)) return LookupFailure{LookupError::kUnsupportedHandler, app.app.name};
+    return Route{&app, &service};
+  }
+  return LookupFailure{LookupError::kNoServiceOnPort, app.app.name};
+}
+
+}  // namespace
+
+std::string_view to_string(LookupError error) {
+  switch (error) {
+    case LookupError::kNotReady:
+      return "the registry is not read yet";
+    case LookupError::kNoSuchAddress:
+      return "no such address in the client's network";
+    case LookupError::kNoServiceOnPort:
+      return "no service on that port";
+    case LookupError::kUnsupportedHandler:
+      return "its handler is not supported";
+  }
+  return "unknown";
+}
+
+bool may_serve(const MachineRecord& machine, const Service& service) {
+  if (machine.state != MachineState::kStarted || machine.cordoned) return false;
+  if (machine.health == Health::kCritical) return false;
+  return service.groups.empty() || std::find(service.groups.begin(), service.groups.end(),
+                                             machine.group) != service.groups.end();
+}
+
+std::variant<Route, LookupFailure> ServiceTable::route(NetworkId client_network,
+                                                       const IpEndpoint& dialled) const {
+  if (!ready()) return LookupFailure{LookupError::kNotReady, ""};
+  const LookupFailure unknown{LookupError::kNoSuchAddress, ""};
+  const NetworkView* network = snapshot_->find_network(client_network);
+  if (network == nullptr) return unknown;
+  auto address = network->flycast.find(dialled.ip);
+  if (address == network->flycast.end()) return unknown;
+  const NetworkView* home = snapshot_->find_network(address->second.app_network);
+  if (home == nullptr) return unknown;
+  auto app = home->apps.find(address->second.app);
+  if (app == home->apps.end()) return unknown;
+  return find_service(app->second, dialled.port);
+}
+
+std::vector<Candidate> ServiceTable::candidates(const Route& route) const {
+  std::vector<Candidate> found;
+  for (const MachinePtr& machine : route.app->machines) {
+    if (!may_serve(*machine, *route.service) || !snapshot_->is_serving(*machine)) continue;
+    if (!trusts(machine->host)) continue;
+    found.push_back({machine->id, machine->host, machine->region, machine->host == snapshot_->self,
+                     snapshot_->round_trip_to(machine->host)});
+  }
+  return found;
+}
+
+bool ServiceTable::trusts(HostId host) const {
+  return ready() && snapshot_->find_host(host) != nullptr && !snapshot_->revocations.contains(host);
+}
+
+bool ServiceTable::lives_on(const Ip6& client, HostId host) const {
+  const NetworkView* network = ready() ? snapshot_->find_network(network_of(client)) : nullptr;
+  if (network == nullptr) return false;
+  auto machine = network->machines_by_address.find(client);
+  if (machine != network->machines_by_address.end()) return machine->second->host == host;
+  return std::any_of(network->peers.begin(), network->peers.end(), [&](const auto& peer) {
+    return peer.second.address == client && peer.second.gateway == host;
+  });
+}
+
+}  // namespace sixpn::flycast

@@ -1,0 +1,74 @@
+// ServiceTable: what a connection to a Flycast address means under one snapshot: which app and
+// service it dials, and which machines may serve it. A cheap view (one shared pointer), nothing is
+// built per snapshot: a lookup walks the app's services and machines. Pure; flycast loop.
+//
+// It is not the balancer: candidates come in the snapshot's order, with their distance.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/ip.h"
+#include "registry/core/snapshot.h"
+
+namespace sixpn::flycast {
+
+// A machine that may take the connection.
+struct Candidate {
+  MachineId machine;
+  HostId host;
+  std::string region;
+  bool here = false;                   // on this host: no second hop
+  std::optional<Duration> round_trip;  // to its host; nothing when not measured yet
+};
+
+enum class LookupError {
+  kNotReady,            // no registry state yet
+  kNoSuchAddress,       // not allocated, or not for the client's network
+  kNoServiceOnPort,     // the app has no TCP service on that external port
+  kUnsupportedHandler,  // the port wants TLS or the PROXY protocol, which this proxy does not speak
+};
+std::string_view to_string(LookupError error);  // "no service on that port"
+
+// The app and service behind an address and port. Points into the table's snapshot.
+struct Route {
+  const AppView* app = nullptr;
+  const Service* service = nullptr;
+};
+
+struct LookupFailure {
+  LookupError error{};
+  std::string app;  // "" while the address is not known
+};
+
+class ServiceTable {
+ public:
+  ServiceTable() = default;  // knows nothing: every lookup is kNotReady
+  explicit ServiceTable(SnapshotPtr snapshot) : snapshot_(std::move(snapshot)) {}
+
+  // `client_network` may dial only the addresses allocated in it.
+  [[nodiscard]] std::variant<Route, LookupFailure> route(NetworkId client_network,
+                                                         const IpEndpoint& dialled) const;
+  // The machines that may serve a route; empty when there are none.
+  [[nodiscard]] std::vector<Candidate> candidates(const Route& route) const;
+
+  [[nodiscard]] bool ready() const { return snapshot_ != nullptr && snapshot_->synced; }
+  // Known to the registry and not revoked.
+  [[nodiscard]] bool trusts(HostId host) const;
+  // The client's address belongs to a machine that lives on `host`, or to a peer of its gateway.
+  [[nodiscard]] bool lives_on(const Ip6& client, HostId host) const;
+  [[nodiscard]] const Snapshot* snapshot() const { return snapshot_.get(); }
+
+ private:
+  SnapshotPtr snapshot_;
+};
+
+// Started, not cordoned, checks not failing, and of a process group that serves `service`. Says
+// nothing of its host.
+bool may_serve(const MachineRecord& machine, const Service& service);
+
+}  // namespace sixpn::flycast

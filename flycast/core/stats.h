@@ -1,0 +1,30 @@
+// FlycastStats: what the room counts since start, and gauges (marked *). A value; the agent turns
+// it into metrics. Every limit of FlycastOptions has its counter here.
+#pragma once
+
+#include <cstdint>
+
+namespace sixpn::flycast {
+
+struct FlycastStats {
+  std::uint64_t accepted = 0;  // connections taken from clients
+  std::uint64_t relayed = 0;   // of those, joined to a machine
+  std::uint64_t gave_up = 0;   // of those, reset: no machine could be reached in time
+  std::uint64_t unknown_destination =
+      0;                       // of those, reset: no such address, or no service on that port
+  std::uint64_t attempts = 0;  // on machines, here and elsewhere
+  std::uint64_t failed_attempts = 0;  // of those: refused, unreachable or timed out
+  std::uint64_t hops_accepted = 0;    // connections taken from other hosts' proxies
+  std::uint64_t hops_admitted = 0;    // of those, joined to a machine
+  std::uint64_t hops_refused = 0;     // of those, told to go elsewhere
+  std::uint64_t hops_malformed = 0;  // of those, reset: bytes that are no preamble, or none in time
+  std::uint64_t hops_evicted = 0;    // of those, reset: too many silent ones of that host
+  std::uint64_t hops_foreign = 0;    // reset at once: the source is no host of the registry
+  std::uint64_t over_session_limit = 0;  // reset at once: max_sessions
+  std::uint64_t over_client_limit = 0;   // reset at once: max_sessions_per_client
+  std::uint64_t accept_failures = 0;     // accept() failed for want of descriptors or memory
+  std::uint64_t bytes = 0;               // relayed, both directions
+  std::uint64_t sessions = 0;            // * open, both kinds
+};
+
+}  // namespace sixpn::flycast

@@ -1,0 +1,160 @@
+#include "flycast/io/flycast_service.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <random>
+
+#include "base/io/clock.h"
+#include "base/log.h"
+#include "flycast/io/client_session.h"
+#include "flycast/io/hop_session.h"
+#include "flycast/io/listener.h"
+#include "flycast/io/proxy_state.h"
+#include "flycast/io/sockets.h"
+#include "registry/core/address.h"
+
+namespace sixpn::flycast {
+namespace {
+
+constexpr Ip6 kLoopback = Ip6::from_words({0, 0, 0, 0, 0, 0, 0, 1});
+
+std::uint64_t random_seed() {
+  std::random_device device;
+  return static_cast<std::uint64_t>(device()) << 32 | device();
+}
+
+// A session takes two descriptors; a quarter is left to the other rooms of the process.
+std::size_t sessions_for(std::size_t descriptors) {
+  return descriptors / 4 * 3 / 2;
+}
+
+std::size_t carried_sessions(std::size_t wanted) {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return wanted;
+  std::size_t carried = sessions_for(limit.rlim_cur);
+  if (carried >= wanted) return wanted;
+  log::warn("flycast", "only {} descriptors are allowed: at most {} connections at once, not {}",
+            limit.rlim_cur, carried, wanted);
+  return carried;
+}
+
+// Only machines and peers dial, and only addresses of their own network.
+bool is_flycast_call(const IpEndpoint& from, const IpEndpoint& dialled) {
+  AddressKind client = classify(from.ip);
+  if (client != AddressKind::kMachine && client != AddressKind::kPeer) return false;
+  return classify(dialled.ip) == AddressKind::kFlycast &&
+         network_of(from.ip) == network_of(dialled.ip);
+}
+
+}  // namespace
+
+struct FlycastService::Impl {
+  Impl(EventLoop& loop, FlycastOptions options) : state(loop, std::move(options), random_seed()) {}
+
+  Result<void> start() {
+    const FlycastOptions& options = state.options;
+    auto transparent = listen_transparent({kLoopback, options.tproxy_port});
+    if (!transparent) return std::move(transparent).error().within("Flycast clients");
+    auto hop = listen_on({host_address(options.self), options.hop_port});
+    if (!hop) return std::move(hop).error().within("Flycast hops");
+    state.options.max_sessions = carried_sessions(options.max_sessions);
+    clients.emplace(
+        state.loop, std::move(*transparent), [this](Fd stream) { on_client(std::move(stream)); },
+        [this](int error) { on_accept_failure(error); });
+    hops.emplace(
+        state.loop, std::move(*hop), [this](Fd stream) { on_hop(std::move(stream)); },
+        [this](int error) { on_accept_failure(error); });
+    return {};
+  }
+
+  void stop() {
+    clients.reset();
+    hops.reset();
+    state.sessions.clear();
+  }
+
+  // Not taken further, the stream is reset as it is destroyed.
+  void on_client(Fd stream) {
+    ++state.stats.accepted;
+    auto from = remote_endpoint(stream.get());
+    auto dialled = local_endpoint(stream.get());
+    if (!from || !dialled || !is_flycast_call(*from, *dialled)) {
+      ++state.stats.unknown_destination;
+      return;
+    }
+    if (!has_room()) return;
+    auto ticket = state.clients.admit(
+        from->ip, static_cast<std::uint32_t>(state.options.max_sessions_per_client));
+    if (!ticket) {
+      on_limit(state.stats.over_client_limit,
+               "too many open connections of " + to_string(from->ip));
+      return;
+    }
+    start_client_session(state, std::move(stream), *from, *dialled, std::move(*ticket));
+  }
+
+  void on_hop(Fd stream) {
+    auto from = remote_endpoint(stream.get());
+    auto host = from ? host_from_address(from->ip) : std::nullopt;
+    if (!host || !state.table.trusts(*host)) {
+      ++state.stats.hops_foreign;
+      return;
+    }
+    if (!has_room()) return;
+    ++state.stats.hops_accepted;
+    start_hop_session(state, std::move(stream), *host);
+  }
+
+  bool has_room() {
+    if (state.sessions.size() < state.options.max_sessions) return true;
+    on_limit(state.stats.over_session_limit,
+             "too many open connections on this host: " + std::to_string(state.sessions.size()));
+    return false;
+  }
+
+  void on_limit(std::uint64_t& counter, const std::string& why) {
+    ++counter;
+    if (auto held_back = state.limit_log.pass(monotonic_now()))
+      log::warn("flycast", "reset a connection: {} ({} more such lines were held back)", why,
+                *held_back);
+  }
+
+  void on_accept_failure(int error) {
+    ++state.stats.accept_failures;
+    if (state.limit_log.pass(monotonic_now()))
+      log::warn("flycast", "accepting connections rests for a moment: {}",
+                Error::errno_text(error));
+  }
+
+  ProxyState state;
+  std::optional<Listener> clients;
+  std::optional<Listener> hops;
+};
+
+FlycastService::FlycastService(EventLoop& loop, FlycastOptions options)
+    : impl_(std::make_unique<Impl>(loop, std::move(options))) {}
+
+FlycastService::~FlycastService() {
+  stop();
+}
+
+Result<void> FlycastService::start() {
+  return impl_->start();
+}
+
+void FlycastService::set_snapshot(SnapshotPtr snapshot) {
+  impl_->state.table = ServiceTable(std::move(snapshot));
+}
+
+FlycastStats FlycastService::stats() const {
+  FlycastStats stats = impl_->state.stats;
+  stats.sessions = impl_->state.sessions.size();
+  return stats;
+}
+
+void FlycastService::stop() {
+  impl_->stop();
+}
+
+}  // namespace sixpn::flycast

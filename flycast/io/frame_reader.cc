@@ -1,0 +1,47 @@
+#include "flycast/io/frame_reader.h"
+
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
+
+#include "flycast/core/preamble.h"
+
+namespace sixpn::flycast {
+
+FrameReader::FrameReader(EventLoop& loop, int stream, Done done)
+    : stream_(stream), done_(std::move(done)), wanted_(kFrameHeaderBytes) {
+  watch_.emplace(loop, stream, [this] { on_readable(); });
+}
+
+void FrameReader::on_readable() {
+  std::array<char, kMaxFrameBody> buffer;
+  while (true) {
+    auto got = recv(stream_, buffer.data(), wanted_ - frame_.size(), 0);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    if (got < 0) return finish(Error::from_errno("reading a hop frame"));
+    if (got == 0) return finish(Error("the connection ended within a hop frame", ECONNRESET));
+    frame_.append(buffer.data(), static_cast<std::size_t>(got));
+    if (frame_.size() < wanted_) continue;
+    if (in_body_) return finish(std::move(frame_));
+    auto length = decode_frame_header(frame_);
+    if (!length) return finish(std::move(length).error());
+    in_body_ = true;
+    wanted_ = *length;
+    frame_.clear();
+  }
+}
+
+// Last: the callback may destroy the reader.
+void FrameReader::finish(Result<std::string> body) {
+  watch_.reset();
+  Done call = std::exchange(done_, nullptr);
+  call(std::move(body));
+}
+
+bool send_frame(int stream, const std::string& frame) {
+  auto sent = send(stream, frame.data(), frame.size(), MSG_NOSIGNAL);
+  return sent == static_cast<ssize_t>(frame.size());
+}
+
+}  // namespace sixpn::flycast

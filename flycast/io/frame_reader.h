@@ -1,0 +1,40 @@
+// FrameReader: reads one hop frame (preamble.h) from a stream and not a byte beyond it, so that
+// what follows stays in the kernel for the relay. Calls back once with the body; destroying it
+// cancels. Loop thread.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "base/io/event_loop.h"
+#include "base/result.h"
+
+namespace sixpn::flycast {
+
+class FrameReader {
+ public:
+  // Errors: the stream ended or failed, or its bytes are no frame.
+  using Done = std::function<void(Result<std::string> body)>;
+
+  // `stream` must outlive it.
+  FrameReader(EventLoop& loop, int stream, Done done);
+  FrameReader(const FrameReader&) = delete;
+  FrameReader& operator=(const FrameReader&) = delete;
+
+ private:
+  void on_readable();
+  void finish(Result<std::string> body);
+
+  int stream_;
+  Done done_;
+  std::string frame_;
+  std::size_t wanted_;
+  bool in_body_ = false;
+  std::optional<FdWatch> watch_;
+};
+
+// Writes a whole frame; it always fits an empty send buffer, so a short write is a failure.
+bool send_frame(int stream, const std::string& frame);
+
+}  // namespace sixpn::flycast

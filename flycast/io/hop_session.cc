@@ -1,0 +1,113 @@
+#include "flycast/io/hop_session.h"
+
+#include <optional>
+
+#include "base/io/clock.h"
+#include "base/log.h"
+#include "flycast/core/admission.h"
+#include "flycast/core/preamble.h"
+#include "flycast/io/frame_reader.h"
+#include "flycast/io/relay_session.h"
+#include "flycast/io/sockets.h"
+#include "flycast/io/stream_connector.h"
+
+namespace sixpn::flycast {
+namespace {
+
+class HopSession : public Session, public std::enable_shared_from_this<HopSession> {
+ public:
+  HopSession(ProxyState& state, SessionId id, Fd hop, HostId from)
+      : state_(state), id_(id), hop_(std::move(hop)), from_(from), deadline_(state.loop, [this] {
+          on_silence();
+        }) {}
+
+  ~HopSession() override { state_.silent.remove(from_, id_); }
+
+  void start() {
+    deadline_.arm_after(state_.options.preamble_timeout);
+    reader_.emplace(state_.loop, hop_.get(), [weak = weak_from_this()](Result<std::string> body) {
+      if (auto self = weak.lock()) self->on_frame(std::move(body));
+    });
+  }
+
+ private:
+  void on_silence() {
+    ++state_.stats.hops_malformed;
+    state_.end(id_);
+  }
+
+  void on_frame(Result<std::string> body) {
+    deadline_.cancel();
+    state_.silent.remove(from_, id_);
+    if (!body) return on_malformed(body.error());
+    auto preamble = decode_preamble(*body);
+    if (!preamble) return on_malformed(preamble.error());
+    on_preamble(*preamble);
+  }
+
+  void on_malformed(const Error& error) {
+    ++state_.stats.hops_malformed;
+    if (auto held_back = state_.limit_log.pass(monotonic_now()))
+      log::warn("flycast", "reset a hop connection of host {}: {}", to_string(from_),
+                error.message);
+    state_.end(id_);
+  }
+
+  void on_preamble(const Preamble& preamble) {
+    Admission admission = admit(state_.table, from_, preamble);
+    if (const auto* refusal = std::get_if<HopStatus>(&admission)) return refuse(*refusal);
+    const Admitted& admitted = std::get<Admitted>(admission);
+    key_ = admitted.key;
+    auto ticket = state_.admissions.admit(admitted.key, admitted.hard_limit);
+    if (!ticket) return refuse(HopStatus::kLimit);
+    tickets_.admission = std::move(*ticket);
+    ConnectRequest request{admitted.source, SourceKind::kTransparent, admitted.machine,
+                           state_.options.retry.connect_timeout};
+    connector_.emplace(state_.loop, request, [weak = weak_from_this()](ConnectOutcome outcome) {
+      if (auto self = weak.lock()) self->on_connected(std::move(outcome));
+    });
+  }
+
+  void on_connected(ConnectOutcome outcome) {
+    if (outcome.error != 0) {
+      tickets_.admission = {};
+      return refuse(HopStatus::kConnectFailed, outcome.error);
+    }
+    if (!reply({HopStatus::kOk, state_.admissions.open(key_), 0})) return state_.end(id_);
+    ++state_.stats.hops_admitted;
+    start_relay(state_, id_, std::move(hop_), std::move(outcome.stream), std::move(tickets_));
+  }
+
+  void refuse(HopStatus status, int connect_errno = 0) {
+    ++state_.stats.hops_refused;
+    if (reply({status, state_.admissions.open(key_), connect_errno})) allow_clean_close(hop_.get());
+    state_.end(id_);
+  }
+
+  bool reply(const HopReply& reply) { return send_frame(hop_.get(), encode_reply(reply)); }
+
+  ProxyState& state_;
+  SessionId id_;
+  Fd hop_;
+  HostId from_;
+  LoopTimer deadline_;
+  std::optional<FrameReader> reader_;
+  std::optional<StreamConnector> connector_;
+  ServiceKey key_;
+  SessionTickets tickets_;
+};
+
+}  // namespace
+
+void start_hop_session(ProxyState& state, Fd hop, HostId from) {
+  SessionId id = state.next_id();
+  auto session = std::make_shared<HopSession>(state, id, std::move(hop), from);
+  state.keep(id, session);
+  session->start();
+  if (auto oldest = state.silent.add(from, id)) {
+    ++state.stats.hops_evicted;
+    state.end(*oldest);
+  }
+}
+
+}  // namespace sixpn::flycast

@@ -1,0 +1,152 @@
+#include "flycast/io/sockets.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <cstring>
+#include <string>
+
+namespace sixpn::flycast {
+namespace {
+
+constexpr int kBacklog = 4096;
+constexpr int kKeepaliveIdleSeconds = 30;
+constexpr int kKeepaliveIntervalSeconds = 10;
+constexpr int kKeepaliveProbes = 3;
+// How much the kernel holds that it has not sent: past it we stop reading the other side.
+constexpr int kUnsentBytes = 128 * 1024;
+
+sockaddr_in6 to_sockaddr(const IpEndpoint& endpoint) {
+  sockaddr_in6 address{};
+  address.sin6_family = AF_INET6;
+  address.sin6_port = htons(endpoint.port);
+  std::memcpy(&address.sin6_addr, endpoint.ip.bytes.data(), endpoint.ip.bytes.size());
+  return address;
+}
+
+std::optional<IpEndpoint> from_sockaddr(const sockaddr_in6& address) {
+  if (address.sin6_family != AF_INET6) return std::nullopt;
+  IpEndpoint endpoint;
+  std::memcpy(endpoint.ip.bytes.data(), &address.sin6_addr, endpoint.ip.bytes.size());
+  endpoint.port = ntohs(address.sin6_port);
+  return endpoint;
+}
+
+int set_option(int socket, int level, int name, int value) {
+  return setsockopt(socket, level, name, &value, sizeof value);
+}
+
+int set_linger(int socket, bool reset_on_close) {
+  linger option{reset_on_close ? 1 : 0, 0};
+  return setsockopt(socket, SOL_SOCKET, SO_LINGER, &option, sizeof option);
+}
+
+// On a listener these pass to what it accepts.
+bool set_stream_options(int socket) {
+  // Urgent bytes stay in the stream: a relay that skipped them would lose them.
+  return set_linger(socket, true) == 0 && set_option(socket, SOL_SOCKET, SO_OOBINLINE, 1) == 0 &&
+         set_option(socket, SOL_SOCKET, SO_KEEPALIVE, 1) == 0 &&
+         set_option(socket, IPPROTO_TCP, TCP_KEEPIDLE, kKeepaliveIdleSeconds) == 0 &&
+         set_option(socket, IPPROTO_TCP, TCP_KEEPINTVL, kKeepaliveIntervalSeconds) == 0 &&
+         set_option(socket, IPPROTO_TCP, TCP_KEEPCNT, kKeepaliveProbes) == 0 &&
+         set_option(socket, IPPROTO_TCP, TCP_NODELAY, 1) == 0 &&
+         set_option(socket, IPPROTO_TCP, TCP_NOTSENT_LOWAT, kUnsentBytes) == 0;
+}
+
+Result<Fd> make_socket() {
+  Fd made(socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!made || !set_stream_options(made.get())) return Error::from_errno("socket");
+  return made;
+}
+
+Result<Fd> listen_with(const IpEndpoint& at, int address_option) {
+  auto made = make_socket();
+  if (!made) return made;
+  int listener = made->get();
+  sockaddr_in6 address = to_sockaddr(at);
+  if (set_option(listener, IPPROTO_IPV6, address_option, 1) != 0 ||
+      set_option(listener, IPPROTO_IPV6, IPV6_V6ONLY, 1) != 0 ||
+      set_option(listener, SOL_SOCKET, SO_REUSEADDR, 1) != 0 ||
+      bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+      listen(listener, kBacklog) != 0)
+    return Error::from_errno("listening on " + to_string(at));
+  return made;
+}
+
+template <class Call>
+std::optional<IpEndpoint> endpoint_by(Call call, int stream) {
+  sockaddr_in6 address{};
+  socklen_t length = sizeof address;
+  if (call(stream, reinterpret_cast<sockaddr*>(&address), &length) != 0) return std::nullopt;
+  return from_sockaddr(address);
+}
+
+}  // namespace
+
+Result<Fd> listen_transparent(const IpEndpoint& at) {
+  return listen_with(at, IPV6_TRANSPARENT);
+}
+
+Result<Fd> listen_on(const IpEndpoint& at) {
+  return listen_with(at, IPV6_FREEBIND);
+}
+
+Result<Fd> accept_stream(int listener) {
+  Fd accepted(accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  if (!accepted) return Error::from_errno("accept");
+  return accepted;
+}
+
+Result<Fd> open_stream(const Ip6& source, SourceKind kind) {
+  auto made = make_socket();
+  if (!made) return made;
+  int stream = made->get();
+  sockaddr_in6 address = to_sockaddr({source, 0});
+  int option = kind == SourceKind::kTransparent ? IPV6_TRANSPARENT : IPV6_FREEBIND;
+  // The port is chosen at connect, when the destination is known too: else one client address would
+  // be good for some 28,000 connections to all machines together.
+  if (set_option(stream, IPPROTO_IPV6, option, 1) != 0 ||
+      set_option(stream, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1) != 0 ||
+      bind(stream, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+    return Error::from_errno("binding to " + to_string(source));
+  return made;
+}
+
+int begin_connect(int stream, const IpEndpoint& remote) {
+  sockaddr_in6 address = to_sockaddr(remote);
+  if (connect(stream, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return 0;
+  return errno;
+}
+
+std::optional<IpEndpoint> local_endpoint(int stream) {
+  return endpoint_by(getsockname, stream);
+}
+
+std::optional<IpEndpoint> remote_endpoint(int stream) {
+  return endpoint_by(getpeername, stream);
+}
+
+int take_error(int stream) {
+  int error = 0;
+  socklen_t length = sizeof error;
+  if (getsockopt(stream, SOL_SOCKET, SO_ERROR, &error, &length) != 0) return errno;
+  return error;
+}
+
+bool is_reset(int stream) {
+  tcp_info state{};
+  socklen_t length = sizeof state;
+  if (getsockopt(stream, IPPROTO_TCP, TCP_INFO, &state, &length) != 0) return true;
+  return state.tcpi_state == TCP_CLOSE;
+}
+
+void allow_clean_close(int stream) {
+  set_linger(stream, false);
+}
+
+void report_writable_when_sent(int stream) {
+  set_option(stream, IPPROTO_TCP, TCP_NOTSENT_LOWAT, 1);
+}
+
+}  // namespace sixpn::flycast

@@ -1,0 +1,47 @@
+// The room's TCP sockets: non-blocking, close-on-exec, with its options set in one place. System
+// calls only; no event loop.
+//
+// Every stream is made to end in a reset (SO_LINGER 0) unless allow_clean_close() was called: an
+// aborted session, a stop, even a crash of this process must not look like a clean end of the
+// stream. Keepalive (30 s, then 3 x 10 s) finds dead ends; TCP_USER_TIMEOUT is left alone, because
+// it also cuts a receiver that merely stopped reading for a while.
+#pragma once
+
+#include <optional>
+
+#include "base/fd.h"
+#include "base/ip.h"
+#include "base/result.h"
+
+namespace sixpn::flycast {
+
+// Takes connections that tproxy hands over, whatever their destination. Errors: port taken, no
+// CAP_NET_ADMIN.
+Result<Fd> listen_transparent(const IpEndpoint& at);
+// The address need not exist yet (IPV6_FREEBIND).
+Result<Fd> listen_on(const IpEndpoint& at);
+// The next connection, its options inherited from the listener; an errno when there is none
+// (EAGAIN).
+Result<Fd> accept_stream(int listener);
+
+enum class SourceKind {
+  kOwn,          // an address of this host, which need not exist yet
+  kTransparent,  // anyone's: replies reach the socket by the mesh room's `socket transparent` rule
+};
+// A stream bound to (source, port of the kernel's choice at connect).
+Result<Fd> open_stream(const Ip6& source, SourceKind kind);
+// 0 when connected at once; EINPROGRESS; or why not.
+int begin_connect(int stream, const IpEndpoint& remote);
+
+std::optional<IpEndpoint> local_endpoint(int stream);
+std::optional<IpEndpoint> remote_endpoint(int stream);
+// Fetches and clears the pending error of a socket.
+int take_error(int stream);
+// The other end reset the connection; unread bytes do not hide it.
+bool is_reset(int stream);
+// From here on close() sends what is left and a FIN.
+void allow_clean_close(int stream);
+// Makes a socket writable only once everything written was sent out.
+void report_writable_when_sent(int stream);
+
+}  // namespace sixpn::flycast

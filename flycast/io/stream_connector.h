@@ -1,0 +1,42 @@
+// StreamConnector: one TCP connect with a deadline. Calls back exactly once, never from its
+// constructor; destroying it cancels. Loop thread.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "base/fd.h"
+#include "base/io/event_loop.h"
+#include "base/ip.h"
+#include "flycast/io/sockets.h"
+
+namespace sixpn::flycast {
+
+struct ConnectRequest {
+  Ip6 source;
+  SourceKind source_kind = SourceKind::kOwn;
+  IpEndpoint remote;
+  Duration timeout{};
+};
+
+// Either a connected stream, or the errno that says why not (ETIMEDOUT at the deadline).
+struct ConnectOutcome {
+  Fd stream;
+  int error = 0;
+};
+
+class StreamConnector {
+ public:
+  using Done = std::function<void(ConnectOutcome)>;
+
+  StreamConnector(EventLoop& loop, const ConnectRequest& request, Done done);
+  ~StreamConnector();
+  StreamConnector(const StreamConnector&) = delete;
+  StreamConnector& operator=(const StreamConnector&) = delete;
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace sixpn::flycast

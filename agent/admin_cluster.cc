@@ -50,6 +50,20 @@ std::vector<const NetworkView*> candidates(const Snapshot& snapshot, const Targe
   return out;
 }
 
+json::object counters_json(const registry::Counters& counters) {
+  return {{"datagrams_in", counters.datagrams_in},
+          {"datagrams_out", counters.datagrams_out},
+          {"bytes_in", counters.bytes_in},
+          {"bytes_out", counters.bytes_out},
+          {"records_accepted", counters.records_accepted},
+          {"syncs_finished", counters.syncs_finished},
+          {"syncs_failed", counters.syncs_failed},
+          {"suspicions", counters.suspicions},
+          {"refuted", counters.refuted},
+          {"downs", counters.downs},
+          {"stalls", counters.stalls}};
+}
+
 json::object dig_json(const dns::Explanation& said, const NetworkRecord& network) {
   json::array answers;
   json::array authority;
@@ -78,6 +92,7 @@ void AdminApi::get_status(const Call&, Reply reply) {
       status["cluster"] = to_hex(certificate().invite.cluster);
       status["version"] = SIXPN_VERSION;
       status["backend"] = rooms_.backend;
+      status["registry"] = counters_json(rooms_.registry->counters());
       if (auto failed = rooms_.registry->disk_error())
         status["warnings"].as_array().emplace_back("the registry is not on disk: " +
                                                    failed->message);

@@ -5,20 +5,18 @@ Prints what it does and what it sees, checks each result, and cleans up after it
 
 import argparse
 import json
-import os
 import pathlib
 import re
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
 import textwrap
 import time
 
-FOLDER = pathlib.Path("/run/sixpn-demo")
+from lab import Lab, Wrong
+
 REGIONS = ["iad", "fra", "nrt"]
-PREFIX = "sixpn-demo-"
 
 WEB_CONFIG = """\
 app = "web"
@@ -49,40 +47,11 @@ Server(("::", 8080), Hello).serve_forever()
 """
 
 
-class Wrong(Exception):
-    """A check of the demonstration failed."""
-
-
-class Host:
-    def __init__(self, region, number):
-        self.name = region
-        self.region = region
-        self.address = f"192.0.2.{number}"
-        self.netns = PREFIX + region
-        self.folder = FOLDER / region
-        self.socket = self.folder / "run" / "sixpnd.sock"
-        self.interface = "sixpn-" + region
-        self.agent = None
-
-    def config(self):
-        return textwrap.dedent(f"""\
-            state_dir = "{self.folder}/state"
-            run_dir = "{self.folder}/run"
-            [wireguard]
-            interface = "{self.interface}"
-            endpoints = ["{self.address}"]
-            """)
-
-
-class Demo:
+class Demo(Lab):
     def __init__(self, build):
-        self.bin = {name: str(build / folder / name) for name, folder in
-                    (("sixpnd", "agent"), ("sixpn", "tools"),
-                     ("sixpn-test-internet", "tests/netns/cluster"))}
-        self.hosts = {region: Host(region, i + 1) for i, region in enumerate(REGIONS)}
+        super().__init__("sixpn-demo", build, {region: region for region in REGIONS})
         self.checks = 0
         self.failed = []
-        self.internet = None
 
     # ---- printing and checking -------------------------------------------------------------------
 
@@ -103,120 +72,23 @@ class Demo:
         print(f"   WRONG: {what}" + (f"; found: {found}" if found else ""), flush=True)
         self.failed.append(what)
 
-    # ---- running things --------------------------------------------------------------------------
-
-    def run(self, argv, timeout=30):
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=timeout, check=False,
-                              stdin=subprocess.DEVNULL)
-        return done.returncode, done.stdout, done.stderr
-
-    def must(self, argv, timeout=30):
-        code, out, err = self.run(argv, timeout)
-        if code != 0:
-            raise Wrong(f"{shlex.join(map(str, argv))} failed: {err or out}")
-        return out
-
-    def sixpn(self, region, *words, must=True, timeout=30):
-        host = self.hosts[region]
-        argv = ["nsenter", f"--net=/run/netns/{host.netns}", self.bin["sixpn"], "--socket",
-                str(host.socket), *words]
-        if must:
-            return self.must(argv, timeout)
-        return self.run(argv, timeout)
-
     def inside(self, region, machine, command, timeout=15):
         """A command inside a machine; shown with its output."""
-        code, out, err = self.sixpn(region, "machine", "exec", machine, "--", *shlex.split(command),
-                                    must=False, timeout=timeout)
+        code, out, err = self.exec(region, machine, *shlex.split(command), timeout=timeout)
         self.show(f"{region} machine ", command, out or err)
         return code, out
 
-    def eventually(self, what, condition, limit=20.0):
-        start = time.monotonic()
-        while not condition():
-            if time.monotonic() - start > limit:
-                raise Wrong(f"{what}: not within {limit:.0f} s")
-            time.sleep(0.05)
-        return time.monotonic() - start
-
     # ---- the cluster -----------------------------------------------------------------------------
 
-    def start_internet(self):
-        FOLDER.mkdir(mode=0o700)
-        hosts = []
-        for host in self.hosts.values():
-            self.must(["ip", "netns", "add", host.netns])
-            hosts.append(f"{host.name},/run/netns/{host.netns},{host.address},{host.region}")
-        fifo = FOLDER / "internet.control"
-        os.mkfifo(fifo)
-        control = os.open(fifo, os.O_RDWR)  # both ends: it never reads an end of file
-        out = open(FOLDER / "internet.log", "wb")
-        self.internet = subprocess.Popen([self.bin["sixpn-test-internet"], *hosts], stdin=control,
-                                         stdout=out, stderr=out, start_new_session=True)
-        self.remember(self.internet.pid)
-        self.eventually("the simulated internet is up",
-                        lambda: "ready" in (FOLDER / "internet.log").read_text())
-        for host in self.hosts.values():
-            self.must(["ip", "-n", host.netns, "route", "add", "default", "dev", "eth0"])
-
-    def tell_internet(self, line):
-        with open(FOLDER / "internet.control", "w", encoding="ascii") as control:
-            control.write(line + "\n")
-
-    def remember(self, pid):
-        with open(FOLDER / "pids", "a", encoding="ascii") as pids:
-            pids.write(f"{pid}\n")
-
-    def start_agent(self, host, token=None):
-        host.folder.mkdir(exist_ok=True)
-        config = host.folder / "agent.toml"
-        config.write_text(host.config())
-        argv = ["nsenter", f"--net=/run/netns/{host.netns}", self.bin["sixpnd"], "--config",
-                str(config)]
-        if token:
-            argv += ["--join", token]
-        log = open(host.folder / "agent.log", "ab")
-        host.agent = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                      start_new_session=True)
-        self.remember(host.agent.pid)
-
-        def answers():
-            if host.agent.poll() is not None:
-                raise Wrong(f"the agent on {host.name} ended: "
-                            + (host.folder / "agent.log").read_text()[-2000:])
-            return self.sixpn(host.region, "status", must=False)[0] == 0
-
-        self.eventually(f"the agent on {host.name} answers", answers)
-
-    def alive_hosts(self, region):
-        status = json.loads(self.sixpn(region, "--json", "status"))
-        return {host["name"] for host in status["hosts"] if host["status"] == "alive"}
-
-    def form(self):
-        first = self.hosts["iad"]
-        first.folder.mkdir()
-        print(self.must([self.bin["sixpn"], "cluster", "init", "--name", "iad", "--region", "iad",
-                         "--state-dir", f"{first.folder}/state"]).rstrip())
-        self.start_agent(first)
-        for region in ("fra", "nrt"):
-            token = self.sixpn("iad", "host", "invite", "--name", region, "--region", region,
-                               "--root-key", f"{first.folder}/state/root.key").split()[0]
-            print(f"   host {region} joins with token {token[:30]}...")
-            self.start_agent(self.hosts[region], token)
-        took = self.eventually("all hosts see each other",
-                               lambda: all(self.alive_hosts(r) == set(REGIONS) for r in REGIONS))
-        print(f"   all three hosts see each other ({took:.1f} s after the last one started)")
-
-    def run_machine(self, region, app, *words, command):
-        out = self.sixpn(region, "--json", "machine", "run", "--app", app, *words, "--", *command)
-        machine = json.loads(out)
+    def start_machine(self, region, app, *words, command):
+        machine = self.run_machine(region, app, *words, command=command)
         print(f"   {app} machine {machine['id']} on {region}: {machine['address']}")
         return machine
 
     def start_apps(self):
-        config = FOLDER / "fly.toml"
+        config = self.folder / "fly.toml"
         config.write_text(WEB_CONFIG)
-        server = FOLDER / "hello.py"
+        server = self.folder / "hello.py"
         server.write_text(WEB_SERVER)
         self.sixpn("iad", "apps", "create", "web", "--org", "acme", "--config", str(config))
         self.sixpn("iad", "apps", "create", "shell", "--org", "acme")
@@ -225,14 +97,14 @@ class Demo:
         self.eventually("every host knows the apps",
                         lambda: all(len(json.loads(self.sixpn(r, "--json", "apps", "list"))) == 3
                                     for r in REGIONS))
-        self.web = {region: self.run_machine(region, "web", "--metadata",
+        self.web = {region: self.start_machine(region, "web", "--metadata",
                                              f"color={colours[region]}",
                                              command=["python3", str(server)])
                     for region in REGIONS}
-        self.worker = self.run_machine("fra", "web", "--group", "worker",
+        self.worker = self.start_machine("fra", "web", "--group", "worker",
                                        command=["sleep", "infinity"])
-        self.shell = self.run_machine("fra", "shell", command=["sleep", "infinity"])
-        self.spy = self.run_machine("fra", "spy", command=["sleep", "infinity"])
+        self.shell = self.start_machine("fra", "shell", command=["sleep", "infinity"])
+        self.spy = self.start_machine("fra", "spy", command=["sleep", "infinity"])
         out = self.sixpn("fra", "ips", "allocate-v6", "--private", "-a", "web")
         self.flycast = re.search(r"fdaa:[0-9a-f:]+", out).group(0)
         print(f"   web's Flycast address: {self.flycast}")
@@ -363,12 +235,6 @@ class Demo:
         self.check("fra says that iad is down", "iad" not in self.alive_hosts("fra"))
         print(self.sixpn("fra", "status").rstrip())
 
-    def kill_host(self, host):
-        host.agent.kill()
-        host.agent.wait()
-        self.tell_internet(f"cut-off {host.name}")
-        take_down_host(host)
-
     def tell_how_to_look(self):
         host = self.hosts["fra"]
         enter = f"sudo nsenter --net=/run/netns/{host.netns}"
@@ -381,12 +247,13 @@ class Demo:
             and from inside a machine:
               {command} machine exec {self.shell['id']} -- dig web.internal AAAA
               {command} machine exec {self.shell['id']} -- curl http://web.flycast/
-            Logs: {FOLDER}/*/agent.log. Take it down with: sudo tools/demo --clean"""))
+            Logs: {self.folder}/*/agent.log. Take it down with: sudo tools/demo --clean"""))
 
     def play(self):
         self.title("Three hosts, a simulated internet, one cluster")
         self.start_internet()
-        self.form()
+        took = self.form()
+        print(f"   all three hosts see each other ({took:.1f} s after the last one started)")
         self.title("Two organisations: acme with the app web in three regions, globex with a spy")
         self.start_apps()
         self.title("sixpn status, on iad")
@@ -404,59 +271,6 @@ class Demo:
         self.show_loss()
 
 
-# ---- cleaning up: only what this demonstration made ------------------------------------------------
-
-def end_processes_in(netns):
-    listed = subprocess.run(["ip", "netns", "pids", netns], capture_output=True, text=True, check=False)
-    for pid in listed.stdout.split():
-        try:
-            os.kill(int(pid), signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-
-
-def remove_netns(netns):
-    if os.path.exists(f"/run/netns/{netns}"):
-        end_processes_in(netns)
-        subprocess.run(["ip", "netns", "del", netns], check=False)
-
-
-def take_down_host(host):
-    machines = host.folder / "state" / "machines"
-    if machines.is_dir():
-        for machine in machines.iterdir():
-            remove_netns(machine.name)
-            shutil.rmtree(f"/etc/netns/{machine.name}", ignore_errors=True)
-    if os.path.exists(f"/run/netns/{host.netns}"):
-        end_processes_in(host.netns)
-
-
-def end_remembered():
-    try:
-        pids = (FOLDER / "pids").read_text().split()
-    except FileNotFoundError:
-        return
-    for pid in map(int, pids):
-        try:
-            command = pathlib.Path(f"/proc/{pid}/cmdline").read_text()
-            if "sixpn" in command:  # the id may have gone to another process since
-                os.kill(pid, signal.SIGKILL)
-        except (FileNotFoundError, ProcessLookupError):
-            pass
-
-
-def clean(hosts):
-    end_remembered()
-    for host in hosts:
-        take_down_host(host)
-        remove_netns(host.netns)
-        try:
-            os.unlink(f"/var/run/wireguard/{host.interface}.sock")
-        except FileNotFoundError:
-            pass
-    shutil.rmtree(FOLDER, ignore_errors=True)
-
-
 def main():
     parser = argparse.ArgumentParser(prog="tools/demo", description=__doc__.split("\n")[0])
     parser.add_argument("--build", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
@@ -465,9 +279,9 @@ def main():
     arguments = parser.parse_args()
     demo = Demo(arguments.build.resolve())
     if arguments.clean:
-        clean(demo.hosts.values())
+        demo.clean()
         return 0
-    if FOLDER.exists():
+    if demo.folder.exists():
         print("tools/demo: a demonstration is up already (or was cut short): sudo tools/demo --clean",
               file=sys.stderr)
         return 1
@@ -486,15 +300,11 @@ def main():
         return 1 if demo.failed else 0
     except (Wrong, subprocess.TimeoutExpired) as wrong:
         print(f"\nWRONG: {wrong}", file=sys.stderr)
-        for host in demo.hosts.values():
-            log = host.folder / "agent.log"
-            if log.exists():
-                print(f"---- {host.name}: last lines of its log\n" + log.read_text()[-1500:],
-                      file=sys.stderr)
+        print(demo.logs(), file=sys.stderr)
         return 1
     finally:
         if not kept:
-            clean(demo.hosts.values())
+            demo.clean()
 
 
 if __name__ == "__main__":

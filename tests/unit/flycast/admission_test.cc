@@ -1,0 +1,122 @@
+#include "flycast/core/admission.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "tests/unit/flycast/test_cluster.h"
+
+namespace sixpn::flycast {
+namespace {
+
+// Host 1 owns machine 1 of web; machine 9 (app "other") on host 2 is the client.
+struct Scene {
+  TestCluster cluster;
+  Preamble preamble;
+  HostId from = host(2);
+
+  Scene() {
+    cluster.add_host(1, "iad", Duration::zero());
+    cluster.add_host(2, "fra", std::chrono::milliseconds(90));
+    cluster.add_machine(1, 1);
+    cluster.add_machine(9, 2, "other");
+    preamble = {
+        kNetwork, MachineId{1}, {cluster.machines[MachineId{9}].address, 40000}, kDialled, 8080};
+  }
+  MachineRecord& machine() { return cluster.machines[MachineId{1}]; }
+  Admission judge() { return admit(ServiceTable(cluster.snapshot(1)), from, preamble); }
+};
+
+TEST(Admission, KeepsTheClientsAddressInsideItsNetwork) {
+  Scene scene;
+  scene.cluster.app.services[0].hard_limit = 3;
+  Admission admission = scene.judge();
+  const auto* admitted = std::get_if<Admitted>(&admission);
+  ASSERT_NE(admitted, nullptr);
+  EXPECT_EQ(admitted->source, scene.preamble.client.ip);
+  EXPECT_EQ(admitted->machine, (IpEndpoint{scene.machine().address, 8080}));
+  EXPECT_EQ(admitted->key, (ServiceKey{MachineId{1}, 8080}));
+  EXPECT_EQ(admitted->hard_limit, 3u);
+}
+
+TEST(Admission, AcrossNetworksTheProxyIsTheSource) {
+  Scene scene;
+  Ip6 shared = flycast_address(kOtherNetwork, 5);
+  scene.cluster.flycast.push_back({shared, "web", kNetwork, ""});
+  scene.preamble.client.ip = scene.cluster.add_machine(8, 2, "caller", kOtherNetwork).address;
+  scene.preamble.dialled.ip = shared;
+  Admission admission = scene.judge();
+  const auto* admitted = std::get_if<Admitted>(&admission);
+  ASSERT_NE(admitted, nullptr);
+  EXPECT_EQ(admitted->source, proxy_address(kNetwork, host(1)));
+}
+
+TEST(Admission, AMachineThatReachesItselfSeesTheProxy) {
+  Scene scene;
+  EXPECT_EQ(source_for(scene.machine().address, scene.machine(), host(1)),
+            proxy_address(kNetwork, host(1)));
+}
+
+TEST(Admission, Refusals) {
+  struct Case {
+    const char* name;
+    std::function<void(Scene&)> change;
+    HopStatus expected;
+  };
+  const std::vector<Case> cases = {
+      {"no registry yet", [](Scene& s) { s.cluster.synced = false; }, HopStatus::kNotReady},
+      {"stopped", [](Scene& s) { s.machine().state = MachineState::kStopped; },
+       HopStatus::kStopped},
+      {"cordoned", [](Scene& s) { s.machine().cordoned = true; }, HopStatus::kStopped},
+      {"critical", [](Scene& s) { s.machine().health = Health::kCritical; }, HopStatus::kStopped},
+      {"its group does not serve", [](Scene& s) { s.cluster.app.services[0].groups = {"worker"}; },
+       HopStatus::kStopped},
+      {"moved away", [](Scene& s) { s.machine().host = host(2); }, HopStatus::kUnknown},
+      {"no such machine", [](Scene& s) { s.preamble.machine = MachineId{5}; }, HopStatus::kUnknown},
+      {"a machine of another app", [](Scene& s) { s.preamble.machine = MachineId{9}; },
+       HopStatus::kUnknown},
+      {"other network", [](Scene& s) { s.preamble.network = kOtherNetwork; }, HopStatus::kUnknown},
+      {"a port the service does not have", [](Scene& s) { s.preamble.internal_port = 22; },
+       HopStatus::kUnknown},
+      {"no service on the dialled port", [](Scene& s) { s.preamble.dialled.port = 22; },
+       HopStatus::kUnknown},
+      {"an address not allocated", [](Scene& s) { s.cluster.flycast.clear(); },
+       HopStatus::kNotPermitted},
+      {"an address of another network",
+       [](Scene& s) {
+         s.preamble.dialled.ip = flycast_address(kOtherNetwork, 5);
+         s.cluster.flycast.push_back({s.preamble.dialled.ip, "web", kNetwork, ""});
+       },
+       HopStatus::kNotPermitted},
+      {"a client that lives elsewhere",
+       [](Scene& s) { s.cluster.machines[MachineId{9}].host = host(1); }, HopStatus::kNotPermitted},
+      {"a client nobody knows", [](Scene& s) { s.cluster.machines.erase(MachineId{9}); },
+       HopStatus::kNotPermitted},
+      {"a client that is a host", [](Scene& s) { s.preamble.client.ip = host_address(host(2)); },
+       HopStatus::kNotPermitted},
+      {"a client from outside", [](Scene& s) { s.preamble.client.ip = *parse_ip6("2001:db8::1"); },
+       HopStatus::kNotPermitted},
+      {"an unknown host asks", [](Scene& s) { s.from = host(7); }, HopStatus::kNotPermitted},
+      {"a revoked host asks", [](Scene& s) { s.cluster.revoked.insert(host(2)); },
+       HopStatus::kNotPermitted},
+  };
+  for (const Case& test : cases) {
+    Scene scene;
+    test.change(scene);
+    Admission admission = scene.judge();
+    const auto* status = std::get_if<HopStatus>(&admission);
+    ASSERT_NE(status, nullptr) << test.name;
+    EXPECT_EQ(*status, test.expected) << test.name << ": " << to_string(*status);
+  }
+}
+
+TEST(Admission, APeersClientIsKnownByItsGateway) {
+  Scene scene;
+  scene.preamble.client.ip = peer_address(kNetwork, host(2), 1);
+  EXPECT_TRUE(std::holds_alternative<HopStatus>(scene.judge()));
+  scene.cluster.peers.push_back({"laptop", kNetwork, host(2), {}, scene.preamble.client.ip});
+  EXPECT_TRUE(std::holds_alternative<Admitted>(scene.judge()));
+}
+
+}  // namespace
+}  // namespace sixpn::flycast

@@ -111,7 +111,9 @@ TEST_F(Failure, PartitionAndHealLoseNoWriteAndResurrectNothing) {
     return cluster_.must("c", {"apps", "list"}).find("doomed") != std::string::npos;
   }));
   cluster_.internet().cut_off("a");
-  ASSERT_TRUE(eventually([&] { return digs("a") == std::vector{address_["a"]}; }));
+  // A host that hears nobody waits before it judges the others (decision 0011).
+  ASSERT_TRUE(eventually([&] { return digs("a") == std::vector{address_["a"]}; },
+                         std::chrono::seconds(40)));
   ASSERT_TRUE(eventually([&] { return digs("b").size() == 2; }));
   cluster_.must("a", {"apps", "create", "left", "--org", "acme"});
   cluster_.must("b", {"apps", "create", "right", "--org", "acme"});

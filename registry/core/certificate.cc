@@ -6,6 +6,7 @@
 #include "registry/core/address.h"
 #include "registry/core/record.h"
 #include "registry/core/trust.pb.h"
+#include "registry/core/wire_values.h"
 
 namespace sixpn {
 namespace {
@@ -17,8 +18,6 @@ constexpr std::string_view kCertificateTag = "sixpn certificate v1";
 constexpr std::string_view kRevocationTag = "sixpn revocation v1";
 
 constexpr std::size_t kClusterIdBytes = 16;
-// Year 9999: a time beyond it is a mistake, and arithmetic on it could overflow.
-constexpr std::int64_t kLastUnixMs = 253'402'300'799'999;
 
 std::string signed_bytes(std::string_view tag, std::string_view body) {
   std::string bytes(tag);
@@ -66,9 +65,9 @@ bool is_signed_by(const Unverified& statement, std::string_view tag, const Publi
 }
 
 Result<WallTime> read_time(std::int64_t ms, const std::string& what) {
-  if (ms <= 0 || ms > kLastUnixMs)
-    return Error("the time of " + what + " (" + std::to_string(ms) + " ms) is not a date");
-  return from_unix_ms(ms);
+  auto time = decode_unix_ms(ms);
+  if (!time) return Error("the time of " + what + " (" + std::to_string(ms) + " ms) is not a date");
+  return *time;
 }
 
 std::string quoted(std::string_view text) {

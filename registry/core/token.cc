@@ -6,6 +6,7 @@
 #include "base/encoding.h"
 #include "registry/core/certificate.h"
 #include "registry/core/trust.pb.h"
+#include "registry/core/wire_values.h"
 
 namespace sixpn {
 namespace {
@@ -16,17 +17,9 @@ constexpr std::size_t kLengthBytes = 3;  // three bytes are four digits of base6
 constexpr std::size_t kLengthDigits = 4;
 constexpr std::size_t kChecksumBytes = 4;
 constexpr std::size_t kMaxTokenBytes = 16 * 1024;
-constexpr std::size_t kEndpointBytes = 18;
 
 constexpr std::string_view kNotAToken =
     "this is not a sixpn token (it should begin with \"sixpn1.\")";
-
-std::string encode_endpoint(const IpEndpoint& endpoint) {
-  std::string bytes(as_bytes(endpoint.ip.bytes));
-  bytes += static_cast<char>(endpoint.port >> 8);
-  bytes += static_cast<char>(endpoint.port);
-  return bytes;
-}
 
 template <class Repeated>
 Result<std::vector<IpEndpoint>> read_endpoints(const Repeated& encoded) {
@@ -34,14 +27,11 @@ Result<std::vector<IpEndpoint>> read_endpoints(const Repeated& encoded) {
     return Error("a seed has more than " + std::to_string(kMaxSeedEndpoints) + " endpoints");
   std::vector<IpEndpoint> endpoints;
   for (const std::string& bytes : encoded) {
-    if (bytes.size() != kEndpointBytes)
+    auto endpoint = decode_endpoint(bytes);
+    if (!endpoint)
       return Error("a seed's endpoint has " + std::to_string(bytes.size()) + " bytes, not 18");
-    IpEndpoint endpoint;
-    endpoint.ip.bytes = *to_array<16>(std::string_view(bytes).substr(0, 16));
-    endpoint.port = static_cast<std::uint16_t>(static_cast<unsigned char>(bytes[16]) << 8 |
-                                               static_cast<unsigned char>(bytes[17]));
-    if (endpoint.port == 0) return Error("a seed's endpoint has port 0");
-    endpoints.push_back(endpoint);
+    if (endpoint->port == 0) return Error("a seed's endpoint has port 0");
+    endpoints.push_back(*endpoint);
   }
   return endpoints;
 }

@@ -1,0 +1,47 @@
+// A cluster's root and hosts enrolled under it, for tests: real keys, real certificates, made from a seed
+// so that every run of a test makes the same.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "registry/core/certificate.h"
+#include "registry/core/keys.h"
+#include "registry/core/record.h"
+#include "registry/core/signed_record.h"
+
+namespace sixpn::sim {
+
+// A secret that depends on the label only. For tests: nothing about it is secret.
+Secret labelled_secret(const std::string& label);
+
+struct EnrolledHost {
+  HostId id;
+  SigningKey key;
+  HostCertificate certificate;
+  HostRecord record;
+
+  [[nodiscard]] SignedRecordPtr sign(Record unsigned_record) const;
+  // The host record, stamped (incarnation, version).
+  [[nodiscard]] SignedRecordPtr signed_host(std::uint64_t incarnation = 1,
+                                            std::uint64_t version = 1) const;
+};
+
+class TestCluster {
+ public:
+  explicit TestCluster(const std::string& label = "test cluster");
+
+  [[nodiscard]] const SigningKey& root() const { return root_; }
+  // Host `index` (0...): id 0x10000 + index, named "h<index>", in one of three regions.
+  // `enrolment` tells several enrolments of one host id apart; a later number enrolled later.
+  [[nodiscard]] EnrolledHost enrol(unsigned index, std::vector<std::string> orgs = {"*"},
+                                   unsigned enrolment = 0) const;
+
+ private:
+  std::string label_;
+  SigningKey root_;
+};
+
+HostId host_id(unsigned index);
+
+}  // namespace sixpn::sim

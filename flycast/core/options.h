@@ -31,10 +31,10 @@ struct FlycastOptions {
   RetryOptions retry;
   // Proxied connections at once, both kinds together; lowered at start to what RLIMIT_NOFILE
   // carries.
-  std::size_t max_sessions = 8192;
+  std::size_t max_sessions = 4096;
   // Of one client address, so that one machine cannot take all of them (Fly: 2048 per app and
   // edge).
-  std::size_t max_sessions_per_client = 2048;
+  std::size_t max_sessions_per_client = 1024;
   // Hop connections of one host that have not sent their preamble; beyond it the oldest is reset.
   std::size_t max_silent_hops_per_host = 128;
   // How long a hop connection may take to send its preamble.

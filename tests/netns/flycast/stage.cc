@@ -1,0 +1,195 @@
+#include "tests/netns/flycast/stage.h"
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <thread>
+
+namespace sixpn::flycast {
+namespace {
+
+sockaddr_in6 sockaddr_of(const IpEndpoint& endpoint) {
+  sockaddr_in6 address{};
+  address.sin6_family = AF_INET6;
+  address.sin6_port = htons(endpoint.port);
+  std::memcpy(&address.sin6_addr, endpoint.ip.bytes.data(), 16);
+  return address;
+}
+
+bool bind_to(int fd, const IpEndpoint& at) {
+  sockaddr_in6 address = sockaddr_of(at);
+  return bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+}
+
+}  // namespace
+
+RunningHost::RunningHost(std::uint32_t n, const TestCluster& cluster, const RetryOptions& retry,
+                         std::size_t max_sessions_per_client)
+    : n_(n), loop_("flycast" + std::to_string(n)) {
+  FlycastOptions options;
+  options.self = flycast::host(n);
+  options.region = cluster.hosts.at(flycast::host(n)).record.region;
+  options.retry = retry;
+  options.max_sessions_per_client = max_sessions_per_client;
+  loop_.start_thread();
+  on_loop([&] {
+    Lab::instance().host(n).enter();
+    service_ = std::make_unique<FlycastService>(loop_, options);
+    auto started = service_->start();
+    EXPECT_TRUE(started) << started.error().message;
+  });
+  set_snapshot(cluster);
+}
+
+RunningHost::~RunningHost() {
+  on_loop([this] { service_.reset(); });
+  loop_.stop();
+  loop_.join();
+}
+
+void RunningHost::set_snapshot(const TestCluster& cluster) {
+  on_loop([&] { service_->set_snapshot(cluster.snapshot(n_)); });
+}
+
+FlycastStats RunningHost::stats() {
+  FlycastStats stats;
+  on_loop([&] { stats = service_->stats(); });
+  return stats;
+}
+
+void RunningHost::stop() {
+  on_loop([this] { service_->stop(); });
+}
+
+void RunningHost::on_loop(const std::function<void()>& body) {
+  std::promise<void> done;
+  loop_.post([&] {
+    body();
+    done.set_value();
+  });
+  done.get_future().get();
+}
+
+Tcp::Tcp(Fd fd) : fd_(std::move(fd)) {
+  timeval patience{kPatienceMs / 1000, 0};
+  setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  setsockopt(fd_.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+}
+
+std::string Tcp::read_exactly(std::size_t size) {
+  std::string bytes(size, '\0');
+  std::size_t have = 0;
+  while (have < size) {
+    auto got = recv(fd_.get(), bytes.data() + have, size - have, 0);
+    ended_ = got == 0;
+    reset_ = got < 0 && errno == ECONNRESET;
+    if (got <= 0) break;
+    have += static_cast<std::size_t>(got);
+  }
+  bytes.resize(have);
+  return bytes;
+}
+
+std::string Tcp::read_to_end() {
+  std::string bytes;
+  while (!ended_ && !reset_) {
+    std::string more = read_exactly(64 * 1024);
+    if (more.empty() && !ended_ && !reset_) break;
+    bytes += more;
+  }
+  return bytes;
+}
+
+bool Tcp::write_all(std::string_view bytes) {
+  while (!bytes.empty()) {
+    auto sent = send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (sent <= 0) return false;
+    bytes.remove_prefix(static_cast<std::size_t>(sent));
+  }
+  return true;
+}
+
+void Tcp::send_fin() {
+  shutdown(fd_.get(), SHUT_WR);
+}
+
+void Tcp::send_reset() {
+  linger option{1, 0};
+  setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &option, sizeof option);
+  fd_.close();
+}
+
+IpEndpoint Tcp::remote() const {
+  sockaddr_in6 address{};
+  socklen_t length = sizeof address;
+  getpeername(fd_.get(), reinterpret_cast<sockaddr*>(&address), &length);
+  IpEndpoint endpoint;
+  std::memcpy(endpoint.ip.bytes.data(), &address.sin6_addr, 16);
+  endpoint.port = ntohs(address.sin6_port);
+  return endpoint;
+}
+
+Server::Server(std::uint32_t machine, int backlog) : machine_(machine) {
+  Lab& lab = Lab::instance();
+  lab.machine(machine).run([&] {
+    fd_ = Fd(socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    int one = 1;
+    setsockopt(fd_.get(), SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    EXPECT_TRUE(bind_to(fd_.get(), {lab.address(machine), 8080}));
+    EXPECT_EQ(listen(fd_.get(), backlog), 0);
+  });
+}
+
+Tcp Server::accept() {
+  pollfd wait{fd_.get(), POLLIN, 0};
+  if (poll(&wait, 1, kPatienceMs) != 1) return {};
+  return Tcp(Fd(accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC)));
+}
+
+Tcp dial(const NetNs& from, const IpEndpoint& to, std::optional<Ip6> source) {
+  Fd made;
+  from.run([&] {
+    Fd fd(socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    if (source && !bind_to(fd.get(), {*source, 0})) return;
+    sockaddr_in6 address = sockaddr_of(to);
+    timeval patience{kPatienceMs / 1000, 0};
+    setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    if (connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0)
+      made = std::move(fd);
+  });
+  return made ? Tcp(std::move(made)) : Tcp();
+}
+
+Tcp dial_web() {
+  return dial(Lab::instance().machine(9), kDialled);
+}
+
+std::uint32_t who_accepts(std::vector<Server*> servers, Tcp* accepted) {
+  std::vector<pollfd> waits;
+  for (Server* server : servers) waits.push_back({server->fd(), POLLIN, 0});
+  if (poll(waits.data(), waits.size(), kPatienceMs) < 1) return 0;
+  for (std::size_t i = 0; i < servers.size(); ++i) {
+    if (waits[i].revents == 0) continue;
+    Tcp taken = servers[i]->accept();
+    if (accepted != nullptr) *accepted = std::move(taken);
+    return servers[i]->machine();
+  }
+  return 0;
+}
+
+bool eventually(const std::function<bool()>& holds) {
+  auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(kPatienceMs);
+  while (!holds()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));  // between two polls
+  }
+  return true;
+}
+
+}  // namespace sixpn::flycast

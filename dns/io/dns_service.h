@@ -16,6 +16,7 @@
 #include "base/io/event_loop.h"
 #include "base/ip.h"
 #include "base/result.h"
+#include "dns/io/limits.h"
 #include "dns/io/stats.h"
 #include "registry/core/snapshot.h"
 
@@ -33,6 +34,8 @@ struct DnsOptions {
   // Sources that are no machine or peer, and whose view they get: a host's own stub resolver, or
   // loopback in tests. The first prefix that contains the source decides; consulted after machines.
   std::vector<std::pair<Prefix6, NetworkId>> extra_views;
+  TcpLimits tcp;
+  ForwardLimits forward;
 };
 
 class DnsService {

@@ -13,7 +13,7 @@ struct Stats {
   std::uint64_t tcp_queries = 0;
   std::map<std::uint16_t, std::uint64_t> by_type;  // own zones, well-formed; at most kMaxTypes keys
   std::uint64_t other_types = 0;                   // once by_type is full
-  std::array<std::uint64_t, 32> by_rcode{};        // of every reply; extended codes up to 31
+  std::array<std::uint64_t, 32> by_rcode{};        // of replies made here, not of forwarded ones
   std::uint64_t dropped = 0;                       // answers (QR=1) and fragments: no reply
   std::uint64_t refused_sources = 0;               // no network's view belongs to the source
   std::uint64_t truncated = 0;

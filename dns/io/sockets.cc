@@ -1,0 +1,74 @@
+#include "dns/io/sockets.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <cstring>
+#include <string>
+
+namespace sixpn::dns {
+namespace {
+
+constexpr int kListenBacklog = 256;
+constexpr int kUdpBufferBytes = 1 << 20;
+
+sockaddr_in6 to_sockaddr(const IpEndpoint& endpoint) {
+  sockaddr_in6 address{};
+  address.sin6_family = AF_INET6;
+  address.sin6_port = htons(endpoint.port);
+  std::memcpy(&address.sin6_addr, endpoint.ip.bytes.data(), endpoint.ip.bytes.size());
+  return address;
+}
+
+bool set_option(const Fd& socket, int level, int option, int value) {
+  return setsockopt(socket.get(), level, option, &value, sizeof value) == 0;
+}
+
+Error bind_error(const char* transport, const IpEndpoint& endpoint, int code) {
+  auto what = std::string("cannot listen on ") + transport + " " + to_string(endpoint);
+  if (code == EADDRINUSE) what += " (does another resolver hold this port?)";
+  if (code == EACCES) what += " (ports below 1024 need root or CAP_NET_BIND_SERVICE)";
+  return Error::from_errno(what, code);
+}
+
+Result<Fd> bind_socket(int type, const char* transport, const IpEndpoint& endpoint) {
+  Fd socket(::socket(AF_INET6, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!socket) return Error::from_errno(std::string("cannot open a ") + transport + " socket");
+  bool prepared = set_option(socket, IPPROTO_IPV6, IPV6_V6ONLY, !endpoint.ip.is_v4_mapped()) &&
+                  set_option(socket, IPPROTO_IPV6, IPV6_FREEBIND, 1);
+  if (type == SOCK_STREAM) prepared = prepared && set_option(socket, SOL_SOCKET, SO_REUSEADDR, 1);
+  if (type == SOCK_DGRAM)
+    prepared = prepared && set_option(socket, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+  auto address = to_sockaddr(endpoint);
+  if (!prepared || bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
+    return bind_error(transport, endpoint, errno);
+  return socket;
+}
+
+}  // namespace
+
+Result<Fd> bind_udp(const IpEndpoint& endpoint) {
+  auto socket = bind_socket(SOCK_DGRAM, "UDP", endpoint);
+  // Best effort: the kernel caps it at net.core.rmem_max.
+  if (socket) set_option(*socket, SOL_SOCKET, SO_RCVBUF, kUdpBufferBytes);
+  return socket;
+}
+
+Result<Fd> listen_tcp(const IpEndpoint& endpoint) {
+  auto socket = bind_socket(SOCK_STREAM, "TCP", endpoint);
+  if (socket && listen(socket->get(), kListenBacklog) != 0)
+    return bind_error("TCP", endpoint, errno);
+  return socket;
+}
+
+IpEndpoint local_endpoint(const Fd& socket) {
+  sockaddr_in6 address{};
+  socklen_t size = sizeof address;
+  if (getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) return {};
+  IpEndpoint endpoint;
+  std::memcpy(endpoint.ip.bytes.data(), &address.sin6_addr, endpoint.ip.bytes.size());
+  endpoint.port = ntohs(address.sin6_port);
+  return endpoint;
+}
+
+}  // namespace sixpn::dns

@@ -1,0 +1,20 @@
+// Bound sockets of the resolver. IPV6_FREEBIND lets us bind fdaa::3 before the mesh room has put it
+// on an interface, so that start order does not matter. Non-blocking, close-on-exec.
+#pragma once
+
+#include "base/fd.h"
+#include "base/ip.h"
+#include "base/result.h"
+
+namespace sixpn::dns {
+
+// UDP with IPV6_RECVPKTINFO. A v4-mapped address binds IPv4 only; any other, IPv6 only. Errors name
+// the endpoint, and what to do where that is known.
+Result<Fd> bind_udp(const IpEndpoint& endpoint);
+// TCP, listening.
+Result<Fd> listen_tcp(const IpEndpoint& endpoint);
+
+// What the socket is bound to, with the port that the kernel chose.
+IpEndpoint local_endpoint(const Fd& socket);
+
+}  // namespace sixpn::dns

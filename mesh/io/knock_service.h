@@ -73,7 +73,7 @@ class KnockService {
 
  private:
   struct Impl;
-  std::shared_ptr<Impl> impl_;
+  std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace sixpn::mesh

@@ -1,0 +1,161 @@
+#include "mesh/core/knock_gate.h"
+
+#include <cstdlib>
+
+#include "base/encoding.h"
+#include "mesh/core/utc.h"
+
+namespace sixpn::mesh {
+namespace {
+
+std::string describe(const Invite& invite) {
+  return "host " + invite.name + " (" + to_string(invite.host) + ")";
+}
+
+// The unit that one attacker or one site holds.
+Ip6 source_of(const Ip6& ip) {
+  return ip.is_v4_mapped() ? ip : make_prefix(ip, 64).ip;
+}
+
+std::optional<Refusal> check_clock(WallTime sent, WallTime now) {
+  auto ahead = sent - now;
+  auto apart = ahead < ahead.zero() ? -ahead : ahead;
+  if (apart <= kKnockClockTolerance) return std::nullopt;
+  return Refusal{RefusalReason::kClock, "the knocking host's clock is " + format_span(apart) +
+                                            (ahead > ahead.zero() ? " ahead" : " behind") +
+                                            ": it says " + format_utc(sent) + ", here it is " +
+                                            format_utc(now) + " (set both by NTP)"};
+}
+
+}  // namespace
+
+std::optional<Refusal> judge_knock(const VerifiedHost& host, const Snapshot& snapshot,
+                                   WallTime now) {
+  const Invite& invite = host.certificate.invite;
+  if (snapshot.revocations.contains(invite.host))
+    return Refusal{RefusalReason::kRevoked, describe(invite) + " was revoked"};
+  if (const HostView* known = snapshot.find_host(invite.host)) {
+    if (known->record.certificate == host.certificate.encoded) return std::nullopt;
+    return Refusal{RefusalReason::kTokenUsed,
+                   "the token was already used: " + describe(invite) +
+                       " is enrolled under another certificate (ask for a new invite)"};
+  }
+  if (now > invite.expires)
+    return Refusal{RefusalReason::kExpired, "the invite of " + describe(invite) + " expired at " +
+                                                format_utc(invite.expires) + ", it is now " +
+                                                format_utc(now) + " (ask for a new invite)"};
+  for (const auto& [id, other] : snapshot.hosts)
+    if (other.record.name == invite.name && !snapshot.revocations.contains(id))
+      return Refusal{RefusalReason::kNameTaken, "the name of " + describe(invite) +
+                                                    " is taken by host " + to_string(id) +
+                                                    " (invite it under another name)"};
+  return std::nullopt;
+}
+
+GateOutput KnockGate::on_knock(Now now, const IpEndpoint& from, const Knock& knock,
+                               const Snapshot& snapshot, const SignedRecord* own) {
+  if (!is_underlay(from)) {
+    ++counters_.bad_source;
+    return {};
+  }
+  if (auto refusal = check_clock(knock.sent, now.wall)) {
+    if (clock_refusals_.try_take(kClockRefusalLimit, now.mono))
+      return refuse(from, knock, std::move(*refusal));
+    ++counters_.over_limit;
+    return {};
+  }
+  if (seen_.contains(knock.nonce)) {
+    ++counters_.replayed;
+    return {};
+  }
+  if (!within_limits(now.mono, source_of(from.ip)) || !remember_nonce(now.mono, knock.nonce)) {
+    ++counters_.over_limit;
+    return {};
+  }
+  return decide(now, from, knock, snapshot, own);
+}
+
+GateOutput KnockGate::decide(Now now, const IpEndpoint& from, const Knock& knock,
+                             const Snapshot& snapshot, const SignedRecord* own) {
+  if (const std::string cluster = cluster_id(options_.root_key); knock.cluster != cluster)
+    return refuse(
+        from, knock,
+        {RefusalReason::kOtherCluster, "the knock is for cluster " + to_hex(knock.cluster) +
+                                           ", this is cluster " + to_hex(cluster)});
+  auto host = verify_host_record(knock.record, options_.root_key);
+  if (!host) return refuse(from, knock, {RefusalReason::kInvalid, host.error().message});
+  const HostView* self = snapshot.find_host(options_.self);
+  if (host->certificate.invite.host == options_.self && self != nullptr &&
+      self->record.certificate == host->certificate.encoded) {
+    ++counters_.own;
+    return {};
+  }
+  if (auto refusal = judge_knock(*host, snapshot, now.wall))
+    return refuse(from, knock, std::move(*refusal));
+  ++counters_.accepted;
+  KnockReply reply = reply_to(from, knock);
+  reply.accepted = true;
+  if (own != nullptr) reply.record = own->wire;
+  return {encode_reply(reply, options_.cluster_key), std::move(*host), std::nullopt};
+}
+
+KnockReply KnockGate::reply_to(const IpEndpoint& from, const Knock& knock) const {
+  return {.cluster = cluster_id(options_.root_key), .nonce = knock.nonce, .observed = from};
+}
+
+GateOutput KnockGate::refuse(const IpEndpoint& from, const Knock& knock, Refusal refusal) {
+  ++counters_.refused;
+  KnockReply reply = reply_to(from, knock);
+  reply.reason = refusal.sentence;
+  return {encode_reply(reply, options_.cluster_key), std::nullopt, std::move(refusal)};
+}
+
+void KnockGate::on_garbage(KnockGarbage garbage) {
+  switch (garbage) {
+    case KnockGarbage::kSize:
+      ++counters_.wrong_size;
+      break;
+    case KnockGarbage::kVersion:
+      ++counters_.wrong_version;
+      break;
+    case KnockGarbage::kMac:
+      ++counters_.wrong_mac;
+      break;
+    case KnockGarbage::kMalformed:
+      ++counters_.malformed;
+      break;
+  }
+}
+
+// Takes from both buckets or from none, so that neither is used up by what the other refuses.
+bool KnockGate::within_limits(Instant now, const Ip6& source) {
+  if (!total_.allows(kKnockLimit, now)) return false;
+  if (sources_.size() >= kMaxKnockSources)
+    std::erase_if(sources_, [&](const auto& entry) { return entry.second.is_full(now); });
+  auto found = sources_.find(source);
+  if (found == sources_.end()) {
+    if (sources_.size() >= kMaxKnockSources) return false;
+    found = sources_.emplace(source, TokenBucket()).first;
+  }
+  if (!found->second.try_take(kKnockSourceLimit, now)) return false;
+  total_.take(kKnockLimit, now);
+  return true;
+}
+
+bool KnockGate::remember_nonce(Instant now, std::uint64_t nonce) {
+  while (!seen_order_.empty() && seen_order_.front().forget_at <= now) {
+    seen_.erase(seen_order_.front().nonce);
+    seen_order_.pop_front();
+  }
+  if (seen_.size() >= kMaxKnockNonces) return false;
+  seen_.insert(nonce);
+  seen_order_.push_back({now + 2 * kKnockClockTolerance, nonce});
+  return true;
+}
+
+void KnockGate::check_invariants() const {
+  bool bounded = seen_.size() <= kMaxKnockNonces && sources_.size() <= kMaxKnockSources;
+  if (!bounded || seen_.size() != seen_order_.size()) std::abort();
+}
+
+}  // namespace sixpn::mesh

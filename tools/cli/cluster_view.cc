@@ -1,0 +1,131 @@
+#include "tools/cli/cluster_view.h"
+
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+#include <map>
+
+#include "tools/cli/app_view.h"
+#include "tools/cli/machine_view.h"
+#include "tools/cli/table.h"
+#include "tools/cli/units.h"
+
+namespace sixpn::cli {
+
+namespace {
+
+std::string round_trip(JsonView host) {
+  if (host["is_self"].flag()) return "self";
+  auto micros = host["round_trip_us"].integer();
+  return micros ? format_milliseconds(*micros) : "";
+}
+
+std::string handshake(JsonView host) {
+  auto seconds = host["handshake_age_s"].integer();
+  if (seconds) return format_age(*seconds) + " ago";
+  return host["is_self"].flag() ? "" : "never";
+}
+
+std::string traffic(JsonView host, std::string_view key) {
+  if (host["is_self"].flag()) return "";
+  return format_bytes(static_cast<std::uint64_t>(host[key].integer().value_or(0)));
+}
+
+Table status_hosts(JsonView status) {
+  Table table(
+      {"HOST", "REGION", "STATUS", "ROUND TRIP", "HANDSHAKE", "RECEIVED", "SENT", "ENDPOINT"});
+  for (const JsonView& host : status["hosts"].items())
+    table.add({host["name"].text(), host["region"].text(), host["status"].text(), round_trip(host),
+               handshake(host), traffic(host, "rx_bytes"), traffic(host, "tx_bytes"),
+               host["endpoint"].text()});
+  return table;
+}
+
+Table network_table(JsonView status) {
+  Table table({"ORG", "NETWORK", "PREFIX"});
+  for (const JsonView& network : status["networks"].items())
+    table.add({network["org"].text(), network["name"].text(), network["prefix"].text()});
+  return table;
+}
+
+std::string heading(JsonView status) {
+  JsonView host = status["host"];
+  std::string registry = fmt::format("generation {}{}", status["generation"].integer().value_or(0),
+                                     status["synced"].flag() ? "" : ", not synced yet");
+  return key_values(
+      {{"Cluster", status["cluster"].text()},
+       {"Host", fmt::format("{} ({}) in {}, {}", host["name"].text(), host["id"].text(),
+                            host["region"].text(), host["address"].text())},
+       {"Agent",
+        fmt::format("{}, WireGuard by {}", status["version"].text(), status["backend"].text())},
+       {"Registry", registry}});
+}
+
+void append_section(std::string& text, std::string section) {
+  if (!section.empty()) text += "\n" + std::move(section);
+}
+
+struct OrgSummary {
+  std::vector<std::string> networks;
+  std::size_t apps = 0;
+  std::size_t machines = 0;
+};
+
+std::map<std::string, OrgSummary> summarize_orgs(JsonView status) {
+  std::map<std::string, OrgSummary> orgs;
+  for (const JsonView& network : status["networks"].items())
+    orgs[network["org"].text()].networks.push_back(network["name"].text());
+  for (const JsonView& app : status["apps"].items()) ++orgs[app["org"].text()].apps;
+  for (const JsonView& machine : status["machines"].items()) ++orgs[machine["org"].text()].machines;
+  return orgs;
+}
+
+}  // namespace
+
+std::string status_text(JsonView status, std::int64_t now_ms) {
+  std::string text = heading(status);
+  append_section(text, status_hosts(status).text());
+  Table networks = network_table(status);
+  if (!networks.empty()) append_section(text, networks.text());
+  if (!status["apps"].items().empty()) append_section(text, apps_text(status["apps"]));
+  if (!status["machines"].items().empty())
+    append_section(text, machines_text(status["machines"], now_ms));
+  std::string warnings;
+  for (const std::string& warning : status["warnings"].texts())
+    warnings += "Warning: " + printable(warning) + "\n";
+  append_section(text, warnings);
+  return text;
+}
+
+std::string hosts_text(JsonView status) {
+  Table table({"HOST", "ID", "REGION", "STATUS", "ROUND TRIP", "HANDSHAKE", "ADDRESS", "ENDPOINT",
+               "VERSION"});
+  for (const JsonView& host : status["hosts"].items())
+    table.add({host["name"].text(), host["id"].text(), host["region"].text(), host["status"].text(),
+               round_trip(host), handshake(host), host["address"].text(), host["endpoint"].text(),
+               host["version"].text()});
+  return table.text();
+}
+
+std::string orgs_text(JsonView status) {
+  auto orgs = summarize_orgs(status);
+  if (orgs.empty()) return "No organisations yet: `sixpn apps create NAME --org ORG` makes one.\n";
+  Table table({"ORG", "NETWORKS", "APPS", "MACHINES"});
+  for (const auto& [name, org] : orgs)
+    table.add({name, join(org.networks, ", "), fmt::format("{}", org.apps),
+               fmt::format("{}", org.machines)});
+  return table.text();
+}
+
+boost::json::array orgs_json(JsonView status) {
+  boost::json::array list;
+  for (const auto& [name, org] : summarize_orgs(status))
+    list.push_back(boost::json::object{
+        {"name", name},
+        {"networks", boost::json::array(org.networks.begin(), org.networks.end())},
+        {"apps", org.apps},
+        {"machines", org.machines}});
+  return list;
+}
+
+}  // namespace sixpn::cli

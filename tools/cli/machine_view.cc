@@ -1,0 +1,73 @@
+#include "tools/cli/machine_view.h"
+
+#include <fmt/format.h>
+
+#include "tools/cli/table.h"
+#include "tools/cli/units.h"
+
+namespace sixpn::cli {
+
+namespace {
+
+using Lines = std::vector<std::pair<std::string, std::string>>;
+
+std::string age(JsonView machine, std::int64_t now_ms) {
+  auto updated = machine["updated_ms"].integer();
+  if (!updated || *updated == 0) return "";
+  return format_age((now_ms - *updated) / 1000) + " ago";
+}
+
+std::string metadata(JsonView machine) {
+  std::vector<std::string> pairs;
+  for (const auto& [key, value] : machine["metadata"].members())
+    pairs.push_back(key + "=" + value.text());
+  return join(pairs, ", ");
+}
+
+void add_text(Lines& lines, std::string key, std::string value) {
+  if (!value.empty()) lines.emplace_back(std::move(key), std::move(value));
+}
+
+}  // namespace
+
+std::string machine_state(JsonView machine) {
+  std::string state = machine["state"].text();
+  std::string host = machine["host_status"].text();
+  if (host == "down" || host == "left") return fmt::format("{} (host {})", state, host);
+  auto exit_code = machine["exit_code"].integer();
+  if (exit_code && state == "stopped") return fmt::format("{} (exit {})", state, *exit_code);
+  return state;
+}
+
+std::string machines_text(JsonView machines, std::int64_t now_ms) {
+  if (machines.items().empty())
+    return "No machines: `sixpn machine run --app APP -- COMMAND` starts one.\n";
+  Table table({"MACHINE", "APP", "ORG", "GROUP", "REGION", "HOST", "STATE", "ADDRESS", "UPDATED"});
+  for (const JsonView& machine : machines.items())
+    table.add({machine["id"].text(), machine["app"].text(), machine["org"].text(),
+               machine["group"].text(), machine["region"].text(), machine["host_name"].text(),
+               machine_state(machine), machine["address"].text(), age(machine, now_ms)});
+  return table.text();
+}
+
+std::string machine_text(JsonView machine, std::int64_t now_ms) {
+  Lines lines{{"Machine", machine["id"].text()},
+              {"State", machine_state(machine)},
+              {"App", fmt::format("{} (org {}, network {})", machine["app"].text(),
+                                  machine["org"].text(), machine["network"].text())},
+              {"Group", machine["group"].text()},
+              {"Address", machine["address"].text()},
+              {"Host", fmt::format("{} ({}) in {}", machine["host_name"].text(),
+                                   machine["host"].text(), machine["region"].text())}};
+  add_text(lines, "Reason", machine["reason"].text());
+  add_text(lines, "Metadata", metadata(machine));
+  if (auto pid = machine["pid"].integer()) lines.emplace_back("Process", fmt::format("{}", *pid));
+  add_text(lines, "Log", machine["log"].text());
+  add_text(lines, "Namespace", machine["netns"].text());
+  if (auto updated = machine["updated_ms"].integer(); updated && *updated != 0)
+    lines.emplace_back("Updated",
+                       fmt::format("{} ({})", format_utc(*updated), age(machine, now_ms)));
+  return key_values(lines);
+}
+
+}  // namespace sixpn::cli

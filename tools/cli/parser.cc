@@ -1,0 +1,173 @@
+#include "tools/cli/parser.h"
+
+#include <algorithm>
+
+#include "config/agent_config.h"
+#include "config/quantity.h"
+#include "tools/cli/cluster_commands.h"
+#include "tools/cli/network_commands.h"
+#include "tools/cli/parser_commands.h"
+#include "tools/cli/table.h"
+
+namespace sixpn::cli {
+
+namespace {
+
+// An option that takes a duration above zero.
+void add_duration(CLI::App& app, const std::string& name, Duration& out,
+                  const std::string& description) {
+  app.add_option_function<std::string>(
+         name,
+         [&out, name](const std::string& text) {
+           auto duration = config::parse_duration(text);
+           if (!duration || *duration == Duration::zero())
+             throw CLI::ValidationError(
+                 name, "expected a duration such as 24h or 90s, found \"" + text + "\"");
+           out = *duration;
+         },
+         description)
+      ->type_name("DURATION");
+}
+
+void add_state_dir(CLI::App& app, std::string& out) {
+  out = config::AgentConfig{}.state_dir;
+  app.add_option("--state-dir", out, "the agent's state folder")->capture_default_str();
+}
+
+void add_name_and_region(CLI::App& app, std::string& name, std::string& region) {
+  app.add_option("--name", name, "the host's name, a DNS label")->required();
+  app.add_option("--region", region, "the host's region, three letters")->required();
+}
+
+// The deepest command that was named.
+const CLI::App& named_command(const CLI::App& root) {
+  const CLI::App* app = &root;
+  while (!app->get_subcommands().empty()) app = app->get_subcommands().front();
+  return *app;
+}
+
+// "sixpn machine run"
+std::string full_name(const CLI::App& app) {
+  const CLI::App* parent = app.get_parent();
+  return parent == nullptr ? app.get_name() : full_name(*parent) + " " + app.get_name();
+}
+
+// Where a command is missing: what stands there instead, and what it may have meant; or all there
+// are.
+std::string missing_command(const CLI::App& group, const std::vector<std::string>& rest) {
+  std::vector<std::string> names;
+  for (const CLI::App* app : group.get_subcommands({})) names.push_back(app->get_name());
+  if (rest.empty()) return "expected a command: " + join(names, ", ");
+  const std::string& word = rest.front();
+  if (word.starts_with('-')) return "there is no option " + word + " here";
+  std::string_view meant =
+      config::nearest_word(word, std::vector<std::string_view>(names.begin(), names.end()));
+  return "there is no command \"" + full_name(group) + " " + word + "\"" +
+         (meant.empty() ? "" : ", did you mean \"" + std::string(meant) + "\"?");
+}
+
+ExitCode report(CLI::App& root, const CLI::ParseError& error, std::ostream& out,
+                std::ostream& err) {
+  bool is_help = error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success);
+  if (is_help) {
+    root.exit(error, out, err);
+    return ExitCode::kOk;
+  }
+  const CLI::App& named = named_command(root);
+  bool is_group = !named.get_subcommands({}).empty();
+  err << "sixpn: " << (is_group ? missing_command(named, root.remaining(true)) : error.what())
+      << "\nRun `" << full_name(named) << " --help` to see how it is used.\n";
+  return ExitCode::kUsage;
+}
+
+}  // namespace
+
+void add_cluster_commands(CLI::App& root, Invocation& invocation) {
+  add_plain_command(root, invocation, "status", "hosts, networks, apps and machines", show_status);
+
+  CLI::App& cluster = add_group(root, "cluster", "make a cluster");
+  auto init = add_command<ClusterInitOptions>(
+      cluster, invocation, "init", "make the root key and this host, the first of its cluster",
+      cluster_init);
+  add_name_and_region(*init.app, init.options->name, init.options->region);
+  add_state_dir(*init.app, init.options->state_dir);
+  init.app->add_option("--root-key", init.options->root_key,
+                       "where to write the root key (root.key in the state folder)");
+
+  CLI::App& host = add_group(root, "host", "let hosts in");
+  auto invite = add_command<HostInviteOptions>(
+      host, invocation, "invite", "print a one-time token for a new host", host_invite);
+  add_name_and_region(*invite.app, invite.options->name, invite.options->region);
+  invite.app
+      ->add_option("--orgs", invite.options->orgs,
+                   "the organisations it may serve, with commas (any)")
+      ->delimiter(',');
+  invite.options->expires = std::chrono::hours(24);
+  add_duration(*invite.app, "--expires", invite.options->expires, "how long it can join (24h)");
+  invite.app->add_option("--root-key", invite.options->root_key,
+                         "the root key's file (root.key in the state folder)");
+  add_state_dir(*invite.app, invite.options->state_dir);
+
+  CLI::App& hosts = add_group(root, "hosts", "the cluster's hosts");
+  add_plain_command(hosts, invocation, "list", "all hosts, as this one sees them", list_hosts);
+  CLI::App& orgs = add_group(root, "orgs", "organisations");
+  add_plain_command(orgs, invocation, "list", "organisations and their networks", list_orgs);
+  CLI::App& registry = add_group(root, "registry", "the registry's records");
+  add_plain_command(registry, invocation, "dump", "every record: who wrote it, and when",
+                    dump_registry);
+  add_plain_command(root, invocation, "version", "this program's version", show_version);
+}
+
+void add_network_commands(CLI::App& root, Invocation& invocation) {
+  CLI::App& mesh = add_group(root, "mesh", "the WireGuard mesh of this host");
+  add_plain_command(mesh, invocation, "plan", "what would be changed now, without changing it",
+                    show_mesh_plan);
+
+  auto query = add_command<DigOptions>(root, invocation, "dig",
+                                       "answer a name as DNS does inside a network", dig);
+  query.app->add_option("name", query.options->name, "such as web.internal")->required();
+  query.app->add_option("type", query.options->type, "AAAA, TXT, PTR, SOA, ...")
+      ->capture_default_str();
+  query.app->add_option("--org,-o", query.options->org, "the organisation to ask in");
+  query.app->add_option("--network", query.options->network, "the network to ask in");
+  query.app->add_flag("--short,-s", query.options->brief, "only the answers, for scripts");
+
+  auto echo = add_command<PingCommandOptions>(
+      root, invocation, "ping", "ping every address of a name, an address or a host", ping_target);
+  echo.app->add_option("target", echo.options->target, "such as web.internal, fdaa:..., or a host")
+      ->required();
+  echo.app->add_option("--count,-c", echo.options->count, "requests to each address")
+      ->check(CLI::Range(1, 65535))
+      ->capture_default_str();
+  add_duration(*echo.app, "--interval,-i", echo.options->interval, "between requests (1s)");
+  add_duration(*echo.app, "--timeout,-W", echo.options->timeout, "for the last replies (2s)");
+  echo.app->add_option("--org,-o", echo.options->org, "the organisation to ask in");
+  echo.app->add_option("--network", echo.options->network, "the network to ask in");
+}
+
+std::variant<Invocation, ExitCode> parse_command_line(const std::vector<std::string>& arguments,
+                                                      std::ostream& out, std::ostream& err) {
+  Invocation invocation;
+  CLI::App root("sixpn: private networks for your own servers", "sixpn");
+  root.require_subcommand(1);
+  root.fallthrough();  // --json and --socket stand anywhere
+  invocation.socket_path = config::AgentConfig{}.run_dir + "/sixpnd.sock";
+  root.add_option("--socket", invocation.socket_path, "the agent's socket")
+      ->envname("SIXPN_SOCKET")
+      ->capture_default_str();
+  root.add_flag("--json", invocation.json, "print JSON");
+  root.set_version_flag("--version", "sixpn " SIXPN_VERSION);
+  add_cluster_commands(root, invocation);
+  add_app_commands(root, invocation);
+  add_machine_commands(root, invocation);
+  add_network_commands(root, invocation);
+  try {
+    std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());  // as CLI11 takes them
+    root.parse(reversed);
+  } catch (const CLI::ParseError& error) {
+    return report(root, error, out, err);
+  }
+  return invocation;
+}
+
+}  // namespace sixpn::cli

@@ -1,0 +1,283 @@
+// Names that are not ours, against an upstream of the test's own on a real socket.
+#include "dns/io/forwarder.h"
+
+#include <algorithm>
+#include <mutex>
+#include <set>
+
+#include "service_fixture.h"
+
+namespace sixpn::dns::testing {
+namespace {
+
+using namespace std::string_literals;
+using namespace std::chrono_literals;
+
+// A reply to `query` (its id and question) with flags and records.
+std::string reply_to(const std::string& query, unsigned flags,
+                     const std::vector<std::string>& answers) {
+  auto question = parse_query(query).query.question.value();
+  auto bytes = query.substr(0, 2) + u16(flags) + u16(1) + u16(answers.size()) + u16(0) + u16(0) +
+               question.name.wire() + u16(question.type) + u16(question.klass);
+  for (const auto& record : answers) bytes += record;
+  return bytes;
+}
+
+std::string a_record(char last) {
+  return "\xc0\x0c"s + u16(kTypeA) + u16(kClassIn) + u16(0) + u16(60) + u16(4) + "\xc0\x00\x02"s +
+         last;
+}
+
+Upstream::Respond always(unsigned flags, const std::vector<std::string>& answers) {
+  return [=](const std::string& query, bool) { return reply_to(query, flags, answers); };
+}
+
+constexpr auto kSilent = [](const std::string&, bool) { return std::optional<std::string>(); };
+
+class Forwarding : public ServiceTest {
+ protected:
+  void start_with(const std::vector<const Upstream*>& upstreams, ForwardLimits limits = {}) {
+    auto chosen = options();
+    chosen.upstreams.clear();
+    for (const auto* upstream : upstreams) chosen.upstreams.push_back(upstream->endpoint());
+    chosen.forward = limits;
+    start(chosen);
+  }
+
+  static QueryBytes foreign(std::uint16_t id = 1) {
+    return {.name = "Www.Example.ORG", .type = kTypeA, .id = id};
+  }
+};
+
+TEST_F(Forwarding, TheAnswerComesBackAsTheClientAsked) {
+  Upstream upstream(always(0x8180, {a_record(7)}));
+  start_with({&upstream});
+  auto reply = ask(foreign(0xbeef));
+  EXPECT_EQ(reply.id, 0xbeef);
+  EXPECT_EQ(reply.answers, (std::vector<std::string>{"Www.Example.ORG. 60 IN A 192.0.2.7"}));
+  EXPECT_TRUE(reply.recursion_available);
+  EXPECT_FALSE(reply.authoritative || reply.edns);
+  EXPECT_TRUE(ask({.name = "example.org", .type = kTypeA, .edns_size = 1232}).edns);
+  EXPECT_EQ(stats().forward_answered, 2U);
+}
+
+TEST_F(Forwarding, NegativeAnswersPassThrough) {
+  Upstream upstream(always(0x8183, {}));
+  start_with({&upstream});
+  EXPECT_EQ(ask(foreign()).rcode, 3);
+}
+
+TEST_F(Forwarding, OwnNamesNeverLeave) {
+  std::mutex lock;
+  std::vector<std::string> seen;
+  Upstream upstream([&](const std::string& query, bool) {
+    std::lock_guard guard(lock);
+    seen.push_back(to_string(parse_query(query).query.question->name));
+    return reply_to(query, 0x8180, {});
+  });
+  start_with({&upstream});
+  for (const char* name : {"nothing.internal", "INTERNAL", "web.flycast", "x.y.z.flycast", "local",
+                           "f.a.a.d.f.ip6.arpa", "1.a.a.d.f.IP6.arpa", "x.onion", "a.localhost"})
+    for (RrType type : {kTypeA, kTypeAaaa, kTypeTxt, kTypePtr, kTypeSoa})
+      ask({.name = name, .type = type});
+  ask(foreign());
+  std::lock_guard guard(lock);
+  EXPECT_EQ(seen, std::vector<std::string>{"Www.Example.ORG."});
+}
+
+TEST_F(Forwarding, IdsUpstreamAreNotTheClients) {
+  std::mutex lock;
+  std::set<std::string> ids;
+  Upstream upstream([&](const std::string& query, bool) {
+    std::lock_guard guard(lock);
+    ids.insert(query.substr(0, 2));
+    return reply_to(query, 0x8180, {});
+  });
+  start_with({&upstream});
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(ask(foreign(5)).id, 5);
+  EXPECT_GT(ids.size(), 15U);
+}
+
+TEST_F(Forwarding, TruncatedUpstreamsAreAskedAgainOverTcp) {
+  std::vector<std::string> many;
+  for (int i = 0; i < 100; ++i) many.push_back(a_record(static_cast<char>(i)));
+  Upstream upstream([&](const std::string& query, bool tcp) {
+    return tcp ? reply_to(query, 0x8180, many) : reply_to(query, 0x8380, {});
+  });
+  start_with({&upstream});
+  auto over_udp = ask(foreign());
+  EXPECT_TRUE(over_udp.truncated);
+  EXPECT_EQ(over_udp.answers.size(), (512U - 12 - 21) / 16);
+  TcpClient client(six());
+  client.send(encode(foreign()));
+  auto over_tcp = *parse_reply(client.receive().value());
+  EXPECT_FALSE(over_tcp.truncated);
+  EXPECT_EQ(over_tcp.answers.size(), 100U);
+}
+
+TEST_F(Forwarding, ALateReplyDoesNotHoldUpThePipeline) {
+  Upstream upstream(kSilent);
+  ForwardLimits limits;
+  limits.deadline = 300ms;
+  start_with({&upstream}, limits);
+  TcpClient client(six());
+  client.send(encode(foreign(1)));
+  client.send(encode({.id = 2}));
+  EXPECT_EQ(parse_reply(client.receive().value())->id, 2);
+  auto late = *parse_reply(client.receive().value());
+  EXPECT_EQ(late.id, 1);
+  EXPECT_EQ(late.rcode, 2);
+}
+
+TEST_F(Forwarding, ADeadUpstreamIsReportedInTime) {
+  Upstream upstream(kSilent);
+  ForwardLimits limits;
+  limits.deadline = 300ms;
+  start_with({&upstream}, limits);
+  auto begun = std::chrono::steady_clock::now();
+  auto reply = ask({.name = "example.org", .type = kTypeA, .edns_size = 1232});
+  EXPECT_EQ(reply.rcode, 2);
+  EXPECT_EQ(reply.edns_options.substr(4, 2), u16(22));
+  EXPECT_GE(std::chrono::steady_clock::now() - begun, 300ms);
+  EXPECT_EQ(stats().forward_failed, 1U);
+}
+
+TEST_F(Forwarding, ADeadUpstreamNeverDelaysOwnNames) {
+  Upstream upstream(kSilent);
+  start_with({&upstream});
+  UdpClient foreigner(six());
+  for (std::uint16_t id = 0; id < 100; ++id) foreigner.send(encode(foreign(id)));
+  ASSERT_TRUE(eventually([](const Stats& now) { return now.forward_in_flight == 100; }));
+  std::vector<std::chrono::microseconds> times;
+  for (int i = 0; i < 101; ++i) {
+    auto begun = std::chrono::steady_clock::now();
+    EXPECT_EQ(ask({.name = "iad.web.internal"}).answers.size(), 1U);
+    times.push_back(std::chrono::duration_cast<std::chrono::microseconds>(
+        std::chrono::steady_clock::now() - begun));
+  }
+  std::nth_element(times.begin(), times.begin() + 50, times.end());
+  EXPECT_LT(times[50],
+            20ms);  // the shared test machine; the median is some 100 us when it is quiet
+  EXPECT_EQ(stats().forward_answered, 0U);
+}
+
+TEST_F(Forwarding, TheNextUpstreamIsTried) {
+  Upstream refusing(always(0x8185, {}));
+  Upstream failing(always(0x8182, {}));
+  Upstream working(always(0x8180, {a_record(9)}));
+  start_with({&refusing, &failing, &working});
+  EXPECT_EQ(ask(foreign()).answers.size(), 1U);
+  EXPECT_EQ(refusing.queries(), 1);
+  EXPECT_EQ(failing.queries(), 1);
+}
+
+TEST_F(Forwarding, FailureOfAllUpstreamsIsPassedOn) {
+  Upstream failing(always(0x8182, {}));
+  start_with({&failing});
+  EXPECT_EQ(ask(foreign()).rcode, 2);
+}
+
+// From before EDNS: answers FORMERR without OPT to anything that has one. Again and again, because
+// c-ares changes its mind about EDNS at the first.
+TEST_F(Forwarding, UpstreamsWithoutEdnsAreUnderstood) {
+  Upstream old([](const std::string& query, bool) {
+    bool edns = parse_query(query).query.edns.has_value();
+    return edns ? reply_to(query, 0x8181, {}) : reply_to(query, 0x8180, {a_record(3)});
+  });
+  start_with({&old});
+  for (std::uint16_t i = 0; i < 6; ++i) EXPECT_EQ(ask(foreign(i)).answers.size(), 1U) << i;
+}
+
+TEST_F(Forwarding, RepliesToAnotherQuestionAreIgnored) {
+  Upstream spoofing([](const std::string& query, bool) {
+    auto other = encode({.name = "evil.example", .type = kTypeA});
+    return reply_to(query.substr(0, 2) + other.substr(2), 0x8180, {a_record(6)});
+  });
+  ForwardLimits limits;
+  limits.deadline = 300ms;
+  start_with({&spoofing}, limits);
+  auto reply = ask(foreign());
+  EXPECT_EQ(reply.rcode, 2);
+  EXPECT_TRUE(reply.answers.empty());
+}
+
+TEST_F(Forwarding, GarbageFromUpstreamIsSurvived) {
+  Rng rng(11);
+  Upstream broken([&](const std::string& query, bool) {
+    auto reply = reply_to(query, 0x8180, {a_record(1), a_record(2)});
+    for (int i = 0; i < 4; ++i) reply[2 + rng.below(reply.size() - 2)] = static_cast<char>(rng());
+    reply.resize(12 + rng.below(reply.size() - 12));
+    return reply;
+  });
+  ForwardLimits limits;
+  limits.deadline = 200ms;
+  limits.timeout = 50ms;
+  start_with({&broken}, limits);
+  UdpClient client(six());
+  for (std::uint16_t id = 0; id < 100; ++id) client.send(encode(foreign(id)));
+  for (int i = 0; i < 100; ++i) {
+    auto reply = client.receive();
+    ASSERT_TRUE(reply) << i;
+    EXPECT_TRUE(parse_reply(*reply).has_value() || reply->size() >= 12);
+  }
+  EXPECT_EQ(ask({}).answers.size(), 4U);
+}
+
+TEST_F(Forwarding, BudgetsAreKeptPerClientAndInAll) {
+  Upstream upstream(kSilent);
+  ForwardLimits limits;
+  limits.in_flight_per_client = 5;
+  limits.in_flight = 8;
+  limits.deadline = 2s;
+  start_with({&upstream}, limits);
+  UdpClient client(six());
+  for (std::uint16_t id = 0; id < 20; ++id) client.send(encode(foreign(id)));
+  // Those over the budget are told at once.
+  for (int i = 0; i < 15; ++i) EXPECT_EQ(parse_reply(client.receive(1000ms).value())->rcode, 2);
+  EXPECT_EQ(stats().forward_in_flight, 5U);
+  EXPECT_EQ(stats().forward_rejected, 15U);
+  UdpClient other(four());
+  for (std::uint16_t id = 0; id < 20; ++id) other.send(encode(foreign(id)));
+  for (int i = 0; i < 17; ++i) EXPECT_TRUE(other.receive(1000ms));
+  EXPECT_EQ(stats().forward_in_flight, 8U);
+  // The budget comes back when c-ares gives up.
+  EXPECT_TRUE(eventually([](const Stats& now) { return now.forward_in_flight == 0; }));
+}
+
+TEST_F(Forwarding, APortWhereNobodyListensFailsAtOnce) {
+  start(options());
+  EXPECT_EQ(ask(foreign()).rcode, 2);
+}
+
+TEST_F(Forwarding, WithoutUpstreamsItSaysSo) {
+  loop_.start_thread();
+  std::unique_ptr<Forwarder> forwarder;
+  std::promise<std::string> reply;
+  on_loop([&] {
+    forwarder = std::make_unique<Forwarder>(loop_, ForwardLimits{});
+    ASSERT_TRUE(forwarder->open({}));
+    auto query = parse_query(encode({.name = "example.org", .edns_size = 1232})).query;
+    forwarder->forward(query, asker(), 1232,
+                       [&](const std::string& said) { reply.set_value(said); });
+  });
+  auto said = *parse_reply(reply.get_future().get());
+  EXPECT_EQ(said.rcode, 2);
+  EXPECT_EQ(said.edns_options.substr(6), "no upstream resolver is configured");
+  on_loop([&] { forwarder.reset(); });
+}
+
+TEST_F(Forwarding, StoppingForgetsWhatIsInFlight) {
+  Upstream upstream(kSilent);
+  start_with({&upstream});
+  UdpClient client(six());
+  for (std::uint16_t id = 0; id < 50; ++id) client.send(encode(foreign(id)));
+  TcpClient stream(six());
+  stream.send(encode(foreign()));
+  ASSERT_TRUE(eventually([](const Stats& now) { return now.forward_in_flight == 51; }));
+  on_loop([&] { service_->stop(); });
+  EXPECT_TRUE(stream.wait_for_close());
+  on_loop([&] { service_.reset(); });
+}
+
+}  // namespace
+}  // namespace sixpn::dns::testing

@@ -233,6 +233,7 @@ Verdict Gossip::receive(Now now, const SignedRecordPtr& record, Output& out) {
     }
     pending_.push_back({now.mono, record});
   }
+  if (verdict == Verdict::kEnrolmentLost) out.conflicts.push_back(r.writer);
   if (verdict != Verdict::kAccepted) return verdict;
   spread(record, false);
   if (r.writer == options_.self && is_owned(r))

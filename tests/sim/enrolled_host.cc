@@ -23,7 +23,9 @@ Secret labelled_secret(const std::string& label) {
   return *Secret::from_bytes(as_bytes(hash(label)));
 }
 
-HostId host_id(unsigned index) { return HostId{0x10000 + index}; }
+HostId host_id(unsigned index) {
+  return HostId{0x10000 + index};
+}
 
 SignedRecordPtr EnrolledHost::sign(Record unsigned_record) const {
   return must(sign_record(unsigned_record, key));
@@ -57,10 +59,13 @@ EnrolledHost TestCluster::enrol(unsigned index, std::vector<std::string> orgs,
   invite.orgs = std::move(orgs);
   invite.expires = kEnrolled + std::chrono::hours(24);
   invite.enrolment_key = enrolment_key.public_key();
-  Token token{root_.public_key(), labelled_secret(label_ + " cluster"), enrolment_key.seed(),
-              sign_invite(invite, root_), {}};
-  auto certificate = must(sixpn::enrol(token, key.public_key(),
-                                       kEnrolled + std::chrono::seconds(enrolment)));
+  Token token{root_.public_key(),
+              labelled_secret(label_ + " cluster"),
+              enrolment_key.seed(),
+              sign_invite(invite, root_),
+              {}};
+  auto certificate =
+      must(sixpn::enrol(token, key.public_key(), kEnrolled + std::chrono::seconds(enrolment)));
 
   HostRecord record;
   record.id = invite.host;

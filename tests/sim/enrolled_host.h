@@ -1,5 +1,5 @@
-// A cluster's root and hosts enrolled under it, for tests: real keys, real certificates, made from a seed
-// so that every run of a test makes the same.
+// A cluster's root and hosts enrolled under it, for tests: real keys, real certificates, made from
+// a seed so that every run of a test makes the same.
 #pragma once
 
 #include <string>

@@ -12,7 +12,9 @@ using registry::LocalWrite;
 
 constexpr NetworkId kNetwork{0xacce55};
 
-LocalWrite org_write(const std::string& name) { return {OrgRecord{name}, false, {}, name}; }
+LocalWrite org_write(const std::string& name) {
+  return {OrgRecord{name}, false, {}, name};
+}
 
 LocalWrite app_write(unsigned app, const std::string& primary_region) {
   AppRecord record;
@@ -57,17 +59,22 @@ class Seeds : public testing::TestWithParam<std::uint64_t> {
   [[nodiscard]] static std::uint64_t seed() { return seed_from_environment(GetParam()); }
 };
 
-// A random write on a random host: apps are made, changed and erased everywhere, machines change state.
+// A random write on a random host: apps are made, changed and erased everywhere, machines change
+// state.
 void random_write(Simulator& sim, Rng& rng) {
   auto host = static_cast<unsigned>(rng.below(sim.hosts()));
   auto number = static_cast<unsigned>(rng.below(6));
   switch (rng.below(4)) {
-    case 0: sim.write(host, app_write(number, rng.chance(0.5) ? "iad" : "fra")); return;
-    case 1: sim.write(host, erase_app(number)); return;
+    case 0:
+      sim.write(host, app_write(number, rng.chance(0.5) ? "iad" : "fra"));
+      return;
+    case 1:
+      sim.write(host, erase_app(number));
+      return;
     default:
-      sim.write(host, machine_write(sim, host, number % 3,
-                                    rng.chance(0.5) ? MachineState::kStarted
-                                                    : MachineState::kStopped));
+      sim.write(host,
+                machine_write(sim, host, number % 3,
+                              rng.chance(0.5) ? MachineState::kStarted : MachineState::kStopped));
   }
 }
 
@@ -141,8 +148,8 @@ TEST_P(Seeds, SmallClusterSpreadsInOneHopAndNoticesACrashInTime) {
   }
 }
 
-// Ten hosts on two busy cores: every loop stalls now and then, up to a second. Nobody may be declared
-// down, and no registry write may follow from it.
+// Ten hosts on two busy cores: every loop stalls now and then, up to a second. Nobody may be
+// declared down, and no registry write may follow from it.
 TEST_P(Seeds, StallsAccuseNobody) {
   Simulator sim({.seed = seed(), .hosts = 10, .network = {.loss = 0.001}});
   Rng rng(seed() + 5);
@@ -152,16 +159,18 @@ TEST_P(Seeds, StallsAccuseNobody) {
   for (int i = 0; i < 600; ++i)
     for (unsigned host = 0; host < sim.hosts(); ++host)
       if (rng.chance(0.1))
-        sim.at(i * 1s + Duration(static_cast<Duration::rep>(rng.below(1'000'000))), [&sim, &rng, host] {
-          sim.stall(host, Duration(static_cast<Duration::rep>(rng.below(1'000'000))));
-        });
+        sim.at(i * 1s + Duration(static_cast<Duration::rep>(rng.below(1'000'000))),
+               [&sim, &rng, host] {
+                 sim.stall(host, Duration(static_cast<Duration::rep>(rng.below(1'000'000))));
+               });
   sim.run_for(600s);
   EXPECT_EQ(sim.total_counters().downs, 0U) << sim.replay_hint();
   EXPECT_GT(sim.total_counters().stalls, 0U);
   EXPECT_EQ(sim.gossip(0).store().root_hash(), before);
   sim.run_for(5s);
   for (unsigned i = 0; i < sim.hosts(); ++i)
-    EXPECT_TRUE(sim.all_believe(i, HostStatus::kAlive)) << "host " << i << ", " << sim.replay_hint();
+    EXPECT_TRUE(sim.all_believe(i, HostStatus::kAlive))
+        << "host " << i << ", " << sim.replay_hint();
 }
 
 TEST_P(Seeds, ACutOffHostJudgesNobodyAtFirst) {

@@ -12,8 +12,8 @@ using registry::SyncSession;
 namespace {
 
 const WallTime kEpoch = from_unix_ms(1'800'000'000'000);
-constexpr Duration kDiskDelay = 100ms;        // remote records reach the disk in batches
-constexpr Duration kStreamTimeout = 5s;       // a stream whose peer is gone
+constexpr Duration kDiskDelay = 100ms;           // remote records reach the disk in batches
+constexpr Duration kStreamTimeout = 5s;          // a stream whose peer is gone
 constexpr std::uint64_t kFullCheckEvery = 4096;  // events between checks of a whole store
 
 }  // namespace
@@ -57,15 +57,16 @@ Simulator::Simulator(SimOptions options) : options_(options), rng_(options.seed)
   for (unsigned i = 0; i < options.hosts; ++i) {
     auto skew = static_cast<std::int64_t>(
         rng_.below(static_cast<std::uint64_t>(2 * options.clock_skew.count() + 1)));
-    nodes_.push_back(std::unique_ptr<Node>(new Node{
-        .index = i, .identity = cluster_.enrol(i), .rng = Rng(options.seed * 1000 + i)}));
+    nodes_.push_back(std::unique_ptr<Node>(
+        new Node{.index = i, .identity = cluster_.enrol(i), .rng = Rng(options.seed * 1000 + i)}));
     nodes_.back()->skew = std::chrono::milliseconds(skew) - options.clock_skew;
   }
 }
 
 Simulator::~Simulator() = default;
 
-// ---- events ----------------------------------------------------------------------------------------
+// ---- events
+// ----------------------------------------------------------------------------------------
 
 void Simulator::schedule(Instant when, std::function<void()> action) {
   events_.push({std::max(when, now_), ++order_, std::move(action)});
@@ -127,15 +128,16 @@ Now Simulator::clocks(const Node& node) const {
   return {now_, kEpoch + elapsed + node.skew};
 }
 
-// ---- hosts -----------------------------------------------------------------------------------------
+// ---- hosts
+// -----------------------------------------------------------------------------------------
 
 void Simulator::start_all() {
   for (auto& node : nodes_) begin_life(*node);
   for (auto& node : nodes_) {
     if (node->index == 0) continue;
     Node& first = *nodes_[0];
-    perform(first, first.gossip->admit(clocks(first), node->gossip->store().host_record(
-                                                          node->identity.id)));
+    perform(first, first.gossip->admit(clocks(first),
+                                       node->gossip->store().host_record(node->identity.id)));
     perform(*node, node->gossip->admit(clocks(*node),
                                        first.gossip->store().host_record(first.identity.id)));
   }
@@ -187,9 +189,13 @@ void Simulator::crash(unsigned host) {
   node.gossip.reset();
 }
 
-void Simulator::restart(unsigned host) { begin_life(*nodes_[host]); }
+void Simulator::restart(unsigned host) {
+  begin_life(*nodes_[host]);
+}
 
-void Simulator::stall(unsigned host, Duration time) { nodes_[host]->stalled_until = now_ + time; }
+void Simulator::stall(unsigned host, Duration time) {
+  nodes_[host]->stalled_until = now_ + time;
+}
 
 void Simulator::partition(const std::function<int(unsigned)>& group_of) {
   for (auto& node : nodes_) node->group = group_of(node->index);
@@ -205,12 +211,12 @@ bool Simulator::reachable(unsigned a, unsigned b) const {
 
 Duration Simulator::latency() {
   auto spread = options_.network.latency_most - options_.network.latency_least;
-  return options_.network.latency_least +
-         Duration(static_cast<Duration::rep>(
-             rng_.below(static_cast<std::uint64_t>(spread.count()) + 1)));
+  return options_.network.latency_least + Duration(static_cast<Duration::rep>(rng_.below(
+                                              static_cast<std::uint64_t>(spread.count()) + 1)));
 }
 
-// ---- performing a host's output --------------------------------------------------------------------
+// ---- performing a host's output
+// --------------------------------------------------------------------
 
 void Simulator::perform(Node& node, Gossip::Output out) {
   persist(node, out.changes, now_ + kDiskDelay);
@@ -264,7 +270,8 @@ void Simulator::persist(Node& node, const registry::Changes& changes, Instant wh
   }
 }
 
-// ---- sync sessions over a virtual stream -----------------------------------------------------------
+// ---- sync sessions over a virtual stream
+// -----------------------------------------------------------
 
 void Simulator::open_stream(Node& from, HostId to) {
   Node& peer = *nodes_[to.value - host_id(0).value];
@@ -285,8 +292,7 @@ void Simulator::open_stream(Node& from, HostId to) {
 void Simulator::pump(const std::shared_ptr<Stream>& stream) {
   auto drain = [&](SyncSession& session, unsigned from, unsigned to, Instant& last,
                    bool to_initiator) {
-    for (std::string chunk = session.take_output(); !chunk.empty();
-         chunk = session.take_output()) {
+    for (std::string chunk = session.take_output(); !chunk.empty(); chunk = session.take_output()) {
       record_effect(from, chunk);
       last = std::max(last, now_ + latency());
       deliver(last, to, [this, stream, to_initiator, chunk](Node&) {
@@ -318,17 +324,23 @@ void Simulator::close_stream(const std::shared_ptr<Stream>& stream) {
   Node& node = *nodes_[stream->initiator];
   if (node.life != stream->initiator_life) return;
   HostId peer = nodes_[stream->responder]->identity.id;
-  perform(node,
-          node.gossip->on_sync_finished(clocks(node), peer, stream->near.settled()));
+  perform(node, node.gossip->on_sync_finished(clocks(node), peer, stream->near.settled()));
 }
 
-// ---- questions -------------------------------------------------------------------------------------
+// ---- questions
+// -------------------------------------------------------------------------------------
 
-bool Simulator::is_running(unsigned host) const { return nodes_[host]->running; }
+bool Simulator::is_running(unsigned host) const {
+  return nodes_[host]->running;
+}
 
-const Gossip& Simulator::gossip(unsigned host) const { return *nodes_[host]->gossip; }
+const Gossip& Simulator::gossip(unsigned host) const {
+  return *nodes_[host]->gossip;
+}
 
-const EnrolledHost& Simulator::identity(unsigned host) const { return nodes_[host]->identity; }
+const EnrolledHost& Simulator::identity(unsigned host) const {
+  return nodes_[host]->identity;
+}
 
 bool Simulator::converged() const {
   const Node* first = nullptr;
@@ -369,7 +381,8 @@ registry::Counters Simulator::total_counters() const {
 std::string Simulator::replay_hint() const {
   std::string seed = std::to_string(options_.seed);
   return "seed " + seed + ", " + std::to_string(options_.hosts) + " hosts, at " +
-         std::to_string(now_.time_since_epoch().count()) + " us; replay with SIXPN_SIM_SEED=" + seed;
+         std::to_string(now_.time_since_epoch().count()) +
+         " us; replay with SIXPN_SIM_SEED=" + seed;
 }
 
 }  // namespace sixpn::sim

@@ -1,8 +1,9 @@
 // Simulator: a cluster of hosts in virtual time, from one seed. It runs the daemon's own protocol
-// (Gossip, SyncSession, codec, signatures) over a simulated network and disk: latency, loss, duplication,
-// partition, stalls, clock skew, crash and restart. One thread, no clock, no other randomness: the same
-// seed gives the same run, byte for byte (effects()). After every event the invariants of the host that
-// handled it are checked; a broken one throws with the seed in its message.
+// (Gossip, SyncSession, codec, signatures) over a simulated network and disk: latency, loss,
+// duplication, partition, stalls, clock skew, crash and restart. One thread, no clock, no other
+// randomness: the same seed gives the same run, byte for byte (effects()). After every event the
+// invariants of the host that handled it are checked; a broken one throws with the seed in its
+// message.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +27,7 @@ using namespace std::chrono_literals;
 struct NetworkModel {
   Duration latency_least = 5ms;
   Duration latency_most = 40ms;
-  double loss = 0;       // of datagrams
+  double loss = 0;  // of datagrams
   double duplicate = 0;
 };
 
@@ -49,7 +50,8 @@ class Simulator {
   void start_all();
   void run_for(Duration time);
   void at(Duration from_now, std::function<void()> action);
-  // Runs until `condition` holds, looking every `step`; the time it took, or nothing within `limit`.
+  // Runs until `condition` holds, looking every `step`; the time it took, or nothing within
+  // `limit`.
   std::optional<Duration> run_until(const std::function<bool()>& condition, Duration limit,
                                     Duration step = 1ms);
 

@@ -1,0 +1,91 @@
+#include "registry/io/disk_queue.h"
+
+#include <utility>
+
+#include "base/log.h"
+
+namespace sixpn::registry {
+
+DiskQueue::DiskQueue(EventLoop& control, std::unique_ptr<Disk> disk)
+    : control_(control),
+      disk_(std::move(disk)),
+      thread_("registry-disk"),
+      timer_(control, [this] { begin(); }) {
+  thread_.start_thread();
+}
+
+DiskQueue::~DiskQueue() {
+  alive_.reset();
+  thread_.stop();
+  thread_.join();
+  // What was in flight may or may not have been written: writing it again changes nothing.
+  if (in_flight_) {
+    for (const auto& [slot, record] : in_flight_->records) waiting_.records.emplace(slot, record);
+    waiting_.incarnation = std::max(waiting_.incarnation, in_flight_->incarnation);
+  }
+  if (waiting_.empty()) return;
+  if (auto written = disk_->apply(to_writes(waiting_), waiting_.incarnation); !written)
+    log::error("registry", "the last changes are not on disk: {}", written.error().message);
+}
+
+void DiskQueue::put(const Slot& slot, SignedRecordPtr record) {
+  bool first = waiting_.empty();
+  waiting_.records[slot] = std::move(record);
+  if (first && !in_flight_)
+    timer_.arm_after(error_ ? Duration(kFlushRetry) : Duration(kFlushInterval));
+}
+
+void DiskQueue::put_incarnation(std::uint64_t incarnation) {
+  waiting_.incarnation = incarnation;
+  if (!in_flight_) timer_.arm_after(kFlushInterval);
+}
+
+void DiskQueue::flush(std::function<void()> done) {
+  done_waiting_.push_back(std::move(done));
+  if (!in_flight_) begin();
+}
+
+void DiskQueue::begin() {
+  if (in_flight_) return;
+  timer_.cancel();
+  in_flight_ = std::make_shared<const Batch>(std::exchange(waiting_, {}));
+  done_in_flight_ = std::exchange(done_waiting_, {});
+  thread_.post([this, batch = in_flight_, weak = std::weak_ptr<bool>(alive_)] {
+    Result<void> outcome;
+    if (!batch->empty()) outcome = disk_->apply(to_writes(*batch), batch->incarnation);
+    control_.post([this, weak, outcome] {
+      if (!weak.expired()) on_written(outcome);
+    });
+  });
+}
+
+void DiskQueue::on_written(const Result<void>& outcome) {
+  auto batch = std::exchange(in_flight_, nullptr);
+  if (!outcome) {
+    if (!error_)
+      log::error("registry", "changes are kept in memory until the disk takes them: {}",
+                 outcome.error().message);
+    error_ = outcome.error();
+    for (const auto& [slot, record] : batch->records) waiting_.records.emplace(slot, record);
+    waiting_.incarnation = std::max(waiting_.incarnation, batch->incarnation);
+  } else if (!batch->empty() && error_) {
+    log::info("registry", "the disk takes changes again");
+    error_.reset();
+  }
+  auto done = std::exchange(done_in_flight_, {});
+  if (!done_waiting_.empty()) {
+    begin();
+  } else if (!waiting_.empty()) {
+    timer_.arm_after(error_ ? Duration(kFlushRetry) : Duration(kFlushInterval));
+  }
+  for (auto& each : done) each();
+}
+
+std::vector<Disk::Write> DiskQueue::to_writes(const Batch& batch) {
+  std::vector<Disk::Write> writes;
+  writes.reserve(batch.records.size());
+  for (const auto& [slot, record] : batch.records) writes.push_back({slot, record});
+  return writes;
+}
+
+}  // namespace sixpn::registry

@@ -1,0 +1,59 @@
+// DiskQueue: writes to Disk off the control loop, on a thread of its own, one transaction per
+// kFlushInterval. Only the newest record of a slot waits, so the queue is bounded by the store
+// itself. A failed transaction is kept and tried again: a full disk loses nothing once there is
+// room.
+//
+// All methods on the control loop.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/io/event_loop.h"
+#include "base/result.h"
+#include "registry/io/disk.h"
+
+namespace sixpn::registry {
+
+inline constexpr std::chrono::milliseconds kFlushInterval{100};
+inline constexpr std::chrono::seconds kFlushRetry{5};
+
+class DiskQueue {
+ public:
+  DiskQueue(EventLoop& control, std::unique_ptr<Disk> disk);
+  ~DiskQueue();  // flushes what waits
+
+  void put(const Slot& slot, SignedRecordPtr record);  // null: removed
+  void put_incarnation(std::uint64_t incarnation);
+  // Writes what waits now; `done` after the attempt, whatever its outcome (see error()).
+  void flush(std::function<void()> done);
+  // Why the last attempt failed; nothing when it did not.
+  [[nodiscard]] const std::optional<Error>& error() const { return error_; }
+
+ private:
+  struct Batch {
+    std::map<Slot, SignedRecordPtr> records;
+    std::uint64_t incarnation = 0;
+    [[nodiscard]] bool empty() const { return records.empty() && incarnation == 0; }
+  };
+  void begin();
+  void on_written(const Result<void>& outcome);
+  static std::vector<Disk::Write> to_writes(const Batch& batch);
+
+  EventLoop& control_;
+  std::unique_ptr<Disk> disk_;
+  EventLoop thread_;
+  LoopTimer timer_;
+  Batch waiting_;
+  std::shared_ptr<const Batch> in_flight_;
+  std::vector<std::function<void()>> done_waiting_;    // for `waiting_`
+  std::vector<std::function<void()>> done_in_flight_;  // for `in_flight_`
+  std::optional<Error> error_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace sixpn::registry

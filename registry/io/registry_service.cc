@@ -1,0 +1,350 @@
+#include "registry/io/registry_service.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "base/io/clock.h"
+#include "base/io/event_loop.h"
+#include "base/log.h"
+#include "registry/core/address.h"
+#include "registry/core/gossip.h"
+#include "registry/core/snapshot_builder.h"
+#include "registry/io/disk_queue.h"
+#include "registry/io/gossip_socket.h"
+#include "registry/io/sync_endpoint.h"
+
+namespace sixpn::registry {
+namespace {
+
+constexpr Duration kPublishDelay = 5ms;  // changes that come together make one snapshot
+constexpr std::size_t kMaxReportedConflicts = 256;
+
+}  // namespace
+
+struct RegistryService::Impl {
+  Impl(EventLoop& control, RegistryOptions given)
+      : loop(control),
+        options(std::move(given)),
+        rng(random_u64()),
+        builder(options.self),
+        protocol_timer(control, [this] { perform(gossip->on_timer(read_clocks())); }),
+        publish_timer(control, [this] { publish(); }) {}
+
+  Result<void> open();
+  Result<void> start();
+  Result<void> write(const std::vector<LocalWrite>& writes);
+  Result<void> write_own_host();
+  void perform(Gossip::Output out);
+  void publish();
+  void raise_incarnation(std::uint64_t seen);
+  void report_conflicts(const std::vector<HostId>& hosts);
+  void report_status(const Snapshot& before, const Snapshot& after) const;
+  [[nodiscard]] bool says_nothing_new(const LocalWrite& write) const;
+  void on_sync_records(HostId from, const std::vector<SignedRecordPtr>& records);
+  void on_sync_finished(HostId peer, bool settled);
+  void stop();
+  [[nodiscard]] bool is_displaced() const;
+
+  EventLoop& loop;
+  RegistryOptions options;
+  Rng rng;
+  std::unique_ptr<DiskQueue> disk;
+  std::unique_ptr<Gossip> gossip;
+  std::unique_ptr<RecordWriter> writer;
+  SnapshotBuilder builder;
+  std::unique_ptr<GossipSocket> socket;
+  std::unique_ptr<SyncEndpoint> sync;
+  LoopTimer protocol_timer;
+  LoopTimer publish_timer;
+  std::vector<std::function<void(SnapshotPtr)>> subscribers;
+  SnapshotPtr snapshot;
+  std::set<HostId> reported_conflicts;
+  std::uint64_t send_failures = 0;
+  bool publish_pending = false;
+  bool displaced = false;
+  bool stopped = false;
+  std::shared_ptr<bool> alive = std::make_shared<bool>(true);
+};
+
+// ---- life
+// ------------------------------------------------------------------------------------------
+
+Result<void> RegistryService::Impl::open() {
+  auto opened = Disk::open(options.state_dir);
+  if (!opened) return std::move(opened).error();
+  auto& file = *opened;
+  if (file->set_aside())
+    log::error("registry",
+               "the database was corrupt and is kept as {}; other hosts bring its content",
+               *file->set_aside());
+  auto content = file->read();
+  if (!content) return std::move(content).error();
+  if (content->unreadable > 0)
+    log::warn("registry", "{} rows on disk are no valid records and are ignored",
+              content->unreadable);
+  auto incarnation = file->next_incarnation(wall_now());
+  if (!incarnation) return std::move(incarnation).error();
+
+  Gossip::Options core;
+  core.self = options.self;
+  core.root_key = options.root_key;
+  core.incarnation = *incarnation << 16;  // room to refute within one life
+  core.expects_peers = options.expects_peers;
+  gossip = std::make_unique<Gossip>(core, rng);
+  writer = std::make_unique<RecordWriter>(options.self, options.signing_key, *incarnation);
+  disk = std::make_unique<DiskQueue>(loop, std::move(*opened));
+  auto loaded = gossip->load(read_clocks(), content->records);
+  builder.touch(loaded.changes.networks);
+  if (auto own = write_own_host(); !own) return own;
+  publish();
+  return {};
+}
+
+Result<void> RegistryService::Impl::start() {
+  Ip6 address = options.bind_address.value_or(host_address(options.self));
+  auto bound =
+      GossipSocket::open(loop, address, options.port, [this](HostId from, std::string_view bytes) {
+        perform(gossip->on_datagram(read_clocks(), from, bytes));
+      });
+  if (!bound) return std::move(bound).error();
+  SyncEndpoint::Callbacks callbacks;
+  callbacks.is_member = [this](HostId host) {
+    return gossip->membership().status(host).has_value() && host != options.self;
+  };
+  callbacks.on_records = [this](HostId from, const auto& records) {
+    on_sync_records(from, records);
+  };
+  callbacks.on_finished = [this](HostId peer, bool settled) { on_sync_finished(peer, settled); };
+  auto endpoint = std::make_unique<SyncEndpoint>(loop, gossip->store(), address, options.port,
+                                                 std::move(callbacks));
+  if (auto listening = endpoint->listen(); !listening) return listening;
+  socket = std::move(*bound);
+  sync = std::move(endpoint);
+  perform(gossip->start(read_clocks()));
+  return {};
+}
+
+void RegistryService::Impl::stop() {
+  if (std::exchange(stopped, true)) return;
+  protocol_timer.cancel();
+  publish_timer.cancel();
+  sync.reset();
+  socket.reset();
+  disk.reset();
+  subscribers.clear();
+}
+
+// ---- writing
+// ---------------------------------------------------------------------------------------
+
+Result<void> RegistryService::Impl::write_own_host() {
+  LocalWrite own;
+  own.value = options.own_host;
+  return write({own}).within("publishing this host");
+}
+
+// Rewriting what is already said would only make traffic.
+bool RegistryService::Impl::says_nothing_new(const LocalWrite& write) const {
+  if (write.erase) return false;
+  Record record;
+  record.key = key_of(write.value);
+  record.writer = options.self;
+  record.org = write.org;
+  auto known = gossip->store().find(slot_of(record));
+  return known && !known->record.tombstone && known->record.value == write.value;
+}
+
+Result<void> RegistryService::Impl::write(const std::vector<LocalWrite>& writes) {
+  std::vector<SignedRecordPtr> records;
+  Now now = read_clocks();
+  for (const auto& write : writes) {
+    if (says_nothing_new(write)) continue;
+    auto record = writer->sign(write, gossip->clock(), now.wall);
+    if (!record) return std::move(record).error();
+    records.push_back(std::move(*record));
+  }
+  if (records.empty()) return {};
+  auto out = gossip->on_local_write(now, records);
+  Result<void> outcome;
+  if (out.refused) outcome = *out.refused;
+  perform(std::move(out));
+  return outcome;
+}
+
+// Another life of this host (before its disk was lost or restored) was ahead of this one.
+void RegistryService::Impl::raise_incarnation(std::uint64_t seen) {
+  if (seen < writer->incarnation()) return;
+  writer->raise_incarnation(seen + 1);
+  disk->put_incarnation(seen + 1);
+  log::warn("registry",
+            "own records of a later life came back from other hosts (was the state restored "
+            "from a backup?); continuing above them");
+  // Not from within the event that told us.
+  loop.post([this, weak = std::weak_ptr<bool>(alive)] {
+    if (weak.expired() || stopped) return;
+    if (auto own = write_own_host(); !own) log::error("registry", "{}", own.error().message);
+  });
+}
+
+// ---- performing
+// ------------------------------------------------------------------------------------
+
+void RegistryService::Impl::perform(Gossip::Output out) {
+  if (stopped) return;
+  for (const auto& slot : out.changes.slots) disk->put(slot, gossip->store().find(slot));
+  builder.touch(out.changes.networks);
+  for (const auto& datagram : out.datagrams)
+    if (socket && !socket->send(datagram.to, datagram.bytes)) ++send_failures;
+  for (HostId peer : out.syncs) {
+    if (sync) {
+      sync->connect(peer);
+    } else {
+      on_sync_finished(peer, false);
+    }
+  }
+  if (out.own_incarnation_seen != 0) raise_incarnation(out.own_incarnation_seen);
+  report_conflicts(out.conflicts);
+  if (out.snapshot_dirty && !publish_pending) {
+    publish_pending = true;
+    publish_timer.arm_after(kPublishDelay);
+  }
+  if (socket) protocol_timer.arm_at(out.wake);
+}
+
+void RegistryService::Impl::on_sync_records(HostId from,
+                                            const std::vector<SignedRecordPtr>& records) {
+  perform(gossip->on_sync_records(read_clocks(), from, records));
+}
+
+void RegistryService::Impl::on_sync_finished(HostId peer, bool settled) {
+  perform(gossip->on_sync_finished(read_clocks(), peer, settled));
+}
+
+void RegistryService::Impl::report_conflicts(const std::vector<HostId>& hosts) {
+  for (HostId host : hosts)
+    if (reported_conflicts.size() < kMaxReportedConflicts && reported_conflicts.insert(host).second)
+      log::error("registry", "host id {} was enrolled a second time; the first enrolment stands",
+                 to_string(host));
+  if (std::exchange(displaced, is_displaced()) || !displaced) return;
+  log::error("registry",
+             "this host's id was enrolled elsewhere before: other hosts refuse what this "
+             "one writes; it must be invited again under another id");
+}
+
+// Another enrolment of our own host id has taken our record's place.
+bool RegistryService::Impl::is_displaced() const {
+  const HostCertificate* standing = gossip->store().certificate_of(options.self);
+  return standing != nullptr && standing->encoded != options.own_host.certificate;
+}
+
+// ---- snapshots
+// -------------------------------------------------------------------------------------
+
+void RegistryService::Impl::publish() {
+  publish_pending = false;
+  publish_timer.cancel();
+  auto before = std::exchange(
+      snapshot, builder.build(gossip->store(), gossip->membership(), gossip->synced()));
+  if (before) report_status(*before, *snapshot);
+  // A subscriber may add another.
+  for (std::size_t i = 0; i < subscribers.size(); ++i) subscribers[i](snapshot);
+}
+
+void RegistryService::Impl::report_status(const Snapshot& before, const Snapshot& after) const {
+  for (const auto& [id, view] : after.hosts) {
+    const HostView* known = before.find_host(id);
+    if (known == nullptr) {
+      log::info("registry", "host {} ({}) is known now", view.record.name, view.record.region);
+    } else if (known->status != view.status) {
+      log::info("registry", "host {} is {}, was {}", view.record.name, to_string(view.status),
+                to_string(known->status));
+    }
+  }
+  for (const auto& [id, view] : before.hosts)
+    if (after.find_host(id) == nullptr)
+      log::warn("registry", "host {} is revoked", view.record.name);
+}
+
+// ---- public
+// ----------------------------------------------------------------------------------------
+
+RegistryService::RegistryService(EventLoop& loop, RegistryOptions options)
+    : impl_(std::make_unique<Impl>(loop, std::move(options))) {}
+
+RegistryService::~RegistryService() {
+  stop();
+}
+
+Result<void> RegistryService::open() {
+  return impl_->open().within("registry in " + impl_->options.state_dir);
+}
+
+Result<void> RegistryService::start() {
+  return impl_->start().within("registry");
+}
+
+void RegistryService::stop() {
+  impl_->stop();
+}
+
+void RegistryService::leave(std::function<void()> done) {
+  if (!impl_->stopped) impl_->perform(impl_->gossip->leave(read_clocks()));
+  impl_->stop();
+  impl_->loop.post(std::move(done));
+}
+
+void RegistryService::write(std::vector<LocalWrite> writes,
+                            std::function<void(Result<void>)> done) {
+  Impl& impl = *impl_;
+  Result<void> outcome = impl.stopped ? Error("the registry has stopped") : impl.write(writes);
+  if (!outcome)
+    return impl.loop.post(
+        [done = std::move(done), outcome = std::move(outcome)] { done(outcome); });
+  impl.publish();
+  impl.disk->flush([done = std::move(done)] { done({}); });
+}
+
+void RegistryService::admit(SignedRecordPtr host_record) {
+  if (!impl_->stopped) impl_->perform(impl_->gossip->admit(read_clocks(), host_record));
+}
+
+SignedRecordPtr RegistryService::own_host_record() const {
+  return impl_->gossip ? impl_->gossip->store().host_record(impl_->options.self) : nullptr;
+}
+
+void RegistryService::update_own_host(HostRecord record) {
+  impl_->options.own_host = std::move(record);
+  if (impl_->stopped || !impl_->gossip) return;
+  if (auto own = impl_->write_own_host(); !own) log::error("registry", "{}", own.error().message);
+}
+
+SnapshotPtr RegistryService::snapshot() const {
+  return impl_->snapshot;
+}
+
+void RegistryService::on_snapshot(std::function<void(SnapshotPtr)> subscriber) {
+  impl_->subscribers.push_back(std::move(subscriber));
+  if (impl_->snapshot) impl_->subscribers.back()(impl_->snapshot);
+}
+
+std::vector<SignedRecordPtr> RegistryService::dump() const {
+  std::vector<SignedRecordPtr> out;
+  if (!impl_->gossip) return out;
+  for (const auto& [slot, record] : impl_->gossip->store().records()) out.push_back(record);
+  return out;
+}
+
+Counters RegistryService::counters() const {
+  Counters out = impl_->gossip ? impl_->gossip->counters() : Counters{};
+  out.send_failures = impl_->send_failures;
+  if (impl_->socket) out.dropped_stranger += impl_->socket->strangers();
+  if (impl_->sync) out.dropped_malformed += impl_->sync->counts().malformed;
+  return out;
+}
+
+std::optional<Error> RegistryService::disk_error() const {
+  return impl_->disk ? impl_->disk->error() : std::nullopt;
+}
+
+}  // namespace sixpn::registry

@@ -1,0 +1,273 @@
+#include "registry/io/sync_endpoint.h"
+
+#include <netinet/in.h>
+
+#include <array>
+#include <boost/asio/error.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/write.hpp>
+#include <list>
+#include <utility>
+
+#include "base/io/clock.h"
+#include "base/io/event_loop.h"
+#include "registry/core/address.h"
+#include "registry/core/sync_session.h"
+
+namespace sixpn::registry {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using boost::system::error_code;
+
+namespace {
+
+tcp::endpoint to_asio(const Ip6& ip, std::uint16_t port) {
+  return {asio::ip::address_v6(ip.bytes), port};
+}
+
+constexpr std::chrono::seconds kAcceptPause{1};
+using FreeBind = asio::detail::socket_option::boolean<IPPROTO_IPV6, 78>;  // IPV6_FREEBIND
+
+std::optional<HostId> host_behind(const tcp::endpoint& endpoint) {
+  if (!endpoint.address().is_v6()) return std::nullopt;
+  return host_from_address(Ip6{endpoint.address().to_v6().to_bytes()});
+}
+
+}  // namespace
+
+// One session over one socket: reads and writes run side by side, so that neither end can block the
+// other.
+struct SyncEndpoint::Connection : std::enable_shared_from_this<Connection> {
+  Connection(Impl& owner, tcp::socket connected, HostId other, SyncSession::Role role);
+  void connect(const tcp::endpoint& local, const tcp::endpoint& remote);
+  void run();
+  void read();
+  void write();
+  void on_bytes(std::string_view bytes);
+  void touch();
+  void end(bool settled);
+  void close();
+
+  Impl& impl;  // outlives every open connection: its destructor closes them
+  tcp::socket socket;
+  HostId peer;
+  bool initiator;
+  SyncSession session;
+  LoopTimer timer;
+  Instant deadline;
+  std::array<char, 16 * 1024> buffer{};
+  std::string writing;
+  bool closed = false;
+};
+
+struct SyncEndpoint::Impl : std::enable_shared_from_this<Impl> {
+  Impl(EventLoop& event_loop, const Store& records, const Ip6& own, std::uint16_t own_port,
+       Callbacks calls)
+      : loop(event_loop),
+        store(records),
+        address(own),
+        port(own_port),
+        callbacks(std::move(calls)),
+        acceptor(event_loop.context()),
+        accept_again(event_loop, [this] { accept(); }) {}
+
+  Result<void> listen();
+  void accept();
+  void admit(tcp::socket socket);
+  void forget(const Connection* connection);
+  [[nodiscard]] std::size_t served() const;
+
+  EventLoop& loop;
+  const Store& store;
+  Ip6 address;
+  std::uint16_t port;
+  Callbacks callbacks;
+  tcp::acceptor acceptor;
+  LoopTimer accept_again;
+  std::list<std::shared_ptr<Connection>> connections;
+  Counts counts;
+  bool stopped = false;
+};
+
+// ---- listener
+// --------------------------------------------------------------------------------------
+
+Result<void> SyncEndpoint::Impl::listen() {
+  error_code failed;
+  auto attempt = [&](auto&& step) {
+    if (!failed) step();
+  };
+  attempt([&] { acceptor.open(tcp::v6(), failed); });
+  attempt([&] { acceptor.set_option(tcp::acceptor::reuse_address(true), failed); });
+  attempt([&] { acceptor.set_option(FreeBind(true), failed); });
+  attempt([&] { acceptor.bind(to_asio(address, port), failed); });
+  attempt([&] { acceptor.listen(kMaxSyncsServed, failed); });
+  if (failed)
+    return Error(
+        "listening on TCP " + to_string(IpEndpoint{address, port}) + ": " + failed.message(),
+        failed.value());
+  accept();
+  return {};
+}
+
+void SyncEndpoint::Impl::accept() {
+  acceptor.async_accept([weak = weak_from_this()](const error_code& failed, tcp::socket socket) {
+    auto self = weak.lock();
+    if (!self || self->stopped || failed == asio::error::operation_aborted) return;
+    // Out of descriptors, say: wait for some to come back.
+    if (failed) return self->accept_again.arm_after(kAcceptPause);
+    self->admit(std::move(socket));
+    self->accept();
+  });
+}
+
+void SyncEndpoint::Impl::admit(tcp::socket socket) {
+  error_code failed;
+  auto peer = host_behind(socket.remote_endpoint(failed));
+  if (failed || !peer || !callbacks.is_member(*peer) || served() >= kMaxSyncsServed) {
+    ++counts.refused;
+    return;  // the socket closes
+  }
+  connections.push_back(
+      std::make_shared<Connection>(*this, std::move(socket), *peer, SyncSession::Role::kResponder));
+  connections.back()->run();
+}
+
+std::size_t SyncEndpoint::Impl::served() const {
+  std::size_t count = 0;
+  for (const auto& connection : connections) count += connection->initiator ? 0 : 1;
+  return count;
+}
+
+void SyncEndpoint::Impl::forget(const Connection* connection) {
+  connections.remove_if([connection](const auto& each) { return each.get() == connection; });
+}
+
+// ---- one connection
+// --------------------------------------------------------------------------------
+
+SyncEndpoint::Connection::Connection(Impl& owner, tcp::socket connected, HostId other,
+                                     SyncSession::Role role)
+    : impl(owner),
+      socket(std::move(connected)),
+      peer(other),
+      initiator(role == SyncSession::Role::kInitiator),
+      session(role, owner.store),
+      timer(owner.loop, [this] { end(false); }),
+      deadline(monotonic_now() + kSyncDeadline) {}
+
+void SyncEndpoint::Connection::connect(const tcp::endpoint& local, const tcp::endpoint& remote) {
+  touch();
+  error_code failed;
+  socket.open(tcp::v6(), failed);
+  // From our own host address: that is how the other side knows us.
+  if (!failed) socket.set_option(FreeBind(true), failed);
+  if (!failed) socket.bind(local, failed);
+  if (failed) {
+    // Not from within the caller, who is in the middle of an event.
+    return impl.loop.post([self = shared_from_this()] { self->end(false); });
+  }
+  socket.async_connect(remote, [self = shared_from_this()](const error_code& refused) {
+    if (self->closed) return;
+    if (refused) return self->end(false);
+    self->run();
+  });
+}
+
+void SyncEndpoint::Connection::run() {
+  touch();
+  read();
+  write();
+}
+
+// Silence and a total time both end it.
+void SyncEndpoint::Connection::touch() {
+  timer.arm_at(std::min(deadline, monotonic_now() + kSyncIdleTimeout));
+}
+
+void SyncEndpoint::Connection::read() {
+  socket.async_read_some(asio::buffer(buffer),
+                         [self = shared_from_this()](const error_code& failed, std::size_t size) {
+                           if (self->closed) return;
+                           if (failed) return self->end(false);
+                           self->on_bytes({self->buffer.data(), size});
+                           if (!self->closed) self->read();
+                         });
+}
+
+void SyncEndpoint::Connection::on_bytes(std::string_view bytes) {
+  touch();
+  auto records = session.on_bytes(bytes);
+  if (!records) {
+    ++impl.counts.broken;
+    return end(false);
+  }
+  if (!records->empty()) impl.callbacks.on_records(peer, *records);
+  if (closed) return;
+  if (session.finished() && writing.empty()) return end(session.settled());
+  write();
+}
+
+void SyncEndpoint::Connection::write() {
+  if (!writing.empty()) return;
+  writing = session.take_output();
+  if (writing.empty()) return;
+  asio::async_write(socket, asio::buffer(writing),
+                    [self = shared_from_this()](const error_code& failed, std::size_t) {
+                      if (self->closed) return;
+                      if (failed) return self->end(false);
+                      self->touch();
+                      self->writing.clear();
+                      if (self->session.finished()) return self->end(self->session.settled());
+                      self->write();
+                    });
+}
+
+void SyncEndpoint::Connection::end(bool settled) {
+  if (closed) return;
+  auto self = shared_from_this();
+  close();
+  impl.counts.malformed += session.malformed();
+  impl.forget(this);
+  if (initiator) impl.callbacks.on_finished(peer, settled);
+}
+
+void SyncEndpoint::Connection::close() {
+  closed = true;
+  timer.cancel();
+  error_code ignored;
+  socket.close(ignored);
+}
+
+// ---- public
+// ----------------------------------------------------------------------------------------
+
+SyncEndpoint::SyncEndpoint(EventLoop& loop, const Store& store, const Ip6& address,
+                           std::uint16_t port, Callbacks callbacks)
+    : impl_(std::make_shared<Impl>(loop, store, address, port, std::move(callbacks))) {}
+
+SyncEndpoint::~SyncEndpoint() {
+  impl_->stopped = true;
+  impl_->accept_again.cancel();
+  error_code ignored;
+  impl_->acceptor.close(ignored);
+  for (const auto& connection : impl_->connections) connection->close();
+}
+
+Result<void> SyncEndpoint::listen() {
+  return impl_->listen();
+}
+
+void SyncEndpoint::connect(HostId peer) {
+  auto connection = std::make_shared<Connection>(*impl_, tcp::socket(impl_->loop.context()), peer,
+                                                 SyncSession::Role::kInitiator);
+  impl_->connections.push_back(connection);
+  connection->connect(to_asio(impl_->address, 0), to_asio(host_address(peer), impl_->port));
+}
+
+SyncEndpoint::Counts SyncEndpoint::counts() const {
+  return impl_->counts;
+}
+
+}  // namespace sixpn::registry

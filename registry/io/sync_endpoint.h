@@ -1,0 +1,57 @@
+// SyncEndpoint: carries sync sessions (registry/core/sync_session.h) over TCP inside the tunnel, as
+// listener and as initiator. Bounded: connections served and run at one time, silence, total
+// duration. Control loop only.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/ip.h"
+#include "base/result.h"
+#include "registry/core/signed_record.h"
+#include "registry/core/store.h"
+
+namespace sixpn {
+class EventLoop;
+}
+
+namespace sixpn::registry {
+
+inline constexpr std::size_t kMaxSyncsServed = 4;
+inline constexpr std::chrono::seconds kSyncIdleTimeout{5};
+inline constexpr std::chrono::seconds kSyncDeadline{60};
+
+class SyncEndpoint {
+ public:
+  struct Callbacks {
+    std::function<bool(HostId)> is_member;  // others are refused
+    std::function<void(HostId, const std::vector<SignedRecordPtr>&)> on_records;
+    std::function<void(HostId, bool settled)> on_finished;  // of sessions that connect() began
+  };
+  struct Counts {
+    std::uint64_t refused = 0;    // strangers, and those over the limit
+    std::uint64_t malformed = 0;  // records that did not decode
+    std::uint64_t broken = 0;     // sessions that ended early
+  };
+
+  // `store` outlives this object.
+  SyncEndpoint(EventLoop& loop, const Store& store, const Ip6& address, std::uint16_t port,
+               Callbacks callbacks);
+  ~SyncEndpoint();  // closes everything; no more callbacks
+
+  // Errors: the port is taken.
+  Result<void> listen();
+  void connect(HostId peer);
+  [[nodiscard]] Counts counts() const;
+
+ private:
+  struct Impl;
+  struct Connection;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace sixpn::registry

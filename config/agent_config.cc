@@ -6,7 +6,7 @@
 #include <map>
 
 #include "config/config_file.h"
-#include "config/quantity.h"
+#include "config/duration_text.h"
 #include "config/table_reader.h"
 #include "config/toml_document.h"
 #include "registry/core/address.h"

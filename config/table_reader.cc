@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <tuple>
 
-#include "config/quantity.h"
+#include "config/duration_text.h"
 
 namespace sixpn::config {
 

@@ -1,4 +1,4 @@
-#include "config/quantity.h"
+#include "config/duration_text.h"
 
 #include <fmt/format.h>
 
@@ -12,28 +12,18 @@ namespace {
 
 struct Unit {
   std::string_view name;
-  std::uint64_t factor;  // microseconds, or bytes
+  std::uint64_t factor;  // microseconds
 };
 
-constexpr std::array<Unit, 6> kTimeUnits{{{"d", 86'400'000'000},
-                                          {"h", 3'600'000'000},
-                                          {"m", 60'000'000},
-                                          {"s", 1'000'000},
-                                          {"ms", 1'000},
-                                          {"us", 1}}};
+constexpr std::array<Unit, 6> kUnits{{{"d", 86'400'000'000},
+                                      {"h", 3'600'000'000},
+                                      {"m", 60'000'000},
+                                      {"s", 1'000'000},
+                                      {"ms", 1'000},
+                                      {"us", 1}}};
 
-constexpr std::array<Unit, 8> kByteUnits{{{"", 1},
-                                          {"B", 1},
-                                          {"K", 1ULL << 10},
-                                          {"KiB", 1ULL << 10},
-                                          {"M", 1ULL << 20},
-                                          {"MiB", 1ULL << 20},
-                                          {"G", 1ULL << 30},
-                                          {"GiB", 1ULL << 30}}};
-
-template <std::size_t N>
-std::optional<std::uint64_t> factor_of(const std::array<Unit, N>& units, std::string_view name) {
-  for (const Unit& unit : units)
+std::optional<std::uint64_t> factor_of(std::string_view name) {
+  for (const Unit& unit : kUnits)
     if (unit.name == name) return unit.factor;
   return std::nullopt;
 }
@@ -88,7 +78,7 @@ std::optional<std::uint64_t> take_duration_part(std::string_view& text) {
     if (fraction.empty()) return std::nullopt;
   }
   auto is_unit = [](char c) { return !is_digit(c) && c != '.'; };
-  std::optional<std::uint64_t> factor = factor_of(kTimeUnits, take_while(text, is_unit));
+  std::optional<std::uint64_t> factor = factor_of(take_while(text, is_unit));
   if (!whole || !factor) return std::nullopt;
   return multiply_add(*whole, *factor, fraction_of(fraction, *factor));
 }
@@ -111,19 +101,12 @@ std::optional<Duration> parse_duration(std::string_view text) {
 std::string to_string(Duration duration) {
   auto left = static_cast<std::uint64_t>(duration.count() < 0 ? 0 : duration.count());
   std::string text;
-  for (const Unit& unit : kTimeUnits) {
+  for (const Unit& unit : kUnits) {
     if (left < unit.factor) continue;
     text += fmt::format("{}{}", left / unit.factor, unit.name);
     left %= unit.factor;
   }
   return text.empty() ? "0s" : text;
-}
-
-std::optional<std::uint64_t> parse_byte_size(std::string_view text) {
-  std::optional<std::uint64_t> whole = parse_whole(take_while(text, is_digit));
-  std::optional<std::uint64_t> factor = factor_of(kByteUnits, text);
-  if (!whole || !factor) return std::nullopt;
-  return multiply_add(*whole, *factor, 0);
 }
 
 }  // namespace sixpn::config

@@ -1,7 +1,6 @@
-// Durations and sizes as people write them in configuration files and on the command line.
+// Durations as people write them in configuration files and on the command line.
 #pragma once
 
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,9 +15,5 @@ namespace sixpn::config {
 std::optional<Duration> parse_duration(std::string_view text);
 // The shortest exact form that parse_duration reads back: "1m30s", "250ms", "0s".
 std::string to_string(Duration duration);
-
-// A whole number of bytes with an optional binary unit: "512", "64KiB", "10MiB", "1GiB" (also
-// "10M").
-std::optional<std::uint64_t> parse_byte_size(std::string_view text);
 
 }  // namespace sixpn::config

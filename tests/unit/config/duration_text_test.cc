@@ -1,4 +1,4 @@
-#include "config/quantity.h"
+#include "config/duration_text.h"
 
 #include <gtest/gtest.h>
 
@@ -11,7 +11,7 @@ using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-TEST(Quantity, DurationsThatAreValid) {
+TEST(DurationText, ThatAreValid) {
   const std::pair<const char*, Duration> cases[] = {
       {"5s", seconds(5)},
       {"0s", Duration(0)},
@@ -27,25 +27,16 @@ TEST(Quantity, DurationsThatAreValid) {
   for (const auto& [text, expected] : cases) EXPECT_EQ(parse_duration(text), expected) << text;
 }
 
-TEST(Quantity, DurationsThatAreNot) {
+TEST(DurationText, ThatAreNot) {
   for (const char* text : {"", "5", "s", "-5s", "+5s", "5 s", " 5s", "5s ", "1.s", ".5s", "1.2.3s",
                            "5x", "5sec", "99999999999999999999s", "300000000d", "1e3s", "5S"})
     EXPECT_EQ(parse_duration(text), std::nullopt) << text;
 }
 
-TEST(Quantity, DurationsPrintAsTheyAreRead) {
+TEST(DurationText, PrintAsTheyAreRead) {
   for (const char* text : {"0s", "5s", "1m30s", "250ms", "1d2h3m4s5ms6us", "24us"})
     EXPECT_EQ(to_string(*parse_duration(text)), text);
   EXPECT_EQ(to_string(seconds(90 * 60)), "1h30m");
-}
-
-TEST(Quantity, ByteSizes) {
-  EXPECT_EQ(parse_byte_size("512"), 512u);
-  EXPECT_EQ(parse_byte_size("64KiB"), 64u << 10);
-  EXPECT_EQ(parse_byte_size("10M"), 10u << 20);
-  EXPECT_EQ(parse_byte_size("1GiB"), 1u << 30);
-  for (const char* text : {"", "KiB", "-1", "1.5M", "1 M", "1kb", "99999999999G"})
-    EXPECT_EQ(parse_byte_size(text), std::nullopt) << text;
 }
 
 }  // namespace

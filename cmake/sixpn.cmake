@@ -17,6 +17,9 @@ endif()
 if(SIXPN_SANITIZE MATCHES "thread" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(sixpn_flags INTERFACE -Wno-tsan)  # asio's fences; see docs/decisions
 endif()
+if(SIXPN_FUZZ)
+  target_compile_options(sixpn_flags INTERFACE -fsanitize=fuzzer-no-link)  # coverage for libFuzzer
+endif()
 find_program(MOLD mold)
 if(MOLD)
   target_link_options(sixpn_flags INTERFACE -fuse-ld=mold)

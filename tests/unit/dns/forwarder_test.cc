@@ -228,7 +228,7 @@ TEST_F(Forwarding, BudgetsAreKeptPerClientAndInAll) {
   ForwardLimits limits;
   limits.in_flight_per_client = 5;
   limits.in_flight = 8;
-  limits.deadline = 2s;
+  limits.timeout = 300ms;
   start_with({&upstream}, limits);
   UdpClient client(six());
   for (std::uint16_t id = 0; id < 20; ++id) client.send(encode(foreign(id)));

@@ -1,0 +1,15 @@
+// What the DNS fuzzers run, and what must hold of it whatever the bytes: a broken promise aborts.
+// The libFuzzer programs (dns_query_fuzz.cc, dns_reply_fuzz.cc) and the replay of the corpus in
+// ctest (tests/unit/dns/corpus_test.cc) share these.
+#pragma once
+
+#include <string_view>
+
+namespace sixpn::dns::testing {
+
+// A message from a client, through resolve(), over UDP and TCP.
+void fuzz_query(std::string_view message);
+// A reply from an upstream resolver: the first byte chooses the client's limit and EDNS.
+void fuzz_reply(std::string_view input);
+
+}  // namespace sixpn::dns::testing

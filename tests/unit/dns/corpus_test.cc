@@ -1,0 +1,34 @@
+// The fuzzers' corpus, replayed: what once was interesting stays tried in every build.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "tests/fuzz/dns_targets.h"
+
+namespace sixpn::dns::testing {
+namespace {
+
+int replay(const std::string& folder, void (*target)(std::string_view)) {
+  int files = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("tests/fuzz/corpus/" + folder)) {
+    std::ifstream file(entry.path(), std::ios::binary);
+    std::string bytes(std::istreambuf_iterator<char>(file), {});
+    SCOPED_TRACE(entry.path().string());
+    target(bytes);
+    ++files;
+  }
+  return files;
+}
+
+TEST(Corpus, Queries) {
+  EXPECT_GT(replay("dns_query", fuzz_query), 20);
+}
+
+TEST(Corpus, UpstreamReplies) {
+  EXPECT_GT(replay("dns_reply", fuzz_reply), 10);
+}
+
+}  // namespace
+}  // namespace sixpn::dns::testing

@@ -34,12 +34,10 @@ constexpr std::string_view kRules = R"(table inet sixpn_test {{
 void join(const NetNs& a, const std::string& a_end, const std::string& a_address, const NetNs& b,
           const std::string& b_end, const std::vector<std::string>& b_addresses) {
   a.ip("link add {} type veth peer name {} netns {}", a_end, b_end, b.path());
-  a.ip("link set {} addrgenmode none", a_end);
+  a.ip("link set {} up addrgenmode none", a_end);
+  b.ip("link set {} up addrgenmode none", b_end);
   a.ip("addr add {} dev {} nodad", a_address, a_end);
-  b.ip("link set {} addrgenmode none", b_end);
   for (const std::string& address : b_addresses) b.ip("addr add {} dev {} nodad", address, b_end);
-  a.ip("link set {} up", a_end);
-  b.ip("link set {} up", b_end);
 }
 
 }  // namespace

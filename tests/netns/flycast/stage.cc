@@ -115,6 +115,18 @@ bool Tcp::write_all(std::string_view bytes) {
   return true;
 }
 
+std::string Tcp::write_until_stuck(std::string_view block, std::size_t most) {
+  std::string all;
+  pollfd wait{fd_.get(), POLLOUT, 0};
+  while (all.size() < most && poll(&wait, 1, 500) == 1) {
+    auto sent = send(fd_.get(), block.data(), block.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent < 0 && errno == EAGAIN) continue;
+    if (sent <= 0) break;
+    all.append(block.substr(0, static_cast<std::size_t>(sent)));
+  }
+  return all;
+}
+
 void Tcp::send_fin() {
   shutdown(fd_.get(), SHUT_WR);
 }

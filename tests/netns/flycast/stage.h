@@ -46,6 +46,9 @@ class Tcp {
   std::string read_exactly(std::size_t size);
   std::string read_to_end();  // until FIN, reset or nothing for kPatience
   bool write_all(std::string_view bytes);
+  // Writes `block` over and over until nothing was taken for a while, or `most` bytes were: all
+  // that went.
+  std::string write_until_stuck(std::string_view block, std::size_t most);
   void send_fin();
   void send_reset();  // closes with SO_LINGER 0
   void close() { fd_.close(); }
@@ -53,7 +56,6 @@ class Tcp {
   [[nodiscard]] bool ended() const { return ended_; }      // saw a FIN
   [[nodiscard]] bool got_reset() const { return reset_; }  // saw a reset
   [[nodiscard]] IpEndpoint remote() const;
-  [[nodiscard]] int fd() const { return fd_.get(); }
   explicit operator bool() const { return static_cast<bool>(fd_); }
 
  private:

@@ -1,0 +1,196 @@
+// What a relayed connection does to bytes, ends of stream and resets. Each case runs over one hop
+// (the machine lives on the client's host) and over two.
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <thread>
+
+#include "base/rng.h"
+#include "tests/netns/flycast/stage.h"
+
+namespace sixpn::flycast {
+namespace {
+
+constexpr std::size_t kMoreThanThePathHolds = 64 << 20;
+
+// A running sum that changes with every byte and with their order (FNV-1a).
+class Checksum {
+ public:
+  void add(std::string_view bytes) {
+    for (unsigned char byte : bytes) value_ = (value_ ^ byte) * 1099511628211ULL;
+  }
+  friend bool operator==(const Checksum&, const Checksum&) = default;
+
+ private:
+  std::uint64_t value_ = 14695981039346656037ULL;
+};
+
+std::string random_block(std::size_t size) {
+  Rng rng(9);
+  std::string block(size, '\0');
+  for (char& byte : block) byte = static_cast<char>(rng());
+  return block;
+}
+
+// A client connected to a server on machine 1 (one hop) or 2 (two hops).
+struct Stream : testing::TestWithParam<std::uint32_t> {
+  TestCluster cluster = only(GetParam());
+  RunningHost host1{1, cluster};
+  RunningHost host2{2, cluster};
+  Server listener{GetParam()};
+  Tcp client = dial_web();
+  Tcp server = listener.accept();
+
+  static TestCluster only(std::uint32_t machine) {
+    TestCluster made = Lab::cluster();
+    for (std::uint32_t id : {1u, 2u, 3u, 4u})
+      if (id != machine) made.machines[MachineId{id}].state = MachineState::kStopped;
+    return made;
+  }
+  void SetUp() override { ASSERT_TRUE(client && server); }
+  void TearDown() override {
+    client.close();
+    server.close();
+    EXPECT_TRUE(eventually([&] {
+      return host1.stats().sessions == 0 && host2.stats().sessions == 0;
+    })) << "sessions end with their streams";
+  }
+};
+
+TEST_P(Stream, AHalfCloseOfTheClientLeavesTheAnswerOpen) {
+  std::string answer = random_block(3 << 20);
+  ASSERT_TRUE(client.write_all("request"));
+  client.send_fin();
+  EXPECT_EQ(server.read_to_end(), "request");
+  EXPECT_TRUE(server.ended());
+  std::thread writer([&] {
+    EXPECT_TRUE(server.write_all(answer));
+    server.send_fin();
+  });
+  EXPECT_TRUE(client.read_to_end() == answer);
+  EXPECT_TRUE(client.ended());
+  writer.join();
+}
+
+TEST_P(Stream, AHalfCloseOfTheServerLeavesTheRequestOpen) {
+  std::string request = random_block(3 << 20);
+  ASSERT_TRUE(server.write_all("banner"));
+  server.send_fin();
+  EXPECT_EQ(client.read_to_end(), "banner");
+  EXPECT_TRUE(client.ended());
+  std::thread writer([&] {
+    EXPECT_TRUE(client.write_all(request));
+    client.send_fin();
+  });
+  EXPECT_TRUE(server.read_to_end() == request);
+  EXPECT_TRUE(server.ended());
+  writer.join();
+}
+
+TEST_P(Stream, AFinWithoutABytePasses) {
+  client.send_fin();
+  EXPECT_EQ(server.read_to_end(), "");
+  EXPECT_TRUE(server.ended());
+  server.send_fin();
+  EXPECT_EQ(client.read_to_end(), "");
+  EXPECT_TRUE(client.ended());
+}
+
+TEST_P(Stream, AResetOfTheClientIsAResetAfterItsBytes) {
+  ASSERT_TRUE(client.write_all("last words"));
+  EXPECT_EQ(server.read_exactly(10), "last words");
+  client.send_reset();
+  EXPECT_EQ(server.read_to_end(), "");
+  EXPECT_TRUE(server.got_reset());
+}
+
+TEST_P(Stream, AResetOfTheServerIsAResetAfterItsBytes) {
+  ASSERT_TRUE(server.write_all("last words"));
+  EXPECT_EQ(client.read_exactly(10), "last words");
+  server.send_reset();
+  EXPECT_EQ(client.read_to_end(), "");
+  EXPECT_TRUE(client.got_reset());
+}
+
+// A server that answers early and closes with the request unread (RFC 9112 section 9.6): its kernel
+// resets right behind the answer, which must not be lost for it.
+TEST_P(Stream, AnAnswerBeforeAResetIsDelivered) {
+  std::string answer = random_block(20 * 1024);
+  ASSERT_TRUE(client.write_all(random_block(64 * 1024)));
+  ASSERT_EQ(server.read_exactly(100).size(), 100u);
+  ASSERT_TRUE(server.write_all(answer));
+  server.close();
+  EXPECT_TRUE(client.read_exactly(answer.size()) == answer);
+  EXPECT_EQ(client.read_to_end(), "");
+  EXPECT_TRUE(client.got_reset());
+}
+
+// The server reads nothing, so the client is not read any more; then the client dies.
+TEST_P(Stream, AResetIsNoticedUnderBackPressure) {
+  client.write_until_stuck(random_block(1 << 20), kMoreThanThePathHolds);
+  client.send_reset();
+  EXPECT_TRUE(eventually([&] { return host1.stats().sessions == 0; })) << "within the grace";
+  server.read_to_end();
+  EXPECT_TRUE(server.got_reset());
+}
+
+TEST_P(Stream, BackPressureHoldsTheSenderAndLosesNothing) {
+  std::string sent = client.write_until_stuck(random_block(1 << 20), kMoreThanThePathHolds);
+  EXPECT_LT(sent.size(), kMoreThanThePathHolds) << "kernel buffers and a chunk per hop, no more";
+  client.send_fin();
+  EXPECT_TRUE(server.read_to_end() == sent);
+  EXPECT_TRUE(server.ended());
+}
+
+TEST_P(Stream, TwoHundredMegabytesBothWaysAtOnce) {
+  const std::size_t kBlocks = 200;
+  std::string block = random_block(1 << 20);
+  Checksum sent;
+  for (std::size_t i = 0; i < kBlocks; ++i) sent.add(block);
+  auto write = [&](Tcp& end) {
+    for (std::size_t i = 0; i < kBlocks; ++i)
+      if (!end.write_all(block)) return;
+    end.send_fin();
+  };
+  auto read = [&](Tcp& end) {
+    Checksum got;
+    while (!end.ended() && !end.got_reset()) got.add(end.read_exactly(256 * 1024));
+    EXPECT_TRUE(end.ended());
+    EXPECT_TRUE(got == sent);
+  };
+  auto start = std::chrono::steady_clock::now();
+  std::thread up([&] { write(client); });
+  std::thread down([&] { write(server); });
+  std::thread at_server([&] { read(server); });
+  read(client);
+  up.join();
+  down.join();
+  at_server.join();
+  std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+  RecordProperty("megabytes_per_second",
+                 static_cast<int>(2.0 * static_cast<double>(kBlocks) / took.count()));
+}
+
+TEST_P(Stream, AStoppedAgentResetsBothEnds) {
+  host1.stop();
+  EXPECT_EQ(server.read_to_end(), "");
+  EXPECT_TRUE(server.got_reset());
+  EXPECT_EQ(client.read_to_end(), "");
+  EXPECT_TRUE(client.got_reset());
+  host1.stop();
+}
+
+TEST_P(Stream, ASnapshotWithoutTheMachineLeavesOpenStreamsAlone) {
+  cluster.machines.clear();
+  cluster.flycast.clear();
+  host1.set_snapshot(cluster);
+  host2.set_snapshot(cluster);
+  ASSERT_TRUE(client.write_all("still here"));
+  EXPECT_EQ(server.read_exactly(10), "still here");
+}
+
+INSTANTIATE_TEST_SUITE_P(Hops, Stream, testing::Values(1u, 2u),
+                         [](const auto& param) { return param.param == 1 ? "One" : "Two"; });
+
+}  // namespace
+}  // namespace sixpn::flycast

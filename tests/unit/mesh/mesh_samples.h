@@ -1,0 +1,156 @@
+// Hand-made and random snapshots, attachments and observations for the mesh tests.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/rng.h"
+#include "mesh/core/desired.h"
+#include "mesh/core/observed.h"
+#include "mesh/core/plan.h"
+#include "registry/core/address.h"
+#include "registry/core/attachment.h"
+#include "registry/core/snapshot.h"
+
+namespace sixpn::mesh {
+
+inline constexpr HostId kSelf{0x10001};
+
+inline PublicKey key_of_host(HostId host, std::uint8_t rotation = 0) {
+  PublicKey key{};
+  for (int i = 0; i < 4; ++i) key[i] = static_cast<std::uint8_t>(host.value >> (24 - 8 * i));
+  key[30] = rotation;
+  key[31] = 0x77;
+  return key;
+}
+
+inline MeshOptions sample_options() {
+  return {.private_key = *Secret::from_bytes(std::string(32, '\x42'))};
+}
+
+// Builds a snapshot step by step.
+class SnapshotBuilder {
+ public:
+  SnapshotBuilder() {
+    snapshot_.self = kSelf;
+    snapshot_.synced = true;
+    host(kSelf);
+  }
+
+  SnapshotBuilder& host(HostId id, HostStatus status = HostStatus::kAlive,
+                        std::vector<IpEndpoint> endpoints = {}, std::uint8_t rotation = 0) {
+    HostView& view = snapshot_.hosts[id];
+    view.record.id = id;
+    view.record.wireguard_key = key_of_host(id, rotation);
+    view.record.endpoints = std::move(endpoints);
+    view.status = status;
+    return *this;
+  }
+
+  SnapshotBuilder& machine(std::uint64_t id, NetworkId network, HostId lives, HostId born,
+                           std::uint32_t field, MachineState state = MachineState::kStarted) {
+    auto record = std::make_shared<MachineRecord>();
+    record->id = MachineId{id};
+    record->host = lives;
+    record->network = network;
+    record->address = machine_address(network, born, field);
+    record->state = state;
+    NetworkView& view = networks_[network];
+    view.network.id = network;
+    view.machines[record->id] = record;
+    return *this;
+  }
+
+  SnapshotBuilder& revoke(HostId id) {
+    snapshot_.revocations[id] = {id, "statement"};
+    return *this;
+  }
+  SnapshotBuilder& unsynced() {
+    snapshot_.synced = false;
+    return *this;
+  }
+
+  [[nodiscard]] Snapshot build() const {
+    Snapshot out = snapshot_;
+    for (const auto& [id, view] : networks_)
+      out.networks[id] = std::make_shared<const NetworkView>(view);
+    return out;
+  }
+
+ private:
+  Snapshot snapshot_;
+  std::map<NetworkId, NetworkView> networks_;
+};
+
+inline Attachment attachment(std::uint64_t id, NetworkId network, std::uint32_t field,
+                             HostId born = kSelf) {
+  return {MachineId{id}, network, machine_address(network, born, field),
+          "/run/netns/" + to_string(MachineId{id})};
+}
+
+// What would be observed after everything of `desired` was done.
+inline ObservedMesh realize(const DesiredMesh& desired) {
+  ObservedMesh mesh;
+  for (const auto& step : plan_mesh(desired, mesh).steps) apply_step(step, mesh);
+  return mesh;
+}
+
+// A random small world; the same seed, the same world.
+inline DesiredMesh random_desired(Rng& rng) {
+  SnapshotBuilder world;
+  auto random_host = [&] { return HostId{0x10001 + static_cast<std::uint32_t>(rng.below(6))}; };
+  for (std::uint32_t i = 1; i < 6; ++i) {
+    if (rng.chance(0.2)) continue;
+    std::vector<IpEndpoint> endpoints;
+    for (std::uint64_t n = rng.below(3); n > 0; --n)
+      endpoints.push_back({Ip6::from_words({0x2001, 0xdb8, 0, 0, 0, 0, 0,
+                                            static_cast<std::uint16_t>(1 + rng.below(9))}),
+                           static_cast<std::uint16_t>(51820 + rng.below(2))});
+    world.host(HostId{0x10001 + i}, static_cast<HostStatus>(1 + rng.below(4)), endpoints,
+               static_cast<std::uint8_t>(rng.below(2)));
+  }
+  for (std::uint64_t id = 1; id <= 12; ++id)
+    world.machine(id, NetworkId{1 + static_cast<std::uint32_t>(rng.below(3))}, random_host(),
+                  random_host(), 0x10000 + static_cast<std::uint32_t>(rng.below(6)));
+  std::vector<Attachment> attachments;
+  for (std::uint32_t field = 0; field < 4; ++field)
+    if (rng.chance(0.6))
+      attachments.push_back(attachment(100 + field,
+                                       NetworkId{1 + static_cast<std::uint32_t>(rng.below(3))},
+                                       0x20000 + field, random_host()));
+  if (rng.chance(0.2)) world.unsynced();
+  DesiredMesh desired = make_desired(world.build(), attachments, sample_options());
+  for (auto& [key, peer] : desired.peers)
+    if (rng.chance(0.3) && !peer.candidates.empty()) peer.pinned = peer.candidates.back();
+  return desired;
+}
+
+// A state that some other desired state left, with damage.
+inline ObservedMesh random_observed(Rng& rng) {
+  ObservedMesh mesh = realize(random_desired(rng));
+  auto damage = [&](auto& container) {
+    std::erase_if(container, [&](const auto&) { return rng.chance(0.3); });
+  };
+  damage(mesh.peers);
+  damage(mesh.addresses);
+  damage(mesh.routes);
+  damage(mesh.rules);
+  damage(mesh.firewall.elements);
+  if (rng.chance(0.2)) mesh.firewall = {};
+  if (rng.chance(0.3)) mesh.sysctls.clear();
+  for (auto& [name, veth] : mesh.veths) {
+    if (rng.chance(0.2)) veth.configured = false;
+    if (rng.chance(0.2)) veth.veth = {.name = name};
+  }
+  if (mesh.device && rng.chance(0.2)) mesh.device->up = false;
+  if (mesh.device && rng.chance(0.2)) mesh.device->listen_port = 1;
+  if (rng.chance(0.1)) {
+    mesh.device.reset();
+    mesh.peers.clear();
+    std::erase_if(mesh.addresses, [](const auto& a) { return a.interface == "sixpn"; });
+    std::erase_if(mesh.routes, [](const auto& r) { return r.interface == "sixpn"; });
+  }
+  return mesh;
+}
+
+}  // namespace sixpn::mesh

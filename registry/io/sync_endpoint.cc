@@ -27,6 +27,7 @@ tcp::endpoint to_asio(const Ip6& ip, std::uint16_t port) {
 }
 
 constexpr std::chrono::seconds kAcceptPause{1};
+constexpr int kBacklog = 64;  // what is over the limit is accepted and closed, not left waiting
 using FreeBind = asio::detail::socket_option::boolean<IPPROTO_IPV6, 78>;  // IPV6_FREEBIND
 
 std::optional<HostId> host_behind(const tcp::endpoint& endpoint) {
@@ -102,7 +103,7 @@ Result<void> SyncEndpoint::Impl::listen() {
   attempt([&] { acceptor.set_option(tcp::acceptor::reuse_address(true), failed); });
   attempt([&] { acceptor.set_option(FreeBind(true), failed); });
   attempt([&] { acceptor.bind(to_asio(address, port), failed); });
-  attempt([&] { acceptor.listen(kMaxSyncsServed, failed); });
+  attempt([&] { acceptor.listen(kBacklog, failed); });
   if (failed)
     return Error(
         "listening on TCP " + to_string(IpEndpoint{address, port}) + ": " + failed.message(),

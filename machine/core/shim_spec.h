@@ -12,6 +12,22 @@
 
 namespace sixpn::machine {
 
+// How the agent and a shim that it starts talk: one SOCK_SEQPACKET pair, open until the command is
+// executed. shim: kShimInit (from the machine's init, so that the kernel vouches for its pid by
+// SCM_CREDENTIALS), then kShimReady (from the process that becomes the command), at any time
+// kShimError and a sentence. Agent: kShimGo. End of file without an error after kShimGo means
+// executed; an end of file before it shuts the gate for ever.
+inline constexpr int kShimControlFd = 3;
+inline constexpr int kShimSpecFd = 4;  // the encoded ShimSpec, a memfd
+inline constexpr std::string_view kShimInit = "init";
+inline constexpr std::string_view kShimReady = "ready";
+inline constexpr std::string_view kShimGo = "go";
+inline constexpr std::string_view kShimError = "error ";
+
+// Files in the machine's folder that the shim writes or mounts on.
+inline constexpr std::string_view kExitFileName = "exit.json";
+inline constexpr std::string_view kEtcMountPoint = "etc";
+
 struct ShimSpec {
   std::string hostname;
   std::string netns_path;

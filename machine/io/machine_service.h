@@ -39,6 +39,7 @@ class MachineService {
     std::string region;
     std::string netns_dir = "/run/netns";      // named namespaces, as of `ip netns`
     std::string etc_netns_dir = "/etc/netns";  // files that `ip netns exec` binds over /etc
+    std::string boot_id;                       // "": the kernel's; tests pretend a reboot
   };
 
   using Done = std::function<void(Result<void>)>;

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "config/agent_config.h"
-#include "config/quantity.h"
+#include "config/duration_text.h"
 #include "tools/cli/cluster_commands.h"
 #include "tools/cli/network_commands.h"
 #include "tools/cli/parser_commands.h"

@@ -1,0 +1,254 @@
+// What people see: the text forms of the agent's answers.
+#include <gtest/gtest.h>
+
+#include <boost/json.hpp>
+
+#include "tools/cli/app_view.h"
+#include "tools/cli/cluster_view.h"
+#include "tools/cli/dig_view.h"
+#include "tools/cli/machine_view.h"
+
+namespace sixpn::cli {
+namespace {
+
+using boost::json::parse;
+
+constexpr std::int64_t kNow = 1790000000000;
+
+constexpr const char* kStatus = R"({
+  "cluster": "5f0c", "version": "0.1.0", "backend": "userspace", "generation": 42, "synced": true,
+  "host": {"id": "00a1b2c3", "name": "a", "region": "iad", "address": "fdaa:0:0:a1:b2c3::1"},
+  "hosts": [
+    {"id": "00a1b2c3", "name": "a", "region": "iad", "status": "alive", "round_trip_us": 0,
+     "version": "0.1.0", "endpoint": null, "handshake_age_s": null, "rx_bytes": 0, "tx_bytes": 0,
+     "is_self": true, "address": "fdaa:0:0:a1:b2c3::1"},
+    {"id": "00a1b2c4", "name": "b", "region": "fra", "status": "suspected", "round_trip_us": 88123,
+     "version": "0.1.0", "endpoint": "203.0.113.2:51820", "handshake_age_s": 75, "rx_bytes": 2048,
+     "tx_bytes": 12582912, "is_self": false, "address": "fdaa:0:0:a1:b2c4::1"},
+    {"id": "00a1b2c5", "name": "c", "region": "nrt", "status": "down", "round_trip_us": null,
+     "version": "0.1.0", "endpoint": null, "handshake_age_s": null, "rx_bytes": 0, "tx_bytes": 0,
+     "is_self": false, "address": "fdaa:0:0:a1:b2c5::1"}],
+  "networks": [
+    {"id": "00000001", "org": "acme", "name": "default", "prefix": "fdaa:0:1::/48"},
+    {"id": "00000002", "org": "acme", "name": "lab", "prefix": "fdaa:0:2::/48"}],
+  "apps": [{"name": "web", "org": "acme", "network": "default", "services": [],
+            "flycast": [], "machines": 1}],
+  "machines": [{"id": "148e21dad76789", "app": "web", "org": "acme", "network": "default",
+    "group": "app", "region": "iad", "host": "00a1b2c3", "host_name": "a", "host_status": "alive",
+    "state": "started", "address": "fdaa:0:1:a1:b2c3:2:3:2", "updated_ms": 1789999940000}],
+  "warnings": ["the registry is not on disk: No space left on device"]})";
+
+TEST(StatusView, WholeCluster) {
+  auto status = parse(kStatus);
+  EXPECT_EQ(
+      status_text(JsonView(status), kNow),
+      "Cluster   5f0c\n"
+      "Host      a (00a1b2c3) in iad, fdaa:0:0:a1:b2c3::1\n"
+      "Agent     0.1.0, WireGuard by userspace\n"
+      "Registry  generation 42\n"
+      "\n"
+      "HOST  REGION  STATUS     ROUND TRIP  HANDSHAKE  RECEIVED  SENT      ENDPOINT\n"
+      "a     iad     alive      self        -          -         -         -\n"
+      "b     fra     suspected  88.1 ms     1m ago     2.0 KiB   12.0 MiB  203.0.113.2:51820\n"
+      "c     nrt     down       -           never      0 B       0 B       -\n"
+      "\n"
+      "ORG   NETWORK  PREFIX\n"
+      "acme  default  fdaa:0:1::/48\n"
+      "acme  lab      fdaa:0:2::/48\n"
+      "\n"
+      "APP  ORG   NETWORK  SERVICES  FLYCAST  MACHINES\n"
+      "web  acme  default  -         -        1\n"
+      "\n"
+      "MACHINE         APP  ORG   GROUP  REGION  HOST  STATE    ADDRESS                 "
+      "UPDATED\n"
+      "148e21dad76789  web  acme  app    iad     a     started  fdaa:0:1:a1:b2c3:2:3:2  1m "
+      "ago\n"
+      "\n"
+      "Warning: the registry is not on disk: No space left on device\n");
+}
+
+TEST(StatusView, AHostAloneHasOnlyItsOwnRow) {
+  auto status = parse(R"({"cluster":"5f","version":"1","backend":"kernel","generation":0,
+    "synced":false,"host":{"id":"00010000","name":"a","region":"iad","address":"fdaa::1"},
+    "hosts":[],"networks":[],"apps":[],"machines":[],"warnings":[]})");
+  EXPECT_EQ(status_text(JsonView(status), kNow),
+            "Cluster   5f\n"
+            "Host      a (00010000) in iad, fdaa::1\n"
+            "Agent     1, WireGuard by kernel\n"
+            "Registry  generation 0, not synced yet\n"
+            "\n"
+            "HOST  REGION  STATUS  ROUND TRIP  HANDSHAKE  RECEIVED  SENT  ENDPOINT\n");
+}
+
+// An agent of another version may send less, or something else: never a crash.
+TEST(StatusView, ForeignAnswersAreShownAsFarAsTheyGo) {
+  for (const char* text :
+       {"null", "[]", "{}", "3", R"({"hosts":[1,null,{}],"machines":{"a":1}})"}) {
+    auto value = parse(text);
+    EXPECT_FALSE(status_text(JsonView(value), kNow).empty()) << text;
+    hosts_text(JsonView(value));
+    orgs_text(JsonView(value));
+    apps_text(JsonView(value));
+    machine_text(JsonView(value), kNow);
+    dig_text(JsonView(value));
+  }
+}
+
+TEST(HostsView, EverythingKnown) {
+  auto status = parse(kStatus);
+  EXPECT_EQ(
+      hosts_text(JsonView(status)),
+      "HOST  ID        REGION  STATUS     ROUND TRIP  HANDSHAKE  ADDRESS              ENDPOINT"
+      "           VERSION\n"
+      "a     00a1b2c3  iad     alive      self        -          fdaa:0:0:a1:b2c3::1  -"
+      "                  0.1.0\n"
+      "b     00a1b2c4  fra     suspected  88.1 ms     1m ago     fdaa:0:0:a1:b2c4::1  "
+      "203.0.113.2:51820  0.1.0\n"
+      "c     00a1b2c5  nrt     down       -           never      fdaa:0:0:a1:b2c5::1  -"
+      "                  0.1.0\n");
+}
+
+TEST(OrgsView, NetworksAndCounts) {
+  auto status = parse(kStatus);
+  EXPECT_EQ(orgs_text(JsonView(status)),
+            "ORG   NETWORKS      APPS  MACHINES\n"
+            "acme  default, lab  1     1\n");
+  EXPECT_EQ(boost::json::serialize(orgs_json(JsonView(status))),
+            R"([{"name":"acme","networks":["default","lab"],"apps":1,"machines":1}])");
+  auto empty = parse("{}");
+  EXPECT_EQ(orgs_text(JsonView(empty)),
+            "No organisations yet: `sixpn apps create NAME --org ORG` makes one.\n");
+}
+
+constexpr const char* kApp = R"({"name":"web","org":"acme","network":"default",
+  "network_id":"00000001","prefix":"fdaa:0:1::/48","primary_region":"iad",
+  "services":[
+    {"protocol":"tcp","internal_port":8080,"ports":[{"first":80,"last":80,"handlers":["http"]}]},
+    {"protocol":"udp","internal_port":5000,"ports":[{"first":5000,"last":5010,"handlers":[]}]}],
+  "flycast":["fdaa:0:1:0:1::2"],"machines":3})";
+
+TEST(AppView, OneAndMany) {
+  auto app = parse(kApp);
+  EXPECT_EQ(app_text(JsonView(app)),
+            "App           web\n"
+            "Organisation  acme\n"
+            "Network       default (fdaa:0:1::/48)\n"
+            "Services      80 => 8080, udp 5000-5010 => 5000\n"
+            "Flycast       fdaa:0:1:0:1::2\n"
+            "Machines      3\n");
+  boost::json::value apps = boost::json::array{app};
+  EXPECT_EQ(apps_text(JsonView(apps)),
+            "APP  ORG   NETWORK  SERVICES                           FLYCAST          MACHINES\n"
+            "web  acme  default  80 => 8080, udp 5000-5010 => 5000  fdaa:0:1:0:1::2  3\n");
+}
+
+TEST(AppView, Addresses) {
+  auto addresses = parse(
+      R"([{"address":"fdaa:0:1:0:1::2","type":"private_v6","app":"web","network":"default"}])");
+  EXPECT_EQ(ips_text(JsonView(addresses)),
+            "VERSION  IP               TYPE     NETWORK\n"
+            "v6       fdaa:0:1:0:1::2  private  default\n");
+  auto none = parse("[]");
+  EXPECT_EQ(ips_text(JsonView(none)),
+            "No addresses: `sixpn ips allocate-v6 --private -a APP` makes one.\n");
+}
+
+TEST(MachineView, States) {
+  const std::pair<const char*, const char*> cases[] = {
+      {R"({"state":"started","host_status":"alive","exit_code":null})", "started"},
+      {R"({"state":"stopped","host_status":"alive","exit_code":3})", "stopped (exit 3)"},
+      {R"({"state":"started","host_status":"alive","exit_code":3})", "started"},
+      {R"({"state":"started","host_status":"suspected"})", "started"},
+      {R"({"state":"started","host_status":"down"})", "started (host down)"},
+      {R"({"state":"stopped","host_status":"left","exit_code":3})", "stopped (host left)"}};
+  for (const auto& [text, state] : cases) {
+    auto machine = parse(text);
+    EXPECT_EQ(machine_state(JsonView(machine)), state) << text;
+  }
+}
+
+TEST(MachineView, One) {
+  auto machine = parse(R"({"id":"148e21dad76789","app":"web","org":"acme","network":"default",
+    "group":"worker","region":"iad","host":"00a1b2c3","host_name":"a","host_status":"alive",
+    "state":"stopped","address":"fdaa:0:1:a1:b2c3:2:3:2","metadata":{"role":"primary","v":"2"},
+    "updated_ms":1789992800000,"local":true,"pid":null,"exit_code":1,
+    "log":"/var/lib/sixpn/machines/148e21dad76789/log","netns":"/run/netns/148e21dad76789",
+    "reason":"the command ended"})");
+  EXPECT_EQ(machine_text(JsonView(machine), kNow),
+            "Machine    148e21dad76789\n"
+            "State      stopped (exit 1)\n"
+            "App        web (org acme, network default)\n"
+            "Group      worker\n"
+            "Address    fdaa:0:1:a1:b2c3:2:3:2\n"
+            "Host       a (00a1b2c3) in iad\n"
+            "Reason     the command ended\n"
+            "Metadata   role=primary, v=2\n"
+            "Log        /var/lib/sixpn/machines/148e21dad76789/log\n"
+            "Namespace  /run/netns/148e21dad76789\n"
+            "Updated    2026-09-21 12:13:20 UTC (2h ago)\n");
+}
+
+TEST(DigView, RecordData) {
+  const std::pair<const char*, std::optional<std::string>> cases[] = {
+      {"web.internal.\t5\tIN\tAAAA\tfdaa::1", "fdaa::1"},
+      {"web.internal. 5 IN AAAA fdaa::1", "fdaa::1"},
+      {R"(regions.web.internal. 5 IN TXT "fra,iad")", "fra,iad"},
+      {R"(vms.web.internal. 5 IN TXT "a b" "c,d")", "a bc,d"},
+      {R"(x. 5 IN TXT "q\"\\\065")", "q\"\\A"},
+      {R"(x. 5 IN TXT "")", ""},
+      {"1.ip6.arpa. 5 IN PTR a.vm.web.internal.", "a.vm.web.internal."},
+      {"internal. 5 IN SOA a. b. 1 2 3 4 5", "a. b. 1 2 3 4 5"},
+      {"", std::nullopt},
+      {"x. 5 IN AAAA", std::nullopt},
+      {"x. 5 IN", std::nullopt}};
+  for (const auto& [record, data] : cases) EXPECT_EQ(record_data(record), data) << record;
+}
+
+constexpr const char* kDig = R"({"name":"web.internal.","type":"AAAA","rcode":"NOERROR",
+  "answers":["web.internal.\t5\tIN\tAAAA\tfdaa::1","web.internal.\t5\tIN\tAAAA\tfdaa::2"],
+  "authority":[],"note":"","forwarded":false,"org":"acme","network":"default","generation":42})";
+
+TEST(DigView, LongForm) {
+  auto dig = parse(kDig);
+  EXPECT_EQ(dig_text(JsonView(dig)),
+            ";; status: NOERROR, answers: 2, authority: 0\n"
+            ";; in network default of acme, registry generation 42\n"
+            "\n"
+            ";; QUESTION SECTION:\n"
+            ";web.internal. IN AAAA\n"
+            "\n"
+            ";; ANSWER SECTION:\n"
+            "web.internal. 5 IN AAAA fdaa::1\n"
+            "web.internal. 5 IN AAAA fdaa::2\n");
+}
+
+TEST(DigView, NegativeLongForm) {
+  auto dig = parse(R"({"name":"no.internal.","type":"AAAA","rcode":"NXDOMAIN","answers":[],
+    "authority":["internal.\t5\tIN\tSOA\tns. h. 1 2 3 4 5"],"note":"no such app","generation":7})");
+  EXPECT_EQ(dig_text(JsonView(dig)),
+            ";; status: NXDOMAIN, answers: 0, authority: 1\n"
+            ";; registry generation 7\n"
+            ";; no such app\n"
+            "\n"
+            ";; QUESTION SECTION:\n"
+            ";no.internal. IN AAAA\n"
+            "\n"
+            ";; AUTHORITY SECTION:\n"
+            "internal. 5 IN SOA ns. h. 1 2 3 4 5\n");
+}
+
+TEST(DigView, ShortFormAndAddresses) {
+  auto dig = parse(kDig);
+  EXPECT_EQ(*dig_short(JsonView(dig)), "fdaa::1\nfdaa::2\n");
+  EXPECT_EQ(dig_addresses(JsonView(dig)),
+            (std::vector<Ip6>{*parse_ip6("fdaa::1"), *parse_ip6("fdaa::2")}));
+  auto none = parse(R"({"rcode":"NXDOMAIN","answers":[]})");
+  EXPECT_EQ(dig_short(JsonView(none)).error().message, "lookup failed: NXDOMAIN");
+  auto empty = parse(R"({"rcode":"NOERROR","answers":[]})");
+  EXPECT_EQ(*dig_short(JsonView(empty)), "");
+  auto forwarded = parse(R"({"rcode":"","forwarded":true,"note":"not ours"})");
+  EXPECT_EQ(dig_short(JsonView(forwarded)).error().message, "lookup failed: not ours");
+}
+
+}  // namespace
+}  // namespace sixpn::cli

@@ -34,20 +34,23 @@ namespace sixpn::registry {
 // Up to this many living hosts (this one included), the origin tells everybody at once.
 inline constexpr std::size_t kSmallCluster = 12;
 inline constexpr std::size_t kFanout = 3;
-inline constexpr Duration kSpreadInterval = 200ms;
+inline constexpr Duration kSpreadInterval = std::chrono::milliseconds(200);
 inline constexpr std::size_t kSpreadMultiplier =
     3;  // times told: this * ceil(log10(hosts + 1)) * fanout
 inline constexpr std::size_t kMaxSpreadRecords = 1024;
 inline constexpr std::size_t kMaxSpreadUpdates = 1024;
 inline constexpr std::size_t kMaxPending = 256;  // records whose writer is not known yet
-inline constexpr Duration kPendingAge = 30s;
-inline constexpr std::size_t kMaxSyncs = 2;    // started by this host, at one time
-inline constexpr Duration kSyncAfter = 500ms;  // both stores unchanged for this long, and different
-inline constexpr Duration kSyncAnyway = 3s;    // different for this long, changing or not
-inline constexpr Duration kSyncYield = 1s;     // the host with the smaller id starts first
-inline constexpr Duration kSyncBackoffFirst = 1s;
-inline constexpr Duration kSyncBackoffMost = 30s;
-inline constexpr Duration kCollectInterval = 60s;
+inline constexpr Duration kPendingAge = std::chrono::seconds(30);
+inline constexpr std::size_t kMaxSyncs = 2;  // started by this host, at one time
+inline constexpr Duration kSyncAfter =
+    std::chrono::milliseconds(500);  // both stores unchanged for this long, and different
+inline constexpr Duration kSyncAnyway =
+    std::chrono::seconds(3);  // different for this long, changing or not
+inline constexpr Duration kSyncYield =
+    std::chrono::seconds(1);  // the host with the smaller id starts first
+inline constexpr Duration kSyncBackoffFirst = std::chrono::seconds(1);
+inline constexpr Duration kSyncBackoffMost = std::chrono::seconds(30);
+inline constexpr Duration kCollectInterval = std::chrono::seconds(60);
 
 class Gossip {
  public:

@@ -24,28 +24,28 @@
 
 namespace sixpn::registry {
 
-using namespace std::chrono_literals;
-
 // A probe cycle; a healthy host asks kProbesPerInterval hosts in it, evenly spaced.
-inline constexpr Duration kProbeInterval = 1s;
+inline constexpr Duration kProbeInterval = std::chrono::seconds(1);
 inline constexpr std::size_t kProbesPerInterval = 3;
-inline constexpr Duration kDirectTimeoutLeast = 250ms;
-inline constexpr Duration kDirectTimeoutMost = 500ms;
+inline constexpr Duration kDirectTimeoutLeast = std::chrono::milliseconds(250);
+inline constexpr Duration kDirectTimeoutMost = std::chrono::milliseconds(500);
 inline constexpr std::size_t kIndirectProbes = 3;
-inline constexpr Duration kNackAfter = 300ms;  // a relay's "no answer yet, but I am here"
+inline constexpr Duration kNackAfter =
+    std::chrono::milliseconds(300);  // a relay's "no answer yet, but I am here"
 // Timer of a suspicion with all confirmations and with none, for up to 10 hosts; grows with log10.
-inline constexpr Duration kSuspicionLeast = 2s;
-inline constexpr Duration kSuspicionMost = 6s;
+inline constexpr Duration kSuspicionLeast = std::chrono::seconds(2);
+inline constexpr Duration kSuspicionMost = std::chrono::seconds(6);
 inline constexpr std::size_t kConfirmations = 3;
 // A newly suspected host is probed at once by this many others.
 inline constexpr std::size_t kConfirmers = 8;
 // Judgement waits this long when many fall at once, or nobody at all is heard.
-inline constexpr Duration kPatience = 15s;
+inline constexpr Duration kPatience = std::chrono::seconds(15);
 inline constexpr std::size_t kMassFailure = 3;  // suspected at once, and more than a sixth of all
-inline constexpr Duration kStall = 200ms;       // a timer this late: the loop did not run
-inline constexpr int kWorstHealth = 8;          // Lifeguard's local health multiplier, 0..8
-inline constexpr Duration kDeadProbeInterval = 2s;
-inline constexpr Duration kRoundTripReport = 5s;
+inline constexpr Duration kStall =
+    std::chrono::milliseconds(200);     // a timer this late: the loop did not run
+inline constexpr int kWorstHealth = 8;  // Lifeguard's local health multiplier, 0..8
+inline constexpr Duration kDeadProbeInterval = std::chrono::seconds(2);
+inline constexpr Duration kRoundTripReport = std::chrono::seconds(5);
 inline constexpr std::size_t kMaxProbes = 64;
 inline constexpr std::size_t kMaxRelays = 256;
 

@@ -17,7 +17,8 @@
 namespace sixpn::registry {
 namespace {
 
-constexpr Duration kPublishDelay = 5ms;  // changes that come together make one snapshot
+constexpr Duration kPublishDelay =
+    std::chrono::milliseconds(5);  // changes that come together make one snapshot
 constexpr std::size_t kMaxReportedConflicts = 256;
 
 }  // namespace

@@ -1,0 +1,120 @@
+#include "tests/unit/registry/random_record.h"
+
+#include "registry/core/address.h"
+
+namespace sixpn::test {
+namespace {
+
+std::string pick(Rng& rng, std::vector<std::string> from) {
+  return from[rng.below(from.size())];
+}
+
+Service random_service(Rng& rng) {
+  Service service;
+  service.protocol = rng.chance(0.5) ? ServiceProtocol::kTcp : ServiceProtocol::kUdp;
+  service.internal_port = static_cast<std::uint16_t>(1 + rng.below(65535));
+  auto first = static_cast<std::uint16_t>(1 + rng.below(60000));
+  service.ports = {{first,
+                    static_cast<std::uint16_t>(first + rng.below(9)),
+                    {pick(rng, {"http", "tls", "proxy_proto"})},
+                    rng.chance(0.5)}};
+  service.groups = {pick(rng, {"app", "worker"})};
+  service.concurrency =
+      rng.chance(0.5) ? ConcurrencyType::kConnections : ConcurrencyType::kRequests;
+  service.soft_limit = static_cast<std::uint32_t>(rng.below(100));
+  service.hard_limit = static_cast<std::uint32_t>(rng.below(100));
+  service.auto_start = rng.chance(0.5);
+  return service;
+}
+
+RecordValue random_shared_value(Rng& rng, const std::string& org) {
+  switch (rng.below(5)) {
+    case 0:
+      return OrgRecord{org};
+    case 1:
+      return NetworkRecord{kTestNetwork, org, pick(rng, {"default", "staging"})};
+    case 2: {
+      AppRecord app{pick(rng, {"web", "db"}), org, kTestNetwork, pick(rng, {"", "iad"}), {}};
+      for (std::uint64_t i = rng.below(3); i > 0; --i) app.services.push_back(random_service(rng));
+      return app;
+    }
+    case 3:
+      return FlycastRecord{
+          flycast_address(kTestNetwork, static_cast<std::uint16_t>(2 + rng.below(2))),
+          pick(rng, {"web", "db"}), kTestNetwork, pick(rng, {"", "admin"})};
+    default: {
+      PeerRecord peer{"laptop",
+                      kTestNetwork,
+                      sim::host_id(1),
+                      {},
+                      peer_address(kTestNetwork, sim::host_id(1), 7)};
+      peer.wireguard_key[0] = static_cast<std::uint8_t>(rng());
+      return peer;
+    }
+  }
+}
+
+}  // namespace
+
+MachineRecord make_machine(const sim::EnrolledHost& host, unsigned number, NetworkId network) {
+  MachineRecord machine;
+  machine.id = MachineId{0x1000 + number};
+  machine.host = host.id;
+  machine.network = network;
+  machine.app = "web";
+  machine.group = "app";
+  machine.region = host.record.region;
+  machine.address = machine_address(network, host.id, kFirstMachineField + number);
+  machine.state = MachineState::kStarted;
+  return machine;
+}
+
+Record make_shared_record(const sim::EnrolledHost& host, RecordValue value, const std::string& org,
+                          std::uint64_t major) {
+  Record out;
+  out.key = key_of(value);
+  out.writer = host.id;
+  out.stamp = {major, host.id.value};
+  out.org = org;
+  out.value = std::move(value);
+  return out;
+}
+
+Record make_tombstone(Record of, std::uint64_t major, WallTime deleted) {
+  of.tombstone = true;
+  of.deleted = deleted;
+  of.stamp.major = major;
+  of.value = std::monostate{};
+  return of;
+}
+
+Record make_owned_record(const sim::EnrolledHost& host, RecordValue value,
+                         std::uint64_t incarnation, std::uint64_t version) {
+  Record out;
+  out.key = key_of(value);
+  out.writer = host.id;
+  out.stamp = {incarnation, version};
+  out.value = std::move(value);
+  return out;
+}
+
+Record random_record(const sim::EnrolledHost& host, Rng& rng) {
+  Record out;
+  if (rng.chance(0.3)) {
+    auto machine = make_machine(host, static_cast<unsigned>(rng.below(2)));
+    machine.metadata = {{"note", pick(rng, {"", "caf\xc3\xa9", "\xf0\x9f\x9a\x80"})}};
+    machine.state = static_cast<MachineState>(1 + rng.below(9));
+    machine.health = static_cast<Health>(rng.below(4));
+    machine.skip_dns = rng.chance(0.5);
+    machine.cordoned = rng.chance(0.5);
+    machine.updated = from_unix_ms(static_cast<std::int64_t>(rng.below(1'000'000)));
+    out = make_owned_record(host, machine, 1 + rng.below(2), rng.below(4));
+  } else {
+    std::string org = pick(rng, {"acme", "globex"});
+    out = make_shared_record(host, random_shared_value(rng, org), org, 1 + rng.below(5));
+  }
+  if (rng.chance(0.2)) out = make_tombstone(out, out.stamp.major, from_unix_ms(1'800'000'000'000));
+  return out;
+}
+
+}  // namespace sixpn::test

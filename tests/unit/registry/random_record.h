@@ -1,0 +1,24 @@
+// Random valid records for property tests: few ids and names, so that they collide often.
+#pragma once
+
+#include "base/rng.h"
+#include "registry/core/record.h"
+#include "tests/sim/enrolled_host.h"
+
+namespace sixpn::test {
+
+inline constexpr NetworkId kTestNetwork{0xacce55};
+
+// Written by `host`; every kind but host and revocation, tombstones among them.
+Record random_record(const sim::EnrolledHost& host, Rng& rng);
+MachineRecord make_machine(const sim::EnrolledHost& host, unsigned number,
+                           NetworkId network = kTestNetwork);
+// A shared record stamped (major, writer).
+Record make_shared_record(const sim::EnrolledHost& host, RecordValue value, const std::string& org,
+                          std::uint64_t major);
+Record make_tombstone(Record of, std::uint64_t major, WallTime deleted);
+// An owned record stamped (incarnation, version).
+Record make_owned_record(const sim::EnrolledHost& host, RecordValue value,
+                         std::uint64_t incarnation, std::uint64_t version);
+
+}  // namespace sixpn::test

@@ -1,0 +1,275 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "registry/core/address.h"
+#include "registry/core/record.pb.h"
+#include "registry/core/record_rules.h"
+#include "registry/core/signed_record.h"
+#include "tests/unit/registry/random_record.h"
+
+namespace sixpn {
+namespace {
+
+using test::kTestNetwork;
+using ::testing::HasSubstr;
+
+const sim::TestCluster kCluster;
+const sim::EnrolledHost kHost = kCluster.enrol(1);
+
+Record host_rec() {
+  return kHost.signed_host()->record;
+}
+Record machine_rec() {
+  return test::make_owned_record(kHost, test::make_machine(kHost, 1), 1, 1);
+}
+Record app_rec() {
+  Service service;
+  service.ports = {{80, 80, {"http"}, true}};
+  return test::make_shared_record(kHost, AppRecord{"web", "acme", kTestNetwork, "", {service}},
+                                  "acme", 9);
+}
+Record flycast_rec() {
+  FlycastRecord flycast{flycast_address(kTestNetwork, 2), "web", kTestNetwork, ""};
+  return test::make_shared_record(kHost, flycast, "acme", 9);
+}
+Record revocation_rec() {
+  RevocationRecord revocation{kHost.id, "statement"};
+  auto out = test::make_shared_record(kHost, revocation, "", 9);
+  return out;
+}
+
+std::string reseal(const std::function<void(wire::RecordBody&)>& change, const Record& record) {
+  auto good = kHost.sign(record);
+  wire::SignedRecord envelope;
+  wire::RecordBody body;
+  EXPECT_TRUE(envelope.ParseFromString(good->wire) && body.ParseFromString(envelope.body()));
+  change(body);
+  envelope.set_body(body.SerializeAsString());
+  return envelope.SerializeAsString();
+}
+
+TEST(RecordCodec, EveryRecordSurvivesTheWire) {
+  Rng rng(1);
+  for (int i = 0; i < 300; ++i) {
+    Record record = test::random_record(kHost, rng);
+    auto encoded = sign_record(record, kHost.key);
+    ASSERT_TRUE(encoded) << encoded.error().message;
+    auto decoded = decode_record((*encoded)->wire);
+    ASSERT_TRUE(decoded) << decoded.error().message;
+    EXPECT_EQ((*decoded)->record, record);
+    EXPECT_EQ((*decoded)->digest, (*encoded)->digest);
+    EXPECT_TRUE(verify_record(**decoded, kHost.key.public_key()));
+    EXPECT_FALSE(verify_record(**decoded, kCluster.root().public_key()));
+  }
+  for (const Record& record : {host_rec(), revocation_rec()})
+    EXPECT_EQ((*decode_record(kHost.sign(record)->wire))->record, record);
+}
+
+TEST(RecordCodec, FieldsAndKindsOfNewerVersionsPassUntouched) {
+  std::string newer = reseal(
+      [](wire::RecordBody& body) { body.mutable_value()->append("\x98\x06\x2a"); }, app_rec());
+  auto decoded = decode_record(newer);
+  ASSERT_TRUE(decoded) << decoded.error().message;
+  EXPECT_EQ((*decoded)->record, app_rec());
+  EXPECT_EQ((*decoded)->wire, newer);
+
+  Record unknown;
+  unknown.key = {static_cast<RecordKind>(77), "anything"};
+  unknown.writer = kHost.id;
+  unknown.stamp = {4, kHost.id.value};
+  unknown.org = "acme";
+  std::string wire = reseal([](wire::RecordBody& body) { body.set_value("\xff opaque"); }, unknown);
+  auto passed = decode_record(wire);
+  ASSERT_TRUE(passed) << passed.error().message;
+  EXPECT_EQ((*passed)->record, unknown);
+  EXPECT_EQ((*passed)->wire, wire);
+}
+
+TEST(RecordCodec, AChangedByteNeverVerifies) {
+  auto good = kHost.sign(app_rec());
+  for (std::size_t i = 0; i < good->wire.size(); ++i)
+    for (int bit : {0, 3, 7}) {
+      std::string bad = good->wire;
+      bad[i] = static_cast<char>(bad[i] ^ (1 << bit));
+      auto decoded = decode_record(bad);
+      EXPECT_FALSE(decoded && verify_record(**decoded, kHost.key.public_key())) << i;
+    }
+  for (std::size_t size = 0; size < good->wire.size(); ++size) {
+    auto decoded = decode_record(good->wire.substr(0, size));
+    EXPECT_FALSE(decoded && verify_record(**decoded, kHost.key.public_key())) << size;
+  }
+}
+
+TEST(RecordCodec, GarbageIsAnErrorOnly) {
+  Rng rng(2);
+  for (int i = 0; i < 5000; ++i) {
+    std::string bytes(rng.below(300), '\0');
+    for (char& c : bytes) c = static_cast<char>(rng());
+    EXPECT_FALSE(decode_record(bytes));
+  }
+  EXPECT_THAT(decode_record(std::string(kMaxRecordBytes + 1, 'x')).error().message,
+              HasSubstr("longer than 16384 bytes"));
+}
+
+// ---- every rule, broken once
+// -----------------------------------------------------------------------
+
+struct Broken {
+  const char* says;
+  Record record;
+};
+
+template <class Value>
+Record with(Record record, const std::function<void(Value&)>& change) {
+  change(std::get<Value>(record.value));
+  return record;
+}
+
+Record with_header(Record record, const std::function<void(Record&)>& change) {
+  change(record);
+  return record;
+}
+
+std::vector<Broken> broken_headers() {
+  return {
+      {"key does not match", with_header(app_rec(), [](auto& r) { r.key.id = "00acce55/other"; })},
+      {"key is malformed", with_header(app_rec(), [](auto& r) { r.key.id = ""; })},
+      {"writer is no host id", with_header(app_rec(), [](auto& r) { r.writer = HostId{7}; })},
+      {"stamp must end with its writer",
+       with_header(app_rec(), [](auto& r) { r.stamp.minor = 1; })},
+      {"must name the org", with_header(app_rec(), [](auto& r) { r.org = ""; })},
+      {"under no org's right", with_header(machine_rec(), [](auto& r) { r.org = "acme"; })},
+      {"org is no DNS label", with_header(flycast_rec(), [](auto& r) { r.org = "Acme"; })},
+      {"only a tombstone", with_header(app_rec(), [](auto& r) { r.deleted = from_unix_ms(1); })},
+      {"has no value", with_header(app_rec(), [](auto& r) { r.value = {}; })},
+      {"cannot be erased", test::make_tombstone(host_rec(), 1, from_unix_ms(1))},
+      {"when it was written", test::make_tombstone(app_rec(), 1, WallTime{})},
+      {"carries no value", with_header(app_rec(),
+                                       [](auto& r) {
+                                         r.tombstone = true;
+                                         r.deleted = from_unix_ms(1);
+                                       })},
+  };
+}
+
+std::vector<Broken> broken_owned_values() {
+  using M = MachineRecord;
+  using H = HostRecord;
+  return {
+      {"lives on", with<M>(machine_rec(), [](M& m) { m.host = sim::host_id(2); })},
+      {"address", with<M>(machine_rec(), [](M& m) { m.address = host_address(m.host); })},
+      {"its network", with<M>(machine_rec(), [](M& m) { m.network = NetworkId{0x777777}; })},
+      {"app is no DNS label", with<M>(machine_rec(), [](M& m) { m.app = "-web"; })},
+      {"group is no DNS label", with<M>(machine_rec(), [](M& m) { m.group = ""; })},
+      {"three letters", with<M>(machine_rec(), [](M& m) { m.region = "iad1"; })},
+      {"metadata key", with<M>(machine_rec(),
+                               [](M& m) {
+                                 m.metadata = {{"", "v"}};
+                               })},
+      {"metadata value", with<M>(machine_rec(),
+                                 [](M& m) {
+                                   m.metadata = {{"k", "a\nb"}};
+                                 })},
+      {"metadata value", with<M>(machine_rec(),
+                                 [](M& m) {
+                                   m.metadata = {{"k", "\xc0\xaf"}};
+                                 })},
+      {"metadata value", with<M>(machine_rec(),
+                                 [](M& m) {
+                                   m.metadata = {{"k", "\xed\xa0\x80"}};
+                                 })},
+      {"too many metadata", with<M>(machine_rec(),
+                                    [](M& m) {
+                                      for (int i = 0; i < 65; ++i)
+                                        m.metadata["k" + std::to_string(i)] = "v";
+                                    })},
+      {"name is no DNS label", with<H>(host_rec(), [](H& h) { h.name = "A"; })},
+      {"three letters", with<H>(host_rec(), [](H& h) { h.region = "IAD"; })},
+      {"no certificate", with<H>(host_rec(), [](H& h) { h.certificate = ""; })},
+      {"too many endpoints", with<H>(host_rec(), [](H& h) { h.endpoints.resize(17); })},
+      {"version", with<H>(host_rec(), [](H& h) { h.version = "\x01"; })},
+  };
+}
+
+std::vector<Broken> broken_shared_values() {
+  using A = AppRecord;
+  auto bad_port = [](std::uint16_t first, std::uint16_t last) {
+    return with<A>(app_rec(), [=](A& a) { a.services[0].ports = {{first, last, {}, false}}; });
+  };
+  return {
+      {"under its org's right", with<A>(app_rec(), [](A& a) { a.org = "globex"; })},
+      {"primary region", with<A>(app_rec(), [](A& a) { a.primary_region = "x"; })},
+      {"too many services", with<A>(app_rec(), [](A& a) { a.services.resize(33); })},
+      {"external ports", bad_port(0, 80)},
+      {"external ports", bad_port(443, 80)},
+      {"internal port", with<A>(app_rec(), [](A& a) { a.services[0].internal_port = 0; })},
+      {"handlers", with<A>(app_rec(), [](A& a) { a.services[0].ports[0].handlers = {"ht tp"}; })},
+      {"process groups", with<A>(app_rec(), [](A& a) { a.services[0].groups = {"W"}; })},
+      {"no Flycast address",
+       test::make_shared_record(
+           kHost, FlycastRecord{host_address(kHost.id), "web", kTestNetwork, ""}, "acme", 9)},
+      {"network id 0",
+       test::make_shared_record(kHost, NetworkRecord{NetworkId{0}, "acme", "default"}, "acme", 9)},
+      {"own right", test::make_shared_record(kHost, OrgRecord{"globex"}, "acme", 9)},
+      {"gateway",
+       test::make_shared_record(kHost,
+                                PeerRecord{"laptop",
+                                           kTestNetwork,
+                                           sim::host_id(3),
+                                           {},
+                                           peer_address(kTestNetwork, sim::host_id(2), 1)},
+                                "acme", 9)},
+      {"no statement",
+       with<RevocationRecord>(revocation_rec(), [](RevocationRecord& r) { r.statement = ""; })},
+  };
+}
+
+TEST(RecordRules, EachBrokenRuleSaysWhat) {
+  for (const auto& cases : {broken_headers(), broken_owned_values(), broken_shared_values()})
+    for (const auto& [says, record] : cases) {
+      auto checked = registry::check_record(record);
+      ASSERT_FALSE(checked) << says;
+      EXPECT_THAT(checked.error().message, HasSubstr(says));
+      EXPECT_FALSE(sign_record(record, kHost.key)) << says;
+    }
+}
+
+TEST(RecordRules, WhatIsUnbrokenPasses) {
+  for (const Record& record :
+       {host_rec(), machine_rec(), app_rec(), flycast_rec(), revocation_rec()})
+    EXPECT_TRUE(registry::check_record(record));
+}
+
+TEST(RecordCodec, ValuesOutOfRangeAreErrors) {
+  auto with_value = [](const auto& message) {
+    return [bytes = message.SerializeAsString()](wire::RecordBody& body) { body.set_value(bytes); };
+  };
+  auto machine = [] {
+    wire::RecordBody body;
+    wire::SignedRecord envelope;
+    wire::Machine out;
+    EXPECT_TRUE(envelope.ParseFromString(kHost.sign(machine_rec())->wire) &&
+                body.ParseFromString(envelope.body()) && out.ParseFromString(body.value()));
+    return out;
+  };
+  wire::Machine state = machine();
+  state.set_state(10);
+  EXPECT_THAT(decode_record(reseal(with_value(state), machine_rec())).error().message,
+              HasSubstr("malformed"));
+  wire::Machine address = machine();
+  address.set_address("short");
+  EXPECT_FALSE(decode_record(reseal(with_value(address), machine_rec())));
+  wire::Machine twice = machine();
+  for (int i = 0; i < 2; ++i) twice.add_metadata()->set_key("same");
+  EXPECT_FALSE(decode_record(reseal(with_value(twice), machine_rec())));
+  wire::App app;
+  app.add_services()->set_internal_port(70'000);
+  EXPECT_FALSE(decode_record(reseal(with_value(app), app_rec())));
+  EXPECT_FALSE(
+      decode_record(reseal([](wire::RecordBody& body) { body.set_kind(256); }, app_rec())));
+}
+
+}  // namespace
+}  // namespace sixpn

@@ -78,6 +78,7 @@ class RelaySession : public Session, public std::enable_shared_from_this<RelaySe
     return !failed;
   }
 
+  // Moves what can be moved, then waits for the one thing that hinders it.
   void pump(Flow& flow) {
     for (int i = 0; i < kChunksPerTurn; ++i) {
       if (flow.waiting || flow.finished) return;
@@ -86,7 +87,13 @@ class RelaySession : public Session, public std::enable_shared_from_this<RelaySe
       if (flow.drained) break;
       fill(flow);
     }
-    if (!flow.waiting && !flow.finished) wait_for_input(flow);
+    if (flow.waiting || flow.finished) return;
+    if (flow.held.empty()) {
+      flow.drained = false;
+      wait(flow, flow.from, stream_descriptor::wait_read);
+    } else {
+      wait(flow, flow.to, stream_descriptor::wait_write);
+    }
   }
 
   // Reads one chunk and passes it on; what does not fit is held.
@@ -145,11 +152,6 @@ class RelaySession : public Session, public std::enable_shared_from_this<RelaySe
     return true;
   }
 
-  void wait_for_input(Flow& flow) {
-    flow.drained = false;
-    wait(flow, flow.from, stream_descriptor::wait_read);
-  }
-
   void wait(Flow& flow, End& end, stream_descriptor::wait_type type) {
     flow.waiting = true;
     end.stream.async_wait(
@@ -200,7 +202,8 @@ class RelaySession : public Session, public std::enable_shared_from_this<RelaySe
     grace_.arm_after(kResetGrace);
   }
 
-  // Notices a reset also while back-pressure keeps the side from being read.
+  // Notices a reset also while back-pressure keeps the side from being read. Called for urgent
+  // bytes or a hang-up that is no error, it has done its work: reads and writes see the rest.
   void watch_for_reset(End& end) {
     end.stream.async_wait(stream_descriptor::wait_error,
                           [weak = weak_from_this(), &end](const boost::system::error_code& failed) {

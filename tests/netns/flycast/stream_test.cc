@@ -142,6 +142,16 @@ TEST_P(Stream, BackPressureHoldsTheSenderAndLosesNothing) {
   EXPECT_TRUE(server.ended());
 }
 
+// Requests of many sizes, each taken in by the path before the server reads, and no end of stream
+// behind: no byte may stay with the relay until more comes.
+TEST_P(Stream, NothingIsHeldBackWhenTheSenderPauses) {
+  std::string block = random_block(1 << 20);
+  for (std::size_t size = 1 << 20; size <= (12u << 20); size += 1 << 20) {
+    std::string sent = client.write_until_stuck(block, size);
+    EXPECT_TRUE(server.read_exactly(sent.size()) == sent) << size;
+  }
+}
+
 TEST_P(Stream, TwoHundredMegabytesBothWaysAtOnce) {
   const std::size_t kBlocks = 200;
   std::string block = random_block(1 << 20);

@@ -57,16 +57,21 @@ struct KnockService::Impl {
     if (!snapshot) return;
     SignedRecordPtr own = callbacks.own_record();
     auto output = gate.on_knock(read_clocks(), datagram.from, knock, *snapshot, own.get());
-    if (!output.reply.empty()) report(socket->reply(datagram, output.reply));
+    // Logged and admitted before the other side learns of it: what it does next finds this side
+    // ready.
     if (output.refused)
       say(fmt::format("refused a knock from {}: {}", to_string(datagram.from),
                       output.refused->sentence));
-    if (!output.admitted) return;
-    const HostRecord& host = output.admitted->host();
+    if (output.admitted) admit(*output.admitted, datagram.from);
+    if (!output.reply.empty()) report(socket->reply(datagram, output.reply));
+  }
+
+  void admit(const VerifiedHost& admitted, const IpEndpoint& from) {
+    const HostRecord& host = admitted.host();
     say(fmt::format("host {} ({}) knocked from {} and may come in", host.name, to_string(host.id),
-                    to_string(datagram.from)),
+                    to_string(from)),
         log::Level::kInfo);
-    callbacks.on_admit(output.admitted->record, datagram.from);
+    callbacks.on_admit(admitted.record, from);
   }
 
   void on_reply(const IpEndpoint& from, const KnockReply& reply) {

@@ -33,12 +33,11 @@ class Suspicion {
 
  private:
   [[nodiscard]] Duration timeout() const {
-    if (needed_ == 0) return least_;
-    // Thousandths, so that no float decides and every platform agrees.
+    if (accusers_.size() > needed_) return least_;
+    // In whole thousandths, so that the last bit of a logarithm decides nothing.
     auto share = static_cast<Duration::rep>(1000.0 * std::log(double(accusers_.size())) /
                                             std::log(double(needed_ + 1)));
-    Duration shrunk = most_ - (most_ - least_) * std::min<Duration::rep>(share, 1000) / 1000;
-    return std::max(least_, shrunk);
+    return most_ - (most_ - least_) * share / 1000;
   }
 
   Instant start_;

@@ -1,0 +1,354 @@
+#include "registry/core/gossip.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "registry/core/local_write.h"
+#include "tests/unit/registry/random_record.h"
+
+namespace sixpn::registry {
+namespace {
+
+using namespace std::chrono_literals;
+using sim::EnrolledHost;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+const sim::TestCluster kCluster;
+
+// Host 0's Gossip; the other hosts are played by the test.
+class GossipTest : public testing::Test {
+ protected:
+  void SetUp() override { own_write(host_.record); }
+
+  Gossip::Output own_write(RecordValue value, const std::string& org = "") {
+    LocalWrite write{std::move(value), false, {}, org};
+    return gossip_.on_local_write(now_, {*writer_.sign(write, gossip_.clock(), now_.wall)});
+  }
+  void admit_others(unsigned count) {
+    for (unsigned i = 1; i <= count; ++i) gossip_.admit(now_, kCluster.enrol(i).signed_host());
+    gossip_.start(now_);
+    pass(100ms);
+  }
+  void pass(Duration time) {
+    now_.mono += time;
+    now_.wall += std::chrono::duration_cast<std::chrono::milliseconds>(time);
+  }
+  Gossip::Output receive(unsigned from, const GossipDatagram& datagram) {
+    auto out = gossip_.on_datagram(now_, sim::host_id(from), encode_datagram(datagram));
+    EXPECT_TRUE(gossip_.check_invariants());
+    EXPECT_TRUE(gossip_.store().check_invariants());
+    for (const auto& sent : out.datagrams) EXPECT_LE(sent.bytes.size(), kMaxDatagramBytes);
+    return out;
+  }
+  [[nodiscard]] GossipDatagram in_step() const {
+    GossipDatagram datagram;
+    datagram.incarnation = 1;
+    datagram.root_hash = gossip_.store().root_hash();
+    return datagram;
+  }
+  static GossipDatagram decoded(const Gossip::Datagram& datagram) {
+    return *decode_datagram(datagram.bytes);
+  }
+
+  EnrolledHost host_ = kCluster.enrol(0);
+  Rng rng_{1};
+  Now now_{Instant(100s), from_unix_ms(1'800'000'000'000)};
+  Gossip gossip_{{.self = host_.id,
+                  .root_key = kCluster.root().public_key(),
+                  .incarnation = 1,
+                  .expects_peers = true,
+                  .limits = {}},
+                 rng_};
+  RecordWriter writer_{host_.id, host_.key, 1};
+};
+
+TEST_F(GossipTest, ALocalWriteGoesToEveryHostOfASmallClusterAtOnce) {
+  admit_others(9);
+  auto out = own_write(OrgRecord{"acme"}, "acme");
+  EXPECT_FALSE(out.refused);
+  EXPECT_TRUE(out.snapshot_dirty);
+  std::set<HostId> told;
+  for (const auto& sent : out.datagrams) {
+    told.insert(sent.to);
+    EXPECT_THAT(decoded(sent).records, SizeIs(1));
+  }
+  EXPECT_EQ(told.size(), 9U);
+  EXPECT_EQ(out.datagrams.size(), 9U);
+}
+
+TEST_F(GossipTest, InALargeClusterAFewAreToldAtOnceAndTheRestByThem) {
+  admit_others(30);
+  auto out = own_write(OrgRecord{"acme"}, "acme");
+  std::set<HostId> told;
+  for (const auto& sent : out.datagrams) told.insert(sent.to);
+  EXPECT_EQ(told.size(), kFanout);
+  std::size_t repeated = 0;
+  for (Instant end = now_.mono + 10s; out.wake <= end;) {
+    now_.mono = out.wake;
+    out = gossip_.on_timer(now_);
+    for (const auto& sent : out.datagrams) repeated += decoded(sent).records.empty() ? 0 : 1;
+  }
+  EXPECT_GE(repeated, kFanout);
+  EXPECT_LE(repeated, 200U);  // bounded: each record a fixed number of times
+}
+
+TEST_F(GossipTest, ManyRecordsAreSplitOverDatagramsThatFit) {
+  admit_others(2);
+  std::vector<SignedRecordPtr> records;
+  for (unsigned i = 0; i < 50; ++i) {
+    LocalWrite write{test::make_machine(host_, i), false, {}, ""};
+    records.push_back(*writer_.sign(write, gossip_.clock(), now_.wall));
+  }
+  auto out = gossip_.on_local_write(now_, records);
+  std::size_t sent_records = 0;
+  for (const auto& sent : out.datagrams) {
+    EXPECT_LE(sent.bytes.size(), kMaxDatagramBytes);
+    sent_records += decoded(sent).records.size();
+  }
+  EXPECT_EQ(sent_records, 100U);
+}
+
+TEST_F(GossipTest, ARecordTooLargeForADatagramStartsASync) {
+  admit_others(3);
+  auto machine = test::make_machine(host_, 1);
+  machine.metadata["note"] = std::string(1000, 'x');
+  machine.metadata["more"] = std::string(1000, 'x');
+  auto out = own_write(machine);
+  EXPECT_THAT(out.datagrams, IsEmpty());
+  EXPECT_THAT(out.syncs, SizeIs(kMaxSyncs));
+}
+
+TEST_F(GossipTest, ABatchIsWrittenWholeOrNotAtAll) {
+  auto sign = [&](const LocalWrite& write) {
+    return *writer_.sign(write, gossip_.clock(), now_.wall);
+  };
+  auto before = gossip_.store().root_hash();
+  auto out = gossip_.on_local_write(
+      now_, {sign({OrgRecord{"acme"}, false, {}, "acme"}),
+             sign({{}, true, app_key(test::kTestNetwork, "ghost"), "acme"})});
+  ASSERT_TRUE(out.refused);
+  EXPECT_THAT(out.refused->message, HasSubstr("there is no record app/00acce55/ghost to erase"));
+  EXPECT_EQ(gossip_.store().root_hash(), before);
+}
+
+TEST_F(GossipTest, NewsIsPassedOnOnceAndNoOpsAreNot) {
+  admit_others(3);
+  auto other = kCluster.enrol(1);
+  auto record = other.sign(test::make_shared_record(other, OrgRecord{"acme"}, "acme", 1));
+  auto datagram = in_step();
+  datagram.records = {record->wire};
+  EXPECT_TRUE(receive(1, datagram).snapshot_dirty);
+  auto again = receive(2, datagram);
+  EXPECT_FALSE(again.snapshot_dirty);
+  EXPECT_TRUE(again.changes.empty());
+  EXPECT_EQ(gossip_.counters().records_duplicate, 1U);
+}
+
+TEST_F(GossipTest, ARecordWaitsForItsWritersHostRecord) {
+  admit_others(1);
+  auto stranger = kCluster.enrol(7);
+  auto datagram = in_step();
+  datagram.records = {
+      stranger.sign(test::make_shared_record(stranger, OrgRecord{"acme"}, "acme", 1))->wire};
+  EXPECT_TRUE(receive(1, datagram).changes.empty());
+  datagram.records = {stranger.signed_host()->wire};
+  receive(1, datagram);
+  EXPECT_EQ(gossip_.store().records().size(), 4U);
+  EXPECT_EQ(gossip_.membership().status(stranger.id), HostStatus::kAlive);
+}
+
+TEST_F(GossipTest, WaitingRecordsAreBounded) {
+  admit_others(1);
+  auto stranger = kCluster.enrol(7);
+  for (unsigned i = 0; i < kMaxPending + 20; ++i) {
+    auto datagram = in_step();
+    datagram.records = {
+        stranger.sign(test::make_owned_record(stranger, test::make_machine(stranger, i), 1, 1))
+            ->wire};
+    receive(1, datagram);
+  }
+  EXPECT_EQ(gossip_.counters().dropped_queue_full, 20U);
+}
+
+TEST_F(GossipTest, StrangersGarbageAndRevokedHostsAreIgnored) {
+  admit_others(2);
+  EXPECT_THAT(receive(9, in_step()).datagrams, IsEmpty());
+  EXPECT_EQ(gossip_.counters().dropped_stranger, 1U);
+  Rng noise(5);
+  for (int i = 0; i < 2000; ++i) {
+    std::string bytes(noise.below(100), '\0');
+    for (char& c : bytes) c = static_cast<char>(noise());
+    gossip_.on_datagram(now_, sim::host_id(1), bytes);
+  }
+  EXPECT_GT(gossip_.counters().dropped_malformed, 1000U);
+  EXPECT_TRUE(gossip_.check_invariants());
+
+  RevocationRecord revocation{sim::host_id(1),
+                              sign_revocation(sim::host_id(1), now_.wall, kCluster.root())};
+  ASSERT_FALSE(own_write(revocation).refused);
+  EXPECT_FALSE(gossip_.membership().status(sim::host_id(1)));
+  auto ping = in_step();
+  ping.probe = ProbeMessage{ProbeMessage::Kind::kPing, host_.id, 1, host_.id};
+  EXPECT_THAT(receive(1, ping).datagrams, IsEmpty());
+  EXPECT_THAT(receive(2, ping).datagrams, SizeIs(1));
+}
+
+TEST_F(GossipTest, WhoIsThoughtDeadIsToldSoInTheAnswer) {
+  admit_others(3);
+  pass(5s);
+  gossip_.on_timer(now_);
+  auto accusation = in_step();
+  accusation.updates = {{sim::host_id(2), HostStatus::kDown, 0, sim::host_id(1)}};
+  receive(1, accusation);
+  ASSERT_EQ(gossip_.membership().status(sim::host_id(2)), HostStatus::kDown);
+  auto ping = in_step();
+  ping.incarnation = 0;
+  ping.probe = ProbeMessage{ProbeMessage::Kind::kPing, host_.id, 1, host_.id};
+  auto out = receive(2, ping);
+  ASSERT_THAT(out.datagrams, SizeIs(1));
+  auto answer = decoded(out.datagrams[0]);
+  ASSERT_FALSE(answer.updates.empty());
+  EXPECT_EQ(answer.updates[0].host, sim::host_id(2));
+  EXPECT_EQ(answer.updates[0].status, HostStatus::kDown);
+}
+
+TEST_F(GossipTest, DifferentHashesThatLastStartASync) {
+  admit_others(3);
+  receive(1, in_step());  // equal: this store is the truth
+  ASSERT_TRUE(gossip_.synced());
+  auto differs = in_step();
+  differs.root_hash += 1;
+  differs.stable = 10s;
+  EXPECT_THAT(receive(2, differs).syncs, IsEmpty());  // our own store has just changed
+  pass(600ms);
+  differs.stable = 100ms;
+  EXPECT_THAT(receive(2, differs).syncs, IsEmpty());  // and now theirs has
+  differs.stable = 600ms;
+  EXPECT_THAT(receive(2, differs).syncs, ElementsAre(sim::host_id(2)));
+  EXPECT_THAT(receive(2, differs).syncs, IsEmpty());  // one at a time
+  receive(3, differs);
+  EXPECT_THAT(receive(1, differs).syncs, IsEmpty());  // kMaxSyncs are running
+  gossip_.on_sync_finished(now_, sim::host_id(2), false);
+  EXPECT_THAT(receive(2, differs).syncs, IsEmpty());  // not at once again
+  pass(kSyncBackoffFirst);
+  EXPECT_THAT(receive(2, differs).syncs, SizeIs(1));
+}
+
+TEST_F(GossipTest, ANewcomerSyncsAtOnceAndIsSyncedAfterwards) {
+  admit_others(2);
+  EXPECT_FALSE(gossip_.synced());
+  auto differs = in_step();
+  differs.root_hash += 1;
+  EXPECT_THAT(receive(1, differs).syncs, ElementsAre(sim::host_id(1)));
+  auto other = kCluster.enrol(1);
+  gossip_.on_sync_records(
+      now_, sim::host_id(1),
+      {other.sign(test::make_shared_record(other, OrgRecord{"acme"}, "acme", 1))});
+  EXPECT_FALSE(gossip_.synced());
+  EXPECT_TRUE(gossip_.on_sync_finished(now_, sim::host_id(1), true).snapshot_dirty);
+  EXPECT_TRUE(gossip_.synced());
+}
+
+TEST_F(GossipTest, ASecondEnrolmentIsReported) {
+  admit_others(2);
+  auto datagram = in_step();
+  datagram.records = {kCluster.enrol(2, {"*"}, 60).signed_host(9, 9)->wire};
+  EXPECT_THAT(receive(1, datagram).conflicts, ElementsAre(sim::host_id(2)));
+  EXPECT_EQ(gossip_.counters().enrolment_conflicts, 1U);
+}
+
+TEST_F(GossipTest, AnOwnRecordOfALaterLifeIsNoticed) {
+  admit_others(1);
+  auto datagram = in_step();
+  datagram.records = {host_.signed_host(42, 1)->wire};
+  EXPECT_EQ(receive(1, datagram).own_incarnation_seen, 42U);
+  writer_.raise_incarnation(43);
+  auto again = own_write(host_.record);
+  EXPECT_FALSE(again.refused);
+}
+
+TEST_F(GossipTest, LeavingIsToldToEverybodyTwice) {
+  admit_others(4);
+  auto out = gossip_.leave(now_);
+  EXPECT_EQ(out.datagrams.size(), 8U);
+  EXPECT_EQ(decoded(out.datagrams[0]).updates.at(0).status, HostStatus::kLeft);
+  EXPECT_EQ(out.wake, kNever);
+}
+
+TEST(GossipCodec, DatagramsSurviveTheWireAndFitTheirEstimate) {
+  GossipDatagram datagram;
+  datagram.incarnation = ~std::uint64_t{0};
+  datagram.root_hash = 2;
+  datagram.stable = 3ms;
+  datagram.probe = ProbeMessage{ProbeMessage::Kind::kNack, {}, ~std::uint64_t{0}, HostId{~0U}};
+  EXPECT_LE(encode_datagram(datagram).size(), kHeaderBytes);
+  std::size_t header = encode_datagram(datagram).size();
+  datagram.updates = {{HostId{~0U}, HostStatus::kLeft, ~std::uint64_t{0}, HostId{~0U}}};
+  EXPECT_LE(encode_datagram(datagram).size() - header, kUpdateBytes);
+  datagram.records = {std::string(500, 'r')};
+  auto back = decode_datagram(encode_datagram(datagram));
+  ASSERT_TRUE(back);
+  EXPECT_EQ(*back, datagram);
+  EXPECT_FALSE(decode_datagram(std::string(kMaxDatagramBytes + 1, '\0')));
+}
+
+TEST(GossipCodec, UnknownKindsAndTooManyPartsAreErrors) {
+  GossipDatagram datagram;
+  datagram.probe = ProbeMessage{static_cast<ProbeMessage::Kind>(9), {}, 1, {}};
+  EXPECT_FALSE(decode_datagram(encode_datagram(datagram)));
+  datagram.probe.reset();
+  datagram.updates = {{HostId{1}, static_cast<HostStatus>(0), 1, {}}};
+  EXPECT_FALSE(decode_datagram(encode_datagram(datagram)));
+  datagram.updates.clear();
+  datagram.records.resize(kMaxRecordsPerDatagram + 1);
+  EXPECT_FALSE(decode_datagram(encode_datagram(datagram)));
+}
+
+TEST(SpreadQueue, LeastToldGoesFirstEachABoundedNumberOfTimes) {
+  SpreadQueue<int, int> queue(3);
+  auto take_one = [&queue] {
+    int taken = -1;
+    queue.offer(1, [&](int value) {
+      taken = value;
+      return true;
+    });
+    return taken;
+  };
+  queue.add(1, 10, 2);
+  EXPECT_EQ(take_one(), 10);
+  queue.add(2, 20, 1);
+  EXPECT_EQ(take_one(), 20);  // told less often so far
+  EXPECT_EQ(take_one(), 10);
+  EXPECT_TRUE(queue.empty());
+
+  for (int key : {1, 2, 3}) EXPECT_FALSE(queue.add(key, key, 5));
+  EXPECT_FALSE(queue.add(2, 22, 5));  // replaces
+  EXPECT_EQ(take_one(), 1);
+  EXPECT_TRUE(queue.add(4, 4, 5));  // full: what was told most gives way
+  EXPECT_EQ(queue.size(), 3U);
+  std::vector<int> offered;
+  queue.offer(9, [&](int value) {
+    offered.push_back(value);
+    return false;
+  });
+  EXPECT_THAT(offered, ElementsAre(3, 22, 4));
+}
+
+TEST(HybridClock, NeverGoesBackAndFollowsTheWall) {
+  HybridClock clock;
+  WallTime now = from_unix_ms(1000);
+  auto first = clock.tick(now);
+  auto second = clock.tick(now - 500ms);
+  EXPECT_GT(second, first);
+  EXPECT_EQ(clock.tick(now + 1s), HybridClock::from_wall(now + 1s));
+  clock.observe(HybridClock::from_wall(now + 9s));
+  EXPECT_GT(clock.tick(now), HybridClock::from_wall(now + 9s));
+  EXPECT_FALSE(HybridClock::too_far_ahead(HybridClock::from_wall(now + kMaxClockAhead), now));
+  EXPECT_TRUE(HybridClock::too_far_ahead(HybridClock::from_wall(now + kMaxClockAhead + 1ms), now));
+}
+
+}  // namespace
+}  // namespace sixpn::registry

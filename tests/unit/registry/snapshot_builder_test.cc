@@ -1,0 +1,156 @@
+#include "registry/core/snapshot_builder.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "registry/core/address.h"
+#include "tests/unit/registry/random_record.h"
+
+namespace sixpn::registry {
+namespace {
+
+using sim::EnrolledHost;
+using test::kTestNetwork;
+using test::make_machine;
+using test::make_owned_record;
+using test::make_shared_record;
+
+const sim::TestCluster kCluster;
+const WallTime kNow = from_unix_ms(1'800'000'000'000);
+constexpr NetworkId kOther{0xbeef00};
+
+class SnapshotBuilderTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    for (const auto* host : {&any_, &acme_, &globex_}) merge(host->signed_host());
+    membership_.start({});
+    for (const auto* host : {&any_, &acme_, &globex_}) membership_.add({}, host->id);
+    shared(any_, NetworkRecord{kTestNetwork, "acme", "default"}, "acme", 10);
+    shared(any_, NetworkRecord{kOther, "globex", "default"}, "globex", 10);
+    shared(any_, AppRecord{"web", "acme", kTestNetwork, "", {}}, "acme", 11);
+  }
+  void merge(const SignedRecordPtr& record) {
+    EXPECT_EQ(store_.merge(record, kNow), Verdict::kAccepted);
+  }
+  void shared(const EnrolledHost& host, RecordValue value, const std::string& org,
+              std::uint64_t major) {
+    merge(host.sign(make_shared_record(host, std::move(value), org, major)));
+  }
+  void machine(const EnrolledHost& host, const MachineRecord& value, std::uint64_t version = 1) {
+    merge(host.sign(make_owned_record(host, value, 1, version)));
+  }
+  SnapshotPtr build() {
+    builder_.touch(store_.take_changes().networks);
+    return builder_.build(store_, membership_, true);
+  }
+
+  EnrolledHost any_ = kCluster.enrol(1);
+  EnrolledHost acme_ = kCluster.enrol(2, {"acme"});
+  EnrolledHost globex_ = kCluster.enrol(3, {"globex"});
+  Store store_{kCluster.root().public_key()};
+  Rng rng_{1};
+  Membership membership_{sim::host_id(1), 1, rng_};
+  SnapshotBuilder builder_{sim::host_id(1)};
+};
+
+TEST_F(SnapshotBuilderTest, OneChangeRebuildsOneNetwork) {
+  auto before = build();
+  ASSERT_EQ(before->networks.size(), 2U);
+  machine(acme_, make_machine(acme_, 1));
+  auto after = build();
+  EXPECT_GT(after->generation, before->generation);
+  EXPECT_EQ(after->networks.at(kOther), before->networks.at(kOther));  // the very same object
+  EXPECT_NE(after->networks.at(kTestNetwork), before->networks.at(kTestNetwork));
+  EXPECT_EQ(after->networks.at(kTestNetwork)->generation, after->generation);
+  EXPECT_EQ(before->networks.at(kTestNetwork)->machines.size(), 0U);  // the old one stays as it was
+  // Nothing changed inside networks: all shared.
+  auto same = build();
+  EXPECT_EQ(same->networks, after->networks);
+}
+
+TEST_F(SnapshotBuilderTest, AMachineIsFoundByIdByAddressAndInItsApp) {
+  machine(acme_, make_machine(acme_, 1));
+  auto orphan = make_machine(acme_, 2);
+  orphan.app = "gone";
+  machine(acme_, orphan);
+  auto snapshot = build();
+  const NetworkView& view = *snapshot->find_network("acme", "default");
+  EXPECT_EQ(view.machines.size(), 2U);
+  EXPECT_EQ(view.machines_by_address.at(orphan.address)->id, orphan.id);
+  ASSERT_EQ(view.apps.at("web").machines.size(), 1U);
+  EXPECT_EQ(*view.apps.at("web").machines[0], make_machine(acme_, 1));
+}
+
+TEST_F(SnapshotBuilderTest, AHostOfAnotherOrgPutsNothingIntoANetwork) {
+  machine(globex_, make_machine(globex_, 1));
+  shared(globex_, AppRecord{"evil", "globex", kTestNetwork, "", {}}, "globex", 12);
+  shared(globex_,
+         PeerRecord{"spy", kTestNetwork, globex_.id, {}, peer_address(kTestNetwork, globex_.id, 1)},
+         "globex", 12);
+  // A later claim to the network itself.
+  shared(globex_, NetworkRecord{kTestNetwork, "globex", "stolen"}, "globex", 99);
+  auto snapshot = build();
+  const NetworkView& view = *snapshot->find_network(kTestNetwork);
+  EXPECT_EQ(view.network.org, "acme");
+  EXPECT_TRUE(view.machines.empty());
+  EXPECT_TRUE(view.peers.empty());
+  EXPECT_FALSE(view.apps.contains("evil"));
+}
+
+TEST_F(SnapshotBuilderTest, AMachineIdIsItsBirthplacesUntilItLetsGo) {
+  auto original = make_machine(any_, 1);
+  machine(any_, original);
+  auto claim = original;
+  claim.host = acme_.id;  // same id and address, as after a move, or a theft
+  machine(acme_, claim);
+  EXPECT_EQ(build()->find_network(kTestNetwork)->machines.at(original.id)->host, any_.id);
+  merge(any_.sign(test::make_tombstone(make_owned_record(any_, original, 1, 1), 2, kNow)));
+  EXPECT_EQ(build()->find_network(kTestNetwork)->machines.at(original.id)->host, acme_.id);
+}
+
+TEST_F(SnapshotBuilderTest, AFlycastAddressCountsUnderTheRightOfItsAppsOrg) {
+  Ip6 address = flycast_address(kTestNetwork, 5);
+  // globex exposes an app of its own to acme's network, and one that is not its own.
+  shared(globex_, FlycastRecord{address, "api", kOther, ""}, "globex", 12);
+  shared(globex_, FlycastRecord{flycast_address(kTestNetwork, 6), "web", kTestNetwork, ""},
+         "globex", 12);
+  auto snapshot = build();
+  EXPECT_EQ(snapshot->find_network(kTestNetwork)->flycast.size(), 1U);
+  EXPECT_EQ(snapshot->find_network(kTestNetwork)->flycast.at(address).app, "api");
+  // acme's own use of the address goes first, in its own network.
+  shared(acme_, FlycastRecord{address, "web", kTestNetwork, ""}, "acme", 13);
+  EXPECT_EQ(build()->find_network(kTestNetwork)->flycast.at(address).app, "web");
+}
+
+TEST_F(SnapshotBuilderTest, ARevokedHostAndItsMachinesAreGone) {
+  machine(acme_, make_machine(acme_, 1));
+  ASSERT_EQ(build()->find_network(kTestNetwork)->machines.size(), 1U);
+  RevocationRecord revocation{acme_.id, sign_revocation(acme_.id, kNow, kCluster.root())};
+  shared(any_, revocation, "", 20);
+  auto snapshot = build();
+  EXPECT_EQ(snapshot->find_host(acme_.id), nullptr);
+  EXPECT_TRUE(snapshot->find_network(kTestNetwork)->machines.empty());
+  EXPECT_EQ(snapshot->revocations.at(acme_.id), revocation);
+  EXPECT_TRUE(snapshot->find_network(kTestNetwork)->apps.contains("web"));
+}
+
+TEST_F(SnapshotBuilderTest, ANetworkThatIsErasedDisappears) {
+  build();
+  auto erased = make_shared_record(any_, NetworkRecord{kOther, "globex", "default"}, "globex", 10);
+  merge(any_.sign(test::make_tombstone(erased, 20, kNow)));
+  EXPECT_EQ(build()->find_network(kOther), nullptr);
+}
+
+TEST_F(SnapshotBuilderTest, HostsCarryStatusAndRoundTrip) {
+  auto snapshot = build();
+  EXPECT_EQ(snapshot->hosts.size(), 3U);
+  EXPECT_EQ(snapshot->find_host(any_.id)->round_trip, Duration::zero());
+  EXPECT_FALSE(snapshot->find_host(acme_.id)->round_trip);
+  Membership::Output out;
+  membership_.on_update(Instant(std::chrono::hours(1)), {acme_.id, HostStatus::kLeft, 1, acme_.id},
+                        out);
+  EXPECT_EQ(build()->find_host(acme_.id)->status, HostStatus::kLeft);
+}
+
+}  // namespace
+}  // namespace sixpn::registry

@@ -1,8 +1,12 @@
 // What a relayed connection does to bytes, ends of stream and resets. Each case runs over one hop
 // (the machine lives on the client's host) and over two.
 #include <gtest/gtest.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <chrono>
+#include <csignal>
 #include <thread>
 
 #include "base/rng.h"
@@ -197,6 +201,36 @@ TEST_P(Stream, ASnapshotWithoutTheMachineLeavesOpenStreamsAlone) {
   host2.set_snapshot(cluster);
   ASSERT_TRUE(client.write_all("still here"));
   EXPECT_EQ(server.read_exactly(10), "still here");
+}
+
+// A crash is no clean end of stream: the kernel resets what a killed process had open.
+TEST(KilledAgent, ResetsBothEnds) {
+  TestCluster cluster = Stream::only(1);
+  Lab::instance();
+  int ready[2];
+  ASSERT_EQ(pipe(ready), 0);
+  pid_t agent = fork();
+  if (agent == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);  // also when the test itself is killed
+    RunningHost host1(1, cluster);
+    if (write(ready[1], "!", 1) == 1) pause();
+    _exit(1);
+  }
+  Fd reader(ready[0]);
+  Fd writer(ready[1]);
+  char sign = 0;
+  ASSERT_EQ(read(reader.get(), &sign, 1), 1);
+  Server listener(1);
+  Tcp client = dial_web();
+  Tcp server = listener.accept();
+  EXPECT_TRUE(client.write_all("ping"));
+  EXPECT_EQ(server.read_exactly(4), "ping");
+  kill(agent, SIGKILL);
+  EXPECT_EQ(client.read_to_end(), "");
+  EXPECT_TRUE(client.got_reset());
+  EXPECT_EQ(server.read_to_end(), "");
+  EXPECT_TRUE(server.got_reset());
+  waitpid(agent, nullptr, 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(Hops, Stream, testing::Values(1u, 2u),

@@ -87,6 +87,20 @@ DesiredMesh make_desired(const Snapshot& snapshot, const std::vector<Attachment>
   return mesh;
 }
 
+Result<void> check_options(const MeshOptions& options) {
+  const std::string& name = options.interface;
+  // IFNAMSIZ, and the characters that the kernel refuses.
+  if (name.empty() || name.size() > 15 || name == "." || name == ".." ||
+      name.find_first_of("/: \t\n") != std::string::npos)
+    return Error("'" + name + "' cannot be an interface name");
+  if (name.starts_with("sx"))
+    return Error("interface name '" + name + "': names in sx are those of machines' interfaces");
+  if (options.mtu < 1280 || options.mtu > 65535)
+    return Error("an MTU of " + std::to_string(options.mtu) + " is not between 1280 and 65535");
+  if (options.listen_port == 0) return Error("the WireGuard port must not be 0");
+  return {};
+}
+
 Result<void> check_attachment(const Attachment& attachment) {
   if (classify(attachment.address) != AddressKind::kMachine)
     return Error(to_string(attachment.address) + " is not a machine address");

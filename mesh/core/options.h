@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/result.h"
 #include "registry/core/certificate.h"
 #include "registry/core/keys.h"
 
@@ -25,5 +26,9 @@ struct MeshOptions {
   // host record replaces its seed.
   std::vector<Seed> seeds;
 };
+
+// Errors: an interface name that the kernel would refuse or that machines' interfaces ("sx...")
+// use, an MTU that cannot carry IPv6, port 0.
+Result<void> check_options(const MeshOptions& options);
 
 }  // namespace sixpn::mesh

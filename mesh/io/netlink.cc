@@ -36,14 +36,6 @@ Link read_link(const nlmsghdr* message) {
   return link;
 }
 
-// No link-local address: ours are set by hand, and duplicate address detection takes two seconds.
-void put_no_address_generation(NetlinkMessage& message) {
-  message.nest(IFLA_AF_SPEC, [&] {
-    message.nest(AF_INET6,
-                 [&] { message.put_byte(IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE); });
-  });
-}
-
 // Success when the kernel says that it is already so.
 Result<void> accept_code(Result<void> result, std::initializer_list<int> harmless) {
   if (!result && std::ranges::find(harmless, result.error().code) != harmless.end()) return {};
@@ -169,16 +161,27 @@ Result<void> Netlink::delete_link(const std::string& name) {
   return accept_code(socket_.request(message, "deleting interface " + name), {ENODEV});
 }
 
+Result<void> Netlink::stop_address_generation(int index, const std::string& name) {
+  NetlinkMessage message(RTM_NEWLINK, 0);
+  message.header<ifinfomsg>().ifi_index = index;
+  message.nest(IFLA_AF_SPEC, [&] {
+    message.nest(AF_INET6,
+                 [&] { message.put_byte(IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE); });
+  });
+  return socket_.request(message, "configuring interface " + name);
+}
+
 Result<void> Netlink::set_link_up(const std::string& name, int mtu) {
   auto index = index_of(name);
   if (!index) return std::move(index).error();
+  // A request of its own: in one, the kernel brings the link up first, which makes the address.
+  if (auto stopped = stop_address_generation(*index, name); !stopped) return stopped;
   NetlinkMessage message(RTM_NEWLINK, 0);
   auto& header = message.header<ifinfomsg>();
   header.ifi_index = *index;
   header.ifi_change = IFF_UP;
   header.ifi_flags = IFF_UP;
   if (mtu != 0) message.put(IFLA_MTU, static_cast<std::uint32_t>(mtu));
-  if (name != "lo") put_no_address_generation(message);
   return socket_.request(message, "bringing up interface " + name);
 }
 

@@ -39,7 +39,8 @@ class Netlink {
   Result<void> create_veth(const std::string& name, const std::string& peer_name, int netns_fd,
                            int mtu);
   Result<void> delete_link(const std::string& name);
-  // Up, with this MTU, and no link-local address of the kernel's making. mtu 0: as it is.
+  // Up, with this MTU, and no link-local address of the kernel's making (ours are set by hand,
+  // and duplicate address detection takes two seconds). mtu 0: as it is.
   Result<void> set_link_up(const std::string& name, int mtu);
   // Whether the kernel knows links of this kind, loading its module if need be; makes none.
   // Errors: EPERM.
@@ -64,6 +65,7 @@ class Netlink {
  private:
   explicit Netlink(NetlinkSocket socket) : socket_(std::move(socket)) {}
   Result<int> index_of(const std::string& name);
+  Result<void> stop_address_generation(int index, const std::string& name);
 
   NetlinkSocket socket_;
 };

@@ -170,6 +170,20 @@ TEST(Desired, AttachmentsAreChecked) {
   EXPECT_FALSE(check_attachment(wrong).has_value());
 }
 
+TEST(Desired, OptionsAreChecked) {
+  EXPECT_TRUE(check_options(sample_options()));
+  for (const char* name : {"", "sx", "sxwg", "a/b", "a b", "..", "a-name-of-16-char"}) {
+    MeshOptions options = sample_options();
+    options.interface = name;
+    EXPECT_FALSE(check_options(options)) << name;
+  }
+  for (int mtu : {0, 1279, 65536}) {
+    MeshOptions options = sample_options();
+    options.mtu = mtu;
+    EXPECT_FALSE(check_options(options)) << mtu;
+  }
+}
+
 TEST(State, VethNames) {
   EXPECT_EQ(veth_name(machine_address(kNet, kA, 0xdeadbeef)), "sxdeadbeef");
   EXPECT_TRUE(is_veth_name("sxdeadbeef"));

@@ -1,0 +1,203 @@
+#include "tests/netns/mesh/lab.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <future>
+#include <stdexcept>
+
+#include "base/io/clock.h"
+#include "mesh/io/nft.h"
+
+namespace sixpn::mesh {
+namespace {
+
+constexpr const char* kControlSockets = "/var/run/wireguard";
+constexpr std::uint16_t kPort = 51820;
+
+std::string interface_name(int number) {
+  return fmt::format("wgt{}h{}", getpid(), number);
+}
+
+// wireguard-go ends when its control socket is removed.
+void remove_leftovers_of_dead_runs() {
+  std::error_code failed;
+  for (const auto& entry : std::filesystem::directory_iterator(kControlSockets, failed)) {
+    int pid = 0, number = 0;
+    std::string name = entry.path().filename();
+    if (sscanf(name.c_str(), "wgt%dh%d.sock", &pid, &number) != 2) continue;
+    if (kill(pid, 0) < 0 && errno == ESRCH) std::filesystem::remove(entry.path(), failed);
+  }
+}
+
+void check(const Result<void>& result) {
+  if (!result) throw std::runtime_error(result.error().message);
+}
+
+}  // namespace
+
+bool eventually(const std::function<bool()>& condition, Duration limit) {
+  Instant deadline = monotonic_now() + limit;
+  while (!condition()) {
+    if (monotonic_now() > deadline) return false;
+    poll(nullptr, 0, 5);
+  }
+  return true;
+}
+
+// ---- LabHost
+// ---------------------------------------------------------------------------------------
+
+LabHost::LabHost(int number, const NetNs& wire)
+    : id(0x10000u + static_cast<std::uint32_t>(number)),
+      interface(interface_name(number)),
+      underlay_interface("eth0"),
+      options{.private_key = generate_wireguard_key(), .interface = interface} {
+  std::string underlay = fmt::format("192.0.2.{}", number);
+  std::string port = fmt::format("port{}", number);
+  wire.must(fmt::format("ip link add {} type veth peer name eth0 netns /proc/{}/fd/{}", port,
+                        getpid(), netns.path().substr(netns.path().rfind('/') + 1)));
+  wire.must("ip link set " + port + " master wire up");
+  netns.must("ip address add " + underlay + "/24 dev eth0");
+  netns.must(fmt::format("ip address add 2001:db8::{}/64 dev eth0 nodad", number));
+  netns.must("ip link set eth0 up");
+  record = {.id = id,
+            .name = fmt::format("host{}", number),
+            .region = "iad",
+            .wireguard_key = wireguard_public_key(options.private_key),
+            .endpoints = {{*parse_ip(underlay), kPort}}};
+}
+
+LabHost::~LabHost() {
+  stop();
+  netns.run([&] { static_cast<void>(MeshService::teardown(interface)); });
+}
+
+void LabHost::start() {
+  loop_ = std::make_unique<EventLoop>("mesh");
+  loop_->start_thread();
+  Result<void> started;
+  on_loop([&] {
+    netns.enter();
+    service = std::make_unique<MeshService>(*loop_, options);
+    started = service->start();
+    if (started) service->set_attachments(attachments);
+  });
+  check(started);
+}
+
+void LabHost::stop() {
+  if (!loop_) return;
+  on_loop([&] { service.reset(); });
+  loop_.reset();
+}
+
+void LabHost::on_loop(const std::function<void()>& task) {
+  std::promise<void> done;
+  loop_->post([&] {
+    task();
+    done.set_value();
+  });
+  done.get_future().wait();
+}
+
+Result<void> LabHost::call(const std::function<void(MeshService::Done)>& start_call) {
+  auto answer = std::make_shared<std::promise<Result<void>>>();
+  on_loop([&] { start_call([answer](Result<void> r) { answer->set_value(std::move(r)); }); });
+  return answer->get_future().get();
+}
+
+Result<void> LabHost::attach(const LabMachine& machine) {
+  Attachment attachment{machine.record.id, machine.record.network, machine.address(),
+                        machine.netns.path()};
+  auto done = call([&](MeshService::Done d) { service->attach(attachment, std::move(d)); });
+  if (done) attachments.push_back(attachment);
+  return done;
+}
+
+Result<void> LabHost::detach(MachineId machine) {
+  std::erase_if(attachments, [&](const Attachment& a) { return a.machine == machine; });
+  return call([&](MeshService::Done d) { service->detach(machine, std::move(d)); });
+}
+
+std::vector<PeerReport> LabHost::report() {
+  std::vector<PeerReport> out;
+  on_loop([&] { service->report([&](std::vector<PeerReport> r) { out = std::move(r); }); });
+  return out;
+}
+
+Result<MeshPlan> LabHost::plan() {
+  Result<MeshPlan> plan = MeshPlan{};
+  on_loop([&] { plan = service->plan(); });
+  return plan;
+}
+
+std::uint64_t LabHost::dropped(const std::string& counter) const {
+  std::uint64_t packets = 0;
+  netns.run([&] {
+    auto listing = list_firewall();
+    if (listing && *listing) packets = (*listing)->counters[counter].packets;
+  });
+  return packets;
+}
+
+// ---- Lab
+// -------------------------------------------------------------------------------------------
+
+Lab::Lab(int hosts) {
+  remove_leftovers_of_dead_runs();
+  wire_.must("ip link add wire type bridge");
+  wire_.must("ip link set wire up");
+  for (int number = 1; number <= hosts; ++number) {
+    hosts_.push_back(std::make_unique<LabHost>(number, wire_));
+    hosts_.back()->start();
+  }
+  publish();
+}
+
+LabMachine& Lab::add_machine(int number, NetworkId network) {
+  LabHost& home = host(number);
+  auto machine = std::make_unique<LabMachine>();
+  std::uint32_t field = next_field_++;
+  machine->record = {.id = MachineId{field},
+                     .host = home.id,
+                     .network = network,
+                     .app = "web",
+                     .group = "app",
+                     .address = machine_address(network, home.id, field),
+                     .state = MachineState::kStarted};
+  check(home.attach(*machine));
+  machines_.push_back(std::move(machine));
+  publish();
+  return *machines_.back();
+}
+
+SnapshotPtr Lab::snapshot_for(HostId self) const {
+  auto snapshot = std::make_shared<Snapshot>();
+  snapshot->self = self;
+  snapshot->synced = true;
+  for (const auto& host : hosts_) {
+    auto status = statuses_.find(host->id);
+    snapshot->hosts[host->id] = {
+        host->record, status == statuses_.end() ? HostStatus::kAlive : status->second, {}};
+  }
+  std::map<NetworkId, NetworkView> networks;
+  for (const auto& machine : machines_) {
+    NetworkView& view = networks[machine->record.network];
+    view.network.id = machine->record.network;
+    view.machines[machine->record.id] = std::make_shared<const MachineRecord>(machine->record);
+  }
+  for (auto& [id, view] : networks)
+    snapshot->networks[id] = std::make_shared<const NetworkView>(std::move(view));
+  return snapshot;
+}
+
+void Lab::publish() {
+  for (const auto& host : hosts_)
+    if (host->service) host->on_loop([&] { host->service->set_snapshot(snapshot_for(host->id)); });
+}
+
+}  // namespace sixpn::mesh

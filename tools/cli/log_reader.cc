@@ -15,6 +15,12 @@ namespace {
 
 constexpr std::size_t kBlock = 64 * 1024;
 
+Result<Fd> open_log(const std::string& path) {
+  Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return Error::from_errno(path);
+  return file;
+}
+
 Result<off_t> file_size(const Fd& file) {
   struct stat status {};
   if (::fstat(file.get(), &status) != 0) return Error::from_errno("log");
@@ -31,9 +37,11 @@ Result<std::string> read_block(const Fd& file, off_t offset, std::size_t length)
 
 // Where the last `lines` lines begin, read backwards block by block. A last line without a newline
 // counts.
-Result<off_t> find_tail(const Fd& file, off_t size, std::int64_t lines) {
-  if (lines == 0) return size;
-  off_t start = size;
+Result<off_t> find_tail(const Fd& file, std::int64_t lines) {
+  if (lines < 0) return off_t{0};
+  auto size = file_size(file);
+  if (!size || lines == 0) return size;
+  off_t start = *size;
   while (start > 0) {
     auto length = std::min<off_t>(start, kBlock);
     start -= length;
@@ -41,7 +49,7 @@ Result<off_t> find_tail(const Fd& file, off_t size, std::int64_t lines) {
     if (!block) return block.error();
     for (std::size_t i = block->size(); i > 0; --i) {
       off_t after = start + static_cast<off_t>(i);
-      bool ends_a_line = (*block)[i - 1] == '\n' && after != size;
+      bool ends_a_line = (*block)[i - 1] == '\n' && after != *size;
       if (ends_a_line && --lines == 0) return after;
     }
   }
@@ -61,51 +69,102 @@ Result<off_t> print_from(const Fd& file, off_t offset, std::ostream& out) {
   return offset;
 }
 
-Result<void> wait_for_change(const Fd& watch) {
-  alignas(inotify_event) char events[4096];
-  if (::read(watch.get(), events, sizeof events) < 0 && errno != EINTR)
-    return Error::from_errno("watching the log");
-  return {};
+bool is_at(const Fd& file, const std::string& path) {
+  struct stat opened {};
+  struct stat named {};
+  return ::fstat(file.get(), &opened) == 0 && ::stat(path.c_str(), &named) == 0 &&
+         opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
 }
 
-Result<void> follow_log(const Fd& file, const Fd& watch, off_t offset, std::ostream& out) {
-  while (out.good()) {
-    auto end = print_from(file, offset, out);
-    if (!end) return end.error();
-    auto size = file_size(file);
-    if (!size) return size.error();
-    offset = *size < *end ? 0 : *end;
-    if (offset == 0 && *size > 0) continue;
-    if (auto changed = wait_for_change(watch); !changed) return changed;
+// A log and the kernel's notices about it and its folder.
+class LogFollower {
+ public:
+  explicit LogFollower(std::string path) : path_(std::move(path)) {}
+
+  // Watches before it opens: nothing that is appended in between is missed.
+  Result<void> open() {
+    notices_ = Fd(::inotify_init1(IN_CLOEXEC));
+    if (!notices_) return Error::from_errno("watching the log");
+    std::string folder = path_.substr(0, path_.rfind('/'));
+    folder_watch_ = ::inotify_add_watch(notices_.get(), folder.c_str(),
+                                        IN_CREATE | IN_MOVED_TO | IN_MOVE_SELF | IN_ONLYDIR);
+    if (folder_watch_ < 0) return Error::from_errno("watching " + folder);
+    return open_file();
   }
-  return {};
-}
+
+  Result<void> follow(std::int64_t lines, std::ostream& out) {
+    auto start = find_tail(file_, lines);
+    if (!start) return start.error();
+    offset_ = *start;
+    while (out.good()) {
+      if (auto printed = print_news(out); !printed) return printed;
+      auto goes_on = wait();
+      if (!goes_on) return goes_on.error();
+      if (!*goes_on) return print_news(out);
+    }
+    return {};
+  }
+
+ private:
+  Result<void> open_file() {
+    ::inotify_add_watch(notices_.get(), path_.c_str(), IN_MODIFY);
+    auto file = open_log(path_);
+    if (!file) return file.error();
+    file_ = std::move(*file);
+    offset_ = 0;
+    return {};
+  }
+
+  // What was appended to the file, and to the one that took its place. Whether that happened is
+  // asked first: then all of the old file is there to be read.
+  Result<void> print_news(std::ostream& out) {
+    bool replaced = !is_at(file_, path_);
+    auto size = file_size(file_);
+    if (!size) return size.error();
+    if (*size < offset_) offset_ = 0;
+    auto end = print_from(file_, offset_, out);
+    if (!end) return end.error();
+    offset_ = *end;
+    if (!replaced || !open_file()) return {};
+    return print_news(out);
+  }
+
+  // False once the folder is gone.
+  Result<bool> wait() {
+    alignas(inotify_event) char buffer[4096];
+    ssize_t n = ::read(notices_.get(), buffer, sizeof buffer);
+    if (n < 0 && errno != EINTR) return Error::from_errno("watching the log");
+    for (ssize_t at = 0; at < n;) {
+      const auto* notice = reinterpret_cast<const inotify_event*>(buffer + at);
+      if (notice->wd == folder_watch_ && (notice->mask & IN_MOVE_SELF) != 0) return false;
+      at += static_cast<ssize_t>(sizeof(inotify_event) + notice->len);
+    }
+    return true;
+  }
+
+  std::string path_;
+  Fd notices_;
+  int folder_watch_ = -1;
+  Fd file_;
+  off_t offset_ = 0;
+};
 
 }  // namespace
 
-Result<void> print_log(const std::string& path, std::int64_t lines, bool follow,
-                       std::ostream& out) {
-  Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file) return Error::from_errno(path);
-  // Watched before it is read: nothing that is appended in between is missed.
-  Fd watch;
-  if (follow) {
-    watch = Fd(::inotify_init1(IN_CLOEXEC));
-    if (!watch || ::inotify_add_watch(watch.get(), path.c_str(), IN_MODIFY) < 0)
-      return Error::from_errno("watching " + path);
-  }
-  off_t start = 0;
-  if (lines >= 0) {
-    auto size = file_size(file);
-    if (!size) return size.error();
-    auto tail = find_tail(file, *size, lines);
-    if (!tail) return tail.error();
-    start = *tail;
-  }
-  if (follow) return follow_log(file, watch, start, out);
-  auto printed = print_from(file, start, out);
+Result<void> print_log(const std::string& path, std::int64_t lines, std::ostream& out) {
+  auto file = open_log(path);
+  if (!file) return file.error();
+  auto start = find_tail(*file, lines);
+  if (!start) return start.error();
+  auto printed = print_from(*file, *start, out);
   if (!printed) return printed.error();
   return {};
+}
+
+Result<void> follow_log(const std::string& path, std::int64_t lines, std::ostream& out) {
+  LogFollower follower(path);
+  if (auto opened = follower.open(); !opened) return opened;
+  return follower.follow(lines, out);
 }
 
 }  // namespace sixpn::cli

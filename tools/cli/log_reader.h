@@ -1,5 +1,5 @@
 // Prints a machine's log file, its end, and what is appended to it. Blocking; following waits for
-// the kernel's notice (inotify), not for time, and goes on until the program is interrupted.
+// the kernel's notice (inotify), not for time.
 #pragma once
 
 #include <cstdint>
@@ -10,8 +10,13 @@
 
 namespace sixpn::cli {
 
-// `lines` negative: the whole file. A log that was cut (its file became shorter) is followed from
-// its new beginning. Errors: no such file, unreadable.
-Result<void> print_log(const std::string& path, std::int64_t lines, bool follow, std::ostream& out);
+// The last `lines` lines; negative: the whole file. Errors: no such file, unreadable.
+Result<void> print_log(const std::string& path, std::int64_t lines, std::ostream& out);
+
+// The same, and then everything that is appended: also to the file that takes its place, when the
+// log is rotated, and from the new beginning when it is cut. Ends when its folder is renamed, with
+// which the agent begins to remove a machine, or when `out` fails. Errors: as print_log, and no
+// inotify.
+Result<void> follow_log(const std::string& path, std::int64_t lines, std::ostream& out);
 
 }  // namespace sixpn::cli

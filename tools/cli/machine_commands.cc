@@ -155,9 +155,10 @@ CommandResult exec_in_machine(CommandContext& context, const std::string& id,
   bool attached = view["log"].is_null();
   if (!pid && (!attached || netns.empty()))
     return Error(fmt::format("machine {} is {}: start it first", id, machine_state(view)));
-  context.out.flush();
-  if (pid) return enter_process(static_cast<pid_t>(*pid), netns, command);
-  return enter_namespace(netns, command);
+  auto exit_code = pid ? run_beside_process(static_cast<pid_t>(*pid), netns, command)
+                       : run_in_namespace(netns, command);
+  if (!exit_code) return exit_code.error();
+  return static_cast<ExitCode>(*exit_code);
 }
 
 CommandResult show_log(CommandContext& context, const LogOptions& options) {
@@ -166,7 +167,8 @@ CommandResult show_log(CommandContext& context, const LogOptions& options) {
   std::string path = JsonView(*machine)["log"].text();
   if (path.empty())
     return Error(fmt::format("machine {} has no log: it was attached, not run", options.id));
-  auto printed = print_log(path, options.lines, options.follow, context.out);
+  auto printed = options.follow ? follow_log(path, options.lines, context.out)
+                                : print_log(path, options.lines, context.out);
   if (!printed) return printed.error();
   return ExitCode::kOk;
 }

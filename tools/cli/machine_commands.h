@@ -43,7 +43,7 @@ CommandResult stop_machine(CommandContext& context, const StopMachineOptions& op
 CommandResult start_machine(CommandContext& context, const std::string& id);
 CommandResult destroy_machine(CommandContext& context, const std::string& id, bool force);
 
-// Runs a command inside a machine of this host. Does not return when it succeeds.
+// Runs a command inside a machine of this host. Gives that command's exit code, whatever it is.
 CommandResult exec_in_machine(CommandContext& context, const std::string& id,
                               const std::vector<std::string>& command);
 

@@ -6,9 +6,11 @@
 #include <sched.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <climits>
+#include <csignal>
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
@@ -68,13 +70,56 @@ void replace_environment(const std::vector<std::string>& environment) {
   if (!term.empty()) setenv("TERM", term.c_str(), 0);
 }
 
-Error execute(const std::vector<std::string>& command) {
+[[noreturn]] void execute(const std::vector<std::string>& command, const Fd& failure) {
   std::vector<char*> arguments;
   arguments.reserve(command.size() + 1);
   for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
   ::execvp(arguments.front(), arguments.data());
-  return Error::from_errno(command.front());
+  int cause = errno;
+  // When not even this can be written, the exit code still says it.
+  [[maybe_unused]] ssize_t written = ::write(failure.get(), &cause, sizeof cause);
+  ::_exit(127);
+}
+
+volatile std::sig_atomic_t child_to_signal = 0;
+
+// The terminal's signals reach the command by themselves, so they are not for us; those that are
+// sent to us are passed on.
+void share_signals(pid_t child) {
+  child_to_signal = child;
+  struct sigaction pass_on {};
+  pass_on.sa_handler = [](int signal) { ::kill(child_to_signal, signal); };
+  pass_on.sa_flags = SA_RESTART;
+  for (int signal : {SIGTERM, SIGHUP}) ::sigaction(signal, &pass_on, nullptr);
+  for (int signal : {SIGINT, SIGQUIT}) ::signal(signal, SIG_IGN);
+}
+
+int exit_code_of_child(pid_t child) {
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+// In a child: only a child is born into the process id namespace that was entered.
+Result<int> run_child(const std::vector<std::string>& command) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return Error::from_errno("pipe");
+  Fd read_end(ends[0]);
+  Fd write_end(ends[1]);
+  pid_t child = ::fork();
+  if (child < 0) return Error::from_errno("fork");
+  if (child == 0) execute(command, write_end);
+  share_signals(child);
+  write_end.close();
+  int cause = 0;
+  ssize_t n;
+  while ((n = ::read(read_end.get(), &cause, sizeof cause)) < 0 && errno == EINTR) {
+  }
+  int exit_code = exit_code_of_child(child);
+  if (n == sizeof cause) return Error::from_errno(command.front(), cause);
+  return exit_code;
 }
 
 Error cannot_enter(int cause) {
@@ -95,8 +140,8 @@ std::vector<std::string> split_environment(const std::string& bytes) {
   return entries;
 }
 
-Error enter_process(pid_t pid, const std::string& netns_path,
-                    const std::vector<std::string>& command) {
+Result<int> run_beside_process(pid_t pid, const std::string& netns_path,
+                               const std::vector<std::string>& command) {
   const std::string proc = fmt::format("/proc/{}", pid);
   const Error gone("the machine's process has just ended");
   Fd pidfd = open_pidfd(pid);
@@ -106,19 +151,20 @@ Error enter_process(pid_t pid, const std::string& netns_path,
                                    read_link(proc + "/cwd")};
   // What was read by number was read of this process only if it still lives.
   if (has_ended(pidfd)) return gone;
-  if (::setns(pidfd.get(), CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWUTS) != 0)
-    return errno == ESRCH ? gone : cannot_enter(errno);
+  constexpr int kSpaces = CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID;
+  if (::setns(pidfd.get(), kSpaces) != 0) return errno == ESRCH ? gone : cannot_enter(errno);
   if (::chdir(surroundings.cwd.c_str()) != 0 && ::chdir("/") != 0)
     return Error::from_errno("the machine's working directory");
   replace_environment(surroundings.environment);
-  return execute(command);
+  return run_child(command);
 }
 
-Error enter_namespace(const std::string& netns_path, const std::vector<std::string>& command) {
+Result<int> run_in_namespace(const std::string& netns_path,
+                             const std::vector<std::string>& command) {
   Fd netns(::open(netns_path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!netns) return Error::from_errno(netns_path);
   if (::setns(netns.get(), CLONE_NEWNET) != 0) return cannot_enter(errno);
-  return execute(command);
+  return run_child(command);
 }
 
 }  // namespace sixpn::cli

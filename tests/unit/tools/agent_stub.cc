@@ -14,6 +14,7 @@
 #include <cstring>
 #include <filesystem>
 #include <stdexcept>
+#include <utility>
 
 #include "base/io/clock.h"
 
@@ -182,8 +183,21 @@ RunningProgram::RunningProgram(const std::string& path, const std::vector<std::s
 }
 
 RunningProgram::~RunningProgram() {
+  if (pid_ == 0) return;
   ::kill(pid_, SIGKILL);
   wait_for(pid_);
+}
+
+int RunningProgram::exit_code() {
+  std::string rest;
+  pollfd entry{out_.get(), POLLIN, 0};
+  // Its end closes the pipe.
+  while (::poll(&entry, 1, 10'000) > 0) {
+    if (read_more(out_.get(), rest)) continue;
+    int status = wait_for(std::exchange(pid_, 0));
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  }
+  return -1;
 }
 
 std::string RunningProgram::output_until(const std::string& expected) {

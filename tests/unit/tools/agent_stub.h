@@ -71,9 +71,12 @@ class RunningProgram {
   // Reads until the output so far equals `expected`, or a deadline of ten seconds has passed; gives
   // all that was printed so far.
   std::string output_until(const std::string& expected);
+  [[nodiscard]] pid_t pid() const { return pid_; }
+  // Waits for its end, ten seconds at most; -1 when it goes on.
+  int exit_code();
 
  private:
-  pid_t pid_ = 0;
+  pid_t pid_ = 0;  // 0 once it was waited for
   Fd out_;
   std::string text_;
 };

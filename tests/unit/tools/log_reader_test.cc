@@ -22,7 +22,7 @@ class LogReader : public testing::Test {
   std::string tail(const std::string& content, std::int64_t lines) {
     std::ofstream(path_, std::ios::binary) << content;
     std::ostringstream out;
-    auto printed = print_log(path_, lines, false, out);
+    auto printed = print_log(path_, lines, out);
     EXPECT_TRUE(printed);
     return out.str();
   }
@@ -59,8 +59,7 @@ TEST_F(LogReader, LastLinesAcrossBlocks) {
 
 TEST_F(LogReader, SaysWhyItCannotBeRead) {
   std::ostringstream out;
-  EXPECT_EQ(print_log(path_, -1, false, out).error().message,
-            path_ + ": No such file or directory");
+  EXPECT_EQ(print_log(path_, -1, out).error().message, path_ + ": No such file or directory");
 }
 
 }  // namespace

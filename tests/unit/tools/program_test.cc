@@ -227,7 +227,9 @@ TEST_F(Program, StoppedMachinesAreNotEntered) {
 }
 
 TEST_F(Program, LogsArePrintedAndFollowed) {
-  std::string log = write_file("log", "one\ntwo\n");
+  std::string folder = agent_.folder() + "/machine";
+  std::filesystem::create_directory(folder);
+  std::string log = write_file("machine/log", "one\ntwo\n");
   agent_.answer(std::string("GET /v1/machines/") + kMachineId, 200,
                 R"({"local":true,"state":"started","log":")" + log + "\"}");
   EXPECT_EQ(sixpn({"machine", "logs", kMachineId}).out, "one\ntwo\n");
@@ -235,12 +237,21 @@ TEST_F(Program, LogsArePrintedAndFollowed) {
 
   RunningProgram following(SIXPN_PROGRAM, {"--socket", agent_.socket_path(), "machine", "logs",
                                            kMachineId, "-n", "1", "--follow"});
-  EXPECT_EQ(following.output_until("two\n"), "two\n");
+  std::string expected = "two\n";
+  EXPECT_EQ(following.output_until(expected), expected);
   std::ofstream(log, std::ios::app) << "three\n";
-  EXPECT_EQ(following.output_until("two\nthree\n"), "two\nthree\n");
+  EXPECT_EQ(following.output_until(expected += "three\n"), expected);
   std::filesystem::resize_file(log, 0);
-  std::ofstream(log, std::ios::app) << "new\n";
-  EXPECT_EQ(following.output_until("two\nthree\nnew\n"), "two\nthree\nnew\n");
+  std::ofstream(log, std::ios::app) << "cut\n";
+  EXPECT_EQ(following.output_until(expected += "cut\n"), expected);
+  std::ofstream(log, std::ios::app) << "last\n";
+  std::filesystem::rename(log, log + ".1");
+  std::ofstream(log, std::ios::app) << "rotated\n";
+  EXPECT_EQ(following.output_until(expected += "last\nrotated\n"), expected);
+  std::ofstream(log, std::ios::app) << "more\n";
+  EXPECT_EQ(following.output_until(expected += "more\n"), expected);
+  std::filesystem::rename(folder, folder + ".gone");  // as the agent destroys a machine
+  EXPECT_EQ(following.exit_code(), 0);
 }
 
 TEST_F(Program, OutputThatCannotBeWrittenIsAFailure) {

@@ -156,7 +156,7 @@ Actions Lifecycle::complete_start() {
   return Actions{answer(Request::kStart)} + go_on();
 }
 
-// The process may still be there: kill it, and let exited() tell the rest.
+// The process may still be there, and in its folder: kill it, and go on when it has exited().
 Actions Lifecycle::abort_start(const std::string& why) {
   failure_ = why;
   phase_ = Phase::kAbort;
@@ -319,9 +319,9 @@ Actions Lifecycle::step_failed(const std::string& why) {
   switch (phase_) {
     case Phase::kPrepare:
     case Phase::kAttach:
-    case Phase::kSpawn:
       failure_ = why;
       return fail_start();
+    case Phase::kSpawn:
     case Phase::kExecute:
       return abort_start(why);
     case Phase::kDetach:

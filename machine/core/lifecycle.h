@@ -43,10 +43,10 @@ enum class ActionKind : std::uint8_t {
   // says so.
   kPrepare,        // write files (desired: started), make the namespace: prepared(), may fail
   kAttachNetwork,  // network_attached(), may fail
-  kSpawn,     // process held at its gate: process_ready(), may fail (exited() follows)
-  kAnnounce,  // publish the record, state started: announced()
-  kOpenGate,  // executed(), may fail (then exited() follows)
-  kWithdraw,  // publish the record, state stopping: withdrawn()
+  kSpawn,          // process held at its gate: process_ready(), may fail (then exited() follows)
+  kAnnounce,       // publish the record, state started: announced()
+  kOpenGate,       // executed(), may fail (then exited() follows)
+  kWithdraw,       // publish the record, state stopping: withdrawn()
   kDetachNetwork,  // network_detached(), may fail
   // At once.
   kPublish,      // the record with state(), nobody waits

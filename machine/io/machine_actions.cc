@@ -138,6 +138,7 @@ void MachineService::Impl::spawn(Machine& machine) {
     return;
   }
   perform(machine, machine.lifecycle.step_failed(shim.error().message));
+  perform(machine, machine.lifecycle.exited());
 }
 
 ShimProcess::Events MachineService::Impl::shim_events(Machine& machine) {
@@ -160,9 +161,9 @@ ShimProcess::Events MachineService::Impl::shim_events(Machine& machine) {
 // it.
 void MachineService::Impl::on_ready(Machine& machine) {
   auto file = machine.shim->identity();
+  file.boot_id = options_.boot_id;
   file.started = machine.started = wall_now();
   auto saved = setup_.store().save_shim(machine.file.id, file);
-  if (!saved) machine.shim->signal(SIGKILL);
   perform(machine, after(machine.lifecycle, saved, &Lifecycle::process_ready));
 }
 

@@ -118,7 +118,8 @@ Result<std::vector<LocalMachine>> MachineService::Impl::load() {
 
 // Nothing may run that no record names.
 void MachineService::Impl::bury(const BrokenMachine& broken) {
-  bool killed = broken.shim && kill_stray_shim(*broken.shim);
+  bool killed =
+      broken.shim && broken.shim->boot_id == options_.boot_id && kill_stray_shim(*broken.shim);
   setup_.remove_namespace(broken.id);
   lost_.push_back(broken.id);
   if (broken.moved_to.empty()) return;
@@ -151,7 +152,7 @@ void MachineService::Impl::restore(StoredMachine stored) {
 }
 
 bool MachineService::Impl::adopt(Machine& machine, const std::optional<ShimFile>& shim) {
-  if (!shim) return false;
+  if (!shim || shim->boot_id != options_.boot_id) return false;
   machine.spawn = ++last_number_;
   auto adopted = ShimProcess::adopt(loop_, *shim, shim_events(machine));
   if (!adopted) return false;

@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/mman.h>
-#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -13,6 +12,10 @@
 #include <optional>
 #include <sstream>
 #include <utility>
+
+extern "C" {  // glibc 2.36 forgot to
+#include <sys/pidfd.h>
+}
 
 #include "base/fd.h"
 #include "machine/io/atomic_file.h"
@@ -76,7 +79,7 @@ bool has_ended(const Fd& pidfd) {
 
 // Checked after opening: the descriptor can no longer come to mean another process.
 Result<Fd> open_shim(const ShimFile& file) {
-  Fd pidfd(file.boot_id == read_boot_id() ? pidfd_open(file.pid, 0) : -1);
+  Fd pidfd(pidfd_open(file.pid, 0));
   if (!pidfd || has_ended(pidfd) || read_start_time(file.pid) != file.start_time)
     return Error("its process does not run any more");
   return pidfd;
@@ -208,7 +211,6 @@ void ShimProcess::Impl::on_message(const Message& message) {
   if (message.text == kShimInit) {
     identity.pid = message.sender;
     identity.start_time = read_start_time(message.sender);
-    identity.boot_id = read_boot_id();
     Fd fd(pidfd_open(message.sender, 0));
     if (fd) return watch_init(std::move(fd));
     fail(Error::from_errno("watching the process").message);

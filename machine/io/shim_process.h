@@ -19,7 +19,8 @@ namespace sixpn::machine {
 // /proc/sys/kernel/random/boot_id; "" if it cannot be read.
 std::string read_boot_id();
 
-// SIGKILL to a shim that nobody will adopt, and so to all of its machine. False if it does not run.
+// SIGKILL to a shim of this boot that nobody will adopt, and so to all of its machine. False if it
+// does not run.
 bool kill_stray_shim(const ShimFile& file);
 
 class ShimProcess {
@@ -51,7 +52,7 @@ class ShimProcess {
   void open_gate();
   // To the command's process group; SIGKILL to the whole machine. A shim that is gone takes none.
   void signal(int number);
-  // For shim.json; complete after on_ready. `started` is left to the caller.
+  // For shim.json; complete after on_ready but for `boot_id` and `started`, which the caller knows.
   [[nodiscard]] ShimFile identity() const;
   [[nodiscard]] pid_t command_pid() const;
 

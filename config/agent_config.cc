@@ -22,6 +22,7 @@ constexpr std::string_view kTokenPrefix = "sixpn1.";
 // <run_dir>/sixpnd.sock must fit in sockaddr_un::sun_path (108 bytes).
 constexpr std::size_t kMaxRunDir = 90;
 constexpr std::size_t kMaxInterfaceName = 15;  // IFNAMSIZ - 1
+constexpr std::string_view kMachineInterfacePrefix = "sx";
 
 // "192.0.2.1", "2001:db8::1", "[2001:db8::1]", each with ":port" or with `default_port`.
 std::optional<IpEndpoint> parse_endpoint_or_ip(std::string_view text, std::uint16_t default_port) {
@@ -124,7 +125,9 @@ void read_host(TableReader host, HostConfig& out) {
   host.report_unknown_keys();
 }
 
+// Names that begin with "sx" are machines' interfaces, which the mesh may remove.
 bool is_interface_name(std::string_view name) {
+  if (name.starts_with(kMachineInterfacePrefix)) return false;
   if (name.empty() || name.size() > kMaxInterfaceName || name == "." || name == "..") return false;
   for (char c : name) {
     bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
@@ -139,7 +142,8 @@ void read_wireguard(TableReader wireguard, WireGuardConfig& out) {
       out.interface = name->value;
     else
       wireguard.error(name->at, "interface",
-                      fmt::format("expected 1..15 letters, digits, '-', '_' or '.', found \"{}\"",
+                      fmt::format("expected 1..15 letters, digits, '-', '_' or '.', not beginning "
+                                  "with sx (machines' interfaces do), found \"{}\"",
                                   name->value));
   }
   read_port(wireguard, "listen_port", out.listen_port);

@@ -31,7 +31,7 @@ struct HostConfig {
 
 // [wireguard]
 struct WireGuardConfig {
-  std::string interface = "sixpn";  // device name, 1..15 characters, as the kernel takes it
+  std::string interface = "sixpn";  // device name, 1..15 characters, not "sx..."
   std::uint16_t listen_port = 51820;
   WireGuardBackend backend = WireGuardBackend::kAuto;
   std::uint16_t mtu = 1420;  // of the device and of machines, 1280..9000

@@ -18,6 +18,8 @@ namespace {
 
 constexpr std::uint16_t kDnsPort = 53;
 constexpr std::uint16_t kGossipPort = 7946;
+constexpr Prefix6 kLinkLocal{Ip6::from_words({0xfe80, 0, 0, 0, 0, 0, 0, 0}), 10};
+constexpr Prefix6 kMulticast{Ip6::from_words({0xff00, 0, 0, 0, 0, 0, 0, 0}), 8};
 constexpr std::string_view kTokenPrefix = "sixpn1.";
 // <run_dir>/sixpnd.sock must fit in sockaddr_un::sun_path (108 bytes).
 constexpr std::size_t kMaxRunDir = 90;
@@ -51,6 +53,8 @@ std::string endpoint_fault(const IpEndpoint& endpoint, bool underlay_only) {
   if (endpoint.port == 0) return "the port must be 1..65535";
   if (endpoint.ip == Ip6{} || to_string(endpoint.ip) == "0.0.0.0")
     return "the unspecified address cannot be used here";
+  if (kLinkLocal.contains(endpoint.ip) || kMulticast.contains(endpoint.ip))
+    return "a link-local or multicast address cannot be used here";
   if (underlay_only && kMeshPrefix.contains(endpoint.ip))
     return "an address inside fdaa::/16 is reached through the mesh, and cannot carry it";
   return "";

@@ -157,11 +157,15 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{
             "[wireguard]\ninterface = \"sixteen-letters-\"\n",
             "agent.toml:2: wireguard.interface: expected 1..15 letters, digits, '-', '_' or '.', "
-            "found \"sixteen-letters-\"\n"},
+            "not beginning with sx (machines' interfaces do), found \"sixteen-letters-\"\n"},
         Mistake{
             "[wireguard]\ninterface = \"a/b\"\n",
             "agent.toml:2: wireguard.interface: expected 1..15 letters, digits, '-', '_' or '.', "
-            "found \"a/b\"\n"},
+            "not beginning with sx (machines' interfaces do), found \"a/b\"\n"},
+        Mistake{
+            "[wireguard]\ninterface = \"sx0\"\n",
+            "agent.toml:2: wireguard.interface: expected 1..15 letters, digits, '-', '_' or '.', "
+            "not beginning with sx (machines' interfaces do), found \"sx0\"\n"},
         Mistake{"[wireguard]\nendpoints = [\"example.com\"]\n",
                 "agent.toml:2: wireguard.endpoints: expected an address such as \"192.0.2.1\", "
                 "\"192.0.2.1:51820\" or \"[2001:db8::1]:51820\", found \"example.com\"\n"},

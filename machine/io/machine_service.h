@@ -88,8 +88,9 @@ class MachineService {
 
   // Withdraws, then asks the process to end: `signal` (default the machine's kill_signal), after
   // `timeout` (default its kill_timeout) SIGTERM, then SIGKILL for whatever is left. An attached
-  // machine is detached from its network. Completes when it is stopped; at once when it is already.
-  // Errors: no such machine, bad signal or timeout.
+  // machine is detached from its network. Completes when it is stopped: at once when it is already,
+  // after the start when it is starting. A second stop that names a signal or timeout takes the
+  // place of the first. Errors: no such machine, bad signal or timeout.
   void stop(MachineId id, std::optional<std::string> signal, std::optional<Duration> timeout,
             Done done);
 

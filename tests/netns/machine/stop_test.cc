@@ -11,6 +11,7 @@ namespace {
 using std::chrono::milliseconds;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class Stop : public MachineFixture {};
 
@@ -111,6 +112,17 @@ TEST_F(Stop, DestroyWantsForceForARunningOne) {
   EXPECT_FALSE(exists(folder(id)));
   EXPECT_FALSE(exists("/run/netns/" + to_string(id)));
   EXPECT_FALSE(exists("/etc/netns/" + to_string(id)));
+}
+
+// Every machine's mount namespace begins as a copy of the host's, names of other machines'
+// namespaces included.
+TEST_F(Stop, ADestroyedNamespaceIsNotPinnedByAnotherMachine) {
+  auto first = run_script("exec sleep 1000");
+  auto second = run_script("exec sleep 1000");
+  auto mounts = "/proc/" + std::to_string(*local(second).pid) + "/mountinfo";
+  EXPECT_THAT(shell("cat " + mounts), HasSubstr("netns/" + to_string(first)));
+  ASSERT_TRUE(destroy(first, true));
+  EXPECT_THAT(shell("cat " + mounts), Not(HasSubstr("netns/" + to_string(first))));
 }
 
 // The worst that can happen to a shim: all of its machine goes with it, and DNS is told.

@@ -135,7 +135,8 @@ TEST(Lifecycle, AFirstStartThatFailsLeavesNothing) {
   m.prepared();
   m.network_attached();
   EXPECT_THAT(text(m.step_failed("command not found")),
-              ElementsAre("cancel timer", "detach network"));
+              ElementsAre("cancel timer", "signal SIGKILL"));
+  EXPECT_THAT(text(m.exited()), ElementsAre("cancel timer", "detach network"));
   EXPECT_THAT(text(m.network_detached()), ElementsAre("erase", "answer start: command not found",
                                                       "answer stop", "answer destroy", "remove"));
   EXPECT_EQ(m.state(), MachineState::kDestroyed);
@@ -146,9 +147,9 @@ TEST(Lifecycle, ALaterStartThatFailsLeavesItStopped) {
   m.start_requested();
   m.prepared();
   m.network_attached();
-  EXPECT_THAT(
-      text(m.step_failed("command not found")),
-      ElementsAre("cancel timer", "save desired", "publish", "answer start: command not found"));
+  m.step_failed("command not found");
+  EXPECT_THAT(text(m.exited()), ElementsAre("cancel timer", "save desired", "publish",
+                                            "answer start: command not found"));
   EXPECT_EQ(m.state(), MachineState::kStopped);
   EXPECT_EQ(m.reason(), "command not found");
 }
@@ -359,11 +360,7 @@ class World {
         attached_ = well;
         return perform(well ? machine_.network_attached() : machine_.step_failed("x"));
       case K::kSpawn:
-        if (well) return perform(machine_.process_ready());
-        process_ = killed_ = false;
-        perform(machine_.step_failed("x"));
-        if (!removed_) perform(machine_.exited());  // as the shell does: nothing of it is left
-        return;
+        return perform(well ? machine_.process_ready() : machine_.step_failed("x"));
       case K::kAnnounce:
         announced_ = true;
         return perform(machine_.announced());

@@ -28,7 +28,7 @@ struct View {
   NetworkId network;
   const NetworkView& names;
   const Viewer& viewer;
-  RrType asked;
+  RrType asked = 0;
   Rng& rng;
 
   // Whether rdata of `type` is worth computing: content of another type may stay empty.

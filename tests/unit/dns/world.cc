@@ -22,12 +22,13 @@ void World::add_host(HostId id, const std::string& region, HostStatus status,
 }
 
 NetworkView& World::network(NetworkId id) {
-  // Snapshots share const views; the test edits its own copy.
+  // A view that a published snapshot shares stays as it is: the test edits a copy.
   auto& slot = snapshot_.networks[id];
-  auto copy = slot ? std::make_shared<NetworkView>(*slot) : std::make_shared<NetworkView>();
-  slot = copy;
-  copy->network.id = id;
-  return *copy;
+  if (!slot || slot.use_count() > 1)
+    slot = slot ? std::make_shared<NetworkView>(*slot) : std::make_shared<NetworkView>();
+  auto& names = const_cast<NetworkView&>(*slot);
+  names.network.id = id;
+  return names;
 }
 
 MachineRecord& World::add(NetworkId network_id, const MachineSpec& spec) {

@@ -126,6 +126,25 @@ TEST(Mesh, OneHostLeavingLeavesTheOthersHandshakes) {
   EXPECT_THAT(ping.finish(), testing::HasSubstr("300 received, 0% packet loss"));
 }
 
+TEST(Mesh, ADeadFirstEndpointGivesWayToTheNext) {
+  Lab lab(2);
+  const IpEndpoint nobody{*parse_ip("192.0.2.99"), 51820};
+  for (int number : {1, 2}) {
+    LabHost& host = lab.host(number);
+    ASSERT_TRUE(eventually([&] {
+      auto plan = host.plan();
+      return plan && plan->empty();
+    }));
+    host.stop();
+    host.record.endpoints.insert(host.record.endpoints.begin(), nobody);
+    host.netns.must("ip link del " + host.interface);  // sessions and endpoints go with it
+  }
+  for (int number : {1, 2}) lab.host(number).start();
+  lab.publish();
+  EXPECT_TRUE(
+      eventually([&] { return lab.host(1).netns.can_ping(host_address(lab.host(2).id)); }, 40s));
+}
+
 TEST(Mesh, AMachineThatMovesKeepsItsAddress) {
   Lab lab(2);
   LabMachine& client = lab.add_machine(1, kNet);

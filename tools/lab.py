@@ -48,9 +48,8 @@ class Lab:
         self.name = name
         self.build = build
         self.folder = pathlib.Path("/run") / name
-        self.bin = {program: str(build / folder / program) for program, folder in
-                    (("sixpnd", "agent"), ("sixpn", "tools"),
-                     ("sixpn-test-internet", "tests/netns/cluster"))}
+        self.bin = {program: str(build / "bin" / program)
+                    for program in ("sixpnd", "sixpn", "sixpn-test-internet")}
         self.hosts = {host: Host(self, host, region, i + 1)
                       for i, (host, region) in enumerate(regions.items())}
         self.internet = None

@@ -215,9 +215,9 @@ std::size_t Membership::count(HostStatus status) const {
 void Membership::report_round_trips(Instant now, Output& out) {
   next_report_ = now + kRoundTripReport;
   for (auto& [host, member] : members_) {
-    auto smoothed = member.round_trip.smoothed();
-    if (!smoothed || (member.reported && !moved(*member.reported, *smoothed))) continue;
-    member.reported = smoothed;
+    auto distance = member.round_trip.distance();
+    if (!distance || (member.reported && !moved(*member.reported, *distance))) continue;
+    member.reported = distance;
     out.changed = true;
   }
 }

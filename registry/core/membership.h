@@ -148,6 +148,7 @@ class Membership {
 
   // membership_probes.cc: who is asked
   void on_ack(Instant now, HostId from, const ProbeMessage& message, Output& out);
+  void on_round_trip(Member& member, Duration measured, Output& out);
   void on_ping_request(Instant now, HostId from, const ProbeMessage& message, Output& out);
   void on_nack(HostId from, const ProbeMessage& message);
   void probe_next(Instant now, Output& out);

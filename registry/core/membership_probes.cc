@@ -35,14 +35,20 @@ void Membership::on_ack(Instant now, HostId from, const ProbeMessage& message, O
   const Probe& probe = found->second;
   auto member = members_.find(probe.target);
   if (from == probe.target && !probe.repeated) {
-    member->second.round_trip.sample(now - probe.sent);
-    if (!member->second.reported) {
-      member->second.reported = member->second.round_trip.smoothed();
-      out.changed = true;
-    }
+    on_round_trip(member->second, now - probe.sent, out);
   }
   if (probe.purpose == Purpose::kRound) health_ = std::max(0, health_ - 1);
   probes_.erase(found);
+}
+
+// The first answers are told at once: they hold the tunnel's handshake, and the next ones correct
+// them.
+void Membership::on_round_trip(Member& member, Duration measured, Output& out) {
+  member.round_trip.sample(measured);
+  Duration distance = *member.round_trip.distance();
+  if (member.reported && distance * 4 > *member.reported * 3) return;
+  member.reported = distance;
+  out.changed = true;
 }
 
 void Membership::on_ping_request(Instant now, HostId from, const ProbeMessage& message,

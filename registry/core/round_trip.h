@@ -1,9 +1,13 @@
-// RoundTrip: smoothed round trip and its deviation, as TCP does it (Jacobson and Karels; RFC 6298),
-// from direct probe answers that were not repeated (Karn). A value.
+// RoundTrip: what probes tell of the path to a host. Smoothed round trip and its deviation, as TCP
+// does it (Jacobson and Karels; RFC 6298), from direct probe answers that were not repeated (Karn),
+// time the probes; the least of the newest samples tells how far away the host is, because a
+// handshake or a busy processor only ever adds. A value.
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <chrono>
+#include <cstddef>
 #include <optional>
 
 #include "base/time.h"
@@ -13,6 +17,7 @@ namespace sixpn::registry {
 class RoundTrip {
  public:
   void sample(Duration measured) {
+    newest_[count_++ % newest_.size()] = measured;
     if (!smoothed_) {
       smoothed_ = measured;
       deviation_ = measured / 2;
@@ -25,6 +30,13 @@ class RoundTrip {
 
   [[nodiscard]] std::optional<Duration> smoothed() const { return smoothed_; }
 
+  // The least of the newest samples.
+  [[nodiscard]] std::optional<Duration> distance() const {
+    auto known = std::min(count_, newest_.size());
+    if (known == 0) return std::nullopt;
+    return *std::min_element(newest_.begin(), newest_.begin() + static_cast<std::ptrdiff_t>(known));
+  }
+
   // When to stop waiting for a direct answer and ask others.
   [[nodiscard]] Duration timeout(Duration least, Duration most) const {
     if (!smoothed_) return most;
@@ -33,6 +45,8 @@ class RoundTrip {
 
  private:
   static constexpr Duration kSlack{50'000};  // scheduling of a busy peer
+  std::array<Duration, 8> newest_{};
+  std::size_t count_ = 0;
   std::optional<Duration> smoothed_;
   Duration deviation_{};
 };

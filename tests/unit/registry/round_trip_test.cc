@@ -1,0 +1,44 @@
+#include "registry/core/round_trip.h"
+
+#include <gtest/gtest.h>
+
+namespace sixpn::registry {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST(RoundTripTest, NothingBeforeTheFirstSample) {
+  RoundTrip trip;
+  EXPECT_EQ(trip.smoothed(), std::nullopt);
+  EXPECT_EQ(trip.distance(), std::nullopt);
+  EXPECT_EQ(trip.timeout(250ms, 500ms), 500ms);
+}
+
+TEST(RoundTripTest, AHandshakeDoesNotMakeAHostFar) {
+  RoundTrip trip;
+  trip.sample(900ms);
+  EXPECT_EQ(trip.distance(), 900ms);
+  trip.sample(90ms);
+  trip.sample(300ms);
+  EXPECT_EQ(trip.distance(), 90ms);
+}
+
+TEST(RoundTripTest, ALongerPathIsBelievedAfterEightSamples) {
+  RoundTrip trip;
+  trip.sample(10ms);
+  for (int i = 0; i < 7; ++i) trip.sample(200ms);
+  EXPECT_EQ(trip.distance(), 10ms);
+  trip.sample(200ms);
+  EXPECT_EQ(trip.distance(), 200ms);
+}
+
+TEST(RoundTripTest, TheTimeoutStaysInItsBounds) {
+  RoundTrip trip;
+  for (int i = 0; i < 20; ++i) trip.sample(1ms);
+  EXPECT_EQ(trip.timeout(250ms, 500ms), 250ms);
+  for (int i = 0; i < 20; ++i) trip.sample(2s);
+  EXPECT_EQ(trip.timeout(250ms, 500ms), 500ms);
+}
+
+}  // namespace
+}  // namespace sixpn::registry

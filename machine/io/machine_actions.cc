@@ -184,7 +184,8 @@ std::optional<ExitFile> MachineService::Impl::find_exit(Machine& machine) {
   if (auto written = setup_.store().read_exit(machine.file.id)) return written;
   // Init was killed, by us or by another, and with it everything in its namespace.
   if (machine.lifecycle.state() == MachineState::kStarted)
-    machine.lifecycle.set_reason("its shim was killed, and all of the machine with it");
+    machine.lifecycle.set_reason(
+        "its shim was killed, and all of the machine with it, or could not write exit.json");
   ExitFile report{{128 + SIGKILL, SIGKILL, wall_now()}, machine.lifecycle.reason()};
   if (auto saved = setup_.store().save_exit(machine.file.id, report); !saved)
     log::warn(kRoom, "{}: its exit is not kept: {}", name_of(machine), saved.error().message);

@@ -133,7 +133,6 @@ void redirect_output(int log) {
   const char* cwd = spec.cwd.empty() ? "/" : spec.cwd.c_str();
   if (chdir(cwd) != 0) fail(Error::from_errno("entering " + std::string(cwd)));
   auto program = find_program(spec);
-  umask(022);
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -250,6 +249,7 @@ volatile bool* shared_flag() {
 
 int run_shim() {
   close_range(kShimSpecFd + 1, ~0U, 0);
+  umask(022);  // whatever the agent's is: the machine's /etc must be readable to all of its users
   fcntl(kShimControlFd, F_SETFD, FD_CLOEXEC);
   auto spec = read_spec();
   require(enter_namespaces(spec));

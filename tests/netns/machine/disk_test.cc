@@ -59,7 +59,8 @@ TEST_F(Disk, ReadOnlyRefusesBeforeAnythingStarts) {
 }
 
 TEST_F(Disk, FillingUpMeanwhileLosesNoExit) {
-  auto id = run_script("trap 'exit 8' USR1; while :; do sleep 0.02; done");
+  auto id = run_script("trap 'exit 8' USR1; echo up; while :; do sleep 0.02; done");
+  ASSERT_TRUE(wait_for_log(id, "up"));
   auto pid = *local(id).pid;
   fill();
   kill(pid, SIGUSR1);

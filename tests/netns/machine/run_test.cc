@@ -1,6 +1,7 @@
 // A machine's first start: what its process finds around it, and what is said to the world in which
 // order.
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 
 #include "base/io/clock.h"
 #include "registry/core/address.h"
@@ -174,11 +175,13 @@ TEST_F(Run, AMissingShimIsTold) {
   EXPECT_THAT(outcome.error().message, HasSubstr("starting /no/such/shim: No such file"));
 }
 
-TEST_F(Run, RunsAsAnotherUser) {
-  auto id = run_script("id -u; echo $HOME; echo done; sleep 1000",
+TEST_F(Run, RunsAsAnotherUserWhateverTheAgentsUmask) {
+  auto umask_before = umask(077);
+  auto id = run_script("id -u; echo $HOME; cat /etc/resolv.conf; umask; echo done; sleep 1000",
                        [](RunRequest& request) { request.process.user = "nobody"; });
+  umask(umask_before);
   ASSERT_TRUE(wait_for_log(id, "done"));
-  EXPECT_THAT(log_of(id), HasSubstr("65534\n/nonexistent\n"));
+  EXPECT_EQ(log_of(id), "65534\n/nonexistent\nnameserver fdaa::3\n0022\ndone\n");
 }
 
 // DHCP clients replace /etc/resolv.conf by rename, which takes bind mounts of it away everywhere.

@@ -67,7 +67,7 @@ Answer not_ready() {
 
 Answer answer(const Snapshot& snapshot, NetworkId network, const Viewer& viewer,
               const DnsQuestion& question, Rng& rng) {
-  static const NetworkView kNoNames;
+  static const NetworkView no_names;
   Name lower = question.name.lower();
   auto labels = lower.labels();
   const Zone& zone = find_zone(labels);
@@ -78,7 +78,7 @@ Answer answer(const Snapshot& snapshot, NetworkId network, const Viewer& viewer,
   }
   if (!snapshot.synced && depends_on_registry(zone)) return not_ready();
   const NetworkView* names = snapshot.find_network(network);
-  View view{snapshot, network, names ? *names : kNoNames, viewer, question.type, rng};
+  View view{snapshot, network, names ? *names : no_names, viewer, question.type, rng};
   auto found = find_name(view, zone, labels);
   if (!found) return negative(view, zone, Rcode::kNxDomain);
   if (found->rdata.empty() || !view.wants(found->type))

@@ -63,11 +63,11 @@ std::size_t reply_limit(const Query& query, Transport transport) {
 
 Outcome resolve(const Snapshot* snapshot, const Audience& audience, std::string_view message,
                 const Ip6& source, Transport transport, Rng& rng) {
-  static const Snapshot kNothing;
+  static const Snapshot nothing;
   auto parsed = parse_query(message);
   if (parsed.verdict == Verdict::kDrop) return {};
   if (parsed.verdict == Verdict::kReject) return error(std::move(parsed.query), parsed.rcode);
-  const Snapshot& current = snapshot != nullptr ? *snapshot : kNothing;
+  const Snapshot& current = snapshot != nullptr ? *snapshot : nothing;
   auto network = view_of(current, audience, source);
   if (!network && !current.synced) network = unsynced_view_of(audience, source);
   if (!network) return refuse_source(std::move(parsed.query));

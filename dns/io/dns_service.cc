@@ -166,7 +166,7 @@ struct DnsService::Impl {
       ++stats.other_types;
   }
 
-  Stats current_stats() const {
+  [[nodiscard]] Stats current_stats() const {
     Stats now = stats;
     for (const auto& server : udp) now.send_failed += server->send_failures();
     if (forwarder) {

@@ -25,8 +25,8 @@ namespace {
 constexpr Duration kTick = std::chrono::milliseconds(50);
 
 void init_library() {
-  static const int kStatus = ares_library_init(ARES_LIB_INIT_ALL);
-  static_cast<void>(kStatus);
+  static const int status = ares_library_init(ARES_LIB_INIT_ALL);
+  static_cast<void>(status);
 }
 
 ares_addr_port_node to_node(const IpEndpoint& upstream) {
@@ -213,7 +213,7 @@ struct Forwarder::Impl {
 
   // Random, from the kernel's generator, and of no other query in flight: c-ares matches replies by
   // id and question.
-  std::uint16_t unused_id() const {
+  [[nodiscard]] std::uint16_t unused_id() const {
     for (;;) {
       auto id = static_cast<std::uint16_t>(random_u64());
       if (!exchanges.contains(id)) return id;

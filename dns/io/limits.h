@@ -11,8 +11,8 @@ namespace sixpn::dns {
 struct TcpLimits {
   std::size_t connections = 512;
   std::size_t connections_per_source = 32;
-  std::size_t outstanding = 64;          // queries of one session without a reply
-  std::size_t unsent_bytes = 64 * 1024;  // one more reply may go over it
+  std::size_t outstanding = 64;      // queries of one session without a reply
+  std::size_t unsent_bytes = 65536;  // one more reply may go over it
   Duration idle = std::chrono::seconds(10);
 };
 

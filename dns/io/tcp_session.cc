@@ -64,7 +64,7 @@ struct TcpSession::Impl {
   }
 
   // The next whole message of the input from `at`, moved past it.
-  std::optional<std::string_view> next_message(std::size_t& at) const {
+  [[nodiscard]] std::optional<std::string_view> next_message(std::size_t& at) const {
     std::string_view rest = std::string_view(input).substr(at);
     if (rest.size() < kLengthBytes) return std::nullopt;
     auto length = static_cast<std::size_t>(static_cast<unsigned char>(rest[0])) << 8 |
@@ -113,7 +113,7 @@ struct TcpSession::Impl {
   std::optional<LoopTimer> idle;
   OnMessage on_message;
   OnClosed on_closed;
-  std::array<char, kReadBytes> chunk;
+  std::array<char, kReadBytes> chunk{};
   std::string input;    // at most one message and a chunk
   std::string unsent;   // gathering
   std::string writing;  // with the kernel

@@ -38,7 +38,7 @@ UdpPath path_of(msghdr& header, const Slot& slot) {
   path.scope = slot.address.sin6_scope_id;
   for (auto* part = CMSG_FIRSTHDR(&header); part != nullptr; part = CMSG_NXTHDR(&header, part)) {
     if (part->cmsg_level != IPPROTO_IPV6 || part->cmsg_type != IPV6_PKTINFO) continue;
-    in6_pktinfo asked;
+    in6_pktinfo asked{};
     std::memcpy(&asked, CMSG_DATA(part), sizeof asked);
     std::memcpy(path.asked.bytes.data(), &asked.ipi6_addr, path.asked.bytes.size());
   }

@@ -17,10 +17,10 @@ void require(bool promise) {
 }  // namespace
 
 void fuzz_query(std::string_view message) {
-  static const SnapshotPtr kSnapshot = World().snapshot();
+  static const SnapshotPtr snapshot = World().snapshot();
   for (auto transport : {Transport::kUdp, Transport::kTcp}) {
     Rng rng(1);
-    auto outcome = resolve(kSnapshot.get(), audience(), message, asker(), transport, rng);
+    auto outcome = resolve(snapshot.get(), audience(), message, asker(), transport, rng);
     bool answerable = message.size() >= kHeaderBytes && (message[2] & 0x80) == 0;
     require((outcome.fate == Fate::kDrop) != answerable);
     if (outcome.fate == Fate::kForward) {

@@ -172,7 +172,7 @@ void read_port(TableReader table, ServiceDraft& draft) {
   table.report_unknown_keys();
   if (!has_range) return;
   if (!missing.empty()) {
-    table.note(table.at(), "port", fmt::format("{} is left out: {}", range_text(port), missing));
+    table.note(table.at(), "", fmt::format("{} is left out: {}", range_text(port), missing));
     return;
   }
   draft.service.ports.push_back(std::move(port));
@@ -190,7 +190,7 @@ ServiceDraft read_http_service(TableReader& table, const Processes& processes) {
   for (std::string_view key : {"checks", "machine_checks", "http_options", "tls_options"})
     table.accept_unused(key);
   table.report_unknown_keys();
-  table.note(table.at(), "port",
+  table.note(table.at(), "",
              "port 443 is left out: handler \"tls\" needs a certificate, and none exists for "
              "private addresses yet");
   return draft;

@@ -66,7 +66,8 @@ const std::vector<TomlEntry>& TableReader::entries() {
 }
 
 std::string TableReader::path(std::string_view key) const {
-  return name_.empty() ? std::string(key) : fmt::format("{}.{}", name_, key);
+  if (name_.empty() || key.empty()) return name_ + std::string(key);
+  return fmt::format("{}.{}", name_, key);
 }
 
 void TableReader::error(TomlPosition at, std::string_view key, std::string_view message) {

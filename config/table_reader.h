@@ -70,10 +70,10 @@ class TableReader {
   // Reports every key that was not asked for. Call once, after the last read.
   void report_unknown_keys();
 
-  // "name.key" as errors call it.
+  // "name.key" as errors call it; "name" where the key is "".
   [[nodiscard]] std::string path(std::string_view key) const;
   [[nodiscard]] TomlPosition at() const { return at_; }
-  // "path: message" at a place.
+  // "path: message" at a place; key "" means the table as a whole.
   void error(TomlPosition at, std::string_view key, std::string_view message);
   void note(TomlPosition at, std::string_view key, std::string_view message);
 

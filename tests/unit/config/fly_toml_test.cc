@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
+#include "base/rng.h"
+
 namespace sixpn::config {
 namespace {
 
@@ -59,7 +63,7 @@ primary_region = "fra"
   EXPECT_EQ(config->services, std::vector<Service>{expected});
   EXPECT_EQ(to_string(config->notes),
             "fly.toml:5: accepted, not used: build\n"
-            "fly.toml:8: http_service.port: port 443 is left out: handler \"tls\" needs a "
+            "fly.toml:8: http_service: port 443 is left out: handler \"tls\" needs a "
             "certificate, and none exists for private addresses yet\n"
             "fly.toml:11: http_service.auto_stop_machines: accepted, not used: machines are not "
             "stopped when idle\n"
@@ -172,11 +176,11 @@ TEST(FlyToml, PortsThatNeedACertificateAreLeftOutAndNoted) {
   ASSERT_EQ(config->services.size(), 1u);
   EXPECT_EQ(config->services[0].ports, (std::vector<ServicePort>{{80, 80, {"http"}, false}}));
   EXPECT_EQ(to_string(config->notes),
-            "fly.toml:6: services.ports.port: port 443 is left out: handler \"tls\" needs a "
+            "fly.toml:6: services.ports: port 443 is left out: handler \"tls\" needs a "
             "certificate, and none exists for private addresses yet\n"
-            "fly.toml:9: services.ports.port: port 5433 is left out: handler \"pg_tls\" needs a "
+            "fly.toml:9: services.ports: port 5433 is left out: handler \"pg_tls\" needs a "
             "certificate, and none exists for private addresses yet\n"
-            "fly.toml:12: services.ports.port: port 25 is left out: handler \"proxy_proto\" is not "
+            "fly.toml:12: services.ports: port 25 is left out: handler \"proxy_proto\" is not "
             "supported yet\n"
             "fly.toml:15: accepted, not used: services.ports.proxy_proto_options\n");
 }
@@ -324,6 +328,40 @@ TEST(FlyToml, AllMistakesAtOnceInTheOrderOfTheFile) {
       "already)\n"
       "fly.toml:5: http_service.internal_port: expected an integer, found the string "
       "\"8080\"\n");
+}
+
+// A good file with bytes changed, cut and doubled is either read or refused with places inside it.
+TEST(FlyToml, DamagedFilesAreReadOrRefused) {
+  const std::string good =
+      "app = \"web\"\nkill_timeout = 5\n[env]\nA = \"b\"\n[processes]\nweb = \"run\"\n"
+      "[[services]]\nprotocol = \"tcp\"\n[[services.ports]]\nport = 80\nhandlers = [\"http\"]\n"
+      "[services.concurrency]\nsoft_limit = 1\nhard_limit = 2\n";
+  Rng rng(1);
+  int refused = 0;
+  for (int i = 0; i < 3000; ++i) {
+    std::string text = good;
+    for (std::uint64_t n = rng.below(4) + 1; n > 0; --n) {
+      std::size_t at = rng.below(text.size());
+      switch (rng.below(3)) {
+        case 0:
+          text[at] = static_cast<char>(rng());
+          break;
+        case 1:
+          text.erase(at, rng.below(8) + 1);
+          break;
+        default:
+          text.insert(at, text.substr(rng.below(text.size()), rng.below(40)));
+      }
+    }
+    auto lines = static_cast<unsigned>(std::count(text.begin(), text.end(), '\n')) + 1;
+    for (const ConfigError& error : parse_fly_toml(text, "fly.toml").errors()) {
+      EXPECT_GE(error.line, 1u) << text;
+      EXPECT_LE(error.line, lines) << text;
+      EXPECT_FALSE(error.message.empty());
+      ++refused;
+    }
+  }
+  EXPECT_GT(refused, 1000);
 }
 
 TEST(FlyToml, LoadNamesTheFile) {

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <fstream>
 #include <sstream>
@@ -32,7 +33,7 @@ int exit_status(int wait_status) {
   for (const auto& word : argv) words.push_back(const_cast<char*>(word.c_str()));
   words.push_back(nullptr);
   execvp(words[0], words.data());
-  dprintf(STDERR_FILENO, "exec %s: %m\n", words[0]);
+  dprintf(STDERR_FILENO, "exec %s: error %d\n", words[0], errno);
   _exit(127);
 }
 

@@ -247,7 +247,7 @@ volatile bool* shared_flag() {
   _exit(0);
 }
 
-int run_shim() {
+[[noreturn]] void run_shim() {
   close_range(kShimSpecFd + 1, ~0U, 0);
   umask(022);  // whatever the agent's is: the machine's /etc must be readable to all of its users
   fcntl(kShimControlFd, F_SETFD, FD_CLOEXEC);
@@ -256,7 +256,7 @@ int run_shim() {
   pid_t init = fork();
   if (init < 0) fail(Error::from_errno("fork"));
   if (init == 0) run_init(spec);
-  return 0;
+  _exit(0);
 }
 
 }  // namespace
@@ -264,5 +264,5 @@ int run_shim() {
 
 // Arguments: the machine's id, for those who read process lists.
 int main() {
-  return sixpn::machine::run_shim();
+  sixpn::machine::run_shim();
 }

@@ -162,10 +162,10 @@ Result<MachineRecord> MachineFixture::run(std::vector<std::string> command,
   request.placement.network = NetworkId(0x20003);
   request.process.command = std::move(command);
   if (change) change(request);
-  std::optional<Result<MachineRecord>> outcome;
-  service->run(request, [&](Result<MachineRecord> got) { outcome = std::move(got); });
-  EXPECT_FALSE(outcome);  // never from inside the call
-  return await(outcome);
+  auto outcome = std::make_shared<std::optional<Result<MachineRecord>>>();
+  service->run(request, [outcome](Result<MachineRecord> got) { *outcome = std::move(got); });
+  EXPECT_FALSE(*outcome);  // never from inside the call
+  return await(*outcome);
 }
 
 MachineId MachineFixture::run_script(const std::string& script,
@@ -180,28 +180,28 @@ Result<MachineRecord> MachineFixture::attach(const std::string& netns_path) {
   request.placement.app = "db";
   request.placement.network = NetworkId(0x20003);
   request.netns_path = netns_path;
-  std::optional<Result<MachineRecord>> outcome;
-  service->attach(request, [&](Result<MachineRecord> got) { outcome = std::move(got); });
-  return await(outcome);
+  auto outcome = std::make_shared<std::optional<Result<MachineRecord>>>();
+  service->attach(request, [outcome](Result<MachineRecord> got) { *outcome = std::move(got); });
+  return await(*outcome);
 }
 
 Result<void> MachineFixture::stop(MachineId id, std::optional<std::string> signal,
                                   std::optional<Duration> timeout) {
-  std::optional<Result<void>> outcome;
-  service->stop(id, signal, timeout, [&](Result<void> got) { outcome = std::move(got); });
-  return await(outcome);
+  auto outcome = std::make_shared<std::optional<Result<void>>>();
+  service->stop(id, signal, timeout, [outcome](Result<void> got) { *outcome = std::move(got); });
+  return await(*outcome);
 }
 
 Result<void> MachineFixture::start(MachineId id) {
-  std::optional<Result<void>> outcome;
-  service->start(id, [&](Result<void> got) { outcome = std::move(got); });
-  return await(outcome);
+  auto outcome = std::make_shared<std::optional<Result<void>>>();
+  service->start(id, [outcome](Result<void> got) { *outcome = std::move(got); });
+  return await(*outcome);
 }
 
 Result<void> MachineFixture::destroy(MachineId id, bool force) {
-  std::optional<Result<void>> outcome;
-  service->destroy(id, force, [&](Result<void> got) { outcome = std::move(got); });
-  return await(outcome);
+  auto outcome = std::make_shared<std::optional<Result<void>>>();
+  service->destroy(id, force, [outcome](Result<void> got) { *outcome = std::move(got); });
+  return await(*outcome);
 }
 
 bool MachineFixture::wait_for_state(MachineId id, MachineState state) {

@@ -94,7 +94,7 @@ ClusterHost& Cluster::add_host(const std::string& name, const std::string& regio
   host->netns = prefix_ + name;
   host->address = "192.0.2." + std::to_string(order_.size() + 1);
   host->folder = folder_ + "/" + name;
-  host->interface = "sxt" + std::to_string(getpid() % 100000) + name;
+  host->interface = "wgt" + std::to_string(getpid() % 100000) + name;
   fs::create_directories(host->folder);
   EXPECT_EQ(run({"ip", "netns", "add", host->netns}).status, 0);
   auto added = internet_.add_host(name, host->netns_path(), host->address);
@@ -145,8 +145,12 @@ void Cluster::start_agent(const std::string& name, const std::string& token) {
                 started.config()};
   if (!token.empty()) argv.insert(argv.end(), {"--join", token});
   started.agent.emplace(argv, started.log());
-  ASSERT_TRUE(eventually([&] { return sixpn(name, {"status"}).status == 0; }))
-      << read_file(started.log());
+  bool ended = false;
+  bool answers = eventually([&] {
+    ended = !started.agent->running();
+    return ended || sixpn(name, {"status"}).status == 0;
+  });
+  ASSERT_TRUE(answers && !ended) << read_file(started.log());
 }
 
 void Cluster::kill_agent(const std::string& name) {

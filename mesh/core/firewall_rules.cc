@@ -54,8 +54,15 @@ value from(const std::string& interface) {
 value to(const std::string& interface) {
   return match(meta("oifname"), text(interface));
 }
+// By number: nft looks names up in /etc/protocols, which small systems lack.
+value is_protocol(int number) {
+  return match(meta("l4proto"), number);
+}
 value is_tcp() {
-  return match(meta("l4proto"), "tcp");
+  return is_protocol(6);
+}
+value is_icmp() {
+  return is_protocol(58);
 }
 value icmp(array types) {
   return match(field("icmpv6", "type"), anonymous_set(std::move(types)));
@@ -190,7 +197,7 @@ void add_mesh_to_host(const FirewallStructure& s, RuleList& rules) {
                     match(field("tcp", "dport"), anonymous_set({kGossipPort, kFlycastHopPort})),
                     accept()});
   rules.add(chain, {between_hosts, to_us, is_tcp(), own_socket(), accept()});
-  rules.add(chain, {between_hosts, to_us, match(meta("l4proto"), "ipv6-icmp"), accept()});
+  rules.add(chain, {between_hosts, to_us, is_icmp(), accept()});
   rules.add(chain, {pair_in(kHostProxies), errors_and_echo_replies(), accept()});
   rules.add(chain, {pair_in(kHostProxies), is_tcp(), own_socket(), accept()});
   rules.drop(chain, "mesh_refused");

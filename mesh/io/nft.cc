@@ -29,7 +29,8 @@ Error refusal(const ProgramOutput& output) {
 }  // namespace
 
 Result<void> load_firewall(const std::string& document) {
-  auto output = run_nft({"-j", "-f", "-"}, document);
+  // Not "-": nft makes that /dev/stdin, which small containers lack.
+  auto output = run_nft({"-j", "-f", "/proc/self/fd/0"}, document);
   if (!output) return std::move(output).error();
   if (output->exit_code != 0) return refusal(*output);
   return {};

@@ -37,7 +37,6 @@ mesh::MeshOptions mesh_options(const AgentOptions& options) {
   out.listen_port = options.config.wireguard.listen_port;
   out.mtu = options.config.wireguard.mtu;
   out.backend = backend_choice(options.config.wireguard.backend);
-  out.seeds = options.identity.seeds;
   return out;
 }
 

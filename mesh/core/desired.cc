@@ -26,19 +26,9 @@ void add_hosts(const Snapshot& snapshot, const std::map<HostId, std::set<Prefix6
     if (id == snapshot.self || !is_member(snapshot, host) || key == mesh.device.public_key ||
         key == PublicKey{})
       continue;
-    DesiredPeer peer{id, usable(host.record.endpoints), {}, kKeepaliveSeconds, allowed.at(id)};
+    DesiredPeer peer{
+        id, usable(host.record.endpoints), {}, false, kKeepaliveSeconds, allowed.at(id)};
     mesh.peers.try_emplace(key, std::move(peer));
-  }
-}
-
-void add_seeds(const Snapshot& snapshot, const std::vector<Seed>& seeds, DesiredMesh& mesh) {
-  for (const auto& seed : seeds) {
-    if (seed.host == snapshot.self || seed.wireguard_key == mesh.device.public_key ||
-        snapshot.hosts.contains(seed.host) || snapshot.revocations.contains(seed.host))
-      continue;
-    DesiredPeer peer{seed.host, usable(seed.wireguard), {}, kKeepaliveSeconds, {}};
-    peer.allowed.insert({host_address(seed.host), 128});
-    mesh.peers.try_emplace(seed.wireguard_key, std::move(peer));
   }
 }
 
@@ -71,6 +61,7 @@ DesiredMesh make_desired(const Snapshot& snapshot, const std::vector<Attachment>
   DesiredMesh mesh{.device = {options.interface, options.private_key,
                               wireguard_public_key(options.private_key), options.listen_port,
                               options.mtu}};
+  mesh.self = snapshot.self;
   mesh.additive_peers = !snapshot.synced;
   add_host_routes(snapshot.self, mesh);
   std::set<NetworkId> networks;
@@ -82,7 +73,6 @@ DesiredMesh make_desired(const Snapshot& snapshot, const std::vector<Attachment>
   }
   for (NetworkId network : networks) add_network(network, snapshot.self, mesh);
   add_hosts(snapshot, make_allowed_ips(snapshot, networks, local), mesh);
-  add_seeds(snapshot, options.seeds, mesh);
   mesh.firewall = make_firewall(options.interface, snapshot.self, attachments);
   return mesh;
 }

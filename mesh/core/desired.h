@@ -40,6 +40,8 @@ struct DesiredPeer {
   std::vector<IpEndpoint> candidates;
   // What the endpoint supervisor wants now, against what the kernel has.
   std::optional<IpEndpoint> pinned;
+  // Made without an endpoint: the other host calls first (first_handshake.h).
+  bool awaits_call = false;
   std::uint16_t keepalive = kKeepaliveSeconds;
   std::set<Prefix6> allowed;
   friend bool operator==(const DesiredPeer&, const DesiredPeer&) = default;
@@ -47,6 +49,7 @@ struct DesiredPeer {
 
 struct DesiredMesh {
   DesiredDevice device;
+  HostId self;
   std::map<PublicKey, DesiredPeer> peers;
   // True while the registry may be incomplete: nothing is taken from peers that the device has.
   bool additive_peers = false;

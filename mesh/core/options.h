@@ -4,10 +4,8 @@
 
 #include <cstdint>
 #include <string>
-#include <vector>
 
 #include "base/result.h"
-#include "registry/core/certificate.h"
 #include "registry/core/keys.h"
 
 namespace sixpn::mesh {
@@ -22,9 +20,6 @@ struct MeshOptions {
   // 1500.
   int mtu = 1420;
   BackendChoice backend = BackendChoice::kProbe;
-  // Peers to have before the registry knows them: how a joining host reaches its first hosts. A
-  // host record replaces its seed.
-  std::vector<Seed> seeds;
 };
 
 // Errors: an interface name that the kernel would refuse or that machines' interfaces ("sx...")

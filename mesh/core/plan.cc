@@ -55,7 +55,8 @@ void plan_device(const DesiredDevice& desired, const std::optional<ObservedDevic
 SetPeer new_peer(const PublicKey& key, const DesiredPeer& desired) {
   SetPeer step{key, desired.host, true};
   step.endpoint = desired.pinned;
-  if (!step.endpoint && !desired.candidates.empty()) step.endpoint = desired.candidates.front();
+  bool give_first = !step.endpoint && !desired.awaits_call && !desired.candidates.empty();
+  if (give_first) step.endpoint = desired.candidates.front();
   step.keepalive = desired.keepalive;
   step.allowed.assign(desired.allowed.begin(), desired.allowed.end());
   return step;

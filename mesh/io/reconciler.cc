@@ -68,14 +68,29 @@ Result<void> Reconciler::refresh(const DesiredMesh& desired) {
   return {};
 }
 
-// Handshakes age, so endpoints are judged only on peers that were read just now.
-void Reconciler::supervise(DesiredMesh& desired, Now now) {
-  if (fresh_peers_)
+// A peer that never had a session loses none when it is made anew; the plan makes it.
+Result<void> Reconciler::call_again(const std::set<PublicKey>& peers) {
+  std::vector<PeerStep> removals;
+  for (const auto& key : peers)
+    if (observed_->peers.erase(key) > 0) removals.emplace_back(RemovePeer{key});
+  if (removals.empty()) return {};
+  return kernel_.apply_peers(removals);
+}
+
+// Handshakes age, so peers are judged only when they were read just now.
+Result<void> Reconciler::supervise(DesiredMesh& desired, Now now) {
+  if (fresh_peers_) {
     for (auto& [key, endpoint] : supervisor_.update(desired.peers, observed_->peers, now))
       pins_[key] = endpoint;
+    auto first = first_handshake_.update(desired.self, desired.peers, observed_->peers, now.mono);
+    for (const auto& key : first.await) desired.peers.at(key).awaits_call = true;
+    for (const auto& key : first.call) pins_[key] = desired.peers.at(key).candidates.front();
+    if (auto removed = call_again(first.again); !removed) return removed;
+  }
   for (const auto& [key, endpoint] : pins_)
     if (auto peer = desired.peers.find(key); peer != desired.peers.end())
       peer->second.pinned = endpoint;
+  return {};
 }
 
 void Reconciler::note_failure(const MeshStep& step, const Error& error, PassOutcome& outcome) {
@@ -135,7 +150,11 @@ PassOutcome Reconciler::pass(DesiredMesh desired, Now now) {
     outcome.error = std::move(read).error();
     return outcome;
   }
-  supervise(desired, now);
+  if (auto called = supervise(desired, now); !called) {
+    observed_.reset();
+    outcome.error = std::move(called).error();
+    return outcome;
+  }
   apply(plan_mesh(desired, *observed_), outcome);
   if (outcome.error) {
     observed_.reset();

@@ -4,6 +4,7 @@
 // only.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <set>
@@ -12,6 +13,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "mesh/core/endpoint_supervisor.h"
+#include "mesh/core/first_handshake.h"
 #include "mesh/core/plan.h"
 #include "mesh/io/mesh_kernel.h"
 
@@ -45,13 +47,16 @@ class Reconciler {
 
   // When the peers should be looked at again because one has no handshake; kNever when all are
   // well.
-  [[nodiscard]] Instant next_peer_check() const { return supervisor_.next_check(); }
+  [[nodiscard]] Instant next_peer_check() const {
+    return std::min(supervisor_.next_check(), first_handshake_.next_check());
+  }
 
  private:
   Result<void> refresh(const DesiredMesh& desired);
   Result<void> refresh_veths(const DesiredMesh& desired);
   bool needs_peers(const DesiredMesh& desired) const;
-  void supervise(DesiredMesh& desired, Now now);
+  Result<void> supervise(DesiredMesh& desired, Now now);
+  Result<void> call_again(const std::set<PublicKey>& peers);
   void apply(const MeshPlan& plan, PassOutcome& outcome);
   std::size_t apply_peers(std::span<const MeshStep> steps, PassOutcome& outcome);
   void note_failure(const MeshStep& step, const Error& error, PassOutcome& outcome);
@@ -63,6 +68,7 @@ class Reconciler {
   std::set<std::string> doubted_veths_;
   std::optional<DesiredMesh> last_desired_;  // of the last pass that succeeded
   EndpointSupervisor supervisor_;
+  FirstHandshake first_handshake_;
   EndpointSupervisor::Pins pins_;  // not applied yet
 };
 

@@ -70,6 +70,13 @@ Result<SignedRecordPtr> decode_record(std::string wire) {
   if (!envelope.ParseFromString(wire)) return Error("the bytes are no signed record");
   if (envelope.signature().size() != Signature{}.size())
     return Error("the record's signature is not 64 bytes");
+  // One record has one envelope: else a relay could make ever newer-looking copies of a record by
+  // adding bytes that no signature covers.
+  wire::SignedRecord canonical;
+  canonical.set_body(envelope.body());
+  canonical.set_signature(envelope.signature());
+  if (canonical.SerializeAsString() != wire)
+    return Error("the record's envelope holds surplus bytes");
   auto record = decode_body(envelope.body());
   if (!record) return std::move(record).error();
   if (auto checked = registry::check_record(*record); !checked) return std::move(checked).error();

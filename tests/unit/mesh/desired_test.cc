@@ -114,17 +114,6 @@ TEST(Desired, PropertyAllowedIpsNeverOverlapBetweenPeersExceptByLongerPrefix) {
   }
 }
 
-TEST(Desired, SeedsArePeersUntilTheirRecordIsKnown) {
-  MeshOptions options = sample_options();
-  options.seeds = {{kA, key_of_host(kA, 7), {{*parse_ip("192.0.2.1"), 51820}}, {}}};
-  auto alone = make_desired(SnapshotBuilder().build(), {}, options);
-  ASSERT_TRUE(alone.peers.contains(key_of_host(kA, 7)));
-  EXPECT_EQ(alone.peers.at(key_of_host(kA, 7)).candidates.size(), 1u);
-  auto known = make_desired(SnapshotBuilder().host(kA).build(), {}, options);
-  EXPECT_FALSE(known.peers.contains(key_of_host(kA, 7)));
-  EXPECT_TRUE(known.peers.contains(key_of_host(kA)));
-}
-
 TEST(Desired, AddressesRoutesAndRulesOfANetworkWithAMachine) {
   auto mesh = desired(SnapshotBuilder(), {attachment(9, kNet, 0x20000)});
   std::vector<std::string> addresses, routes, rules;

@@ -102,6 +102,10 @@ TEST(RecordCodec, AChangedByteNeverVerifies) {
   }
 }
 
+TEST(RecordCodec, ARelayCannotMakeSecondEnvelopes) {
+  EXPECT_FALSE(decode_record(kHost.signed_host()->wire + "\x78\x01"));
+}
+
 TEST(RecordCodec, GarbageIsAnErrorOnly) {
   Rng rng(2);
   for (int i = 0; i < 5000; ++i) {

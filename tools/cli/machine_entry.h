@@ -1,6 +1,7 @@
-// Enters a machine's namespaces and runs a command there, as `sixpn machine exec` does. Called
-// last: the program that calls it is inside afterwards. Needs root. Single-threaded programs only
-// (setns of a mount namespace).
+// Runs a command inside a machine's namespaces, as `sixpn machine exec` does. Blocking: until the
+// command ends, whose terminal and signals are the caller's; this changes the caller's own signals.
+// A child enters, the calling process stays where it is. Needs root. Single-threaded programs only
+// (fork).
 #pragma once
 
 #include <sys/types.h>

@@ -1,5 +1,6 @@
 // `sixpn machine exec` with real namespaces: what the command sees, and how it ends. Root only.
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -86,6 +87,17 @@ TEST_F(Exec, ExitCodeIsTheCommands) {
   ProgramRun run = exec({"no-such-program"});
   EXPECT_EQ(run.exit_code, 1);
   EXPECT_EQ(run.err, "sixpn: no-such-program: No such file or directory\n");
+}
+
+// What is sent to sixpn reaches the command: a supervisor can stop it.
+TEST_F(Exec, SignalsArePassedOn) {
+  tell_of_machine();
+  RunningProgram running(
+      SIXPN_PROGRAM, {"--socket", agent_.socket_path(), "machine", "exec", kMachineId, "--", "sh",
+                      "-c", "trap 'exit 9' TERM; echo ready; while :; do sleep 0.05; done"});
+  ASSERT_EQ(running.output_until("ready\n"), "ready\n");
+  ASSERT_EQ(kill(running.pid(), SIGTERM), 0);
+  EXPECT_EQ(running.exit_code(), 9);
 }
 
 TEST_F(Exec, AProcessIdThatWasReusedIsRefused) {

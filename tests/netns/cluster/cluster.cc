@@ -206,6 +206,12 @@ std::string Cluster::machine_address(const std::string& name, const std::string&
   return std::string(machine.at("address").as_string());
 }
 
+std::string Cluster::infrastructure_address(const std::string& name) {
+  auto status = parse_json(must(name, {"--json", "status"}));
+  if (!status.is_object()) return "";
+  return std::string(status.at("host").at("address").as_string());
+}
+
 Finished Cluster::in_machine(const std::string& name, const std::string& id, const Words& argv,
                              std::chrono::milliseconds limit) {
   Words words = {"machine", "exec", id, "--"};

@@ -67,6 +67,9 @@ class Cluster {
   std::string run_machine(const std::string& host, const Words& words);
   std::string machine_address(const std::string& host, const std::string& id);
 
+  // fdaa:0:0:H:H::1 of a host.
+  std::string infrastructure_address(const std::string& host);
+
   // A program inside a machine's namespaces, or in a host's.
   Finished in_machine(const std::string& host, const std::string& id, const Words& argv,
                       std::chrono::milliseconds limit = std::chrono::seconds(30));

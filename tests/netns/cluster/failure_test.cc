@@ -146,9 +146,7 @@ TEST_F(Failure, AColdStartWithNobodyReachableServesFromDisk) {
 
 TEST_F(Failure, GarbageOnEveryOpenPortChangesNothing) {
   pid_t agent = cluster_.host("b").agent->pid();
-  auto hosts = cluster_.on_host("b", {"ip", "-6", "-o", "addr", "show", "to", "fdaa:0:0::/48"});
-  std::string infra = hosts.out.substr(hosts.out.find("fdaa:"));
-  infra = infra.substr(0, infra.find('/'));
+  std::string infra = cluster_.infrastructure_address("b");
   const std::string kSpray = R"(
 import os, socket, sys
 address, port, kind = sys.argv[1], int(sys.argv[2]), sys.argv[3]

@@ -67,6 +67,17 @@ dns::DnsOptions dns_options(const AgentOptions& options) {
   return out;
 }
 
+flycast::FlycastOptions flycast_options(const AgentOptions& options) {
+  flycast::FlycastOptions out;
+  out.self = options.identity.certificate.invite.host;
+  out.region = options.identity.certificate.invite.region;
+  out.retry.deadline = options.config.flycast.deadline;
+  out.retry.connect_timeout = options.config.flycast.connect_timeout;
+  out.max_sessions = options.config.flycast.max_sessions;
+  out.max_sessions_per_client = options.config.flycast.max_sessions_per_client;
+  return out;
+}
+
 // Runs `task` on a loop whose thread is running and waits for its result.
 template <class Task>
 auto run_on(EventLoop& loop, Task task) {
@@ -103,10 +114,8 @@ struct Agent::Impl {
         rooms.control, options.identity, knock_callbacks(), options.config.knock.port);
     rooms.mesh = std::make_unique<mesh::MeshService>(rooms.mesh_loop, mesh_options(options));
     rooms.dns = std::make_unique<dns::DnsService>(rooms.dns_loop, dns_options(options));
-    flycast::FlycastOptions flycast_options;
-    flycast_options.self = invite.host;
-    flycast_options.region = invite.region;
-    rooms.flycast = std::make_unique<flycast::FlycastService>(rooms.flycast_loop, flycast_options);
+    rooms.flycast =
+        std::make_unique<flycast::FlycastService>(rooms.flycast_loop, flycast_options(options));
     machine::MachineService::Options machine_options;
     machine_options.state_dir = options.config.state_dir;
     machine_options.shim_path = options.shim_path;

@@ -1,6 +1,7 @@
 // sixpnd: the agent. Reads its configuration, takes its state folder, finds or makes its identity,
 // and runs the rooms until a signal ends it. Exit codes: 0 stopped by a signal, 1 could not start
 // or go on, 2 usage or configuration.
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -98,6 +99,14 @@ void discard_enrolment(const std::string& state_dir) {
     std::filesystem::remove_all(state_dir + "/" + name, ignored);
 }
 
+// A proxied connection costs up to four descriptors: take all that the system grants.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int run(const sixpn::config::AgentConfig& config, bool dev) {
   auto lock = sixpn::agent::StateLock::take(config.state_dir);
   if (!lock) return fail(lock.error().message);
@@ -150,6 +159,7 @@ int main(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : kUsage;
   }
   signal(SIGPIPE, SIG_IGN);
+  raise_descriptor_limit();
 
   auto config = arguments.dev ? dev_config() : sixpn::config::AgentConfig();
   std::string path = arguments.config_path;

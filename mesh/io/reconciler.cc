@@ -152,6 +152,7 @@ PassOutcome Reconciler::pass(DesiredMesh desired, Now now) {
   }
   if (auto called = supervise(desired, now); !called) {
     observed_.reset();
+    outcome.failed_whole = true;  // nothing of the plan was done
     outcome.error = std::move(called).error();
     return outcome;
   }

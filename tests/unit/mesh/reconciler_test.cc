@@ -133,6 +133,21 @@ TEST(Reconciler, APinIsKeptUntilItIsApplied) {
   EXPECT_EQ(state.mesh.peers.at(key_of_host(kA)).endpoint, at(99));
 }
 
+TEST(Reconciler, AFailedSecondCallFailsTheWholePassAndTheNextConverges) {
+  FakeKernel::State state;
+  FakeKernel kernel(state);
+  Reconciler reconciler(kernel);
+  reconciler.pass(world(), kNow);
+  Now later{kNow.mono + kCallAgain.front(), kNow.wall};
+  reconciler.doubt_peers();
+  state.fail_call = state.calls + 1;  // reading the peers succeeds, taking them away fails
+  PassOutcome outcome = reconciler.pass(world(), later);
+  EXPECT_TRUE(outcome.error.has_value());
+  EXPECT_TRUE(outcome.failed_whole) << "an attachment in this pass must not count as done";
+  EXPECT_FALSE(reconciler.pass(world(), later).error.has_value());
+  EXPECT_TRUE(plan_mesh(world(), state.mesh).empty());
+}
+
 TEST(Reconciler, DoubtRepairsWhatOthersRemoved) {
   FakeKernel::State state;
   FakeKernel kernel(state);

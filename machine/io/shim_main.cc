@@ -12,6 +12,7 @@
 #include <grp.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -125,6 +126,16 @@ void redirect_output(int log) {
   close(null);
 }
 
+// The agent takes all descriptors that the system grants; a command expects the usual soft limit, as
+// systemd gives it (some programs walk over every possible descriptor).
+void restore_descriptor_limit() {
+  constexpr rlim_t kUsual = 1024;
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = std::min(kUsual, limit.rlim_max);
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 // `executed` is memory shared with init: an exit is only recorded of a command that ran.
 [[noreturn]] void run_command(const ShimSpec& spec, int log, volatile bool* executed) {
   setsid();
@@ -139,6 +150,7 @@ void redirect_output(int log) {
   tell(kShimReady);
   if (!wait_at_gate()) _exit(kFailed);
   *executed = true;
+  restore_descriptor_limit();
   execve(program.c_str(), pointers(spec.command).data(), pointers(spec.env).data());
   *executed = false;
   fail(Error::from_errno("executing " + program));

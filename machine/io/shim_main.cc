@@ -126,8 +126,8 @@ void redirect_output(int log) {
   close(null);
 }
 
-// The agent takes all descriptors that the system grants; a command expects the usual soft limit, as
-// systemd gives it (some programs walk over every possible descriptor).
+// The agent takes all descriptors that the system grants; a command expects the usual soft limit,
+// as systemd gives it (some programs walk over every possible descriptor).
 void restore_descriptor_limit() {
   constexpr rlim_t kUsual = 1024;
   rlimit limit{};

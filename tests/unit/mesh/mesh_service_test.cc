@@ -97,15 +97,16 @@ TEST_F(Service, ARestartRemovesNothing) {
   begin({machine});
   ASSERT_TRUE(eventually([&] { return state_.mesh.veths.contains("sx00020000"); }));
   ObservedMesh before;
+  int observations = 0;
   on_loop([&] {
     before = state_.mesh;
+    observations = state_.observations;
     state_.applied.clear();
     service_ = std::make_unique<MeshService>(loop_, sample_options(),
                                              std::make_unique<FakeKernel>(state_));
     EXPECT_TRUE(service_->start());
   });
   begin({machine});
-  int observations = state_.observations;
   EXPECT_TRUE(eventually([&] { return state_.observations > observations; }));
   on_loop([&] {
     EXPECT_EQ(state_.mesh, before);

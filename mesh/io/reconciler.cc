@@ -9,8 +9,10 @@ namespace {
 constexpr std::size_t kPeersPerRequest = 64;
 
 std::optional<PeerStep> as_peer_step(const MeshStep& step) {
-  if (const auto* set = std::get_if<SetPeer>(&step)) return PeerStep(*set);
-  if (const auto* remove = std::get_if<RemovePeer>(&step)) return PeerStep(*remove);
+  if (const auto* set = std::get_if<SetPeer>(&step))
+    return std::optional<PeerStep>(std::in_place, *set);
+  if (const auto* remove = std::get_if<RemovePeer>(&step))
+    return std::optional<PeerStep>(std::in_place, *remove);
   return std::nullopt;
 }
 

@@ -3,8 +3,12 @@
 namespace sixpn {
 namespace {
 
-constexpr std::uint16_t high(std::uint32_t v) { return static_cast<std::uint16_t>(v >> 16); }
-constexpr std::uint16_t low(std::uint32_t v) { return static_cast<std::uint16_t>(v); }
+constexpr std::uint16_t high(std::uint32_t v) {
+  return static_cast<std::uint16_t>(v >> 16);
+}
+constexpr std::uint16_t low(std::uint32_t v) {
+  return static_cast<std::uint16_t>(v);
+}
 
 constexpr Ip6 compose(NetworkId network, std::uint32_t host, std::uint32_t machine,
                       std::uint16_t free) {
@@ -19,7 +23,9 @@ constexpr std::uint16_t kGuestSuffix = 2;
 
 }  // namespace
 
-Prefix6 network_prefix(NetworkId network) { return {compose(network, 0, 0, 0), 48}; }
+Prefix6 network_prefix(NetworkId network) {
+  return {compose(network, 0, 0, 0), 48};
+}
 
 Prefix6 host_prefix(NetworkId network, HostId host) {
   return {compose(network, host.value, 0, 0), 80};
@@ -29,9 +35,13 @@ Ip6 machine_address(NetworkId network, HostId host, std::uint32_t machine_field)
   return compose(network, host.value, machine_field, kGuestSuffix);
 }
 
-Prefix6 machine_prefix(const Ip6& machine) { return make_prefix(machine, 112); }
+Prefix6 machine_prefix(const Ip6& machine) {
+  return make_prefix(machine, 112);
+}
 
-Ip6 host_address(HostId host) { return compose(kInfrastructureNetwork, host.value, 0, 1); }
+Ip6 host_address(HostId host) {
+  return compose(kInfrastructureNetwork, host.value, 0, 1);
+}
 
 Ip6 proxy_address(NetworkId network, HostId host) {
   return compose(network, host.value, kProxyMachineField, kGuestSuffix);
@@ -50,11 +60,17 @@ Ip6 peer_address(NetworkId network, HostId gateway, std::uint8_t index) {
                  static_cast<std::uint16_t>(index << 8 | kGuestSuffix));
 }
 
-Ip6 peer_resolver_address(NetworkId network) { return compose(network, 0, 0, 3); }
+Ip6 peer_resolver_address(NetworkId network) {
+  return compose(network, 0, 0, 3);
+}
 
-NetworkId network_of(const Ip6& ip) { return NetworkId{ip.dword(1)}; }
+NetworkId network_of(const Ip6& ip) {
+  return NetworkId{ip.dword(1)};
+}
 
-HostId host_of(const Ip6& ip) { return HostId{ip.dword(3)}; }
+HostId host_of(const Ip6& ip) {
+  return HostId{ip.dword(3)};
+}
 
 AddressKind classify(const Ip6& ip) {
   if (!kMeshPrefix.contains(ip)) return AddressKind::kOutside;

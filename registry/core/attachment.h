@@ -12,8 +12,8 @@ namespace sixpn {
 struct Attachment {
   MachineId machine;
   NetworkId network;
-  Ip6 address;              // of the machine; its /112 is routed to the veth
-  std::string netns_path;   // e.g. /run/netns/148e21dad76789
+  Ip6 address;             // of the machine; its /112 is routed to the veth
+  std::string netns_path;  // e.g. /run/netns/148e21dad76789
   friend auto operator<=>(const Attachment&, const Attachment&) = default;
 };
 

@@ -4,12 +4,13 @@
 //   enrolment key --signs--> HostCertificate (the host's own signing key, when it enrolled)
 //   host's signing key --signs--> every record the host writes
 //
-// A Token is what the operator carries to the new host: the invite, the enrolment secret, the cluster
-// key, the root's public key and how to reach some hosts. Private host keys never travel. Anyone can
-// verify the chain knowing only the root's public key.
+// A Token is what the operator carries to the new host: the invite, the enrolment secret, the
+// cluster key, the root's public key and how to reach some hosts. Private host keys never travel.
+// Anyone can verify the chain knowing only the root's public key.
 //
-// Wire: protocol buffers (trust.proto); signed bytes travel opaque, and each signature covers a domain
-// tag ("sixpn invite v1", ...) before the bytes, so that one kind can never pass for another.
+// Wire: protocol buffers (trust.proto); signed bytes travel opaque, and each signature covers a
+// domain tag ("sixpn invite v1", ...) before the bytes, so that one kind can never pass for
+// another.
 #pragma once
 
 #include <optional>
@@ -27,7 +28,8 @@ namespace sixpn {
 
 // Sizes, checked before any signature is: a host record with its certificate must fit one knock.
 inline constexpr std::size_t kMaxInviteBytes = 512;
-inline constexpr std::size_t kMaxInviteOrgBytes = 256;  // of the names of its orgs, two more for each
+inline constexpr std::size_t kMaxInviteOrgBytes =
+    256;  // of the names of its orgs, two more for each
 inline constexpr std::size_t kMaxCertificateBytes = 640;
 inline constexpr std::size_t kMaxRevocationBytes = 256;
 inline constexpr std::size_t kMaxSeeds = 16;
@@ -63,7 +65,7 @@ struct HostCertificate {
   Invite invite;
   PublicKey signing_key{};  // Ed25519, made on the host
   WallTime enrolled{};
-  std::string encoded;      // what travels, and what is compared for equality of enrolments
+  std::string encoded;  // what travels, and what is compared for equality of enrolments
   friend bool operator==(const HostCertificate&, const HostCertificate&) = default;
 };
 
@@ -80,11 +82,12 @@ std::string cluster_id(const PublicKey& root_key);
 
 // Signs an invite with the root key; the result goes into a Token.
 std::string sign_invite(const Invite& invite, const SigningKey& root);
-// Errors: not a signed invite, not signed by this root, of another cluster, bad name, region or host id.
+// Errors: not a signed invite, not signed by this root, of another cluster, bad name, region or
+// host id.
 Result<Invite> verify_invite(std::string_view signed_invite, const PublicKey& root_key);
 
-// Makes the host certificate on the new host. Errors: as verify_invite, or the invite is not for this
-// enrolment key, or it had expired at `now`.
+// Makes the host certificate on the new host. Errors: as verify_invite, or the invite is not for
+// this enrolment key, or it had expired at `now`.
 Result<HostCertificate> enrol(const Token& token, const PublicKey& signing_key, WallTime now);
 // The whole chain. Every receiver calls this, once per certificate.
 Result<HostCertificate> verify_certificate(std::string_view encoded, const PublicKey& root_key);
@@ -97,7 +100,8 @@ bool enrolment_wins(const HostCertificate& a, const HostCertificate& b);
 std::string sign_revocation(HostId host, WallTime when, const SigningKey& root);
 Result<HostId> verify_revocation(std::string_view statement, const PublicKey& root_key);
 
-// Token text: "sixpn1." and base64url. Errors say what is wrong: not a token, cut short, other version.
+// Token text: "sixpn1." and base64url. Errors say what is wrong: not a token, cut short, other
+// version.
 std::string encode_token(const Token& token);
 Result<Token> decode_token(std::string_view text);
 

@@ -34,7 +34,9 @@ std::optional<Secret> Secret::from_bytes(std::string_view bytes) {
   return secret;
 }
 
-Secret::~Secret() { sodium_memzero(bytes_.data(), bytes_.size()); }
+Secret::~Secret() {
+  sodium_memzero(bytes_.data(), bytes_.size());
+}
 
 bool operator==(const Secret& a, const Secret& b) {
   return sodium_memcmp(a.bytes_.data(), b.bytes_.data(), a.bytes_.size()) == 0;

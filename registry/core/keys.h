@@ -1,6 +1,6 @@
-// Keys and signatures: thin values over libsodium (the only file that includes it is keys.cc). Ed25519
-// signs (RFC 8032), X25519 is WireGuard's (RFC 7748), BLAKE2b keyed hash is the MAC of the knock
-// (RFC 7693). Secrets are wiped when destroyed and never printed.
+// Keys and signatures: thin values over libsodium (the only file that includes it is keys.cc).
+// Ed25519 signs (RFC 8032), X25519 is WireGuard's (RFC 7748), BLAKE2b keyed hash is the MAC of the
+// knock (RFC 7693). Secrets are wiped when destroyed and never printed.
 #pragma once
 
 #include <array>

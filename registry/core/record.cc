@@ -6,27 +6,37 @@
 namespace sixpn {
 namespace {
 
-constexpr std::array<std::string_view, 9> kStateNames = {
-    "created",    "starting",  "started",    "stopping", "stopped",
-    "suspending", "suspended", "destroying", "destroyed"};
+constexpr std::array<std::string_view, 9> kStateNames = {"created",   "starting",   "started",
+                                                         "stopping",  "stopped",    "suspending",
+                                                         "suspended", "destroying", "destroyed"};
 
 std::string_view kind_name(RecordKind kind) {
   switch (kind) {
-    case RecordKind::kHost: return "host";
-    case RecordKind::kMachine: return "machine";
-    case RecordKind::kOrg: return "org";
-    case RecordKind::kNetwork: return "network";
-    case RecordKind::kApp: return "app";
-    case RecordKind::kFlycast: return "flycast";
-    case RecordKind::kPeer: return "peer";
-    case RecordKind::kRevocation: return "revocation";
+    case RecordKind::kHost:
+      return "host";
+    case RecordKind::kMachine:
+      return "machine";
+    case RecordKind::kOrg:
+      return "org";
+    case RecordKind::kNetwork:
+      return "network";
+    case RecordKind::kApp:
+      return "app";
+    case RecordKind::kFlycast:
+      return "flycast";
+    case RecordKind::kPeer:
+      return "peer";
+    case RecordKind::kRevocation:
+      return "revocation";
   }
   return "unknown";
 }
 
 }  // namespace
 
-std::string to_string(const RecordKey& key) { return std::string(kind_name(key.kind)) + "/" + key.id; }
+std::string to_string(const RecordKey& key) {
+  return std::string(kind_name(key.kind)) + "/" + key.id;
+}
 
 std::string_view to_string(MachineState state) {
   auto index = static_cast<std::size_t>(state) - 1;
@@ -39,18 +49,30 @@ std::optional<MachineState> parse_machine_state(std::string_view text) {
   return static_cast<MachineState>(found - kStateNames.begin() + 1);
 }
 
-RecordKey host_key(HostId id) { return {RecordKind::kHost, to_string(id)}; }
-RecordKey machine_key(MachineId id) { return {RecordKind::kMachine, to_string(id)}; }
-RecordKey org_key(const std::string& name) { return {RecordKind::kOrg, name}; }
-RecordKey network_key(NetworkId id) { return {RecordKind::kNetwork, to_string(id)}; }
+RecordKey host_key(HostId id) {
+  return {RecordKind::kHost, to_string(id)};
+}
+RecordKey machine_key(MachineId id) {
+  return {RecordKind::kMachine, to_string(id)};
+}
+RecordKey org_key(const std::string& name) {
+  return {RecordKind::kOrg, name};
+}
+RecordKey network_key(NetworkId id) {
+  return {RecordKind::kNetwork, to_string(id)};
+}
 RecordKey app_key(NetworkId network, const std::string& app) {
   return {RecordKind::kApp, to_string(network) + "/" + app};
 }
-RecordKey flycast_key(const Ip6& address) { return {RecordKind::kFlycast, to_string(address)}; }
+RecordKey flycast_key(const Ip6& address) {
+  return {RecordKind::kFlycast, to_string(address)};
+}
 RecordKey peer_key(NetworkId network, const std::string& peer) {
   return {RecordKind::kPeer, to_string(network) + "/" + peer};
 }
-RecordKey revocation_key(HostId host) { return {RecordKind::kRevocation, to_string(host)}; }
+RecordKey revocation_key(HostId host) {
+  return {RecordKind::kRevocation, to_string(host)};
+}
 
 RecordKey key_of(const RecordValue& value) {
   struct Keyed {

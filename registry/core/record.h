@@ -1,9 +1,9 @@
-// The records of the registry: plain values. What a record says, who may write it, and how two versions
-// of it are ordered. The wire form is in record_codec.h; merging is in store.h.
+// The records of the registry: plain values. What a record says, who may write it, and how two
+// versions of it are ordered. The wire form is in record_codec.h; merging is in store.h.
 //
 // Owned records (host, machine): written only by their owner, ordered by (incarnation, version).
-// Shared records (the rest): any host permitted by its certificate writes, last writer wins by hybrid
-// logical clock, host id breaks ties.
+// Shared records (the rest): any host permitted by its certificate writes, last writer wins by
+// hybrid logical clock, host id breaks ties.
 #pragma once
 
 #include <compare>
@@ -45,24 +45,26 @@ struct RecordKey {
 };
 std::string to_string(const RecordKey& key);  // "machine/148e21dad76789"
 
-// Orders two versions of one record: owned = (incarnation, version), shared = (hybrid clock, writer).
+// Orders two versions of one record: owned = (incarnation, version), shared = (hybrid clock,
+// writer).
 struct Stamp {
   std::uint64_t major = 0;
   std::uint64_t minor = 0;
   friend constexpr auto operator<=>(const Stamp&, const Stamp&) = default;
 };
 
-// ---- what each kind says ---------------------------------------------------------------------------
+// ---- what each kind says
+// ---------------------------------------------------------------------------
 
 struct HostRecord {
   HostId id;
   std::string name;
-  std::string region;                 // three letters
-  std::string certificate;            // encoded HostCertificate (certificate.h)
+  std::string region;       // three letters
+  std::string certificate;  // encoded HostCertificate (certificate.h)
   PublicKey wireguard_key{};
   std::vector<IpEndpoint> endpoints;  // WireGuard, best first
   std::uint16_t knock_port = 0;
-  std::string version;                // of the program
+  std::string version;  // of the program
   friend bool operator==(const HostRecord&, const HostRecord&) = default;
 };
 
@@ -94,9 +96,9 @@ struct MachineRecord {
   std::map<std::string, std::string> metadata;
   MachineState state = MachineState::kCreated;
   Health health = Health::kUnknown;
-  bool skip_dns = false;    // never registered in .internal
-  bool cordoned = false;    // Flycast does not choose it
-  WallTime updated{};       // of the last state change, for people; never compared
+  bool skip_dns = false;  // never registered in .internal
+  bool cordoned = false;  // Flycast does not choose it
+  WallTime updated{};     // of the last state change, for people; never compared
   friend bool operator==(const MachineRecord&, const MachineRecord&) = default;
 };
 
@@ -168,8 +170,9 @@ struct RevocationRecord {
 };
 
 // std::monostate: a tombstone, or a kind from a newer version whose value travels opaque.
-using RecordValue = std::variant<std::monostate, HostRecord, MachineRecord, OrgRecord, NetworkRecord,
-                                 AppRecord, FlycastRecord, PeerRecord, RevocationRecord>;
+using RecordValue =
+    std::variant<std::monostate, HostRecord, MachineRecord, OrgRecord, NetworkRecord, AppRecord,
+                 FlycastRecord, PeerRecord, RevocationRecord>;
 
 struct Record {
   RecordKey key;
@@ -196,8 +199,8 @@ RecordKey revocation_key(HostId host);
 // The key that a value belongs under (its kind and id).
 RecordKey key_of(const RecordValue& value);
 
-// Names: apps, orgs, hosts, process groups and peers are DNS labels in lower case: a-z, 0-9, '-', not at
-// an end, 1..63 characters. Regions are exactly three letters a-z.
+// Names: apps, orgs, hosts, process groups and peers are DNS labels in lower case: a-z, 0-9, '-',
+// not at an end, 1..63 characters. Regions are exactly three letters a-z.
 bool is_dns_label(std::string_view name);
 bool is_region(std::string_view region);
 

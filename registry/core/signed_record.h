@@ -1,5 +1,6 @@
-// SignedRecord: a Record together with the exact bytes that its writer signed. The bytes travel opaque:
-// unknown fields and unknown kinds of newer versions pass through untouched and still verify.
+// SignedRecord: a Record together with the exact bytes that its writer signed. The bytes travel
+// opaque: unknown fields and unknown kinds of newer versions pass through untouched and still
+// verify.
 #pragma once
 
 #include <memory>
@@ -24,8 +25,8 @@ using SignedRecordPtr = std::shared_ptr<const SignedRecord>;
 // Encodes and signs. Errors: a record over kMaxRecordBytes.
 Result<SignedRecordPtr> sign_record(const Record& record, const SigningKey& key);
 
-// Decodes without checking the signature (see verify_record). Errors: malformed bytes, too large, a key
-// that does not match the value, an owned record whose writer is not its owner, bad names.
+// Decodes without checking the signature (see verify_record). Errors: malformed bytes, too large, a
+// key that does not match the value, an owned record whose writer is not its owner, bad names.
 Result<SignedRecordPtr> decode_record(std::string wire);
 bool verify_record(const SignedRecord& record, const PublicKey& writer_key);
 

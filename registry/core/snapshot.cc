@@ -4,10 +4,14 @@ namespace sixpn {
 
 std::string_view to_string(HostStatus status) {
   switch (status) {
-    case HostStatus::kAlive: return "alive";
-    case HostStatus::kSuspected: return "suspected";
-    case HostStatus::kDown: return "down";
-    case HostStatus::kLeft: return "left";
+    case HostStatus::kAlive:
+      return "alive";
+    case HostStatus::kSuspected:
+      return "suspected";
+    case HostStatus::kDown:
+      return "down";
+    case HostStatus::kLeft:
+      return "left";
   }
   return "unknown";
 }

@@ -1,5 +1,5 @@
-// Snapshot: the registry as every consumer sees it. Immutable, shared by pointer between loops; a change
-// in one network does not rebuild the others. Built by registry/core/snapshot_builder.h.
+// Snapshot: the registry as every consumer sees it. Immutable, shared by pointer between loops; a
+// change in one network does not rebuild the others. Built by registry/core/snapshot_builder.h.
 //
 // Lookups are by sorted containers so that iteration order is the same on every host.
 #pragma once
@@ -25,8 +25,8 @@ std::string_view to_string(HostStatus status);
 struct HostView {
   HostRecord record;
   HostStatus status = HostStatus::kAlive;
-  // Smoothed round trip from this host, measured by membership probes; nothing before the first answer,
-  // zero for the host itself.
+  // Smoothed round trip from this host, measured by membership probes; nothing before the first
+  // answer, zero for the host itself.
   std::optional<Duration> round_trip;
   [[nodiscard]] bool usable() const {
     return status == HostStatus::kAlive || status == HostStatus::kSuspected;

@@ -19,7 +19,9 @@ FirstHandshake::Verdict FirstHandshake::update(HostId self, const Peers& desired
     auto [found, is_new] = openings_.try_emplace(key);
     Opening& opening = found->second;
     // An adopted peer may have a session that only the other end remembers: WireGuard's own matter.
-    if (is_new) opening = {now, self < peer.host, 0, exists || peer.candidates.empty()};
+    // So is a peer from before a reboot: it knows this host, and may not know that it must call.
+    bool settled = exists || peer.candidates.empty() || (starting_ && peer.host < self);
+    if (is_new) opening = {now, self < peer.host, 0, settled};
     if (exists && state->second.last_handshake) opening.over = true;
     if (opening.over) continue;
     if (now < opening.due()) {
@@ -32,6 +34,7 @@ FirstHandshake::Verdict FirstHandshake::update(HostId self, const Peers& desired
       opening.over = true;
     }
   }
+  starting_ = false;
   return verdict;
 }
 

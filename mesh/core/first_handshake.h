@@ -4,7 +4,8 @@
 // initiations that cross on a long path void each other. So only the host with the smaller id
 // calls: the other knows the peer without an endpoint and answers; and the caller calls again, by
 // making the peer anew, until a first handshake is seen. A peer that ever had a session is never
-// touched (decision 0035).
+// touched. At the start of the agent there is nothing to wait for: the peers that it has from disk
+// know this host, and may still keep the session of before its reboot (decision 0035).
 //
 // Plain state machine: `now` goes in, verdicts come out. Called by Reconciler after each
 // observation of the peers, before the plan. Mesh loop.
@@ -53,6 +54,7 @@ class FirstHandshake {
   };
 
   std::map<PublicKey, Opening> openings_;
+  bool starting_ = true;  // until the first update
 };
 
 }  // namespace sixpn::mesh

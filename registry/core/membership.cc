@@ -113,14 +113,22 @@ void Membership::on_suspect(Instant now, Member& member, const MemberUpdate& upd
   if (update.incarnation < member.incarnation || member.status == HostStatus::kDown ||
       member.status == HostStatus::kLeft)
     return;
-  bool first = member.status == HostStatus::kAlive;
-  if (first) {
+  bool newer = update.incarnation > member.incarnation;
+  if (member.status == HostStatus::kAlive || newer) {
+    // Who refuted is a new case. But what was never heard has refuted nothing: accused without its
+    // incarnation, it was accused in vain, for those who knew better; so that is said again.
+    bool repeat =
+        member.incarnation == 0 && member.suspicion && member.suspicion->has_accuser(self_);
     believe(update.host, member, HostStatus::kSuspected, update.incarnation, out);
     member.suspicion = make_suspicion(now, update.accuser);
-  } else if (!member.suspicion->confirm(update.accuser)) {
+    out.news.push_back(update);
+    if (repeat && member.suspicion->confirm(self_))
+      out.news.push_back({update.host, HostStatus::kSuspected, update.incarnation, self_});
+  } else if (member.suspicion->confirm(update.accuser)) {
+    out.news.push_back(update);
+  } else {
     return;
   }
-  out.news.push_back(update);
   if (update.accuser == self_ || member.suspicion->has_accuser(self_)) return;
   if (is_confirmer(update.host) && !is_probing(update.host))
     probe(now, update.host, Purpose::kConfirm, out);

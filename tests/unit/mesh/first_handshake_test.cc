@@ -23,6 +23,9 @@ class FirstHandshakeTest : public testing::Test {
     }
   }
 
+  // The peers come to be known while the agent runs.
+  void start_without_peers() { opening_.update(kSelf, {}, {}, Instant(0s)); }
+
   // The verdict at `at`; then every peer exists.
   FirstHandshake::Verdict at(Duration at) {
     auto verdict = opening_.update(kSelf, desired_, observed_, Instant(at));
@@ -35,7 +38,17 @@ class FirstHandshakeTest : public testing::Test {
   FirstHandshake::ObservedPeers observed_;
 };
 
+TEST_F(FirstHandshakeTest, AtTheStartOfTheAgentNobodyIsAwaited) {
+  auto first = at(0s);
+  EXPECT_THAT(first.await, IsEmpty());
+  EXPECT_THAT(first.again, IsEmpty());
+  // Calls that cross are repeated by one side only.
+  EXPECT_THAT(at(300ms).again, ElementsAre(key_of_host(kGreater)));
+  EXPECT_THAT(at(kAwaitCall).call, IsEmpty());
+}
+
 TEST_F(FirstHandshakeTest, TheSmallerIdCallsAndTheGreaterAwaits) {
+  start_without_peers();
   auto first = at(0s);
   EXPECT_THAT(first.await, ElementsAre(key_of_host(kSmaller)));
   EXPECT_THAT(first.again, IsEmpty());
@@ -45,6 +58,7 @@ TEST_F(FirstHandshakeTest, TheSmallerIdCallsAndTheGreaterAwaits) {
 }
 
 TEST_F(FirstHandshakeTest, CallsEndWithTheFirstHandshake) {
+  start_without_peers();
   at(0s);
   observed_[key_of_host(kGreater)].last_handshake = from_unix_ms(1);
   observed_[key_of_host(kSmaller)].last_handshake = from_unix_ms(1);
@@ -54,12 +68,14 @@ TEST_F(FirstHandshakeTest, CallsEndWithTheFirstHandshake) {
 }
 
 TEST_F(FirstHandshakeTest, AfterTheLastCallItIsUpToWireGuard) {
+  start_without_peers();
   at(0s);
   for (Duration when : kCallAgain) EXPECT_THAT(at(when).again, ElementsAre(key_of_host(kGreater)));
   EXPECT_THAT(at(60s).again, IsEmpty());
 }
 
 TEST_F(FirstHandshakeTest, WhoAwaitsInVainCalls) {
+  start_without_peers();
   at(0s);
   EXPECT_THAT(at(3799ms).call, IsEmpty());
   EXPECT_THAT(at(kAwaitCall).call, ElementsAre(key_of_host(kSmaller)));
@@ -67,6 +83,7 @@ TEST_F(FirstHandshakeTest, WhoAwaitsInVainCalls) {
 }
 
 TEST_F(FirstHandshakeTest, AdoptedPeersAreLeftAlone) {
+  start_without_peers();
   for (const auto& [key, peer] : desired_) observed_[key];
   auto verdict = at(0s);
   EXPECT_THAT(verdict.await, IsEmpty());

@@ -10,6 +10,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using Kind = ProbeMessage::Kind;
+using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
 constexpr HostId kSelf{0x10000};
@@ -180,6 +181,28 @@ TEST_F(MembershipTest, TheSmallerIncarnationNeverWins) {
   update({host(1), HostStatus::kAlive, 10, host(2)});
   EXPECT_EQ(members_.status(host(1)), HostStatus::kAlive);
   EXPECT_EQ(members_.counters().refuted, 1U);
+}
+
+TEST_F(MembershipTest, AnAccusationWithoutTheIncarnationIsSaidAgain) {
+  add_hosts(3);
+  update({host(1), HostStatus::kSuspected, 0, kSelf});
+  news_.clear();
+  update({host(1), HostStatus::kSuspected, 4, host(2)});
+  EXPECT_THAT(news_, ElementsAre(MemberUpdate{host(1), HostStatus::kSuspected, 4, host(2)},
+                                 MemberUpdate{host(1), HostStatus::kSuspected, 4, kSelf}));
+}
+
+TEST_F(MembershipTest, AnAccusationThatWasRefutedIsNotSaidAgain) {
+  add_hosts(3);
+  hear(host(1), 3);
+  update({host(1), HostStatus::kSuspected, 3, kSelf});
+  run(1s, {host(2), host(3)});
+  news_.clear();
+  update({host(1), HostStatus::kSuspected, 4, host(2)});
+  EXPECT_THAT(news_, ElementsAre(MemberUpdate{host(1), HostStatus::kSuspected, 4, host(2)}));
+  // Its timer starts anew, and until this host has asked for itself nobody has confirmed.
+  run(1500ms, {host(2), host(3)});
+  EXPECT_EQ(members_.status(host(1)), HostStatus::kSuspected);
 }
 
 TEST_F(MembershipTest, AVerdictAgainstWhoWasJustHeardIsOnlyASuspicion) {

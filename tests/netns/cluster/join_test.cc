@@ -18,22 +18,19 @@ TEST(Join, ThreeHostsFormAMeshByThemselves) {
   Cluster cluster("join");
   for (const char* region : {"iad", "fra", "nrt"}) cluster.add_host(region, region);
   ASSERT_NO_FATAL_FAILURE(cluster.form());
+  // The round trips come to be those of the simulated internet, once the first answers, which hold
+  // the handshakes, are outweighed: fra-iad 90 ms, fra-nrt 230 ms.
   ASSERT_TRUE(eventually([&] {
     auto status = json::parse(cluster.must("fra", {"--json", "status"}));
     for (const auto& host : status.at("hosts").as_array()) {
       if (host.at("is_self").as_bool()) continue;
       if (host.at("round_trip_us").is_null() || host.at("handshake_age_s").is_null()) return false;
+      auto floor = host.at("name").as_string() == "iad" ? 90'000 : 230'000;
+      auto measured = host.at("round_trip_us").as_int64();
+      if (measured < floor || measured >= floor + 60'000) return false;
     }
     return true;
   })) << cluster.must("fra", {"status"});
-  // The round trips are those of the simulated internet: fra-iad 90 ms, fra-nrt 230 ms.
-  auto status = json::parse(cluster.must("fra", {"--json", "status"}));
-  for (const auto& host : status.at("hosts").as_array()) {
-    if (host.at("is_self").as_bool()) continue;
-    auto floor = host.at("name").as_string() == "iad" ? 90'000 : 230'000;
-    EXPECT_GE(host.at("round_trip_us").as_int64(), floor);
-    EXPECT_LT(host.at("round_trip_us").as_int64(), floor + 60'000);
-  }
   // Nothing is left to do: what is in the kernel is what the registry asks for.
   EXPECT_TRUE(eventually([&] {
     return json::parse(cluster.must("fra", {"--json", "mesh", "plan"}))

@@ -56,6 +56,13 @@ struct Stamp {
 // ---- what each kind says
 // ---------------------------------------------------------------------------
 
+// Where a host's rotation of its WireGuard keys is (docs/decisions/0036). The same on the wire.
+enum class Rotation : std::uint8_t {
+  kNone = 0,
+  kLeave = 1,   // its links shall leave the main device for the spare one
+  kReturn = 2,  // the main device may have a new key: its links shall come back
+};
+
 struct HostRecord {
   HostId id;
   std::string name;
@@ -65,6 +72,12 @@ struct HostRecord {
   std::vector<IpEndpoint> endpoints;  // WireGuard, best first
   std::uint16_t knock_port = 0;
   std::string version;  // of the program
+  // Of the spare WireGuard device, which carries the links while the main one changes its key.
+  // Zero: an older program, which has none. Its endpoints are those of the main device, with this
+  // port.
+  PublicKey spare_key{};
+  std::uint16_t spare_port = 0;
+  Rotation rotation = Rotation::kNone;
   friend bool operator==(const HostRecord&, const HostRecord&) = default;
 };
 

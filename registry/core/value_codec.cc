@@ -30,6 +30,9 @@ wire::Host to_wire(const HostRecord& in) {
   for (const auto& endpoint : in.endpoints) put(*out.add_endpoints(), endpoint);
   out.set_knock_port(in.knock_port);
   out.set_version(in.version);
+  if (in.spare_key != PublicKey{}) out.set_spare_key(bytes_of(in.spare_key));
+  out.set_spare_port(in.spare_port);
+  out.set_rotation(static_cast<std::uint32_t>(in.rotation));
   return out;
 }
 
@@ -158,7 +161,10 @@ bool take(const wire::Host& in, HostRecord& out) {
     if (!take(endpoint.ip(), added.ip) || !take(endpoint.port(), added.port)) return false;
   }
   out.version = in.version();
-  return take(in.wireguard_key(), out.wireguard_key) && take(in.knock_port(), out.knock_port);
+  if (!in.spare_key().empty() && !take(in.spare_key(), out.spare_key)) return false;
+  return take(in.wireguard_key(), out.wireguard_key) && take(in.knock_port(), out.knock_port) &&
+         take(in.spare_port(), out.spare_port) &&
+         take(in.rotation(), out.rotation, Rotation::kNone, Rotation::kReturn);
 }
 
 bool take(const wire::Machine& in, MachineRecord& out) {

@@ -82,6 +82,17 @@ TEST(Knock, WhatDoesNotFitIsLeftOutOrRefused) {
   EXPECT_THAT(bytes.error().message, HasSubstr("advertise fewer endpoints"));
 }
 
+TEST(Knock, ARotatingHostWithManyEndpointsFits) {
+  Cluster cluster;
+  EnrolledHost host = cluster.host(std::string(63, 'n'), 0x10001);
+  for (int port = 1; port < 8; ++port)
+    host.record.endpoints.push_back({*parse_ip("2001:db8::1"), static_cast<std::uint16_t>(port)});
+  host.record.spare_key.fill(7);
+  host.record.spare_port = 51822;
+  host.record.rotation = Rotation::kLeave;
+  EXPECT_LT(sign_host(host.record, host.identity.signing_key)->wire.size(), kMaxKnockRecordBytes);
+}
+
 TEST(Knock, ReasonsReachPeopleWithoutControlCharacters) {
   Cluster cluster;
   KnockReply hostile = refusal();

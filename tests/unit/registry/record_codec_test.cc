@@ -7,6 +7,7 @@
 #include "registry/core/record.pb.h"
 #include "registry/core/record_rules.h"
 #include "registry/core/signed_record.h"
+#include "registry/core/value_codec.h"
 #include "tests/unit/registry/random_record.h"
 
 namespace sixpn {
@@ -115,6 +116,21 @@ TEST(RecordCodec, GarbageIsAnErrorOnly) {
   }
   EXPECT_THAT(decode_record(std::string(kMaxRecordBytes + 1, 'x')).error().message,
               HasSubstr("longer than 16384 bytes"));
+}
+
+TEST(RecordCodec, ARotatingHostSaysWhereItIs) {
+  Record record = host_rec();
+  auto& host = std::get<HostRecord>(record.value);
+  host.spare_key.fill(7);
+  host.spare_port = 51822;
+  for (auto rotation : {Rotation::kNone, Rotation::kLeave, Rotation::kReturn}) {
+    host.rotation = rotation;
+    auto read = registry::decode_value(RecordKind::kHost, registry::encode_value(record.value));
+    ASSERT_TRUE(read) << read.error().message;
+    EXPECT_EQ(*read, record.value);
+  }
+  host.rotation = static_cast<Rotation>(3);
+  EXPECT_FALSE(registry::decode_value(RecordKind::kHost, registry::encode_value(record.value)));
 }
 
 // ---- every rule, broken once

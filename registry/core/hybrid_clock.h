@@ -22,6 +22,11 @@ class HybridClock {
     return ms <= 0 ? 0 : static_cast<std::uint64_t>(ms) << kCounterBits;
   }
 
+  // The wall time that a stamp was made at, as its writer's clock had it.
+  static constexpr WallTime to_wall(std::uint64_t stamp) {
+    return from_unix_ms(static_cast<std::int64_t>(stamp >> kCounterBits));
+  }
+
   static constexpr bool too_far_ahead(std::uint64_t stamp, WallTime now) {
     return stamp > from_wall(now + kMaxClockAhead);
   }

@@ -1,3 +1,4 @@
+// Opening, reading and writing. The schema is in disk_schema.cc, damaged files in disk_recovery.cc.
 #include "registry/io/disk.h"
 
 #include <fcntl.h>
@@ -7,73 +8,28 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <utility>
 
-#include "base/io/clock.h"
+#include "base/encoding.h"
+#include "registry/io/disk_tables.h"
+#include "registry/io/sql_statement.h"
 
 namespace sixpn::registry {
 namespace {
 
-constexpr std::int64_t kApplicationId = 0x7369786e;  // "sixn", in the file's header
 constexpr int kBusyTimeoutMs = 1000;  // an operator's query may hold a lock for a moment
 
-// Slots as columns; `wire` is the whole truth, the rest is there to be queried.
-constexpr const char* kSchema = R"(
-CREATE TABLE records (
-  kind INTEGER NOT NULL,
-  id TEXT NOT NULL,
-  scope TEXT NOT NULL,
-  writer TEXT NOT NULL,
-  major INTEGER NOT NULL,
-  minor INTEGER NOT NULL,
-  tombstone INTEGER NOT NULL,
-  wire BLOB NOT NULL,
-  PRIMARY KEY (kind, id, scope)) WITHOUT ROWID;
-CREATE TABLE state (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-PRAGMA application_id = 1936291950;
-PRAGMA user_version = 1;
-)";
-static_assert(kApplicationId == 1936291950 && kSchemaVersion == 1);
-
-bool is_corrupt(int code) {
-  return code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
-}
-
-// A prepared statement. Text and blobs are bound without a copy: they must outlive step().
-class Statement {
- public:
-  Statement(sqlite3* database, const char* sql) {
-    sqlite3_prepare_v2(database, sql, -1, &statement_, nullptr);
-  }
-  ~Statement() { sqlite3_finalize(statement_); }
-  Statement(const Statement&) = delete;
-  Statement& operator=(const Statement&) = delete;
-
-  explicit operator bool() const { return statement_ != nullptr; }
-  void bind(int column, std::int64_t value) { sqlite3_bind_int64(statement_, column, value); }
-  void bind_text(int column, const std::string& text) {
-    sqlite3_bind_text(statement_, column, text.data(), static_cast<int>(text.size()),
-                      SQLITE_STATIC);
-  }
-  void bind_blob(int column, const std::string& bytes) {
-    sqlite3_bind_blob(statement_, column, bytes.data(), static_cast<int>(bytes.size()),
-                      SQLITE_STATIC);
-  }
-  int step() { return sqlite3_step(statement_); }
-  void reset() { sqlite3_reset(statement_); }
-  std::int64_t number(int column) { return sqlite3_column_int64(statement_, column); }
-  std::string blob(int column) {
-    const void* bytes = sqlite3_column_blob(statement_, column);
-    auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement_, column));
-    return bytes == nullptr ? std::string() : std::string(static_cast<const char*>(bytes), size);
-  }
-
- private:
-  sqlite3_stmt* statement_ = nullptr;
+struct FolderLock {
+  Fd fd;
+  bool was_used;  // a database was made in this folder before: the lock file is not empty
 };
 
-Result<Fd> lock_folder(const std::string& state_dir) {
+bool is_empty_file(const std::string& path) {
+  struct stat status {};
+  return ::stat(path.c_str(), &status) != 0 || status.st_size == 0;
+}
+
+Result<FolderLock> lock_folder(const std::string& state_dir) {
   std::string path = state_dir + "/registry.lock";
   Fd lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!lock) return Error::from_errno("opening " + path);
@@ -81,16 +37,8 @@ Result<Fd> lock_folder(const std::string& state_dir) {
     if (errno == EWOULDBLOCK) return Error("another agent already runs on " + state_dir, errno);
     return Error::from_errno("locking " + path);
   }
-  return lock;
-}
-
-// The database and its companions, out of the way. The name tells when.
-Result<std::string> move_aside(const std::string& path) {
-  std::string target = path + ".corrupt-" + std::to_string(unix_ms(wall_now()) / 1000);
-  for (const char* suffix : {"", "-wal", "-shm"})
-    if (std::rename((path + suffix).c_str(), (target + suffix).c_str()) != 0 && errno != ENOENT)
-      return Error::from_errno("setting the corrupt " + path + suffix + " aside");
-  return target;
+  bool was_used = !is_empty_file(path);
+  return FolderLock{std::move(lock), was_used};
 }
 
 }  // namespace
@@ -98,17 +46,14 @@ Result<std::string> move_aside(const std::string& path) {
 Result<std::unique_ptr<Disk>> Disk::open(const std::string& state_dir) {
   auto lock = lock_folder(state_dir);
   if (!lock) return std::move(lock).error();
-  auto disk = std::unique_ptr<Disk>(new Disk(std::move(*lock)));
-  std::string path = state_dir + "/registry.db";
-  auto opened = disk->open_database(path);
-  if (!opened && is_corrupt(opened.error().code)) {
-    disk->close();
-    auto target = move_aside(path);
-    if (!target) return std::move(target).error();
-    disk->set_aside_ = std::move(*target);
-    opened = disk->open_database(path);
-  }
+  auto disk = std::unique_ptr<Disk>(new Disk(std::move(lock->fd)));
+  disk->path_ = state_dir + "/registry.db";
+  disk->setback_.was_missing = lock->was_used && is_empty_file(disk->path_);
+  auto opened = disk->open_database();
+  if (!opened && is_corrupt(opened.error())) opened = disk->recover(opened.error().message);
   if (!opened) return std::move(opened).error();
+  if (!lock->was_used && ::pwrite(disk->lock_.get(), "used\n", 5, 0) != 5)
+    return Error::from_errno("writing " + state_dir + "/registry.lock");
   return disk;
 }
 
@@ -117,122 +62,131 @@ Disk::~Disk() {
 }
 
 void Disk::close() {
+  ready_ = false;
   sqlite3_close_v2(std::exchange(database_, nullptr));
 }
 
-// An Error whose code is SQLite's (not errno), so that open() can tell corruption from the rest.
-Error Disk::last_error(const std::string& what) const {
-  int code = sqlite3_errcode(database_);
-  std::string why = sqlite3_errmsg(database_);
-  if (code == SQLITE_READONLY) why = "the file or its folder is read-only";
-  if (code == SQLITE_FULL) why = "the disk is full";
-  if (code == SQLITE_CANTOPEN) why = "it cannot be opened or created";
-  return Error(what + " " + path_ + ": " + why, code);
+Disk::Setback Disk::take_setback() {
+  return std::exchange(setback_, {});
 }
 
-Result<void> Disk::open_database(const std::string& path) {
-  path_ = path;
+Result<void> Disk::open_database() {
   // The file carries what every host knows, and nobody else needs to.
-  Fd created(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (!created) return Error::from_errno("opening " + path);
+  Fd created(::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!created) return Error::from_errno("opening " + path_);
   created.close();
-  if (sqlite3_open_v2(path.c_str(), &database_, SQLITE_OPEN_READWRITE, nullptr) != SQLITE_OK)
+  if (sqlite3_open_v2(path_.c_str(), &database_, SQLITE_OPEN_READWRITE, nullptr) != SQLITE_OK)
     return last_error("opening");
   sqlite3_busy_timeout(database_, kBusyTimeoutMs);
-  return prepare(path);
+  auto prepared = prepare_schema();
+  ready_ = prepared.has_value();
+  return prepared;
 }
 
-Result<void> Disk::prepare(const std::string& path) {
-  if (auto mode = execute("PRAGMA journal_mode = WAL"); !mode) return mode;
-  if (auto safe = execute("PRAGMA synchronous = NORMAL"); !safe) return safe;
-  auto version = read_number("PRAGMA user_version");
-  if (!version) return std::move(version).error();
-  auto application = read_number("PRAGMA application_id");
-  if (!application) return std::move(application).error();
-  auto tables = read_number("SELECT count(*) FROM sqlite_master");
-  if (!tables) return std::move(tables).error();
-
-  if (*version == 0 && *application == 0 && *tables == 0) {
-    if (auto begun = execute("BEGIN IMMEDIATE"); !begun) return begun;
-    if (auto made = execute(kSchema); !made) return made;
-    return execute("COMMIT");
+Result<void> Disk::with_recovery(const std::function<Result<void>()>& step) {
+  if (!ready_) {  // a recovery that the disk did not let end, for want of space
+    close();
+    if (auto opened = open_database(); !opened && !is_corrupt(opened.error())) return opened;
   }
-  if (*application != kApplicationId) return Error(path + " is no registry of sixpn");
-  if (*version > kSchemaVersion)
-    return Error(path + " was written by a newer sixpn (schema " + std::to_string(*version) +
-                 ", this program knows " + std::to_string(kSchemaVersion) + ")");
-  if (*version < kSchemaVersion)
-    return Error(path + " has an unknown older schema (" + std::to_string(*version) + ")");
-  Statement check(database_, "PRAGMA quick_check(1)");
-  if (!check || check.step() != SQLITE_ROW) return last_error("checking");
-  if (check.blob(0) != "ok") return Error(path + " is corrupt", SQLITE_CORRUPT);
-  return {};
-}
-
-Result<void> Disk::execute(const char* sql) {
-  if (sqlite3_exec(database_, sql, nullptr, nullptr, nullptr) == SQLITE_OK) return {};
-  return last_error("writing");
-}
-
-Result<std::int64_t> Disk::read_number(const char* sql) {
-  Statement statement(database_, sql);
-  if (!statement || statement.step() != SQLITE_ROW) return last_error("reading");
-  return statement.number(0);
+  auto done = step();
+  if (done || !is_corrupt(done.error())) return done;
+  if (auto recovered = recover(done.error().message); !recovered) return recovered;
+  return step();
 }
 
 Result<Disk::Content> Disk::read() {
   Content content;
-  Statement statement(database_, "SELECT wire FROM records ORDER BY kind, id, scope");
+  auto done = with_recovery([&]() -> Result<void> {
+    auto rows = read_rows();
+    if (!rows) return std::move(rows).error();
+    content = std::move(*rows);
+    return {};
+  });
+  if (!done) return std::move(done).error();
+  return content;
+}
+
+Result<Disk::Content> Disk::read_rows() {
+  Content content;
+  std::uint64_t sum = 0;
+  SqlStatement statement(database_, "SELECT wire, digest FROM records");
   if (!statement) return last_error("reading");
   int step = statement.step();
   for (; step == SQLITE_ROW; step = statement.step()) {
-    auto record = decode_record(statement.blob(0));
-    record ? content.records.push_back(std::move(*record)) : void(++content.unreadable);
+    auto record = decode_record(std::string(statement.bytes(0)));
+    auto digest = statement.bytes(1);
+    sum += weight_of(digest);
+    bool intact = record && as_bytes((*record)->digest) == digest;
+    intact ? content.records.push_back(std::move(*record)) : void(++content.unreadable);
   }
   if (step != SQLITE_DONE) return last_error("reading");
+  if (sum != sum_) return Error(path_ + " lacks rows that it had", SQLITE_CORRUPT);
   return content;
 }
 
 Result<std::uint64_t> Disk::next_incarnation(WallTime now) {
-  auto stored =
-      read_number("SELECT coalesce((SELECT value FROM state WHERE key = 'incarnation'), 0)");
-  if (!stored) return std::move(stored).error();
-  std::int64_t next = std::max(*stored + 1, unix_ms(now) / 1000);
-  // On the platter before it is used: a power cut must not give the same number twice.
-  if (auto full = execute("PRAGMA synchronous = FULL"); !full) return std::move(full).error();
-  if (auto written = write_incarnation(static_cast<std::uint64_t>(next)); !written)
-    return std::move(written).error();
-  if (auto back = execute("PRAGMA synchronous = NORMAL"); !back) return std::move(back).error();
+  std::int64_t next = 0;
+  auto done = with_recovery([&]() -> Result<void> {
+    auto stored =
+        read_number("SELECT coalesce((SELECT value FROM state WHERE key = 'incarnation'), 0)");
+    if (!stored) return std::move(stored).error();
+    next = std::max(*stored + 1, unix_ms(now) / 1000);
+    // On the platter before it is used: a power cut must not give the same number twice.
+    if (auto full = execute("PRAGMA synchronous = FULL"); !full) return full;
+    if (auto written = write_state("incarnation", static_cast<std::uint64_t>(next)); !written)
+      return written;
+    return execute("PRAGMA synchronous = NORMAL");
+  });
+  if (!done) return std::move(done).error();
   return static_cast<std::uint64_t>(next);
 }
 
-Result<void> Disk::write_incarnation(std::uint64_t incarnation) {
-  Statement statement(database_, "INSERT OR REPLACE INTO state VALUES ('incarnation', ?)");
+Result<void> Disk::write_state(const char* key, std::uint64_t value) {
+  SqlStatement statement(database_, "INSERT OR REPLACE INTO state VALUES (?1, ?2)");
   if (!statement) return last_error("writing");
-  statement.bind(1, static_cast<std::int64_t>(incarnation));
+  statement.bind_text(1, key);
+  statement.bind(2, static_cast<std::int64_t>(value));
   if (statement.step() != SQLITE_DONE) return last_error("writing");
   return {};
 }
 
 Result<void> Disk::apply(const std::vector<Write>& writes, std::uint64_t incarnation) {
+  return with_recovery([&] { return write_batch(writes, incarnation); });
+}
+
+Result<void> Disk::write_batch(const std::vector<Write>& writes, std::uint64_t incarnation) {
   if (auto begun = execute("BEGIN IMMEDIATE"); !begun) return begun;
-  auto done = write_rows(writes);
-  if (done && incarnation != 0) done = write_incarnation(incarnation);
+  std::uint64_t sum = sum_;
+  auto done = write_rows(writes, sum);
+  if (done) done = write_state("sum", sum);
+  if (done && incarnation != 0) done = write_state("incarnation", incarnation);
   if (done) done = execute("COMMIT");
+  if (done) sum_ = sum;
   if (!done) static_cast<void>(execute("ROLLBACK"));  // fails when SQLite has rolled back already
   return done;
 }
 
-Result<void> Disk::write_rows(const std::vector<Write>& writes) {
-  Statement put(database_,
-                "INSERT OR REPLACE INTO records VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
-  Statement remove(database_, "DELETE FROM records WHERE kind = ?1 AND id = ?2 AND scope = ?3");
-  if (!put || !remove) return last_error("writing");
+Result<void> Disk::write_rows(const std::vector<Write>& writes, std::uint64_t& sum) {
+  SqlStatement known(database_,
+                     "SELECT digest FROM records WHERE kind = ?1 AND id = ?2 AND scope = ?3");
+  SqlStatement put(database_,
+                   "INSERT OR REPLACE INTO records (kind, id, scope, writer, major, minor, "
+                   "tombstone, digest, wire) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)");
+  SqlStatement remove(database_, "DELETE FROM records WHERE kind = ?1 AND id = ?2 AND scope = ?3");
+  if (!known || !put || !remove) return last_error("writing");
+  ReadableTables tables(database_);
   for (const auto& [slot, record] : writes) {
-    Statement& statement = record ? put : remove;
-    statement.bind(1, static_cast<std::int64_t>(slot.key.kind));
-    statement.bind_text(2, slot.key.id);
-    statement.bind_text(3, slot.scope);
+    SqlStatement& statement = record ? put : remove;
+    for (SqlStatement* each : {&known, &statement}) {
+      each->bind(1, static_cast<std::int64_t>(slot.key.kind));
+      each->bind_text(2, slot.key.id);
+      each->bind_text(3, slot.scope);
+    }
+    int found = known.step();
+    if (found == SQLITE_ROW) sum -= weight_of(known.bytes(0));
+    if (found != SQLITE_ROW && found != SQLITE_DONE) return last_error("writing");
+    known.reset();
+    if (record) sum += weight_of(as_bytes(record->digest));
     std::string writer;
     if (record) {
       const Record& r = record->record;
@@ -241,10 +195,12 @@ Result<void> Disk::write_rows(const std::vector<Write>& writes) {
       statement.bind(5, static_cast<std::int64_t>(r.stamp.major));
       statement.bind(6, static_cast<std::int64_t>(r.stamp.minor));
       statement.bind(7, r.tombstone ? 1 : 0);
-      statement.bind_blob(8, record->wire);
+      statement.bind_blob(8, as_bytes(record->digest));
+      statement.bind_blob(9, record->wire);
     }
     if (statement.step() != SQLITE_DONE) return last_error("writing");
     statement.reset();
+    if (tables.write(slot, record.get()) != SQLITE_OK) return last_error("writing");
   }
   return {};
 }

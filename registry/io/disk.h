@@ -1,15 +1,21 @@
 // Disk: the registry's last state in SQLite (registry.db in the state folder), readable by
-// operators with the sqlite3 program while the agent runs. Blocking: opened and read before the
-// loop runs, then used only by DiskQueue's thread.
+// operators while the agent runs and while it does not (sql_query.h). Blocking: opened and read
+// before the loop runs, then used only by DiskQueue's thread.
 //
-// One process per folder (a lock file). A newer schema or a foreign file is refused; a corrupt one
-// is set aside under another name, because other hosts still have its content.
+// One process per folder (a lock file). A newer schema or a foreign file is refused, an older one
+// is migrated. A corrupt file, whenever it is noticed, is set aside under another name: what can
+// still be read from it goes into a new one, the rest other hosts still have. Nothing of that is
+// silent: take_setback() tells. Each record is kept with its digest, and the file with the sum of
+// all digests, so that neither a flipped bit is taken for a record nor a page that was lost, or
+// written in the wrong place, for an older state. decisions/0027.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/fd.h"
@@ -22,7 +28,8 @@ struct sqlite3;
 
 namespace sixpn::registry {
 
-inline constexpr int kSchemaVersion = 1;
+inline constexpr int kSchemaVersion = 2;
+inline constexpr std::size_t kMaxSetAside = 4;  // corrupt files kept; the oldest goes first
 
 class Disk {
  public:
@@ -34,6 +41,14 @@ class Disk {
     std::vector<SignedRecordPtr> records;
     std::size_t unreadable = 0;  // rows that are no valid records; left where they are
   };
+  // What went wrong with the file since the last take_setback().
+  struct Setback {
+    bool was_missing = false;  // the folder was in use before, and the database was gone or empty
+    std::string set_aside;     // where a corrupt database went; "": none was
+    std::string reason;        // why it was called corrupt
+    std::size_t salvaged = 0;  // records that could be taken from it
+    [[nodiscard]] bool any() const { return was_missing || !set_aside.empty(); }
+  };
 
   // Errors: the folder is in use by another agent, missing, read-only or full; the database is of a
   // newer sixpn, or of something else.
@@ -42,32 +57,59 @@ class Disk {
   Disk(const Disk&) = delete;
   Disk& operator=(const Disk&) = delete;
 
-  // Where a corrupt database went, if open() found one.
-  [[nodiscard]] const std::optional<std::string>& set_aside() const { return set_aside_; }
+  Setback take_setback();
 
   Result<Content> read();
   // A number greater than any this returned or was told before, also across restored backups as
   // long as the clock does not step back: at least the Unix time in seconds. Durable when it
   // returns.
   Result<std::uint64_t> next_incarnation(WallTime now);
-  // One transaction, all or nothing. `incarnation` 0: unchanged.
+  // One transaction, all or nothing. `incarnation` 0: unchanged. On a file that turns out to be
+  // corrupt: into the new one.
   Result<void> apply(const std::vector<Write>& writes, std::uint64_t incarnation);
+  // Reads the whole file for damage, and sets it aside when there is any.
+  Result<void> check();
 
  private:
   explicit Disk(Fd lock) : lock_(std::move(lock)) {}
-  Result<void> open_database(const std::string& path);
-  Result<void> prepare(const std::string& path);
+  // disk.cc
+  Result<void> open_database();
+  Result<void> write_batch(const std::vector<Write>& writes, std::uint64_t incarnation);
+  // Adds to `sum` what the writes change.
+  Result<void> write_rows(const std::vector<Write>& writes, std::uint64_t& sum);
+  Result<void> write_state(const char* key, std::uint64_t value);
+  Result<Content> read_rows();
+  // Runs `step`; when the file turns out to be corrupt, sets it aside and runs `step` again.
+  Result<void> with_recovery(const std::function<Result<void>()>& step);
+
+  // disk_schema.cc
+  Result<void> prepare_schema();
+  Result<void> create_schema();
+  Result<void> migrate_from_1();
+  Result<void> copy_from_1(std::uint64_t& sum);
   Result<void> execute(const char* sql);
   Result<std::int64_t> read_number(const char* sql);
-  Result<void> write_rows(const std::vector<Write>& writes);
-  Result<void> write_incarnation(std::uint64_t incarnation);
   [[nodiscard]] Error last_error(const std::string& what) const;
+
+  // disk_recovery.cc
+  Result<void> recover(const std::string& reason);
+  Result<std::string> move_aside();
+  std::vector<Write> salvage();
+
   void close();
 
   Fd lock_;
   sqlite3* database_ = nullptr;
+  bool ready_ = false;     // database_ is open and has its schema
+  std::uint64_t sum_ = 0;  // of all digests' first eight bytes, as committed
   std::string path_;
-  std::optional<std::string> set_aside_;
+  Setback setback_;
 };
+
+// What a row adds to the sum of its file.
+std::uint64_t weight_of(std::string_view digest);
+
+// Whether an Error of this file's code means a damaged file, not a full or read-only disk.
+bool is_corrupt(const Error& error);
 
 }  // namespace sixpn::registry

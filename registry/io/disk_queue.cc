@@ -6,12 +6,28 @@
 
 namespace sixpn::registry {
 
-DiskQueue::DiskQueue(EventLoop& control, std::unique_ptr<Disk> disk)
+DiskQueue::DiskQueue(EventLoop& control, std::unique_ptr<Disk> disk,
+                     std::function<void(const Disk::Setback&)> on_setback)
     : control_(control),
       disk_(std::move(disk)),
       thread_("registry-disk"),
-      timer_(control, [this] { begin(); }) {
+      timer_(control, [this] { begin(); }),
+      on_setback_(std::move(on_setback)) {
   thread_.start_thread();
+  check();
+}
+
+void DiskQueue::check() {
+  thread_.post([this, weak = std::weak_ptr<bool>(alive_)] {
+    Outcome outcome;
+    outcome.done = disk_->check();
+    outcome.setback = disk_->take_setback();
+    control_.post([this, weak, outcome] {
+      if (weak.expired()) return;
+      if (!outcome.done) log::error("registry", "{}", outcome.done.error().message);
+      if (outcome.setback.any()) on_setback_(outcome.setback);
+    });
+  });
 }
 
 DiskQueue::~DiskQueue() {
@@ -26,6 +42,7 @@ DiskQueue::~DiskQueue() {
   if (waiting_.empty()) return;
   if (auto written = disk_->apply(to_writes(waiting_), waiting_.incarnation); !written)
     log::error("registry", "the last changes are not on disk: {}", written.error().message);
+  if (auto setback = disk_->take_setback(); setback.any()) on_setback_(setback);
 }
 
 void DiskQueue::put(const Slot& slot, SignedRecordPtr record) {
@@ -51,27 +68,29 @@ void DiskQueue::begin() {
   in_flight_ = std::make_shared<const Batch>(std::exchange(waiting_, {}));
   done_in_flight_ = std::exchange(done_waiting_, {});
   thread_.post([this, batch = in_flight_, weak = std::weak_ptr<bool>(alive_)] {
-    Result<void> outcome;
-    if (!batch->empty()) outcome = disk_->apply(to_writes(*batch), batch->incarnation);
+    Outcome outcome;
+    if (!batch->empty()) outcome.done = disk_->apply(to_writes(*batch), batch->incarnation);
+    outcome.setback = disk_->take_setback();
     control_.post([this, weak, outcome] {
       if (!weak.expired()) on_written(outcome);
     });
   });
 }
 
-void DiskQueue::on_written(const Result<void>& outcome) {
+void DiskQueue::on_written(const Outcome& outcome) {
   auto batch = std::exchange(in_flight_, nullptr);
-  if (!outcome) {
+  if (!outcome.done) {
     if (!error_)
       log::error("registry", "changes are kept in memory until the disk takes them: {}",
-                 outcome.error().message);
-    error_ = outcome.error();
+                 outcome.done.error().message);
+    error_ = outcome.done.error();
     for (const auto& [slot, record] : batch->records) waiting_.records.emplace(slot, record);
     waiting_.incarnation = std::max(waiting_.incarnation, batch->incarnation);
   } else if (!batch->empty() && error_) {
     log::info("registry", "the disk takes changes again");
     error_.reset();
   }
+  if (outcome.setback.any()) on_setback_(outcome.setback);
   auto done = std::exchange(done_in_flight_, {});
   if (!done_waiting_.empty()) {
     begin();

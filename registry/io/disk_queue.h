@@ -1,7 +1,8 @@
 // DiskQueue: writes to Disk off the control loop, on a thread of its own, one transaction per
 // kFlushInterval. Only the newest record of a slot waits, so the queue is bounded by the store
 // itself. A failed transaction is kept and tried again: a full disk loses nothing once there is
-// room.
+// room. The file is checked for damage once, on that thread, after the start: reading every page
+// takes longer than coming up from it may.
 //
 // All methods on the control loop.
 #pragma once
@@ -24,7 +25,10 @@ inline constexpr std::chrono::seconds kFlushRetry{5};
 
 class DiskQueue {
  public:
-  DiskQueue(EventLoop& control, std::unique_ptr<Disk> disk);
+  // `on_setback`: the file was damaged and begun anew, and what this process knows must be put
+  // again. Called on the control loop, from a task of its own.
+  DiskQueue(EventLoop& control, std::unique_ptr<Disk> disk,
+            std::function<void(const Disk::Setback&)> on_setback);
   ~DiskQueue();  // flushes what waits
 
   void put(const Slot& slot, SignedRecordPtr record);  // null: removed
@@ -40,14 +44,21 @@ class DiskQueue {
     std::uint64_t incarnation = 0;
     [[nodiscard]] bool empty() const { return records.empty() && incarnation == 0; }
   };
+  // What one visit to the disk thread brings back.
+  struct Outcome {
+    Result<void> done;
+    Disk::Setback setback;
+  };
+  void check();
   void begin();
-  void on_written(const Result<void>& outcome);
+  void on_written(const Outcome& outcome);
   static std::vector<Disk::Write> to_writes(const Batch& batch);
 
   EventLoop& control_;
   std::unique_ptr<Disk> disk_;
   EventLoop thread_;
   LoopTimer timer_;
+  std::function<void(const Disk::Setback&)> on_setback_;
   Batch waiting_;
   std::shared_ptr<const Batch> in_flight_;
   std::vector<std::function<void()>> done_waiting_;    // for `waiting_`

@@ -39,6 +39,8 @@ struct RegistryService::Impl {
   void perform(Gossip::Output out);
   void publish();
   void raise_incarnation(std::uint64_t seen);
+  static void report_setback(const Disk::Setback& setback);
+  void on_setback(const Disk::Setback& setback);
   void report_conflicts(const std::vector<HostId>& hosts);
   void report_status(const Snapshot& before, const Snapshot& after) const;
   [[nodiscard]] bool says_nothing_new(const LocalWrite& write) const;
@@ -75,17 +77,16 @@ Result<void> RegistryService::Impl::open() {
   auto opened = Disk::open(options.state_dir);
   if (!opened) return std::move(opened).error();
   auto& file = *opened;
-  if (file->set_aside())
-    log::error("registry",
-               "the database was corrupt and is kept as {}; other hosts bring its content",
-               *file->set_aside());
   auto content = file->read();
   if (!content) return std::move(content).error();
   if (content->unreadable > 0)
-    log::warn("registry", "{} rows on disk are no valid records and are ignored",
+    log::warn("registry",
+              "{} rows on disk are no valid records (damaged, or of another version); they are "
+              "ignored, and other hosts bring what they were",
               content->unreadable);
   auto incarnation = file->next_incarnation(wall_now());
   if (!incarnation) return std::move(incarnation).error();
+  report_setback(file->take_setback());
 
   Gossip::Options core;
   core.self = options.self;
@@ -94,7 +95,8 @@ Result<void> RegistryService::Impl::open() {
   core.expects_peers = options.expects_peers;
   gossip = std::make_unique<Gossip>(core, rng);
   writer = std::make_unique<RecordWriter>(options.self, options.signing_key, *incarnation);
-  disk = std::make_unique<DiskQueue>(loop, std::move(*opened));
+  disk = std::make_unique<DiskQueue>(loop, std::move(*opened),
+                                     [this](const auto& setback) { on_setback(setback); });
   auto loaded = gossip->load(read_clocks(), content->records);
   builder.touch(loaded.changes.networks);
   if (auto own = write_own_host(); !own) return own;
@@ -134,6 +136,28 @@ void RegistryService::Impl::stop() {
   socket.reset();
   disk.reset();
   subscribers.clear();
+}
+
+void RegistryService::Impl::report_setback(const Disk::Setback& setback) {
+  if (!setback.set_aside.empty())
+    log::error("registry",
+               "the database was damaged ({}) and is kept as {}; {} records could be taken from "
+               "it, and other hosts bring the rest",
+               setback.reason, setback.set_aside, setback.salvaged);
+  else if (setback.was_missing)
+    log::warn("registry",
+              "the database is gone or empty, though this folder was in use before; other hosts "
+              "bring its content");
+}
+
+// Damage that was found while running costs nothing: all of it is still in memory.
+void RegistryService::Impl::on_setback(const Disk::Setback& setback) {
+  report_setback(setback);
+  if (stopped) return;
+  log::info("registry", "all {} records are written to the new database",
+            gossip->store().records().size());
+  disk->put_incarnation(writer->incarnation());
+  for (const auto& [slot, record] : gossip->store().records()) disk->put(slot, record);
 }
 
 // ---- writing

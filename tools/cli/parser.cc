@@ -7,6 +7,7 @@
 #include "tools/cli/cluster_commands.h"
 #include "tools/cli/network_commands.h"
 #include "tools/cli/parser_commands.h"
+#include "tools/cli/registry_commands.h"
 #include "tools/cli/table.h"
 
 namespace sixpn::cli {
@@ -115,6 +116,17 @@ void add_cluster_commands(CLI::App& root, Invocation& invocation) {
   CLI::App& registry = add_group(root, "registry", "the registry's records");
   add_plain_command(registry, invocation, "dump", "every record: who wrote it, and when",
                     dump_registry);
+  auto sql = add_command<RegistrySqlOptions>(registry, invocation, "sql",
+                                             "a SELECT over the registry on disk; needs no agent",
+                                             query_registry);
+  sql.app->add_option("statement", sql.options->sql, "the query; - or none: standard input");
+  sql.options->limit = 10'000;
+  sql.app->add_option("--limit", sql.options->limit, "rows at most")
+      ->check(CLI::Range(1, 10'000'000))
+      ->capture_default_str();
+  sql.options->timeout = std::chrono::seconds(10);
+  add_duration(*sql.app, "--timeout", sql.options->timeout, "how long it may take (10s)");
+  add_state_dir(*sql.app, sql.options->state_dir);
   add_plain_command(root, invocation, "version", "this program's version", show_version);
 }
 

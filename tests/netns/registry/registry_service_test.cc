@@ -11,6 +11,8 @@
 #include <atomic>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <vector>
 
 #include "base/fd.h"
@@ -279,6 +281,35 @@ TEST_F(Registries, AFullDiskKeepsTheWriteAndTriesAgain) {
   EXPECT_EQ(start(0).snapshot()->find_network(kNetwork)->machines.size(), number);
   hosts_.clear();
   EXPECT_TRUE(unmount_disk(state_dir(0)));
+}
+
+// Damage where the agent does not read at its start: the check of all pages that follows finds it.
+TEST_F(Registries, DamageThatIsFoundWhileRunningCostsNothing) {
+  std::string path = state_dir(0) + "/registry.db";
+  ASSERT_TRUE(start(0).write(org_write()));
+  ASSERT_TRUE(hosts_[0]->write(network_write()));
+  for (unsigned i = 0; i < 100; ++i) ASSERT_TRUE(hosts_[0]->write(machine_write(*hosts_[0], i)));
+  hosts_.clear();
+  {
+    std::ifstream in(path, std::ios::binary);
+    std::string bytes{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+    auto readable = bytes.find("fdaa:");  // addresses are text in the readable tables alone
+    ASSERT_NE(readable, std::string::npos);
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(static_cast<std::streamoff>(readable / 4096 * 4096));
+    file << std::string(4096, '\x5a');
+  }
+  TestHost& host = start(0);
+  EXPECT_EQ(host.snapshot()->find_network(kNetwork)->machines.size(), 100U);
+  auto is_set_aside = [&] {
+    for (const auto& entry : std::filesystem::directory_iterator(state_dir(0)))
+      if (entry.path().string().find(".corrupt-") != std::string::npos) return true;
+    return false;
+  };
+  ASSERT_TRUE(eventually(is_set_aside, 5s));
+  ASSERT_TRUE(host.write(machine_write(host, 100)));
+  hosts_.clear();
+  EXPECT_EQ(start(0).snapshot()->find_network(kNetwork)->machines.size(), 101U);
 }
 
 TEST_F(Registries, ASecondAgentOnOneFolderIsRefused) {

@@ -1,0 +1,166 @@
+// How long a host takes to serve its last state after a cold start: registry.db of 1,000 hosts and
+// 50,000 records, read, merged and made into a snapshot, as RegistryService::open() does it. Prints
+// a line per figure: name, value, unit. The file is in the page cache.
+//
+//   registry_disk_bench [RECORDS]
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+
+#include "base/io/clock.h"
+#include "base/io/event_loop.h"
+#include "registry/core/gossip.h"
+#include "registry/core/snapshot_builder.h"
+#include "registry/io/disk.h"
+#include "registry/io/registry_service.h"
+#include "registry/io/sql_query.h"
+#include "tests/unit/registry/random_record.h"
+
+namespace sixpn::registry {
+namespace {
+
+constexpr unsigned kHosts = 1000;
+constexpr unsigned kNetworks = 100;
+constexpr int kRepeats = 9;
+
+void figure(const std::string& name, double value, const char* unit) {
+  std::printf("%-52s %10.2f %s\n", name.c_str(), value, unit);
+  std::fflush(stdout);
+}
+
+template <class Work>
+double median_ms(Work work) {
+  std::vector<double> took;
+  for (int i = 0; i < kRepeats; ++i) {
+    Instant begin = monotonic_now();
+    work();
+    took.push_back(static_cast<double>((monotonic_now() - begin).count()) / 1000);
+  }
+  std::sort(took.begin(), took.end());
+  return took[took.size() / 2];
+}
+
+[[noreturn]] void fail(const std::string& why) {
+  std::fprintf(stderr, "registry_disk_bench: %s\n", why.c_str());
+  std::exit(1);
+}
+
+template <class T>
+T must(Result<T> result) {
+  if (!result) fail(result.error().message);
+  return std::move(*result);
+}
+
+Disk::Write as_write(const SignedRecordPtr& record) {
+  return {slot_of(record->record), record};
+}
+
+// Hosts, one org, its networks and an app in each, and machines for the rest.
+std::vector<Disk::Write> make_registry(const sim::TestCluster& cluster, std::size_t records) {
+  std::vector<Disk::Write> writes;
+  std::vector<sim::EnrolledHost> hosts;
+  for (unsigned i = 0; i < kHosts; ++i) {
+    hosts.push_back(cluster.enrol(i));
+    writes.push_back(as_write(hosts.back().signed_host()));
+  }
+  auto stamp = HybridClock::from_wall(wall_now());
+  auto shared = [&](const RecordValue& value) {
+    writes.push_back(
+        as_write(hosts[0].sign(test::make_shared_record(hosts[0], value, "acme", ++stamp))));
+  };
+  shared(OrgRecord{"acme"});
+  for (unsigned i = 1; i <= kNetworks; ++i) {
+    shared(NetworkRecord{NetworkId{i}, "acme", "n" + std::to_string(i)});
+    shared(AppRecord{"web", "acme", NetworkId{i}, "iad", {}});
+  }
+  for (unsigned i = 0; writes.size() < records; ++i) {
+    const auto& host = hosts[i % kHosts];
+    auto machine = test::make_machine(host, i, NetworkId{1 + i % kNetworks});
+    machine.metadata = {{"role", "replica"}, {"release", "v42"}};
+    writes.push_back(as_write(host.sign(test::make_owned_record(host, machine, 1, 1))));
+  }
+  return writes;
+}
+
+void measure_parts(const std::string& folder, const sim::TestCluster& cluster) {
+  Disk::Content content;
+  figure("open and decode", median_ms([&] {
+           auto disk = must(Disk::open(folder));
+           content = must(disk->read());
+         }),
+         "ms");
+  {
+    auto disk = must(Disk::open(folder));
+    figure("check for damage (later, on the disk's thread)", median_ms([&] {
+             if (auto checked = disk->check(); !checked) fail(checked.error().message);
+           }),
+           "ms");
+  }
+  Rng rng(1);
+  std::unique_ptr<Gossip> gossip;
+  Changes changes;
+  figure("merge", median_ms([&] {
+           Gossip::Options options;
+           options.self = sim::host_id(0);
+           options.root_key = cluster.root().public_key();
+           gossip = std::make_unique<Gossip>(options, rng);
+           changes = gossip->load(read_clocks(), content.records).changes;
+         }),
+         "ms");
+  SnapshotBuilder builder(sim::host_id(0));
+  figure("build the snapshot", median_ms([&] {
+           builder.touch(changes.networks);
+           auto snapshot = builder.build(gossip->store(), gossip->membership(), true);
+           if (snapshot->networks.size() != kNetworks) fail("the snapshot lacks networks");
+         }),
+         "ms");
+}
+
+void run(std::size_t records) {
+  std::string folder = std::filesystem::temp_directory_path() / "sixpn-disk-bench-XXXXXX";
+  if (::mkdtemp(folder.data()) == nullptr) fail("no temporary folder");
+  sim::TestCluster cluster;
+  auto writes = make_registry(cluster, records);
+  {
+    auto disk = must(Disk::open(folder));
+    Instant begin = monotonic_now();
+    if (auto done = disk->apply(writes, 0); !done) fail(done.error().message);
+    figure("writing all, readable tables included",
+           static_cast<double>((monotonic_now() - begin).count()) / 1000, "ms");
+  }
+  figure("records", static_cast<double>(writes.size()), "");
+  figure("database", static_cast<double>(std::filesystem::file_size(folder + "/registry.db")) / 1e6,
+         "MB");
+  measure_parts(folder, cluster);
+
+  auto self = cluster.enrol(0);
+  figure("cold start until a snapshot is served", median_ms([&] {
+           EventLoop loop("bench");
+           RegistryOptions options{self.id, self.key};
+           options.root_key = cluster.root().public_key();
+           options.state_dir = folder;
+           options.own_host = self.record;
+           RegistryService service(loop, options);
+           if (auto opened = service.open(); !opened) fail(opened.error().message);
+           if (service.snapshot()->networks.size() != kNetworks) fail("not all is served");
+         }),
+         "ms");
+  figure("sql: machines by region and state", median_ms([&] {
+           must(run_sql(folder + "/registry.db",
+                        "SELECT region, state, count(*) FROM machines GROUP BY region, state"));
+         }),
+         "ms");
+  std::filesystem::remove_all(folder);
+}
+
+}  // namespace
+}  // namespace sixpn::registry
+
+int main(int argc, char** argv) {
+  sixpn::registry::run(argc > 1 ? std::strtoul(argv[1], nullptr, 10) : 50'000);
+}

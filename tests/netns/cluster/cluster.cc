@@ -22,6 +22,7 @@ namespace fs = std::filesystem;
 namespace json = boost::json;
 
 constexpr std::string_view kNetnsPrefix = "sxt-";
+constexpr std::chrono::seconds kStartLimit{30};  // of an agent, among many on a busy machine
 
 json::value parse_json(const std::string& text) {
   boost::system::error_code failed;
@@ -117,7 +118,7 @@ void Cluster::write_config(ClusterHost& host, const std::string& extra) {
                                 "\"\nendpoints = [\"" + host.address + "\"]\n" + extra);
 }
 
-void Cluster::form() {
+void Cluster::form(std::chrono::seconds limit) {
   if (!internet_started_) internet_.start();
   internet_started_ = true;
   const ClusterHost& first = host(order_.front());
@@ -127,7 +128,7 @@ void Cluster::form() {
   start_agent(first.name);
   for (std::size_t i = 1; i < order_.size(); ++i)
     start_agent(order_[i], invite(first.name, order_[i], host(order_[i]).region));
-  ASSERT_TRUE(eventually([&] { return all_see_alive(order_); }, std::chrono::seconds(30)));
+  ASSERT_TRUE(eventually([&] { return all_see_alive(order_); }, limit));
 }
 
 std::string Cluster::invite(const std::string& on, const std::string& name,
@@ -146,10 +147,12 @@ void Cluster::start_agent(const std::string& name, const std::string& token) {
   if (!token.empty()) argv.insert(argv.end(), {"--join", token});
   started.agent.emplace(argv, started.log());
   bool ended = false;
-  bool answers = eventually([&] {
-    ended = !started.agent->running();
-    return ended || sixpn(name, {"status"}).status == 0;
-  });
+  bool answers = eventually(
+      [&] {
+        ended = !started.agent->running();
+        return ended || sixpn(name, {"status"}).status == 0;
+      },
+      kStartLimit);
   ASSERT_TRUE(answers && !ended) << read_file(started.log());
 }
 
@@ -166,14 +169,17 @@ void Cluster::kill_host(const std::string& name) {
 }
 
 bool Cluster::all_see_alive(const std::vector<std::string>& names) {
-  return std::all_of(names.begin(), names.end(), [&](const std::string& name) {
-    auto status = parse_json(sixpn(name, {"--json", "status"}).out);
-    if (!status.is_object() || !status.as_object().contains("hosts")) return false;
-    std::size_t alive = 0;
-    for (const auto& seen : status.at("hosts").as_array())
-      if (seen.at("status").as_string() == "alive") ++alive;
-    return alive == names.size();
-  });
+  return std::all_of(names.begin(), names.end(),
+                     [&](const std::string& name) { return seen_alive(name) == names.size(); });
+}
+
+std::size_t Cluster::seen_alive(const std::string& name) {
+  auto status = parse_json(sixpn(name, {"--json", "status"}).out);
+  if (!status.is_object() || !status.as_object().contains("hosts")) return 0;
+  const auto& hosts = status.at("hosts").as_array();
+  return static_cast<std::size_t>(std::count_if(hosts.begin(), hosts.end(), [](const auto& seen) {
+    return seen.at("status").as_string() == "alive";
+  }));
 }
 
 Finished Cluster::sixpn(const std::string& name, Words words, std::chrono::milliseconds limit) {

@@ -48,7 +48,7 @@ class Cluster {
 
   // The first host added makes the cluster, the others join it by invitations; returns when every
   // agent sees every other alive. A failure fails the running test.
-  void form();
+  void form(std::chrono::seconds limit = std::chrono::seconds(30));
   std::string invite(const std::string& on, const std::string& name, const std::string& region,
                      const Words& more = {});
   void start_agent(const std::string& name, const std::string& token = "");
@@ -57,6 +57,8 @@ class Cluster {
   // The whole host dies: agent, machines, WireGuard; its eth0 goes silent.
   void kill_host(const std::string& name);
   bool all_see_alive(const std::vector<std::string>& names);
+  // How many hosts this agent sees alive, itself included; 0 when it does not answer.
+  std::size_t seen_alive(const std::string& name);
 
   // The command line on a host's agent.
   Finished sixpn(const std::string& host, Words words,

@@ -4,6 +4,7 @@
 
 #include "base/encoding.h"
 #include "mesh/core/utc.h"
+#include "registry/core/validity.h"
 
 namespace sixpn::mesh {
 namespace {
@@ -27,6 +28,37 @@ std::optional<Refusal> check_clock(WallTime sent, WallTime now) {
                                             format_utc(now) + " (set both by NTP)"};
 }
 
+const HostRecord* known_host(const Snapshot& snapshot, HostId id) {
+  if (const HostView* host = snapshot.find_host(id)) return &host->record;
+  auto found = snapshot.shut_out.find(id);
+  return found == snapshot.shut_out.end() ? nullptr : &found->second.record;
+}
+
+// Nothing: for ever.
+std::optional<WallTime> validity_of(const VerifiedHost& host, const Snapshot& snapshot) {
+  auto renewal = snapshot.renewals.find(host.certificate.invite.host);
+  return valid_until(host.certificate,
+                     renewal == snapshot.renewals.end() ? nullptr : renewal->second.get());
+}
+
+Refusal expired(const VerifiedHost& host, const Snapshot& snapshot) {
+  const Invite& invite = host.certificate.invite;
+  auto until = validity_of(host, snapshot);
+  return {RefusalReason::kShutOut, "the certificate of " + describe(invite) + " expired" +
+                                       (until ? " at " + format_utc(*until) : "") +
+                                       " (renew it where the root key is: `sixpn host renew " +
+                                       invite.name + "`)"};
+}
+
+// Whose name it is; the names of revoked hosts are free.
+std::optional<HostId> holder_of(const std::string& name, const Snapshot& snapshot) {
+  for (const auto& [id, host] : snapshot.hosts)
+    if (host.record.name == name) return id;
+  for (const auto& [id, host] : snapshot.shut_out)
+    if (host.record.name == name && !host.revoked) return id;
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::optional<Refusal> judge_knock(const VerifiedHost& host, const Snapshot& snapshot,
@@ -34,21 +66,25 @@ std::optional<Refusal> judge_knock(const VerifiedHost& host, const Snapshot& sna
   const Invite& invite = host.certificate.invite;
   if (snapshot.revocations.contains(invite.host))
     return Refusal{RefusalReason::kRevoked, describe(invite) + " was revoked"};
-  if (const HostView* known = snapshot.find_host(invite.host)) {
-    if (known->record.certificate == host.certificate.encoded) return std::nullopt;
-    return Refusal{RefusalReason::kTokenUsed,
-                   "the token was already used: " + describe(invite) +
-                       " is enrolled under another certificate (ask for a new invite)"};
+  if (const HostRecord* known = known_host(snapshot, invite.host)) {
+    if (known->certificate != host.certificate.encoded)
+      return Refusal{RefusalReason::kTokenUsed,
+                     "the token was already used: " + describe(invite) +
+                         " is enrolled under another certificate (ask for a new invite)"};
+    if (snapshot.shut_out.contains(invite.host)) return expired(host, snapshot);
+    return std::nullopt;
   }
+  if (standing_at(validity_of(host, snapshot), now, snapshot.certificate_grace) ==
+      Standing::kShutOut)
+    return expired(host, snapshot);
   if (now > invite.expires)
     return Refusal{RefusalReason::kExpired, "the invite of " + describe(invite) + " expired at " +
                                                 format_utc(invite.expires) + ", it is now " +
                                                 format_utc(now) + " (ask for a new invite)"};
-  for (const auto& [id, other] : snapshot.hosts)
-    if (other.record.name == invite.name && !snapshot.revocations.contains(id))
-      return Refusal{RefusalReason::kNameTaken, "the name of " + describe(invite) +
-                                                    " is taken by host " + to_string(id) +
-                                                    " (invite it under another name)"};
+  if (auto holder = holder_of(invite.name, snapshot))
+    return Refusal{RefusalReason::kNameTaken, "the name of " + describe(invite) +
+                                                  " is taken by host " + to_string(*holder) +
+                                                  " (invite it under another name)"};
   return std::nullopt;
 }
 

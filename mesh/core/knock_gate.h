@@ -44,6 +44,7 @@ enum class RefusalReason : std::uint8_t {
   kRevoked,
   kTokenUsed,  // the host id is known under another certificate
   kExpired,    // unknown here, and its invite has expired
+  kShutOut,    // its certificate is past its grace
   kNameTaken,  // by a host that is not revoked
 };
 
@@ -79,7 +80,7 @@ struct GateOptions {
 };
 
 // What the registry holds against a verified host; nothing when it may come in. A host known under
-// the same certificate always may, unless revoked.
+// the same certificate always may, unless revoked or past the grace of its certificate.
 std::optional<Refusal> judge_knock(const VerifiedHost& host, const Snapshot& snapshot,
                                    WallTime now);
 

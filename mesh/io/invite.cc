@@ -34,7 +34,9 @@ Result<std::string> make_invite(const InviteRequest& request, const SigningKey& 
                 .region = request.region,
                 .orgs = request.orgs,
                 .expires = request.expires,
-                .enrolment_key = enrolment_key.public_key()};
+                .enrolment_key = enrolment_key.public_key(),
+                .valid_until = request.valid_until,
+                .issued = request.issued};
   Token token{.root_key = root.public_key(),
               .cluster_key = request.cluster_key,
               .enrolment_seed = enrolment_key.seed(),

@@ -3,6 +3,7 @@
 // enrolment key from the kernel's randomness; touches no file, no socket, no loop.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,8 @@ struct InviteRequest {
   HostId host_id;           // see choose_host_id
   std::vector<Seed> seeds;  // best first
   Secret cluster_key;
+  std::optional<WallTime> valid_until;  // of the certificate; nothing: for ever
+  std::optional<WallTime> issued;       // now
 };
 
 // The token's text. Errors: a bad name, region, host id, org or expiry, in words for the operator.

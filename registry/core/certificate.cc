@@ -16,6 +16,7 @@ namespace {
 constexpr std::string_view kInviteTag = "sixpn invite v1";
 constexpr std::string_view kCertificateTag = "sixpn certificate v1";
 constexpr std::string_view kRevocationTag = "sixpn revocation v1";
+constexpr std::string_view kRenewalTag = "sixpn renewal v1";
 
 constexpr std::size_t kClusterIdBytes = 16;
 
@@ -68,6 +69,14 @@ Result<WallTime> read_time(std::int64_t ms, const std::string& what) {
   auto time = decode_unix_ms(ms);
   if (!time) return Error("the time of " + what + " (" + std::to_string(ms) + " ms) is not a date");
   return *time;
+}
+
+// Zero is a field that was not there.
+Result<std::optional<WallTime>> read_optional_time(std::int64_t ms, const std::string& what) {
+  if (ms == 0) return std::optional<WallTime>();
+  auto time = read_time(ms, what);
+  if (!time) return std::move(time).error();
+  return std::optional<WallTime>(*time);
 }
 
 std::string quoted(std::string_view text) {
@@ -124,6 +133,12 @@ Result<Invite> read_invite(const std::string& body) {
   auto expires = read_time(wire.expires_ms(), "the invite's expiry");
   if (!expires) return std::move(expires).error();
   invite.expires = *expires;
+  auto valid_until = read_optional_time(wire.valid_until_ms(), "the certificate's end");
+  if (!valid_until) return std::move(valid_until).error();
+  invite.valid_until = *valid_until;
+  auto issued = read_optional_time(wire.issued_ms(), "the invitation");
+  if (!issued) return std::move(issued).error();
+  invite.issued = *issued;
   if (auto valid = check_identity(invite); !valid) return std::move(valid).error();
   return invite;
 }
@@ -171,6 +186,8 @@ std::string sign_invite(const Invite& invite, const SigningKey& root) {
   for (const auto& org : invite.orgs) wire.add_orgs(org);
   wire.set_expires_ms(unix_ms(invite.expires));
   wire.set_enrolment_key(std::string(as_bytes(invite.enrolment_key)));
+  if (invite.valid_until) wire.set_valid_until_ms(unix_ms(*invite.valid_until));
+  if (invite.issued) wire.set_issued_ms(unix_ms(*invite.issued));
   return seal(kInviteTag, wire.SerializeAsString(), root);
 }
 
@@ -236,6 +253,38 @@ Result<HostId> verify_revocation(std::string_view statement, const PublicKey& ro
   if (host.value < kFirstHostId)
     return Error("the revoked host id " + to_string(host) + " is reserved: its upper half is zero");
   return host;
+}
+
+Hash certificate_digest(std::string_view encoded) {
+  return hash(encoded);
+}
+
+std::string sign_renewal(const Renewal& renewal, const SigningKey& root) {
+  trust::Renewal wire;
+  wire.set_cluster(cluster_id(root.public_key()));
+  wire.set_host(renewal.host.value);
+  wire.set_certificate(std::string(as_bytes(renewal.certificate)));
+  wire.set_valid_until_ms(unix_ms(renewal.valid_until));
+  wire.set_when_ms(unix_ms(renewal.signed_at));
+  return seal(kRenewalTag, wire.SerializeAsString(), root);
+}
+
+Result<Renewal> verify_renewal(std::string_view statement, const PublicKey& root_key) {
+  auto unverified = unseal(statement, kMaxRenewalBytes, "renewal");
+  if (!unverified) return std::move(unverified).error();
+  if (!is_signed_by(*unverified, kRenewalTag, root_key))
+    return Error("the renewal is not signed by the root key of cluster " +
+                 to_hex(cluster_id(root_key)));
+  trust::Renewal wire;
+  if (!wire.ParseFromString(unverified->body)) return Error("the renewal's content is damaged");
+  if (wire.cluster() != cluster_id(root_key)) return Error("the renewal is for another cluster");
+  auto digest = to_array<32>(wire.certificate());
+  if (!digest) return Error("the renewal's certificate digest is not 32 bytes");
+  auto valid_until = read_time(wire.valid_until_ms(), "the certificate's end");
+  if (!valid_until) return std::move(valid_until).error();
+  auto signed_at = read_time(wire.when_ms(), "the renewal");
+  if (!signed_at) return std::move(signed_at).error();
+  return Renewal{HostId(wire.host()), *digest, *valid_until, *signed_at};
 }
 
 }  // namespace sixpn

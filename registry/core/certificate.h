@@ -3,6 +3,7 @@
 //   root key --signs--> Invite (host id, name, region, orgs, expiry, enrolment public key)
 //   enrolment key --signs--> HostCertificate (the host's own signing key, when it enrolled)
 //   host's signing key --signs--> every record the host writes
+//   root key --signs--> revocations and renewals of single hosts
 //
 // A Token is what the operator carries to the new host: the invite, the enrolment secret, the
 // cluster key, the root's public key and how to reach some hosts. Private host keys never travel.
@@ -32,6 +33,7 @@ inline constexpr std::size_t kMaxInviteOrgBytes =
     256;  // of the names of its orgs, two more for each
 inline constexpr std::size_t kMaxCertificateBytes = 640;
 inline constexpr std::size_t kMaxRevocationBytes = 256;
+inline constexpr std::size_t kMaxRenewalBytes = 256;
 inline constexpr std::size_t kMaxSeeds = 16;
 inline constexpr std::size_t kMaxSeedEndpoints = 16;  // of each kind, per seed
 
@@ -56,6 +58,10 @@ struct Invite {
   std::vector<std::string> orgs;  // {"*"}: any org
   WallTime expires{};             // enrolment must happen before
   PublicKey enrolment_key{};
+  // How long the host's certificate is good, unless a renewal says otherwise (validity.h). Nothing:
+  // for ever, as for all that was invited before validities existed.
+  std::optional<WallTime> valid_until;
+  std::optional<WallTime> issued;  // when the root signed this; nothing in older invites
 
   [[nodiscard]] bool allows_org(const std::string& org) const;
   friend bool operator==(const Invite&, const Invite&) = default;
@@ -83,7 +89,7 @@ std::string cluster_id(const PublicKey& root_key);
 // Signs an invite with the root key; the result goes into a Token.
 std::string sign_invite(const Invite& invite, const SigningKey& root);
 // Errors: not a signed invite, not signed by this root, of another cluster, bad name, region or
-// host id.
+// host id, a time that is no date.
 Result<Invite> verify_invite(std::string_view signed_invite, const PublicKey& root_key);
 
 // Makes the host certificate on the new host. Errors: as verify_invite, or the invite is not for
@@ -99,6 +105,22 @@ bool enrolment_wins(const HostCertificate& a, const HostCertificate& b);
 // Revocation statement of a host, signed by the root (travels in RevocationRecord::statement).
 std::string sign_revocation(HostId host, WallTime when, const SigningKey& root);
 Result<HostId> verify_revocation(std::string_view statement, const PublicKey& root_key);
+
+// What names a certificate in a renewal, and to a person.
+Hash certificate_digest(std::string_view encoded);
+
+// The root's statement that one certificate is good until another time. It counts for the
+// certificate with this digest alone, so that it is worth nothing to a second enrolment.
+struct Renewal {
+  HostId host;
+  Hash certificate{};
+  WallTime valid_until{};
+  WallTime signed_at{};
+  friend bool operator==(const Renewal&, const Renewal&) = default;
+};
+std::string sign_renewal(const Renewal& renewal, const SigningKey& root);
+// Errors: not a signed renewal, not signed by this root, of another cluster, damaged content.
+Result<Renewal> verify_renewal(std::string_view statement, const PublicKey& root_key);
 
 // Token text: "sixpn1." and base64url. Errors say what is wrong: not a token, cut short, other
 // version.

@@ -8,7 +8,7 @@ namespace {
 
 bool concerns_members(const Changes& changes) {
   return std::any_of(changes.slots.begin(), changes.slots.end(), [](const Slot& slot) {
-    return slot.key.kind == RecordKind::kHost || slot.key.kind == RecordKind::kRevocation;
+    return slot.key.kind == RecordKind::kHost || is_root_signed(slot.key.kind);
   });
 }
 
@@ -77,6 +77,7 @@ Gossip::Output Gossip::on_timer(Now now) {
     while (!pending_.empty() && pending_.front().arrived + kPendingAge <= now.mono)
       pending_.pop_front();
   }
+  if (next_trust_ <= now.mono) follow_members(now, out);
   if (next_spread_ <= now.mono) tell_some(now, out);
   return finish(now, std::move(out), probes);
 }
@@ -98,6 +99,7 @@ Gossip::Output Gossip::on_local_write(Now now, const std::vector<SignedRecordPtr
     count(store_.merge(record, now.wall));
     spread(record, true);
   }
+  tell_revoked(now, records, out);
   follow_store(now, out);
   if (is_small()) tell_all(now, records, {}, out);
   bool too_large = std::any_of(records.begin(), records.end(), [](const auto& record) {
@@ -125,7 +127,7 @@ Gossip::Output Gossip::on_sync_records(Now now, HostId from,
                                        const std::vector<SignedRecordPtr>& records) {
   Output out;
   Membership::Output probes;
-  if (!store_.is_revoked(from))
+  if (!shut_out_.contains(from))
     for (const auto& record : records) receive(now, record, out);
   retry_pending(now, out);
   return finish(now, std::move(out), probes);
@@ -155,7 +157,7 @@ Gossip::Output Gossip::leave(Now now) {
   // Said to everybody, twice: nobody is left to repeat it for us.
   for (int i = 0; i < 2; ++i) tell_all(now, {}, probes.news, out);
   probes.news.clear();
-  next_spread_ = next_collect_ = kNever;
+  next_spread_ = next_collect_ = next_trust_ = kNever;
   return finish(now, std::move(out), probes);
 }
 
@@ -173,7 +175,7 @@ Gossip::Output Gossip::finish(Now now, Output out, Membership::Output& probes) {
   } else if (next_spread_ == kNever) {
     next_spread_ = now.mono + kSpreadInterval;
   }
-  out.wake = std::min({membership_.rearm(), next_spread_, next_collect_});
+  out.wake = std::min({membership_.rearm(), next_spread_, next_collect_, next_trust_});
   return out;
 }
 
@@ -195,13 +197,20 @@ void Gossip::follow_store(Now now, Output& out) {
   if (changes.empty()) return;
   changed_ = now.mono;
   out.snapshot_dirty = true;
-  if (concerns_members(changes)) follow_members(now);
+  if (concerns_members(changes)) follow_members(now, out);
   out.changes.add(std::move(changes));
 }
 
-void Gossip::follow_members(Now now) {
+// Who is a member: every host with a certificate that is neither revoked nor past its grace.
+void Gossip::follow_members(Now now, Output& out) {
+  HostTrust trust = judge_hosts(store_, options_.self, now.wall, options_.certificate_grace);
+  if (std::exchange(shut_out_, std::move(trust.shut_out)) != shut_out_) out.snapshot_dirty = true;
+  next_trust_ =
+      membership_.left() || trust.valid_until.empty() ? kNever : now.mono + kTrustInterval;
+  if (trust.next_turn && next_trust_ != kNever)
+    next_trust_ = std::min<Instant>(next_trust_, now.mono + (*trust.next_turn - now.wall));
   for (const auto& [host, certificate] : store_.certificates()) {
-    if (!store_.is_revoked(host)) {
+    if (!shut_out_.contains(host)) {
       membership_.add(now.mono, host);
     } else if (membership_.status(host) && host != options_.self) {
       membership_.remove(host);

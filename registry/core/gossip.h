@@ -16,6 +16,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,7 @@
 #include "base/time.h"
 #include "registry/core/counters.h"
 #include "registry/core/gossip_codec.h"
+#include "registry/core/host_trust.h"
 #include "registry/core/membership.h"
 #include "registry/core/spread_queue.h"
 #include "registry/core/store.h"
@@ -51,6 +53,8 @@ inline constexpr Duration kSyncYield =
 inline constexpr Duration kSyncBackoffFirst = std::chrono::seconds(1);
 inline constexpr Duration kSyncBackoffMost = std::chrono::seconds(30);
 inline constexpr Duration kCollectInterval = std::chrono::seconds(60);
+// A wall clock may be set meanwhile: certificates are looked at anew at least this often.
+inline constexpr Duration kTrustInterval = std::chrono::seconds(60);
 
 class Gossip {
  public:
@@ -60,6 +64,7 @@ class Gossip {
     std::uint64_t incarnation = 1;  // greater than any used before
     bool expects_peers = false;     // see RegistryOptions
     StoreLimits limits;
+    std::chrono::milliseconds certificate_grace = kCertificateGrace;  // the same on all hosts
   };
   struct Datagram {
     HostId to;
@@ -119,7 +124,7 @@ class Gossip {
   Output finish(Now now, Output out, Membership::Output& probes);
   void apply_membership(Now now, Membership::Output& probes, Output& out);
   void follow_store(Now now, Output& out);
-  void follow_members(Now now);
+  void follow_members(Now now, Output& out);
   void receive_records(Now now, const std::vector<std::string>& wires, Output& out);
   Verdict receive(Now now, const SignedRecordPtr& record, Output& out);
   void retry_pending(Now now, Output& out);
@@ -131,6 +136,7 @@ class Gossip {
   void tell_all(Now now, const std::vector<SignedRecordPtr>& records,
                 const std::vector<MemberUpdate>& updates, Output& out);
   void tell_some(Now now, Output& out);
+  void tell_revoked(Now now, const std::vector<SignedRecordPtr>& records, Output& out);
   void send(Now now, HostId to, GossipDatagram datagram, Output& out);
   void fill(HostId to, GossipDatagram& datagram);
   void send_probe(Now now, const ProbeMessage& message, Output& out);
@@ -154,6 +160,8 @@ class Gossip {
   Instant changed_{};   // when the root hash last changed
   Instant next_spread_ = kNever;
   Instant next_collect_ = kNever;
+  Instant next_trust_ = kNever;  // time alone may shut a host out
+  std::set<HostId> shut_out_;    // no members, whatever certificate they hold
   Counters counters_;
 };
 

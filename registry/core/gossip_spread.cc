@@ -87,6 +87,18 @@ void Gossip::tell_some(Now now, Output& out) {
   }
 }
 
+// Whoever is revoked hears of it before it is a member no more; later nobody here talks to it.
+void Gossip::tell_revoked(Now now, const std::vector<SignedRecordPtr>& records, Output& out) {
+  for (const auto& record : records) {
+    const auto* revocation = std::get_if<RevocationRecord>(&record->record.value);
+    if (revocation == nullptr || !membership_.status(revocation->host) ||
+        revocation->host == options_.self)
+      continue;
+    GossipDatagram datagram;
+    if (add(datagram, record)) send(now, revocation->host, std::move(datagram), out);
+  }
+}
+
 void Gossip::send_probe(Now now, const ProbeMessage& message, Output& out) {
   GossipDatagram datagram;
   datagram.probe = message;

@@ -16,8 +16,13 @@ Result<SignedRecordPtr> RecordWriter::sign(const LocalWrite& write, HybridClock&
   } else {
     record.value = write.value;
   }
-  record.stamp =
-      is_owned(record) ? Stamp{incarnation_, ++version_} : Stamp{clock.tick(now), self_.value};
+  if (is_owned(record)) {
+    record.stamp = {incarnation_, ++version_};
+  } else if (const auto* renewal = std::get_if<RenewalRecord>(&record.value)) {
+    record.stamp = {HybridClock::from_wall(renewal->signed_at), self_.value};
+  } else {
+    record.stamp = {clock.tick(now), self_.value};
+  }
   return sign_record(record, key_);
 }
 

@@ -3,7 +3,7 @@
 //
 // Owned records (host, machine) are stamped (incarnation, version): the incarnation rises durably
 // with every start of the agent, so versions may begin anew. Shared records are stamped by the
-// hybrid clock.
+// hybrid clock, renewals by the time the root signed them at.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,8 @@ struct LocalWrite {
   RecordValue value;   // what to write; ignored when erasing
   bool erase = false;  // write a tombstone under `key` instead
   RecordKey key;       // only for erase
-  std::string org;  // the org right used, for shared records; "" for host, machine and revocation
+  std::string
+      org;  // the org right used, for shared records; "" for host, machine and what the root signed
 };
 
 class RecordWriter {

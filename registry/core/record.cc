@@ -28,6 +28,8 @@ std::string_view kind_name(RecordKind kind) {
       return "peer";
     case RecordKind::kRevocation:
       return "revocation";
+    case RecordKind::kRenewal:
+      return "renewal";
   }
   return "unknown";
 }
@@ -73,6 +75,9 @@ RecordKey peer_key(NetworkId network, const std::string& peer) {
 RecordKey revocation_key(HostId host) {
   return {RecordKind::kRevocation, to_string(host)};
 }
+RecordKey renewal_key(HostId host) {
+  return {RecordKind::kRenewal, to_string(host)};
+}
 
 RecordKey key_of(const RecordValue& value) {
   struct Keyed {
@@ -85,6 +90,7 @@ RecordKey key_of(const RecordValue& value) {
     RecordKey operator()(const FlycastRecord& r) const { return flycast_key(r.address); }
     RecordKey operator()(const PeerRecord& r) const { return peer_key(r.network, r.name); }
     RecordKey operator()(const RevocationRecord& r) const { return revocation_key(r.host); }
+    RecordKey operator()(const RenewalRecord& r) const { return renewal_key(r.host); }
   };
   return std::visit(Keyed{}, value);
 }

@@ -30,14 +30,21 @@ enum class RecordKind : std::uint8_t {
   kFlycast = 6,
   kPeer = 7,
   kRevocation = 8,
+  kRenewal = 9,
 };
+
+// Its statement is signed by the root key; which host wrote it down does not matter.
+constexpr bool is_root_signed(RecordKind kind) {
+  return kind == RecordKind::kRevocation || kind == RecordKind::kRenewal;
+}
 
 constexpr bool is_owned(RecordKind kind) {
   return kind == RecordKind::kHost || kind == RecordKind::kMachine;
 }
 
 // Identifies a record for ever. `id` is, by kind: host id; machine id; org name; network id;
-// "<network id>/<app>"; the Flycast address; "<network id>/<peer>"; revoked host id.
+// "<network id>/<app>"; the Flycast address; "<network id>/<peer>"; revoked host id; renewed host
+// id.
 struct RecordKey {
   RecordKind kind{};
   std::string id;
@@ -182,10 +189,20 @@ struct RevocationRecord {
   friend bool operator==(const RevocationRecord&, const RevocationRecord&) = default;
 };
 
+// A new validity for one certificate. Ordered by when the root signed it, whoever passes it on.
+struct RenewalRecord {
+  HostId host;
+  Hash certificate{};  // BLAKE2b of the encoded HostCertificate that it renews
+  WallTime valid_until{};
+  WallTime signed_at{};
+  std::string statement;  // encoded and signed by the root key; says the same (certificate.h)
+  friend bool operator==(const RenewalRecord&, const RenewalRecord&) = default;
+};
+
 // std::monostate: a tombstone, or a kind from a newer version whose value travels opaque.
 using RecordValue =
     std::variant<std::monostate, HostRecord, MachineRecord, OrgRecord, NetworkRecord, AppRecord,
-                 FlycastRecord, PeerRecord, RevocationRecord>;
+                 FlycastRecord, PeerRecord, RevocationRecord, RenewalRecord>;
 
 struct Record {
   RecordKey key;
@@ -208,6 +225,7 @@ RecordKey app_key(NetworkId network, const std::string& app);
 RecordKey flycast_key(const Ip6& address);
 RecordKey peer_key(NetworkId network, const std::string& peer);
 RecordKey revocation_key(HostId host);
+RecordKey renewal_key(HostId host);
 
 // The key that a value belongs under (its kind and id).
 RecordKey key_of(const RecordValue& value);

@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "registry/core/address.h"
+#include "registry/core/hybrid_clock.h"
 #include "registry/core/slot.h"
+#include "registry/core/wire_values.h"
 
 namespace sixpn::registry {
 namespace {
@@ -67,6 +69,13 @@ bool is_host_id(HostId id) {
 }
 bool is_network_id(NetworkId id) {
   return id != kInfrastructureNetwork;
+}
+
+bool is_statement(const std::string& statement) {
+  return !statement.empty() && statement.size() <= kMaxStatementBytes;
+}
+bool is_date(WallTime time) {
+  return decode_unix_ms(unix_ms(time)).has_value();
 }
 
 // Handlers are words such as "proxy_proto": a label that may hold '_'.
@@ -177,19 +186,29 @@ struct ValueRules {
 
   Result<void> operator()(const RevocationRecord& revocation) const {
     if (!is_host_id(revocation.host)) return Error("the revoked host's id is no host id");
-    return require(
-        !revocation.statement.empty() && revocation.statement.size() <= kMaxStatementBytes,
-        "the revocation has no statement, or one that is too long");
+    return require(is_statement(revocation.statement),
+                   "the revocation has no statement, or one that is too long");
+  }
+
+  Result<void> operator()(const RenewalRecord& renewal) const {
+    if (!is_host_id(renewal.host)) return Error("the renewed host's id is no host id");
+    if (!is_date(renewal.valid_until) || !is_date(renewal.signed_at))
+      return Error("the renewal's times are no dates");
+    // Else an old statement under a new stamp would displace a newer one.
+    if (record.stamp.major != HybridClock::from_wall(renewal.signed_at))
+      return Error("a renewal must be stamped with the time it was signed at");
+    return require(is_statement(renewal.statement),
+                   "the renewal has no statement, or one that is too long");
   }
 };
 
 bool is_known(RecordKind kind) {
-  return kind >= RecordKind::kHost && kind <= RecordKind::kRevocation;
+  return kind >= RecordKind::kHost && kind <= RecordKind::kRenewal;
 }
 
 Result<void> check_right(const Record& record) {
   if (!is_host_id(record.writer)) return Error("the writer is no host id");
-  bool rightless = sixpn::is_owned(record.key.kind) || record.key.kind == RecordKind::kRevocation;
+  bool rightless = sixpn::is_owned(record.key.kind) || is_root_signed(record.key.kind);
   if (rightless) return require(record.org.empty(), "this kind of record is under no org's right");
   if (record.org.empty() && is_known(record.key.kind))
     return Error("a shared record must name the org whose right it uses");
@@ -197,7 +216,7 @@ Result<void> check_right(const Record& record) {
 }
 
 Result<void> check_tombstone(const Record& record) {
-  if (record.key.kind == RecordKind::kHost || record.key.kind == RecordKind::kRevocation)
+  if (record.key.kind == RecordKind::kHost || is_root_signed(record.key.kind))
     return Error("this kind of record cannot be erased");
   if (!std::holds_alternative<std::monostate>(record.value))
     return Error("a tombstone carries no value");

@@ -14,13 +14,13 @@ namespace sixpn::registry {
 
 struct Slot {
   RecordKey key;
-  std::string scope;  // writer's host id (owned), org (shared), "" (revocation)
+  std::string scope;  // writer's host id (owned), org (shared), "" (root-signed)
   friend auto operator<=>(const Slot&, const Slot&) = default;
 };
 
 // Kinds of newer versions count as owned when they name no org.
 inline bool is_owned(const Record& record) {
-  if (record.key.kind == RecordKind::kRevocation) return false;
+  if (is_root_signed(record.key.kind)) return false;
   return sixpn::is_owned(record.key.kind) || record.org.empty();
 }
 

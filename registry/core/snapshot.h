@@ -28,11 +28,20 @@ struct HostView {
   // Smoothed round trip from this host, measured by membership probes; nothing before the first
   // answer, zero for the host itself.
   std::optional<Duration> round_trip;
+  std::optional<WallTime> valid_until;  // of its certificate, renewals counted; nothing: for ever
   [[nodiscard]] bool usable() const {
     return status == HostStatus::kAlive || status == HostStatus::kSuspected;
   }
 };
 
+// A host that this one does not deal with, though it holds a certificate.
+struct ShutOut {
+  HostRecord record;
+  bool revoked = false;                 // else its certificate is past its grace (validity.h)
+  std::optional<WallTime> valid_until;  // as HostView's
+};
+
+using RenewalPtr = std::shared_ptr<const RenewalRecord>;
 using MachinePtr = std::shared_ptr<const MachineRecord>;
 
 struct AppView {
@@ -54,10 +63,13 @@ struct Snapshot {
   std::uint64_t generation = 0;  // rises with every published snapshot of this process
   HostId self;
   bool synced = false;  // false until the first full sync or a state read back from disk
-  std::map<HostId, HostView> hosts;  // self included
+  std::map<HostId, HostView> hosts;    // self included, unless revoked
+  std::map<HostId, ShutOut> shut_out;  // never in `hosts` too
   std::map<std::string, OrgRecord> orgs;
   std::map<NetworkId, std::shared_ptr<const NetworkView>> networks;
   std::map<HostId, RevocationRecord> revocations;
+  std::map<HostId, RenewalPtr> renewals;
+  std::chrono::milliseconds certificate_grace{};
 
   [[nodiscard]] const NetworkView* find_network(NetworkId id) const;
   [[nodiscard]] const NetworkView* find_network(const std::string& org,

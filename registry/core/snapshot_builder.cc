@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <tuple>
+#include <utility>
 
 #include "registry/core/address.h"
 
@@ -28,8 +29,9 @@ std::string org_of(const Store& store, NetworkId id) {
 // Fills one view from the records of its network.
 class ViewBuilder {
  public:
-  ViewBuilder(const Store& store, const NetworkRecord& network, std::uint64_t generation)
-      : store_(store), view_(std::make_shared<NetworkView>()) {
+  ViewBuilder(const Store& store, const std::set<HostId>& shut_out, const NetworkRecord& network,
+              std::uint64_t generation)
+      : store_(store), shut_out_(shut_out), view_(std::make_shared<NetworkView>()) {
     view_->network = network;
     view_->generation = generation;
   }
@@ -55,7 +57,7 @@ class ViewBuilder {
   }
 
   void add(const SignedRecordPtr& record, const MachineRecord& machine) {
-    if (store_.is_revoked(machine.host)) return;
+    if (shut_out_.contains(machine.host)) return;
     const HostCertificate* certificate = store_.certificate_of(machine.host);
     if (certificate == nullptr || !certificate->invite.allows_org(org())) return;
     auto& place = view_->machines[machine.id];
@@ -79,23 +81,33 @@ class ViewBuilder {
   }
 
   const Store& store_;
+  const std::set<HostId>& shut_out_;
   std::shared_ptr<NetworkView> view_;
 };
 
-void add_hosts(const Store& store, const Membership& membership, Snapshot& out) {
+void add_hosts(const Store& store, const Membership& membership, const HostTrust& trust,
+               Snapshot& out) {
   for (const auto& [id, certificate] : store.certificates()) {
-    if (store.is_revoked(id)) continue;
     auto record = store.host_record(id);
     if (!record) continue;
+    const auto& host = std::get<HostRecord>(record->record.value);
+    std::optional<WallTime> until;
+    if (auto ends = trust.valid_until.find(id); ends != trust.valid_until.end())
+      until = ends->second;
+    if (trust.shut_out.contains(id)) {
+      out.shut_out[id] = {host, store.is_revoked(id), until};
+      continue;
+    }
     HostView view;
-    view.record = std::get<HostRecord>(record->record.value);
+    view.record = host;
+    view.valid_until = until;
     view.status = membership.status(id).value_or(HostStatus::kAlive);
     view.round_trip = membership.round_trip(id);
     out.hosts.emplace(id, std::move(view));
   }
 }
 
-// Orgs and revocations: few, small, rebuilt each time.
+// Orgs, revocations and renewals: few, small, rebuilt each time.
 void add_shared(const Store& store, Snapshot& out) {
   const auto& records = store.records();
   for (auto it = records.lower_bound({{RecordKind::kOrg, ""}, ""});
@@ -105,6 +117,9 @@ void add_shared(const Store& store, Snapshot& out) {
   for (HostId host : store.revoked())
     if (auto record = store.find({revocation_key(host), ""}))
       out.revocations[host] = std::get<RevocationRecord>(record->record.value);
+  for (const auto& [host, record] : renewals_in(store))
+    out.renewals[host] = RenewalPtr(store.find(slot_of(record->record)),
+                                    std::get_if<RenewalRecord>(&record->record.value));
 }
 
 }  // namespace
@@ -113,11 +128,16 @@ void SnapshotBuilder::touch(const std::set<NetworkId>& networks) {
   touched_.insert(networks.begin(), networks.end());
 }
 
-SnapshotPtr SnapshotBuilder::build(const Store& store, const Membership& membership, bool synced) {
+SnapshotPtr SnapshotBuilder::build(const Store& store, const Membership& membership, bool synced,
+                                   WallTime now) {
+  HostTrust trust = judge_hosts(store, self_, now, grace_);
+  if (std::exchange(shut_out_, trust.shut_out) != trust.shut_out)
+    for (NetworkId network : store.networks()) touched_.insert(network);
   auto out = std::make_shared<Snapshot>();
   out->generation = ++generation_;
   out->self = self_;
   out->synced = synced;
+  out->certificate_grace = grace_;
   for (NetworkId id : touched_) {
     const SignedRecord* claim = standing_claim(store, id);
     if (claim == nullptr) {
@@ -125,11 +145,11 @@ SnapshotPtr SnapshotBuilder::build(const Store& store, const Membership& members
       continue;
     }
     const auto& network = std::get<NetworkRecord>(claim->record.value);
-    networks_[id] = ViewBuilder(store, network, generation_).build();
+    networks_[id] = ViewBuilder(store, trust.shut_out, network, generation_).build();
   }
   touched_.clear();
   out->networks = networks_;
-  add_hosts(store, membership, *out);
+  add_hosts(store, membership, trust, *out);
   add_shared(store, *out);
   return out;
 }

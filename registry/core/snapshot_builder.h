@@ -5,13 +5,14 @@
 // Here it is decided which of several claims stands, from records alone, so that every host decides
 // the same (decisions/0010): a network id belongs to the org that claimed it first; apps, machines
 // and peers count only under that org; a machine only on a host that may serve it; a Flycast
-// address for the org that may dial it before others. Records of revoked hosts about themselves are
-// left out.
+// address for the org that may dial it before others. Records of hosts that are shut out,
+// about themselves, are left out.
 #pragma once
 
 #include <cstdint>
 #include <set>
 
+#include "registry/core/host_trust.h"
 #include "registry/core/membership.h"
 #include "registry/core/snapshot.h"
 #include "registry/core/store.h"
@@ -20,14 +21,17 @@ namespace sixpn::registry {
 
 class SnapshotBuilder {
  public:
-  explicit SnapshotBuilder(HostId self) : self_(self) {}
+  explicit SnapshotBuilder(HostId self, std::chrono::milliseconds grace = kCertificateGrace)
+      : self_(self), grace_(grace) {}
 
   // These networks are to be rebuilt by the next build().
   void touch(const std::set<NetworkId>& networks);
-  SnapshotPtr build(const Store& store, const Membership& membership, bool synced);
+  SnapshotPtr build(const Store& store, const Membership& membership, bool synced, WallTime now);
 
  private:
   HostId self_;
+  std::chrono::milliseconds grace_;
+  std::set<HostId> shut_out_;  // of the last build: their machines are in no view
   std::uint64_t generation_ = 0;
   std::set<NetworkId> touched_;
   std::map<NetworkId, std::shared_ptr<const NetworkView>> networks_;

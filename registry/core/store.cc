@@ -76,6 +76,7 @@ Store::Judgement Store::weigh(const SignedRecord& record, WallTime now, Origin o
 
   // Cheap refusals come before the signature.
   if (known && !is_newer(record, *known)) return {Verdict::kDuplicate, {}};
+  if (is_root_signed(r.key.kind)) return {weigh_statement(record, origin), {}};
   if (!is_owned(r) && HybridClock::too_far_ahead(r.stamp.major, now))
     return {Verdict::kClockAhead, {}};
   if (r.deleted > now + kMaxClockAhead) return {Verdict::kClockAhead, {}};
@@ -113,20 +114,26 @@ Verdict Store::weigh_right(const SignedRecord& record, Origin origin) const {
   const Record& r = record.record;
   const HostCertificate* certificate = certificate_of(r.writer);
   if (certificate == nullptr) return Verdict::kUnknownWriter;
-  if (const auto* revocation = std::get_if<RevocationRecord>(&r.value)) {
-    if (auto verdict = weigh_revocation(*revocation); verdict != Verdict::kAccepted) return verdict;
-  } else if (!is_owned(r) && !certificate->invite.allows_org(r.org)) {
-    return Verdict::kNotPermitted;
-  }
+  if (!is_owned(r) && !certificate->invite.allows_org(r.org)) return Verdict::kNotPermitted;
   if (origin == Origin::kNetwork && !verify_record(record, certificate->signing_key))
     return Verdict::kBadSignature;
   return Verdict::kAccepted;
 }
 
-Verdict Store::weigh_revocation(const RevocationRecord& revocation) const {
-  auto host = verify_revocation(revocation.statement, root_key_);
-  if (!host) return Verdict::kBadSignature;
-  return *host == revocation.host ? Verdict::kAccepted : Verdict::kNotPermitted;
+// The root's word needs no writer's: whoever passes it on, known or not, whatever its clock says
+// and however full its share is. Else a revocation would fall with the host that wrote it down.
+Verdict Store::weigh_statement(const SignedRecord& record, Origin origin) const {
+  if (origin == Origin::kDisk) return Verdict::kAccepted;
+  if (const auto* revocation = std::get_if<RevocationRecord>(&record.record.value)) {
+    auto host = verify_revocation(revocation->statement, root_key_);
+    if (!host) return Verdict::kBadSignature;
+    return *host == revocation->host ? Verdict::kAccepted : Verdict::kNotPermitted;
+  }
+  const auto& said = std::get<RenewalRecord>(record.record.value);
+  auto renewal = verify_renewal(said.statement, root_key_);
+  if (!renewal) return Verdict::kBadSignature;
+  bool same = *renewal == Renewal{said.host, said.certificate, said.valid_until, said.signed_at};
+  return same ? Verdict::kAccepted : Verdict::kNotPermitted;
 }
 
 bool Store::has_room(const Record& record) const {
@@ -143,7 +150,7 @@ Verdict Store::merge(const SignedRecordPtr& record, WallTime now, Origin origin)
   if (judgement.verdict != Verdict::kAccepted) return judgement.verdict;
   const Record& r = record->record;
   if (judgement.certificate) install_certificate(r.writer, std::move(*judgement.certificate));
-  if (!is_owned(r)) clock_.observe(r.stamp.major);
+  if (!is_owned(r) && !is_root_signed(r.key.kind)) clock_.observe(r.stamp.major);
   put(slot_of(r), record);
   return Verdict::kAccepted;
 }
@@ -208,6 +215,7 @@ void Store::install_certificate(HostId host, HostCertificate certificate) {
     std::vector<Slot> orphans;
     for (const auto& [slot, record] : records_)
       if (record->record.writer == host && record->record.key.kind != RecordKind::kHost &&
+          !is_root_signed(record->record.key.kind) &&
           !verify_record(*record, certificate.signing_key))
         orphans.push_back(slot);
     for (const auto& slot : orphans) remove(slot);
@@ -269,7 +277,8 @@ bool Store::check_invariants() const {
   for (const auto& [slot, record] : records_) {
     if (slot != slot_of(record->record)) return false;
     rebuilt.put(slot, record);
-    if (!certificates_.contains(record->record.writer)) return false;
+    if (!is_root_signed(slot.key.kind) && !certificates_.contains(record->record.writer))
+      return false;
   }
   return rebuilt.root_ == root_ && rebuilt.buckets_ == buckets_ &&
          rebuilt.count_by_writer_ == count_by_writer_ && rebuilt.by_network_ == by_network_ &&

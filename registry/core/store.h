@@ -112,7 +112,7 @@ class Store {
   [[nodiscard]] Judgement weigh_host(const SignedRecord& record, const SignedRecord* known,
                                      Origin origin) const;
   [[nodiscard]] Verdict weigh_right(const SignedRecord& record, Origin origin) const;
-  [[nodiscard]] Verdict weigh_revocation(const RevocationRecord& revocation) const;
+  [[nodiscard]] Verdict weigh_statement(const SignedRecord& record, Origin origin) const;
   [[nodiscard]] bool has_room(const Record& record) const;
 
   void put(const Slot& slot, const SignedRecordPtr& record);

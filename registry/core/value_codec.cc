@@ -125,6 +125,16 @@ wire::Revocation to_wire(const RevocationRecord& in) {
   return out;
 }
 
+wire::Renewal to_wire(const RenewalRecord& in) {
+  wire::Renewal out;
+  out.set_host(in.host.value);
+  out.set_certificate(bytes_of(in.certificate));
+  out.set_valid_until_ms(unix_ms(in.valid_until));
+  out.set_signed_ms(unix_ms(in.signed_at));
+  out.set_statement(in.statement);
+  return out;
+}
+
 // ---- decoding: each `take` returns false when the bytes have the wrong shape
 // -------------------------
 
@@ -245,6 +255,14 @@ bool take(const wire::Revocation& in, RevocationRecord& out) {
   return true;
 }
 
+bool take(const wire::Renewal& in, RenewalRecord& out) {
+  out.host = HostId{in.host()};
+  out.valid_until = from_unix_ms(in.valid_until_ms());
+  out.signed_at = from_unix_ms(in.signed_ms());
+  out.statement = in.statement();
+  return take(in.certificate(), out.certificate);
+}
+
 template <class Message, class Value>
 Result<RecordValue> decode_as(std::string_view bytes) {
   Message message;
@@ -284,6 +302,8 @@ Result<RecordValue> decode_value(RecordKind kind, std::string_view bytes) {
       return decode_as<wire::Peer, PeerRecord>(bytes);
     case RecordKind::kRevocation:
       return decode_as<wire::Revocation, RevocationRecord>(bytes);
+    case RecordKind::kRenewal:
+      return decode_as<wire::Renewal, RenewalRecord>(bytes);
   }
   return RecordValue{};
 }

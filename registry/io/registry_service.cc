@@ -28,7 +28,7 @@ struct RegistryService::Impl {
       : loop(control),
         options(std::move(given)),
         rng(random_u64()),
-        builder(options.self),
+        builder(options.self, options.certificate_grace),
         protocol_timer(control, [this] { perform(gossip->on_timer(read_clocks())); }),
         publish_timer(control, [this] { publish(); }) {}
 
@@ -93,6 +93,7 @@ Result<void> RegistryService::Impl::open() {
   core.root_key = options.root_key;
   core.incarnation = *incarnation << 16;  // room to refute within one life
   core.expects_peers = options.expects_peers;
+  core.certificate_grace = options.certificate_grace;
   gossip = std::make_unique<Gossip>(core, rng);
   writer = std::make_unique<RecordWriter>(options.self, options.signing_key, *incarnation);
   disk = std::make_unique<DiskQueue>(loop, std::move(*opened),
@@ -270,7 +271,7 @@ void RegistryService::Impl::publish() {
   publish_pending = false;
   publish_timer.cancel();
   auto before = std::exchange(
-      snapshot, builder.build(gossip->store(), gossip->membership(), gossip->synced()));
+      snapshot, builder.build(gossip->store(), gossip->membership(), gossip->synced(), wall_now()));
   if (before) report_status(*before, *snapshot);
   // A subscriber may add another.
   for (std::size_t i = 0; i < subscribers.size(); ++i) subscribers[i](snapshot);
@@ -288,7 +289,14 @@ void RegistryService::Impl::report_status(const Snapshot& before, const Snapshot
   }
   for (const auto& [id, view] : before.hosts)
     if (after.find_host(id) == nullptr)
-      log::warn("registry", "host {} is revoked", view.record.name);
+      log::warn("registry", "host {} {}: it is out of WireGuard, membership and all answers",
+                view.record.name,
+                after.revocations.contains(id) ? "is revoked"
+                                               : "is shut out, its certificate expired long ago");
+  if (after.revocations.contains(after.self) && !before.revocations.contains(after.self))
+    log::error("registry",
+               "this host is revoked: the other hosts deal with it no more (guide.md: "
+               "revoking a host)");
 }
 
 // ---- public

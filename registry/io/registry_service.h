@@ -23,6 +23,7 @@
 #include "registry/core/record.h"
 #include "registry/core/signed_record.h"
 #include "registry/core/snapshot.h"
+#include "registry/core/validity.h"
 
 namespace sixpn {
 class EventLoop;
@@ -43,6 +44,7 @@ struct RegistryOptions {
   // This host joined with a token that names other hosts, so an empty registry is not yet the
   // truth: the snapshot counts as synced only after a sync, or a state read back from disk.
   bool expects_peers = false;
+  std::chrono::milliseconds certificate_grace = kCertificateGrace;  // the same on all hosts
 };
 
 class RegistryService {

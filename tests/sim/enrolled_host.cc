@@ -43,8 +43,8 @@ SignedRecordPtr EnrolledHost::signed_host(std::uint64_t incarnation, std::uint64
 TestCluster::TestCluster(const std::string& label)
     : label_(label), root_(labelled_secret(label + " root")) {}
 
-EnrolledHost TestCluster::enrol(unsigned index, std::vector<std::string> orgs,
-                                unsigned enrolment) const {
+EnrolledHost TestCluster::enrol(unsigned index, std::vector<std::string> orgs, unsigned enrolment,
+                                std::optional<WallTime> valid_until) const {
   std::string name = "h" + std::to_string(index);
   std::string label = label_ + " " + name + " " + std::to_string(enrolment);
   SigningKey enrolment_key(labelled_secret(label + " enrolment"));
@@ -59,6 +59,7 @@ EnrolledHost TestCluster::enrol(unsigned index, std::vector<std::string> orgs,
   invite.orgs = std::move(orgs);
   invite.expires = kEnrolled + std::chrono::hours(24);
   invite.enrolment_key = enrolment_key.public_key();
+  invite.valid_until = valid_until;
   Token token{root_.public_key(),
               labelled_secret(label_ + " cluster"),
               enrolment_key.seed(),

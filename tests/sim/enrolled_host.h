@@ -2,6 +2,7 @@
 // a seed so that every run of a test makes the same.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,8 +35,10 @@ class TestCluster {
   [[nodiscard]] const SigningKey& root() const { return root_; }
   // Host `index` (0...): id 0x10000 + index, named "h<index>", in one of three regions.
   // `enrolment` tells several enrolments of one host id apart; a later number enrolled later.
+  // `valid_until`: the end of its certificate; nothing: for ever.
   [[nodiscard]] EnrolledHost enrol(unsigned index, std::vector<std::string> orgs = {"*"},
-                                   unsigned enrolment = 0) const;
+                                   unsigned enrolment = 0,
+                                   std::optional<WallTime> valid_until = {}) const;
 
  private:
   std::string label_;

@@ -44,13 +44,15 @@ struct Cluster {
   SigningKey root = SigningKey::generate();
   Secret cluster_key = Secret::random();
 
-  [[nodiscard]] Token invite(const std::string& name, HostId id, WallTime expires) const {
+  [[nodiscard]] Token invite(const std::string& name, HostId id, WallTime expires,
+                             std::optional<WallTime> valid_until = {}) const {
     auto text = make_invite({.name = name,
                              .region = "fra",
                              .expires = expires,
                              .host_id = id,
                              .seeds = {},
-                             .cluster_key = cluster_key},
+                             .cluster_key = cluster_key,
+                             .valid_until = valid_until},
                             root);
     return decode_token(text.value()).value();
   }

@@ -148,6 +148,40 @@ TEST_F(KnockGateTest, ABackdatedSecondEnrolmentDoesNotReplaceTheFirst) {
   EXPECT_EQ(output.refused->reason, RefusalReason::kTokenUsed);
 }
 
+TEST_F(KnockGateTest, ACertificateInItsGraceComesInAndIsRefusedBeyondIt) {
+  Token token = cluster_.invite("c", HostId(0x50005), kWall + hours(24), kWall + hours(1));
+  EnrolledHost c = cluster_.enrol_by(token);
+  auto snapshot = knowing({a_});
+  snapshot.certificate_grace = hours(2);
+  auto at = [&](std::chrono::milliseconds after) { return knock(c, snapshot, later(kNow, after)); };
+  EXPECT_TRUE(at(hours(3) - milliseconds(1)).admitted);
+  auto refused = at(hours(3));
+  ASSERT_TRUE(refused.refused);
+  EXPECT_EQ(refused.refused->reason, RefusalReason::kShutOut);
+  EXPECT_THAT(refused.refused->sentence,
+              HasSubstr("the certificate of host c (00050005) expired at 2026-09-21 15:13:20 UTC "
+                        "(renew it where the root key is: `sixpn host renew c`)"));
+  // Renewed while it was away.
+  auto renewal = std::make_shared<RenewalRecord>();
+  renewal->certificate = certificate_digest(c.record.certificate);
+  renewal->valid_until = kWall + hours(100);
+  snapshot.renewals[c.record.id] = renewal;
+  EXPECT_TRUE(at(hours(3) + milliseconds(1)).admitted);
+}
+
+TEST_F(KnockGateTest, AKnownHostIsShutOutWhenTheSnapshotSaysSo) {
+  auto snapshot = knowing({a_});
+  snapshot.shut_out[b_.record.id] = {b_.record, false, kWall - hours(1)};
+  auto output = knock(b_, snapshot, kNow);
+  ASSERT_TRUE(output.refused);
+  EXPECT_EQ(output.refused->reason, RefusalReason::kShutOut);
+  // Its name is still its own.
+  EnrolledHost other = cluster_.host("b", 0x60006);
+  auto taken = knock(other, snapshot, later(kNow, milliseconds(1)));
+  ASSERT_TRUE(taken.refused);
+  EXPECT_EQ(taken.refused->reason, RefusalReason::kNameTaken);
+}
+
 TEST_F(KnockGateTest, TheNameOfARevokedHostIsFree) {
   auto old = cluster_.host("b", 0x30004);
   auto snapshot = knowing({a_, old});

@@ -70,6 +70,37 @@ TEST(Certificate, FieldsOfALaterVersionPassInsideTheSignedBody) {
   EXPECT_EQ(*invite, trust.invite());
 }
 
+TEST(Certificate, ValidityAndIssueTravelAndOldInvitesHaveNeither) {
+  TrustFixture trust;
+  EXPECT_FALSE(trust.certificate().invite.valid_until);
+  EXPECT_FALSE(trust.certificate().invite.issued);
+  Invite invite = trust.invite();
+  invite.valid_until = kInvited + std::chrono::hours(24 * 365);
+  invite.issued = kInvited;
+  auto read = verify_invite(sign_invite(invite, trust.root), trust.root.public_key());
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(*read, invite);
+}
+
+TEST(Certificate, ARenewalIsTheRootsAlone) {
+  TrustFixture trust;
+  Renewal renewal{HostId(0x20003), certificate_digest(trust.certificate().encoded),
+                  kInvited + std::chrono::hours(1), kInvited};
+  std::string statement = sign_renewal(renewal, trust.root);
+  auto read = verify_renewal(statement, trust.root.public_key());
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(*read, renewal);
+  EXPECT_FALSE(verify_renewal(sign_renewal(renewal, trust.host), trust.root.public_key()));
+  EXPECT_FALSE(verify_renewal(statement, trust.host.public_key()));
+  EXPECT_FALSE(verify_revocation(statement, trust.root.public_key()));  // another kind of statement
+  for (std::size_t i = 0; i < statement.size(); ++i) {
+    std::string bad = statement;
+    bad[i] = static_cast<char>(bad[i] ^ 4);
+    EXPECT_FALSE(verify_renewal(bad, trust.root.public_key())) << i;
+    EXPECT_FALSE(verify_renewal(statement.substr(0, i), trust.root.public_key())) << i;
+  }
+}
+
 TEST(Certificate, AnotherRootIsRefused) {
   TrustFixture trust;
   SigningKey other(secret_of('o'));

@@ -196,6 +196,58 @@ TEST_F(GossipTest, StrangersGarbageAndRevokedHostsAreIgnored) {
   EXPECT_THAT(receive(2, ping).datagrams, SizeIs(1));
 }
 
+TEST_F(GossipTest, ARevokedHostIsToldBeforeItIsAMemberNoMore) {
+  admit_others(30);
+  RevocationRecord revocation{sim::host_id(7),
+                              sign_revocation(sim::host_id(7), now_.wall, kCluster.root())};
+  auto out = own_write(revocation);
+  ASSERT_FALSE(out.refused);
+  EXPECT_FALSE(gossip_.membership().status(sim::host_id(7)));
+  std::size_t told = 0;
+  for (const auto& sent : out.datagrams)
+    told += sent.to == sim::host_id(7) ? decoded(sent).records.size() : 0;
+  EXPECT_EQ(told, 1U);
+}
+
+TEST_F(GossipTest, AHostPastItsGraceIsNoMemberUntilItIsRenewed) {
+  admit_others(3);
+  WallTime end = now_.wall + 1h;
+  auto host = kCluster.enrol(9, {"*"}, 0, end);
+  gossip_.admit(now_, host.signed_host());
+  ASSERT_TRUE(gossip_.membership().status(host.id));
+  pass(1h + kCertificateGrace - 1ms);
+  gossip_.on_timer(now_);
+  EXPECT_TRUE(gossip_.membership().status(host.id));
+  pass(1ms);
+  auto out = gossip_.on_timer(now_);
+  EXPECT_FALSE(gossip_.membership().status(host.id));
+  EXPECT_TRUE(out.snapshot_dirty);
+  EXPECT_TRUE(gossip_.check_invariants());
+  Renewal renewal{host.id, certificate_digest(host.record.certificate), now_.wall + 1h, now_.wall};
+  own_write(RenewalRecord{renewal.host, renewal.certificate, renewal.valid_until, renewal.signed_at,
+                          sign_renewal(renewal, kCluster.root())});
+  EXPECT_TRUE(gossip_.membership().status(host.id));
+}
+
+TEST_F(GossipTest, TheEndOfAGraceWakesTheTimer) {
+  admit_others(1);
+  auto host = kCluster.enrol(9, {"*"}, 0, now_.wall + 10s);
+  auto host2 = kCluster.enrol(10);
+  Rng rng(1);
+  Gossip gossip(
+      {.self = host_.id, .root_key = kCluster.root().public_key(), .certificate_grace = 5s}, rng);
+  for (const auto& each : {host_, host, host2, kCluster.enrol(11)})
+    gossip.admit(now_, each.signed_host());
+  auto out = gossip.start(now_);
+  while (gossip.membership().status(host.id)) {
+    ASSERT_LE(out.wake, Instant(100s) + 20s);
+    pass(out.wake - now_.mono);
+    out = gossip.on_timer(now_);
+  }
+  EXPECT_GE(now_.mono, Instant(100s) + 15s);
+  EXPECT_LE(now_.mono, Instant(100s) + 15s + 200ms);
+}
+
 TEST_F(GossipTest, WhoIsThoughtDeadIsToldSoInTheAnswer) {
   admit_others(3);
   pass(5s);

@@ -1,6 +1,7 @@
 #include "tests/unit/registry/random_record.h"
 
 #include "registry/core/address.h"
+#include "registry/core/hybrid_clock.h"
 
 namespace sixpn::test {
 namespace {
@@ -96,6 +97,18 @@ Record make_owned_record(const sim::EnrolledHost& host, RecordValue value,
   out.stamp = {incarnation, version};
   out.value = std::move(value);
   return out;
+}
+
+SignedRecordPtr sign_renewal_record(const sim::TestCluster& cluster,
+                                    const sim::EnrolledHost& writer, const sim::EnrolledHost& host,
+                                    WallTime until, WallTime signed_at,
+                                    std::optional<Hash> certificate) {
+  Renewal renewal{host.id, certificate.value_or(certificate_digest(host.record.certificate)), until,
+                  signed_at};
+  RenewalRecord record{renewal.host, renewal.certificate, renewal.valid_until, renewal.signed_at,
+                       sign_renewal(renewal, cluster.root())};
+  return writer.sign(
+      make_shared_record(writer, record, "", registry::HybridClock::from_wall(signed_at)));
 }
 
 Record random_record(const sim::EnrolledHost& host, Rng& rng) {

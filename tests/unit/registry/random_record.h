@@ -9,7 +9,7 @@ namespace sixpn::test {
 
 inline constexpr NetworkId kTestNetwork{0xacce55};
 
-// Written by `host`; every kind but host and revocation, tombstones among them.
+// Written by `host`; every kind but host, revocation and renewal, tombstones among them.
 Record random_record(const sim::EnrolledHost& host, Rng& rng);
 MachineRecord make_machine(const sim::EnrolledHost& host, unsigned number,
                            NetworkId network = kTestNetwork);
@@ -20,5 +20,12 @@ Record make_tombstone(Record of, std::uint64_t major, WallTime deleted);
 // An owned record stamped (incarnation, version).
 Record make_owned_record(const sim::EnrolledHost& host, RecordValue value,
                          std::uint64_t incarnation, std::uint64_t version);
+
+// Signed by the cluster's root at `signed_at`, passed on by `writer`, for the certificate that
+// `host` has unless another is said.
+SignedRecordPtr sign_renewal_record(const sim::TestCluster& cluster,
+                                    const sim::EnrolledHost& writer, const sim::EnrolledHost& host,
+                                    WallTime until, WallTime signed_at,
+                                    std::optional<Hash> certificate = {});
 
 }  // namespace sixpn::test

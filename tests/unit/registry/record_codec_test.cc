@@ -40,6 +40,11 @@ Record revocation_rec() {
   auto out = test::make_shared_record(kHost, revocation, "", 9);
   return out;
 }
+Record renewal_rec() {
+  RenewalRecord renewal{kHost.id, {}, from_unix_ms(2'000), from_unix_ms(1'000), "statement"};
+  renewal.certificate[0] = 7;
+  return test::make_shared_record(kHost, renewal, "", std::uint64_t{1'000} << 16);
+}
 
 std::string reseal(const std::function<void(wire::RecordBody&)>& change, const Record& record) {
   auto good = kHost.sign(record);
@@ -243,6 +248,14 @@ std::vector<Broken> broken_shared_values() {
                                 "acme", 9)},
       {"no statement",
        with<RevocationRecord>(revocation_rec(), [](RevocationRecord& r) { r.statement = ""; })},
+      {"no statement",
+       with<RenewalRecord>(renewal_rec(), [](RenewalRecord& r) { r.statement = ""; })},
+      {"no dates",
+       with<RenewalRecord>(renewal_rec(), [](RenewalRecord& r) { r.valid_until = {}; })},
+      // An old statement may not come back under a newer stamp.
+      {"the time it was signed at",
+       with<RenewalRecord>(renewal_rec(),
+                           [](RenewalRecord& r) { r.signed_at = from_unix_ms(999); })},
   };
 }
 
@@ -258,8 +271,10 @@ TEST(RecordRules, EachBrokenRuleSaysWhat) {
 
 TEST(RecordRules, WhatIsUnbrokenPasses) {
   for (const Record& record :
-       {host_rec(), machine_rec(), app_rec(), flycast_rec(), revocation_rec()})
+       {host_rec(), machine_rec(), app_rec(), flycast_rec(), revocation_rec(), renewal_rec()}) {
     EXPECT_TRUE(registry::check_record(record));
+    EXPECT_EQ(kHost.sign(record)->record, record);
+  }
 }
 
 TEST(RecordCodec, ValuesOutOfRangeAreErrors) {

@@ -41,7 +41,7 @@ class SnapshotBuilderTest : public testing::Test {
   }
   SnapshotPtr build() {
     builder_.touch(store_.take_changes().networks);
-    return builder_.build(store_, membership_, true);
+    return builder_.build(store_, membership_, true, kNow);
   }
 
   EnrolledHost any_ = kCluster.enrol(1);
@@ -131,7 +131,29 @@ TEST_F(SnapshotBuilderTest, ARevokedHostAndItsMachinesAreGone) {
   EXPECT_EQ(snapshot->find_host(acme_.id), nullptr);
   EXPECT_TRUE(snapshot->find_network(kTestNetwork)->machines.empty());
   EXPECT_EQ(snapshot->revocations.at(acme_.id), revocation);
+  EXPECT_TRUE(snapshot->shut_out.at(acme_.id).revoked);
   EXPECT_TRUE(snapshot->find_network(kTestNetwork)->apps.contains("web"));
+}
+
+TEST_F(SnapshotBuilderTest, AHostPastItsGraceIsGoneLikeARevokedOneAndComesBackRenewed) {
+  WallTime end = kNow - kCertificateGrace;
+  auto expired = kCluster.enrol(4, {"acme"}, 0, end);
+  merge(expired.signed_host());
+  machine(expired, make_machine(expired, 1));
+  auto before = builder_.build(store_, membership_, true, kNow - std::chrono::milliseconds(1));
+  builder_.touch(store_.take_changes().networks);
+  EXPECT_EQ(before->find_host(expired.id)->valid_until, end);
+  auto at_end = build();
+  EXPECT_EQ(at_end->find_host(expired.id), nullptr);
+  EXPECT_EQ(at_end->shut_out.at(expired.id).record.name, "h4");
+  EXPECT_FALSE(at_end->shut_out.at(expired.id).revoked);
+  EXPECT_TRUE(at_end->find_network(kTestNetwork)->machines.empty());
+  merge(test::sign_renewal_record(kCluster, any_, expired, kNow + std::chrono::hours(1), kNow));
+  auto renewed = build();  // no record of the network changed, only its host's standing
+  EXPECT_EQ(renewed->find_host(expired.id)->valid_until, kNow + std::chrono::hours(1));
+  EXPECT_EQ(renewed->renewals.at(expired.id)->signed_at, kNow);
+  EXPECT_EQ(renewed->find_network(kTestNetwork)->machines.size(), 1U);
+  EXPECT_TRUE(renewed->shut_out.empty());
 }
 
 TEST_F(SnapshotBuilderTest, ANetworkThatIsErasedDisappears) {

@@ -225,6 +225,61 @@ TEST(Store, ARevocationNeedsTheRootsWord) {
   EXPECT_TRUE(store.is_revoked(kAcmeOnly.id));
 }
 
+TEST(Store, ARevocationOutlivesTheHostThatWroteItDownAndItsEnrolment) {
+  auto first = kCluster.enrol(5, {"*"}, 0);
+  auto second = kCluster.enrol(5, {"*"}, 60);
+  RevocationRecord revocation{kAny.id, sign_revocation(kAny.id, kNow, kCluster.root())};
+  auto record = second.sign(make_shared_record(second, revocation, "", 1));
+  Store store = make_store({kAny, second});
+  ASSERT_EQ(store.merge(record, kNow), Verdict::kAccepted);
+  ASSERT_EQ(store.merge(first.signed_host(), kNow), Verdict::kAccepted);  // displaces the writer
+  EXPECT_TRUE(store.is_revoked(kAny.id));
+  EXPECT_TRUE(store.check_invariants());
+  // Another host takes it although it knows no such writer, and has the very same store.
+  Store late = make_store({kAny, first});
+  EXPECT_EQ(late.merge(record, kNow), Verdict::kAccepted);
+  EXPECT_EQ(content(late), content(store));
+  EXPECT_TRUE(late.check_invariants());
+}
+
+TEST(Store, TheRootsWordIsHeardWhateverTheClockSaysAndHoweverFullItIs) {
+  Store store = make_store({kAny, kAcmeOnly}, {.records = 2, .records_per_writer = 1});
+  RevocationRecord revocation{kAcmeOnly.id, sign_revocation(kAcmeOnly.id, kNow, kCluster.root())};
+  auto ahead = HybridClock::from_wall(kNow + 24h);
+  EXPECT_EQ(store.merge(kAny.sign(make_shared_record(kAny, revocation, "", ahead)), kNow),
+            Verdict::kAccepted);
+  EXPECT_LT(store.clock().last(), HybridClock::from_wall(kNow));  // drags no clock along
+  auto renewal = test::sign_renewal_record(kCluster, kAny, kAcmeOnly, kNow + 48h, kNow + 24h);
+  EXPECT_EQ(store.merge(renewal, kNow), Verdict::kAccepted);
+}
+
+TEST(Store, ARenewalSaysWhatTheRootSigned) {
+  Store store = make_store();
+  auto good = test::sign_renewal_record(kCluster, kAny, kAcmeOnly, kNow + 48h, kNow);
+  auto changed = [&](auto change) {
+    auto value = std::get<RenewalRecord>(good->record.value);
+    change(value);
+    return store.merge(
+        kAny.sign(make_shared_record(kAny, value, "", HybridClock::from_wall(value.signed_at))),
+        kNow);
+  };
+  using R = RenewalRecord;
+  EXPECT_EQ(changed([](R& r) { r.valid_until += 1ms; }), Verdict::kNotPermitted);
+  EXPECT_EQ(changed([](R& r) { r.signed_at += 1ms; }), Verdict::kNotPermitted);
+  EXPECT_EQ(changed([](R& r) { r.host = kAny.id; }), Verdict::kNotPermitted);
+  EXPECT_EQ(changed([](R& r) { r.certificate[0] ^= 1; }), Verdict::kNotPermitted);
+  EXPECT_EQ(changed([](R& r) { r.statement[9] ^= 1; }), Verdict::kBadSignature);
+  EXPECT_EQ(
+      changed([](R& r) {
+        r.statement = sign_renewal({r.host, r.certificate, r.valid_until, r.signed_at}, kAny.key);
+      }),
+      Verdict::kBadSignature);
+  EXPECT_EQ(store.merge(good, kNow), Verdict::kAccepted);
+  // An older statement loses, whoever carries it.
+  auto older = test::sign_renewal_record(kCluster, kAcmeOnly, kAcmeOnly, kNow + 1h, kNow - 1h);
+  EXPECT_EQ(store.merge(older, kNow), Verdict::kDuplicate);
+}
+
 TEST(Store, LimitsHoldAndUpdatesStillPass) {
   Store store = make_store({kAny, kAcmeOnly}, {.records = 5, .records_per_writer = 3});
   auto write = [&](const EnrolledHost& host, const std::string& name, std::uint64_t major) {

@@ -65,6 +65,8 @@ const std::vector<AdminApi::Route>& AdminApi::routes() {
       {"GET", "v1/mesh/plan", &AdminApi::get_plan},
       {"GET", "v1/registry/dump", &AdminApi::get_dump},
       {"GET", "v1/invite-material", &AdminApi::get_invite_material},
+      {"POST", "v1/revocations", &AdminApi::revoke_host},
+      {"POST", "v1/renewals", &AdminApi::renew_hosts},
       {"GET", "v1/apps", &AdminApi::get_apps},
       {"POST", "v1/apps", &AdminApi::create_app},
       {"DELETE", "v1/apps/*", &AdminApi::destroy_app},

@@ -55,6 +55,9 @@ class AdminApi {
   void get_plan(const Call& call, Reply reply);
   void get_dump(const Call& call, Reply reply);
   void get_invite_material(const Call& call, Reply reply);
+  // admin_hosts.cc
+  void revoke_host(const Call& call, Reply reply);
+  void renew_hosts(const Call& call, Reply reply);
   // admin_apps.cc
   void get_apps(const Call& call, Reply reply);
   void create_app(const Call& call, Reply reply);

@@ -93,6 +93,10 @@ void AdminApi::get_status(const Call&, Reply reply) {
       status["version"] = SIXPN_VERSION;
       status["backend"] = rooms_.backend;
       status["registry"] = counters_json(rooms_.registry->counters());
+      for (const auto& notice : rooms_.notices())
+        status["warnings"].as_array().emplace_back(notice.sentence);
+      if (const auto& refusal = rooms_.knock->last_refusal())
+        status["warnings"].as_array().emplace_back("another host refuses this one: " + *refusal);
       if (auto failed = rooms_.registry->disk_error())
         status["warnings"].as_array().emplace_back("the registry is not on disk: " +
                                                    failed->message);

@@ -8,6 +8,7 @@
 #include "agent/admin_api.h"
 #include "agent/admin_server.h"
 #include "agent/rooms.h"
+#include "agent/trust_watch.h"
 #include "agent/underlay.h"
 #include "base/log.h"
 #include "registry/core/address.h"
@@ -98,6 +99,7 @@ struct Agent::Impl {
               [this](const ApiRequest& request, const ApiResponder& reply) {
                 api.answer(request, reply);
               }),
+        trust(control_loop, [this] { return rooms.notices(); }),
         patience(control_loop, [this] { give_up_joining(); }) {
     build();
   }
@@ -109,6 +111,8 @@ struct Agent::Impl {
     registry_options.state_dir = options.config.state_dir;
     registry_options.own_host = own_host(options);
     registry_options.expects_peers = !options.identity.seeds.empty();
+    registry_options.certificate_grace = std::chrono::duration_cast<std::chrono::milliseconds>(
+        options.config.trust.certificate_grace);
     rooms.registry = std::make_unique<registry::RegistryService>(rooms.control, registry_options);
     rooms.knock = std::make_unique<mesh::KnockService>(
         rooms.control, options.identity, knock_callbacks(), options.config.knock.port);
@@ -219,6 +223,7 @@ struct Agent::Impl {
     bool alone = snapshot->hosts.size() == 1 && options.identity.seeds.empty();
     rooms.knock->set_connected(alive || alone);
     rooms.hand_out(snapshot);
+    trust.look();
   }
 
   Result<void> start() {
@@ -291,6 +296,7 @@ struct Agent::Impl {
   Rooms rooms;
   AdminApi api;
   AdminServer admin;
+  TrustWatch trust;
   LoopTimer patience;
   std::string refusal;
   std::function<void(const std::string&)> on_fatal;

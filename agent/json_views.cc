@@ -3,7 +3,9 @@
 #include <boost/json/array.hpp>
 
 #include "agent/core/writes.h"
+#include "base/encoding.h"
 #include "registry/core/address.h"
+#include "registry/core/certificate.h"
 
 namespace sixpn::agent {
 namespace {
@@ -38,6 +40,17 @@ json::object service_json(const Service& service) {
   out["soft_limit"] = service.soft_limit;
   out["hard_limit"] = service.hard_limit;
   return out;
+}
+
+// What every host says of its certificate.
+void trust_into(json::object& out, const Snapshot& snapshot, const HostRecord& record,
+                std::optional<WallTime> valid_until) {
+  auto renewal = snapshot.renewals.find(record.id);
+  out["certificate"] = to_hex(as_bytes(certificate_digest(record.certificate)));
+  out["valid_until_ms"] = valid_until ? json::value(unix_ms(*valid_until)) : json::value(nullptr);
+  out["renewed_ms"] = renewal == snapshot.renewals.end()
+                          ? json::value(nullptr)
+                          : json::value(unix_ms(renewal->second->signed_at));
 }
 
 }  // namespace
@@ -113,6 +126,7 @@ json::object host_json(const Snapshot& snapshot, const HostView& host, const Pee
   out["address"] = to_string(host_address(host.record.id));
   out["version"] = host.record.version;
   out["is_self"] = is_self;
+  trust_into(out, snapshot, host.record, host.valid_until);
   out["round_trip_us"] =
       host.round_trip ? json::value(host.round_trip->count()) : json::value(nullptr);
   bool known = peer != nullptr && !is_self;
@@ -122,6 +136,17 @@ json::object host_json(const Snapshot& snapshot, const HostView& host, const Pee
                                                         : json::value(nullptr);
   out["rx_bytes"] = known ? peer->received : 0;
   out["tx_bytes"] = known ? peer->sent : 0;
+  return out;
+}
+
+json::object shut_out_json(const Snapshot& snapshot, const ShutOut& host) {
+  json::object out;
+  out["id"] = to_string(host.record.id);
+  out["name"] = host.record.name;
+  out["region"] = host.record.region;
+  out["status"] = host.revoked ? "revoked" : "expired";
+  out["is_self"] = host.record.id == snapshot.self;
+  trust_into(out, snapshot, host.record, host.valid_until);
   return out;
 }
 
@@ -156,12 +181,21 @@ json::object status_json(const Snapshot& snapshot, const MeshFacts& mesh,
   }
   json::array networks;
   for (const auto& [id, view] : snapshot.networks) networks.push_back(network_json(view->network));
+  json::array shut_out;
+  for (const auto& [id, host] : snapshot.shut_out)
+    shut_out.push_back(shut_out_json(snapshot, host));
   json::object out;
-  if (const HostView* self = snapshot.find_host(snapshot.self))
+  if (const HostView* self = snapshot.find_host(snapshot.self)) {
     out["host"] = host_json(snapshot, *self, nullptr);
+  } else if (auto cut = snapshot.shut_out.find(snapshot.self); cut != snapshot.shut_out.end()) {
+    HostView view{.record = cut->second.record, .valid_until = cut->second.valid_until};
+    out["host"] = host_json(snapshot, view, nullptr);
+    out["host"].as_object()["status"] = "revoked";
+  }
   out["generation"] = snapshot.generation;
   out["synced"] = snapshot.synced;
   out["hosts"] = std::move(hosts);
+  out["shut_out"] = std::move(shut_out);
   out["networks"] = std::move(networks);
   out["apps"] = apps_json(snapshot);
   out["machines"] = machines_json(snapshot, local, "", "");

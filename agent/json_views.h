@@ -41,6 +41,7 @@ boost::json::object app_json(const Snapshot& snapshot, const AppView& app);
 boost::json::object network_json(const NetworkRecord& network);
 boost::json::object host_json(const Snapshot& snapshot, const HostView& host,
                               const PeerFacts* peer);
+boost::json::object shut_out_json(const Snapshot& snapshot, const ShutOut& host);
 boost::json::array apps_json(const Snapshot& snapshot);
 // Machines that pass the filters ("" passes all).
 boost::json::array machines_json(const Snapshot& snapshot, const LocalFactsById& local,

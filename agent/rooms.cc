@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/io/clock.h"
+
 namespace sixpn::agent {
 
 void Rooms::hand_out(const SnapshotPtr& snapshot) {
@@ -32,6 +34,10 @@ void Rooms::write(std::vector<registry::LocalWrite> writes,
       control.post([done] { done({}); });
     });
   });
+}
+
+std::vector<Notice> Rooms::notices() const {
+  return certificate_notices(*registry->snapshot(), wall_now());
 }
 
 void Rooms::list_machines(std::function<void(std::vector<machine::LocalMachine>)> done) {

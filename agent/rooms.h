@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "agent/core/notices.h"
 #include "agent/json_views.h"
 #include "base/io/event_loop.h"
 #include "dns/io/dns_service.h"
@@ -44,6 +45,8 @@ struct Rooms {
   // Hands a snapshot to every loop. Control loop.
   void hand_out(const SnapshotPtr& snapshot);
 
+  // What an operator should know about trust now, for status and the log.
+  [[nodiscard]] std::vector<Notice> notices() const;
   // Gathers from other loops; `done` on the control loop.
   void list_machines(std::function<void(std::vector<machine::LocalMachine>)> done);
   void report_mesh(std::function<void(MeshFacts)> done);

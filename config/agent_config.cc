@@ -186,6 +186,12 @@ void read_flycast(TableReader flycast, FlycastConfig& out) {
   flycast.report_unknown_keys();
 }
 
+void read_trust(TableReader trust, TrustConfig& out) {
+  auto grace = trust.duration("certificate_grace", std::chrono::hours(365 * 24));
+  if (grace) out.certificate_grace = grace->value;
+  trust.report_unknown_keys();
+}
+
 // Two sockets of the agent on one UDP port: both bound to every address, or one of them.
 void check_ports(const AgentConfig& config, TomlPosition wireguard_at, TomlPosition knock_at,
                  Findings& findings) {
@@ -248,6 +254,7 @@ AgentConfig read_agent_config(TableReader file, Findings& findings) {
     machines->report_unknown_keys();
   }
   if (auto flycast = file.table("flycast")) read_flycast(*flycast, config.flycast);
+  if (auto trust = file.table("trust")) read_trust(*trust, config.trust);
   file.report_unknown_keys();
   check_ports(config, place_of(wireguard, "listen_port"), place_of(knock, "port"), findings);
   return config;

@@ -72,6 +72,12 @@ struct FlycastConfig {
   friend bool operator==(const FlycastConfig&, const FlycastConfig&) = default;
 };
 
+// [trust]: the same on every host of a cluster.
+struct TrustConfig {
+  Duration certificate_grace = std::chrono::hours(7 * 24);  // an expired certificate cuts nothing
+  friend bool operator==(const TrustConfig&, const TrustConfig&) = default;
+};
+
 struct AgentConfig {
   std::string state_dir = "/var/lib/sixpn";  // absolute; keys, registry, machines
   std::string run_dir = "/run/sixpn";        // absolute; admin socket, locks: empty after a boot
@@ -83,6 +89,7 @@ struct AgentConfig {
   DnsConfig dns;
   MachinesConfig machines;
   FlycastConfig flycast;
+  TrustConfig trust;
   friend bool operator==(const AgentConfig&, const AgentConfig&) = default;
 };
 

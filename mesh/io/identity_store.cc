@@ -241,11 +241,15 @@ Result<Identity> resume_identity(const std::string& state_dir, const Token& toke
 }
 
 Result<Token> invite_first_host(const CreateClusterOptions& options, const SigningKey& root) {
+  std::optional<WallTime> valid_until;
+  if (options.valid) valid_until = options.now + *options.valid;
   auto text = make_invite({.name = options.name,
                            .region = options.region,
                            .expires = options.now + kFirstInviteLife,
                            .host_id = choose_host_id({}),
-                           .cluster_key = Secret::random()},
+                           .cluster_key = Secret::random(),
+                           .valid_until = valid_until,
+                           .issued = options.now},
                           root);
   if (!text) return std::move(text).error();
   return decode_token(*text);

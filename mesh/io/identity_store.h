@@ -10,6 +10,7 @@
 // is written to <state>/identity.new, synced, and renamed.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,7 @@ struct CreateClusterOptions {
   std::string region = "dev";
   std::string root_key_path;  // default: <state>/root.key
   WallTime now{};
+  std::optional<std::chrono::milliseconds> valid;  // of the certificate; nothing: for ever
 };
 
 class IdentityStore {

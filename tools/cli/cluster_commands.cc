@@ -57,8 +57,10 @@ std::string dump_text(JsonView records) {
 
 CommandResult cluster_init(CommandContext& context, const ClusterInitOptions& options) {
   const std::string root_key = root_key_path(options.state_dir, options.root_key);
+  const WallTime now = wall_now();
   auto identity = mesh::IdentityStore::create_cluster(
-      options.state_dir, {options.name, options.region, root_key, wall_now()});
+      options.state_dir, {options.name, options.region, root_key, now,
+                          std::chrono::duration_cast<WallTime::duration>(options.valid)});
   if (!identity) return identity.error();
   const Invite& invite = identity->certificate.invite;
   const std::string host_id = to_string(invite.host);
@@ -87,12 +89,18 @@ CommandResult host_invite(CommandContext& context, const HostInviteOptions& opti
   if (!root) return root.error();
   auto material = ApiClient(context.socket_path).get(ApiTarget("/v1/invite-material"));
   if (!material) return material.error();
-  const WallTime expires =
-      wall_now() + std::chrono::duration_cast<WallTime::duration>(options.expires);
+  const WallTime now = wall_now();
+  auto from_now = [now](Duration length) {
+    return now + std::chrono::duration_cast<WallTime::duration>(length);
+  };
+  const WallTime expires = from_now(options.expires);
+  const WallTime valid_until = from_now(options.valid);
   auto request = make_invite_request(JsonView(*material),
                                      {options.name, options.region, options.orgs, expires},
                                      root->public_key());
   if (!request) return request.error();
+  request->issued = now;
+  request->valid_until = valid_until;
   auto token = mesh::make_invite(*request, *root);
   if (!token) return token.error();
   if (context.json) {
@@ -102,15 +110,17 @@ CommandResult host_invite(CommandContext& context, const HostInviteOptions& opti
                                        {"name", options.name},
                                        {"region", options.region},
                                        {"orgs", std::move(orgs)},
-                                       {"expires_ms", unix_ms(expires)}});
+                                       {"expires_ms", unix_ms(expires)},
+                                       {"valid_until_ms", unix_ms(valid_until)}});
     return ExitCode::kOk;
   }
   context.err << fmt::format(
-      "Invites host {} ({}) in {}, once, until {}.\n"
+      "Invites host {} ({}) in {}, once, until {}. Its certificate is good until {}.\n"
       "On that host: `sixpnd --join TOKEN`, or put the token into a file of mode 0600 and\n"
       "`join = \"@/path/of/the/file\"` into agent.toml. Whoever has the token can join: keep it "
       "secret.\n",
-      options.name, to_string(request->host_id), options.region, format_utc(unix_ms(expires)));
+      options.name, to_string(request->host_id), options.region, format_utc(unix_ms(expires)),
+      format_utc(unix_ms(valid_until)));
   context.out << *token << "\n";
   return ExitCode::kOk;
 }
@@ -125,12 +135,16 @@ CommandResult list_hosts(CommandContext& context) {
   if (!status) return status.error();
   JsonView view(*status);
   if (!context.json) {
-    context.out << hosts_text(view);
+    context.out << hosts_text(view, unix_ms(wall_now()));
     return ExitCode::kOk;
   }
-  const json::value* hosts =
-      status->is_object() ? status->as_object().if_contains("hosts") : nullptr;
-  context.out << pretty(hosts == nullptr ? json::value(json::array()) : *hosts);
+  json::array hosts;
+  for (const char* list : {"hosts", "shut_out"})
+    if (const json::value* part =
+            status->is_object() ? status->as_object().if_contains(list) : nullptr;
+        part != nullptr && part->is_array())
+      hosts.insert(hosts.end(), part->as_array().begin(), part->as_array().end());
+  context.out << pretty(hosts);
   return ExitCode::kOk;
 }
 

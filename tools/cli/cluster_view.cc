@@ -31,6 +31,28 @@ std::string traffic(JsonView host, std::string_view key) {
   return format_bytes(static_cast<std::uint64_t>(host[key].integer().value_or(0)));
 }
 
+// The day a certificate ends, and whether it has.
+std::string validity(JsonView host, std::int64_t now_ms) {
+  auto until = host["valid_until_ms"].integer();
+  if (!until) return "";
+  return format_utc(*until).substr(0, 10) + (*until <= now_ms ? " expired" : "");
+}
+
+std::string heard(JsonView host) {
+  if (host["is_self"].flag()) return "self";
+  auto ago = host["heard_ms_ago"].integer();
+  return ago ? format_age(*ago / 1000) + " ago" : "";
+}
+
+// Seconds ahead of this host's clock, when it is worth a thought.
+std::string clock(JsonView host) {
+  auto ahead = host["clock_ahead_ms"].integer();
+  if (!ahead) return "";
+  std::int64_t tenths = *ahead / 100;
+  return tenths > -10 && tenths < 10 ? "ok"
+                                     : fmt::format("{:+.1f}s", static_cast<double>(tenths) / 10);
+}
+
 Table status_hosts(JsonView status) {
   Table table(
       {"HOST", "REGION", "STATUS", "ROUND TRIP", "HANDSHAKE", "RECEIVED", "SENT", "ENDPOINT"});
@@ -97,13 +119,16 @@ std::string status_text(JsonView status, std::int64_t now_ms) {
   return text;
 }
 
-std::string hosts_text(JsonView status) {
-  Table table({"HOST", "ID", "REGION", "STATUS", "ROUND TRIP", "HANDSHAKE", "ADDRESS", "ENDPOINT",
-               "VERSION"});
+std::string hosts_text(JsonView status, std::int64_t now_ms) {
+  Table table({"HOST", "ID", "REGION", "STATUS", "VALID UNTIL", "HEARD", "CLOCK", "ROUND TRIP",
+               "HANDSHAKE", "ADDRESS", "ENDPOINT", "VERSION"});
   for (const JsonView& host : status["hosts"].items())
     table.add({host["name"].text(), host["id"].text(), host["region"].text(), host["status"].text(),
-               round_trip(host), handshake(host), host["address"].text(), host["endpoint"].text(),
-               host["version"].text()});
+               validity(host, now_ms), heard(host), clock(host), round_trip(host), handshake(host),
+               host["address"].text(), host["endpoint"].text(), host["version"].text()});
+  for (const JsonView& host : status["shut_out"].items())
+    table.add({host["name"].text(), host["id"].text(), host["region"].text(), host["status"].text(),
+               validity(host, now_ms)});
   return table.text();
 }
 

@@ -11,8 +11,8 @@ namespace sixpn::cli {
 
 // GET /v1/status. `now_ms` is Unix time, for ages.
 std::string status_text(JsonView status, std::int64_t now_ms);
-// The hosts of a status, with everything known of them.
-std::string hosts_text(JsonView status);
+// The hosts of a status, with everything known of them; those that are shut out last.
+std::string hosts_text(JsonView status, std::int64_t now_ms);
 // Organisations with their networks and counts, from a status.
 std::string orgs_text(JsonView status);
 // The same: [{"name", "networks": [], "apps": n, "machines": n}].

@@ -14,32 +14,6 @@ namespace sixpn::cli {
 
 namespace {
 
-// An option that takes a duration above zero.
-void add_duration(CLI::App& app, const std::string& name, Duration& out,
-                  const std::string& description) {
-  app.add_option_function<std::string>(
-         name,
-         [&out, name](const std::string& text) {
-           auto duration = config::parse_duration(text);
-           if (!duration || *duration == Duration::zero())
-             throw CLI::ValidationError(
-                 name, "expected a duration such as 24h or 90s, found \"" + text + "\"");
-           out = *duration;
-         },
-         description)
-      ->type_name("DURATION");
-}
-
-void add_state_dir(CLI::App& app, std::string& out) {
-  out = config::AgentConfig{}.state_dir;
-  app.add_option("--state-dir", out, "the agent's state folder")->capture_default_str();
-}
-
-void add_name_and_region(CLI::App& app, std::string& name, std::string& region) {
-  app.add_option("--name", name, "the host's name, a DNS label")->required();
-  app.add_option("--region", region, "the host's region, three letters")->required();
-}
-
 // The deepest command that was named.
 const CLI::App& named_command(const CLI::App& root) {
   const CLI::App* app = &root;
@@ -83,6 +57,31 @@ ExitCode report(CLI::App& root, const CLI::ParseError& error, std::ostream& out,
 
 }  // namespace
 
+void add_duration(CLI::App& app, const std::string& name, Duration& out,
+                  const std::string& description) {
+  app.add_option_function<std::string>(
+         name,
+         [&out, name](const std::string& text) {
+           auto duration = config::parse_duration(text);
+           if (!duration || *duration == Duration::zero())
+             throw CLI::ValidationError(
+                 name, "expected a duration such as 24h or 90s, found \"" + text + "\"");
+           out = *duration;
+         },
+         description)
+      ->type_name("DURATION");
+}
+
+void add_state_dir(CLI::App& app, std::string& out) {
+  out = config::AgentConfig{}.state_dir;
+  app.add_option("--state-dir", out, "the agent's state folder")->capture_default_str();
+}
+
+void add_name_and_region(CLI::App& app, std::string& name, std::string& region) {
+  app.add_option("--name", name, "the host's name, a DNS label")->required();
+  app.add_option("--region", region, "the host's region, three letters")->required();
+}
+
 void add_cluster_commands(CLI::App& root, Invocation& invocation) {
   add_plain_command(root, invocation, "status", "hosts, networks, apps and machines", show_status);
 
@@ -92,22 +91,10 @@ void add_cluster_commands(CLI::App& root, Invocation& invocation) {
       cluster_init);
   add_name_and_region(*init.app, init.options->name, init.options->region);
   add_state_dir(*init.app, init.options->state_dir);
+  add_duration(*init.app, "--valid", init.options->valid,
+               "how long this host's certificate is good (365d)");
   init.app->add_option("--root-key", init.options->root_key,
                        "where to write the root key (root.key in the state folder)");
-
-  CLI::App& host = add_group(root, "host", "let hosts in");
-  auto invite = add_command<HostInviteOptions>(
-      host, invocation, "invite", "print a one-time token for a new host", host_invite);
-  add_name_and_region(*invite.app, invite.options->name, invite.options->region);
-  invite.app
-      ->add_option("--orgs", invite.options->orgs,
-                   "the organisations it may serve, with commas (any)")
-      ->delimiter(',');
-  invite.options->expires = std::chrono::hours(24);
-  add_duration(*invite.app, "--expires", invite.options->expires, "how long it can join (24h)");
-  invite.app->add_option("--root-key", invite.options->root_key,
-                         "the root key's file (root.key in the state folder)");
-  add_state_dir(*invite.app, invite.options->state_dir);
 
   CLI::App& hosts = add_group(root, "hosts", "the cluster's hosts");
   add_plain_command(hosts, invocation, "list", "all hosts, as this one sees them", list_hosts);
@@ -170,6 +157,7 @@ std::variant<Invocation, ExitCode> parse_command_line(const std::vector<std::str
   root.add_flag("--json", invocation.json, "print JSON");
   root.set_version_flag("--version", "sixpn " SIXPN_VERSION);
   add_cluster_commands(root, invocation);
+  add_host_commands(root, invocation);
   add_app_commands(root, invocation);
   add_machine_commands(root, invocation);
   add_network_commands(root, invocation);

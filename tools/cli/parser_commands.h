@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "base/time.h"
 #include "tools/cli/app_commands.h"
 #include "tools/cli/command.h"
 #include "tools/cli/parser.h"
@@ -51,7 +52,14 @@ inline void add_org(CLI::App& app, std::string& org) {
   app.add_option("--org,-o", org, "the app's organisation, where its name is not unique");
 }
 
+// An option that takes a duration above zero.
+void add_duration(CLI::App& app, const std::string& name, Duration& out,
+                  const std::string& description);
+void add_state_dir(CLI::App& app, std::string& out);
+void add_name_and_region(CLI::App& app, std::string& name, std::string& region);
+
 void add_cluster_commands(CLI::App& root, Invocation& invocation);
+void add_host_commands(CLI::App& root, Invocation& invocation);
 void add_app_commands(CLI::App& root, Invocation& invocation);
 void add_machine_commands(CLI::App& root, Invocation& invocation);
 void add_network_commands(CLI::App& root, Invocation& invocation);

@@ -86,7 +86,7 @@ TEST(StatusView, ForeignAnswersAreShownAsFarAsTheyGo) {
        {"null", "[]", "{}", "3", R"({"hosts":[1,null,{}],"machines":{"a":1}})"}) {
     auto value = parse(text);
     EXPECT_FALSE(status_text(JsonView(value), kNow).empty()) << text;
-    hosts_text(JsonView(value));
+    hosts_text(JsonView(value), kNow);
     orgs_text(JsonView(value));
     apps_text(JsonView(value));
     machine_text(JsonView(value), kNow);
@@ -95,17 +95,26 @@ TEST(StatusView, ForeignAnswersAreShownAsFarAsTheyGo) {
 }
 
 TEST(HostsView, EverythingKnown) {
-  auto status = parse(kStatus);
-  EXPECT_EQ(
-      hosts_text(JsonView(status)),
-      "HOST  ID        REGION  STATUS     ROUND TRIP  HANDSHAKE  ADDRESS              ENDPOINT"
-      "           VERSION\n"
-      "a     00a1b2c3  iad     alive      self        -          fdaa:0:0:a1:b2c3::1  -"
-      "                  0.1.0\n"
-      "b     00a1b2c4  fra     suspected  88.1 ms     1m ago     fdaa:0:0:a1:b2c4::1  "
-      "203.0.113.2:51820  0.1.0\n"
-      "c     00a1b2c5  nrt     down       -           never      fdaa:0:0:a1:b2c5::1  -"
-      "                  0.1.0\n");
+  auto status = parse(R"({"hosts":[
+    {"id":"00a1b2c3","name":"a","region":"iad","status":"alive","is_self":true,
+     "address":"fdaa::a","version":"0.1.0","valid_until_ms":null},
+    {"id":"00a1b2c4","name":"b","region":"fra","status":"suspected","address":"fdaa::b",
+     "version":"0.1.0","round_trip_us":88100,"handshake_age_s":60,"endpoint":"203.0.113.2:51820",
+     "heard_ms_ago":3000,"clock_ahead_ms":-12400,"valid_until_ms":1800000000001},
+    {"id":"00a1b2c5","name":"c","region":"nrt","status":"down","address":"fdaa::c",
+     "version":"0.1.0","clock_ahead_ms":999,"valid_until_ms":1700000000000}],
+    "shut_out":[{"id":"00a1b2c6","name":"d","region":"nrt","status":"revoked"}]})");
+  EXPECT_EQ(hosts_text(JsonView(status), 1'800'000'000'000),
+            "HOST  ID        REGION  STATUS     VALID UNTIL         HEARD   CLOCK   ROUND TRIP  "
+            "HANDSHAKE  ADDRESS  ENDPOINT           VERSION\n"
+            "a     00a1b2c3  iad     alive      -                   self    -       self        "
+            "-          fdaa::a  -                  0.1.0\n"
+            "b     00a1b2c4  fra     suspected  2027-01-15          3s ago  -12.4s  88.1 ms     "
+            "1m ago     fdaa::b  203.0.113.2:51820  0.1.0\n"
+            "c     00a1b2c5  nrt     down       2023-11-14 expired  -       ok      -           "
+            "never      fdaa::c  -                  0.1.0\n"
+            "d     00a1b2c6  nrt     revoked    -                   -       -       -           "
+            "-          -        -                  -\n");
 }
 
 TEST(OrgsView, NetworksAndCounts) {

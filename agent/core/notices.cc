@@ -1,0 +1,113 @@
+#include "agent/core/notices.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "mesh/core/utc.h"
+#include "registry/core/validity.h"
+
+namespace sixpn::agent {
+namespace {
+
+using mesh::format_span;
+using mesh::format_utc;
+using std::chrono::milliseconds;
+
+// A step louder each time so much is left.
+constexpr std::array kSteps = {kExpiryNotice, milliseconds(std::chrono::hours(14 * 24)),
+                               milliseconds(std::chrono::hours(7 * 24)),
+                               milliseconds(std::chrono::hours(3 * 24)),
+                               milliseconds(std::chrono::hours(24))};
+constexpr int kExpiredLevel = static_cast<int>(kSteps.size()) + 1;
+constexpr int kCutLevel = kExpiredLevel + 1;
+constexpr int kUrgentLevel = 4;  // three days
+
+int level_of(milliseconds left) {
+  return static_cast<int>(
+      std::count_if(kSteps.begin(), kSteps.end(), [left](auto step) { return left <= step; }));
+}
+
+std::string remedy(const std::string& host) {
+  return "run `sixpn host renew " + host + "` where the root key is";
+}
+
+Notice notice_of(const HostView& host, WallTime until, const Snapshot& snapshot, WallTime now) {
+  const std::string& name = host.record.name;
+  Notice out{"certificate/" + to_string(host.record.id), 0, false, ""};
+  switch (standing_at(until, now, snapshot.certificate_grace)) {
+    case Standing::kGood:
+      out.level = level_of(until - now);
+      out.sentence = fmt::format("the certificate of host {} expires in {}, at {}: {}", name,
+                                 format_span(until - now), format_utc(until), remedy(name));
+      break;
+    case Standing::kExpired:
+      out.level = kExpiredLevel;
+      out.sentence = fmt::format(
+          "the certificate of host {} expired at {}; the others shut it out at {}: {}", name,
+          format_utc(until), format_utc(until + snapshot.certificate_grace), remedy(name));
+      break;
+    case Standing::kShutOut:  // this host itself, or most hosts
+      out.level = kCutLevel;
+      out.sentence = host.record.id == snapshot.self
+                         ? fmt::format(
+                               "the certificate of this host expired at {} and the others "
+                               "shut it out: {}",
+                               format_utc(until), remedy(name))
+                         : fmt::format(
+                               "the certificate of host {} expired at {}, and those of most "
+                               "hosts with it (or this host's clock is wrong), so nobody is "
+                               "shut out: {}",
+                               name, format_utc(until), remedy("--all"));
+      break;
+  }
+  out.urgent = out.level >= kUrgentLevel;
+  return out;
+}
+
+// Many hosts that were invited together end together.
+Notice summary(std::vector<Notice> all) {
+  auto worst = std::max_element(all.begin(), all.end(),
+                                [](const auto& a, const auto& b) { return a.level < b.level; });
+  return {"certificates", worst->level, worst->urgent,
+          fmt::format("the certificates of {} hosts end within 30 days or have ended ({}), among "
+                      "them: {}",
+                      all.size(), remedy("--all"), worst->sentence)};
+}
+
+}  // namespace
+
+std::vector<Notice> certificate_notices(const Snapshot& snapshot, WallTime now) {
+  std::vector<Notice> out;
+  for (const auto& [id, host] : snapshot.hosts)
+    if (host.valid_until && *host.valid_until - now <= kExpiryNotice)
+      out.push_back(notice_of(host, *host.valid_until, snapshot, now));
+  for (const auto& [id, host] : snapshot.shut_out)
+    if (!host.revoked)
+      out.push_back(
+          {"certificate/" + to_string(id), kCutLevel, true,
+           fmt::format("host {} is shut out, its certificate expired{}: {}", host.record.name,
+                       host.valid_until ? " at " + format_utc(*host.valid_until) : "",
+                       remedy(host.record.name))});
+  if (out.size() > kMaxCertificateNotices) out = {summary(std::move(out))};
+  if (snapshot.revocations.contains(snapshot.self))
+    out.push_back({"revoked", 1, true,
+                   "this host is revoked: the others deal with it no more. If that was a mistake, "
+                   "stop the agent, move its identity away and join with a new token"});
+  return out;
+}
+
+std::vector<Notice> NoticeMemory::news(const std::vector<Notice>& all) {
+  std::vector<Notice> out;
+  std::map<std::string, int> said;
+  for (const auto& notice : all) {
+    auto before = said_.find(notice.about);
+    if (before == said_.end() || before->second < notice.level) out.push_back(notice);
+    said[notice.about] = notice.level;
+  }
+  said_ = std::move(said);
+  return out;
+}
+
+}  // namespace sixpn::agent

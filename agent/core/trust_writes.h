@@ -1,0 +1,31 @@
+// What the agent writes when the holder of the root key revokes or renews hosts: the statement as
+// it came, checked against the snapshot, as a record. Pure. The signature is checked here so that
+// the command line hears the reason; every receiver checks it again.
+//
+// Errors are sentences for a person, with the codes of writes.h.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "registry/core/keys.h"
+#include "registry/core/local_write.h"
+#include "registry/core/snapshot.h"
+
+namespace sixpn::agent {
+
+inline constexpr std::size_t kMaxRenewals = 4096;  // in one request
+
+// Errors: not signed by this cluster's root, revoked already. A host that is not known here may be
+// revoked: its token may be out, unused.
+Result<registry::LocalWrite> plan_revocation(const Snapshot& snapshot, const PublicKey& root_key,
+                                             const std::string& statement);
+
+// All or none. Errors: none or too many, not signed by this cluster's root, of a revoked or unknown
+// host, of another certificate than the one that stands.
+Result<std::vector<registry::LocalWrite>> plan_renewals(const Snapshot& snapshot,
+                                                        const PublicKey& root_key,
+                                                        const std::vector<std::string>& statements);
+
+}  // namespace sixpn::agent

@@ -1,0 +1,100 @@
+#include "agent/core/notices.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace sixpn::agent {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+const WallTime kEnd = from_unix_ms(1'800'000'000'000);
+constexpr std::chrono::hours kDay{24};
+constexpr HostId kSelf{0x10000};
+constexpr HostId kB{0x10001};
+
+Snapshot with_end(WallTime end = kEnd) {
+  Snapshot snapshot;
+  snapshot.self = kSelf;
+  snapshot.certificate_grace = 7 * kDay;
+  snapshot.hosts[kSelf].record = {.id = kSelf, .name = "a"};
+  snapshot.hosts[kB].record = {.id = kB, .name = "b"};
+  snapshot.hosts[kB].valid_until = end;
+  return snapshot;
+}
+
+TEST(Notices, AnEndIsToldThirtyDaysBeforeAndLouderEachTimeItIsNearer) {
+  Snapshot snapshot = with_end();
+  EXPECT_THAT(certificate_notices(snapshot, kEnd - 30 * kDay - 1ms), IsEmpty());
+  NoticeMemory memory;
+  int said = 0;
+  int urgent = 0;
+  for (auto left = 31 * kDay; left > -9 * kDay; left -= 1h)
+    for (const auto& notice : memory.news(certificate_notices(snapshot, kEnd - left))) {
+      ++said;
+      urgent += notice.urgent ? 1 : 0;
+    }
+  EXPECT_EQ(said, 7);    // 30, 14, 7, 3, 1 days, expired, past its grace
+  EXPECT_EQ(urgent, 4);  // from three days on
+  auto told = certificate_notices(snapshot, kEnd - 3 * kDay);
+  ASSERT_THAT(told, SizeIs(1));
+  EXPECT_EQ(told[0].sentence,
+            "the certificate of host b expires in 3 days, at 2027-01-15 08:00:00 UTC: run `sixpn "
+            "host renew b` where the root key is");
+}
+
+TEST(Notices, AnExpiredHostIsToldWithTheDayItIsShutOut) {
+  auto told = certificate_notices(with_end(), kEnd + 1h);
+  ASSERT_THAT(told, SizeIs(1));
+  EXPECT_THAT(told[0].sentence, HasSubstr("expired at 2027-01-15 08:00:00 UTC; the others shut it "
+                                          "out at 2027-01-22 08:00:00 UTC"));
+  Snapshot cut = with_end();
+  cut.shut_out[kB] = {cut.hosts.at(kB).record, false, kEnd};
+  cut.hosts.erase(kB);
+  told = certificate_notices(cut, kEnd + 8 * kDay);
+  ASSERT_THAT(told, SizeIs(1));
+  EXPECT_THAT(told[0].sentence, HasSubstr("host b is shut out"));
+  EXPECT_TRUE(told[0].urgent);
+  cut.shut_out[kB].revoked = true;  // what was done on purpose needs no notice
+  EXPECT_THAT(certificate_notices(cut, kEnd + 8 * kDay), IsEmpty());
+}
+
+TEST(Notices, WhoIsCutOffItselfIsTold) {
+  Snapshot snapshot = with_end();
+  snapshot.hosts[kSelf].valid_until = kEnd;
+  snapshot.hosts[kB].valid_until.reset();
+  auto told = certificate_notices(snapshot, kEnd + 8 * kDay);
+  ASSERT_THAT(told, SizeIs(1));
+  EXPECT_THAT(told[0].sentence, HasSubstr("certificate of this host expired"));
+  snapshot.revocations[kSelf] = {kSelf, ""};
+  EXPECT_THAT(certificate_notices(snapshot, kEnd + 8 * kDay), SizeIs(2));
+}
+
+TEST(Notices, ManyEndsMakeOneSentence) {
+  Snapshot snapshot = with_end();
+  for (unsigned i = 2; i < 1000; ++i) {
+    HostId id{0x10000 + i};
+    snapshot.hosts[id].record = {.id = id, .name = "h" + std::to_string(i)};
+    snapshot.hosts[id].valid_until = kEnd + 1h * i;
+  }
+  auto told = certificate_notices(snapshot, kEnd - 1h);
+  ASSERT_THAT(told, SizeIs(1));
+  EXPECT_THAT(told[0].sentence, HasSubstr("host renew --all"));
+  EXPECT_THAT(told[0].sentence, HasSubstr("host b expires in 1 hour"));
+}
+
+TEST(Notices, WhatIsOverMayBeSaidAgain) {
+  NoticeMemory memory;
+  Notice notice{"x", 1, false, "s"};
+  EXPECT_THAT(memory.news({notice}), ElementsAre(notice));
+  EXPECT_THAT(memory.news({notice}), IsEmpty());
+  EXPECT_THAT(memory.news({}), IsEmpty());
+  EXPECT_THAT(memory.news({notice}), ElementsAre(notice));
+}
+
+}  // namespace
+}  // namespace sixpn::agent

@@ -1,0 +1,34 @@
+// Commands of the holder of the root key about hosts that are in the cluster. The statements are
+// signed here, where the root key is; the agent only passes them on.
+#pragma once
+
+#include <string>
+
+#include "base/time.h"
+#include "tools/cli/cluster_commands.h"
+#include "tools/cli/command.h"
+
+namespace sixpn::cli {
+
+struct RootKeyOptions {
+  std::string state_dir;  // where the root key lies unless root_key says
+  std::string root_key;   // path
+};
+
+struct HostRevokeOptions {
+  std::string host;  // name or id
+  bool yes = false;  // do not ask
+  bool self = false;
+  RootKeyOptions root;
+};
+CommandResult host_revoke(CommandContext& context, const HostRevokeOptions& options);
+
+struct HostRenewOptions {
+  std::string host;  // name or id, unless `all`
+  bool all = false;
+  Duration valid = kDefaultValidity;  // from now
+  RootKeyOptions root;
+};
+CommandResult host_renew(CommandContext& context, const HostRenewOptions& options);
+
+}  // namespace sixpn::cli

@@ -53,7 +53,7 @@ Refusal expired(const VerifiedHost& host, const Snapshot& snapshot) {
 // Whose name it is; the names of revoked hosts are free.
 std::optional<HostId> holder_of(const std::string& name, const Snapshot& snapshot) {
   for (const auto& [id, host] : snapshot.hosts)
-    if (host.record.name == name) return id;
+    if (host.record.name == name && !snapshot.revocations.contains(id)) return id;
   for (const auto& [id, host] : snapshot.shut_out)
     if (host.record.name == name && !host.revoked) return id;
   return std::nullopt;

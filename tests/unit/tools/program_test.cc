@@ -302,6 +302,104 @@ TEST_F(Program, ClusterInitAndHostInvite) {
   EXPECT_EQ(run.err, "sixpn: the name a is taken by host " + host + "\n");
 }
 
+// What the root key signs here is what the agent is asked to pass on.
+class RootHolder : public Program {
+ protected:
+  void SetUp() override {
+    ProgramRun made = sixpn(
+        {"cluster", "init", "--name", "a", "--region", "iad", "--state-dir", state_, "--json"});
+    ASSERT_EQ(made.exit_code, 0) << made.err;
+    auto identity = mesh::IdentityStore::load(state_);
+    ASSERT_TRUE(identity);
+    root_ = identity->root_key;
+    EXPECT_TRUE(identity->certificate.invite.valid_until);
+    digest_ = to_hex(as_bytes(certificate_digest("certificate")));
+    boost::json::object status{
+        {"cluster", to_hex(cluster_id(root_))},
+        {"hosts",
+         {{{"id", "00a1b2c3"}, {"name", "a"}, {"is_self", true}, {"certificate", digest_}},
+          {{"id", "00a1b2c4"},
+           {"name", "b"},
+           {"certificate", digest_},
+           {"renewed_ms", 9'000'000'000'000}}}},
+        {"shut_out",
+         {{{"id", "00a1b2c5"}, {"name", "c"}, {"status", "revoked"}, {"certificate", digest_}},
+          {{"id", "00a1b2c6"}, {"name", "d"}, {"status", "expired"}, {"certificate", digest_}}}}};
+    agent_.answer("GET /v1/status", 200, boost::json::serialize(status));
+    agent_.answer("POST /v1/revocations", 200, "{}");
+    agent_.answer("POST /v1/renewals", 200, "{}");
+  }
+  ProgramRun host(std::vector<std::string> words) {
+    words.insert(words.begin(), "host");
+    words.insert(words.end(), {"--state-dir", state_});
+    return sixpn(words);
+  }
+  // The body of the last request.
+  boost::json::value sent() { return boost::json::parse(agent_.requests().back().body); }
+
+  std::string state_ = agent_.folder() + "/state";
+  std::string digest_;
+  PublicKey root_{};
+};
+
+TEST_F(RootHolder, RevokesByNameOrId) {
+  ProgramRun run = host({"revoke", "b", "--yes"});
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_EQ(run.out, "Revoked host b (00a1b2c4).\n");
+  auto statement = parse_base64(sent().at("statement").as_string().c_str());
+  ASSERT_TRUE(statement);
+  EXPECT_EQ(*verify_revocation(*statement, root_), HostId{0x00a1b2c4});
+  EXPECT_EQ(host({"revoke", "00a1b2c6", "--yes"}).exit_code, 0);
+  EXPECT_EQ(host({"revoke", "00a1ffff", "--yes"}).exit_code, 0);  // a token that is out, unused
+  EXPECT_EQ(host({"revoke", "a", "--yes", "--self"}).exit_code, 0);
+}
+
+TEST_F(RootHolder, RevokesNothingThatWasNotMeant) {
+  std::size_t before = agent_.requests().size();
+  struct Refused {
+    std::vector<std::string> words;
+    int exit_code;
+    const char* says;
+  };
+  const Refused cases[] = {
+      {{"revoke", "b"}, 2, "give --yes"},
+      {{"revoke", "a", "--yes"}, 2, "give --self"},
+      {{"revoke", "c", "--yes"}, 1, "host c (00a1b2c5) is revoked already"},
+      {{"revoke", "nobody", "--yes"}, 1, "there is no host nobody"},
+      {{"renew", "c"}, 1, "cannot be undone"},
+      {{"renew"}, 2, "name one host, or give --all"},
+      {{"renew", "b", "--all"}, 2, "name one host, or give --all"},
+      {{"renew", "b", "--root-key", "/nowhere/root.key"}, 1, "there is no /nowhere/root.key"},
+  };
+  for (const auto& [words, exit_code, says] : cases) {
+    ProgramRun run = host(words);
+    EXPECT_EQ(run.exit_code, exit_code) << run.err;
+    EXPECT_NE(run.err.find(says), std::string::npos) << run.err;
+  }
+  for (const auto& request : agent_.requests()) EXPECT_EQ(request.method, "GET");
+  EXPECT_GE(agent_.requests().size(), before);
+}
+
+TEST_F(RootHolder, RenewsOneOrAllThatAreNotRevoked) {
+  ProgramRun run = host({"renew", "b", "--valid", "10d", "--json"});
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  auto until = boost::json::parse(run.out).at(0).at("valid_until_ms").as_int64();
+  auto statement = parse_base64(sent().at("statements").as_array().at(0).as_string().c_str());
+  ASSERT_TRUE(statement);
+  auto renewal = verify_renewal(*statement, root_);
+  ASSERT_TRUE(renewal) << renewal.error().message;
+  EXPECT_EQ(renewal->host, HostId{0x00a1b2c4});
+  EXPECT_EQ(to_hex(as_bytes(renewal->certificate)), digest_);
+  EXPECT_EQ(unix_ms(renewal->valid_until), until);
+  // After the last one, though a wrong clock signed that far ahead.
+  EXPECT_EQ(unix_ms(renewal->signed_at), 9'000'000'000'001);
+
+  run = host({"renew", "--all"});
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_EQ(sent().at("statements").as_array().size(), 3U);
+  EXPECT_NE(run.out.find("Renewed host d (00a1b2c6) until "), std::string::npos) << run.out;
+}
+
 TEST_F(Program, Version) {
   EXPECT_EQ(sixpn({"version"}).out, "sixpn " SIXPN_VERSION "\n");
   EXPECT_EQ(sixpn({"--version"}).out, "sixpn " SIXPN_VERSION "\n");

@@ -92,7 +92,7 @@ TEST_F(Trust, ARevokedHostIsGoneEverywhereAndStaysAway) {
   EXPECT_THAT(cluster_.must("c", {"status"}), HasSubstr("Warning: this host is revoked"));
   EXPECT_TRUE(eventually(
       [&] { return read_file(cluster_.host("c").log()).find("was revoked") != std::string::npos; },
-      seconds(60)));
+      seconds(90)));
   auto again = cluster_.sixpn("a", with_root({"host", "revoke", "c", "--yes"}));
   EXPECT_THAT(again.err, HasSubstr("is revoked already"));
   auto renew = cluster_.sixpn("a", with_root({"host", "renew", "c"}));
@@ -119,7 +119,7 @@ TEST_F(Trust, ARevocationCrossesAPartitionThatHeals) {
   EXPECT_EQ(status_of_c("b"), "revoked");
   EXPECT_TRUE(eventually(
       [&] { return read_file(cluster_.host("c").log()).find("was revoked") != std::string::npos; },
-      seconds(60)));
+      seconds(90)));
   EXPECT_FALSE(has_peer("a"));
 }
 
@@ -131,7 +131,7 @@ TEST_F(Trust, AnExpiredHostIsCutAfterItsGraceAndARenewalBringsItBack) {
       [&] {
         return read_file(cluster_.host("c").log()).find("sixpn host renew c") != std::string::npos;
       },
-      seconds(60)));
+      seconds(90)));
   cluster_.must("a", with_root({"host", "renew", "c"}));
   EXPECT_TRUE(eventually([&] { return cluster_.all_see_alive({"a", "b", "c"}); }, seconds(60)));
   for (const char* name : {"a", "b"}) {

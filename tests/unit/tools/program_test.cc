@@ -363,7 +363,7 @@ TEST_F(RootHolder, RevokesNothingThatWasNotMeant) {
   };
   const Refused cases[] = {
       {{"revoke", "b"}, 2, "give --yes"},
-      {{"revoke", "a", "--yes"}, 2, "give --self"},
+      {{"revoke", "a", "--yes"}, 2, "Give --self"},
       {{"revoke", "c", "--yes"}, 1, "host c (00a1b2c5) is revoked already"},
       {{"revoke", "nobody", "--yes"}, 1, "there is no host nobody"},
       {{"renew", "c"}, 1, "cannot be undone"},

@@ -40,6 +40,9 @@ CREATE TABLE peers (
 CREATE TABLE revocations (
   id TEXT NOT NULL, scope TEXT NOT NULL, host TEXT, updated TEXT, writer TEXT,
   PRIMARY KEY (id, scope)) WITHOUT ROWID;
+CREATE TABLE renewals (
+  id TEXT NOT NULL, scope TEXT NOT NULL, host TEXT, certificate TEXT, valid_until TEXT,
+  updated TEXT, writer TEXT, PRIMARY KEY (id, scope)) WITHOUT ROWID;
 )";
 
 namespace {
@@ -52,16 +55,17 @@ struct Shape {
   std::size_t columns;
 };
 // By RecordKind.
-constexpr std::array<Shape, 9> kShapes = {{{"", 0},
-                                           {"hosts", 11},
-                                           {"machines", 15},
-                                           {"orgs", 5},
-                                           {"networks", 7},
-                                           {"apps", 9},
-                                           {"flycast", 9},
-                                           {"peers", 9},
-                                           {"revocations", 5}}};
-static_assert(static_cast<std::size_t>(RecordKind::kRevocation) + 1 == kShapes.size());
+constexpr std::array<Shape, 10> kShapes = {{{"", 0},
+                                            {"hosts", 11},
+                                            {"machines", 15},
+                                            {"orgs", 5},
+                                            {"networks", 7},
+                                            {"apps", 9},
+                                            {"flycast", 9},
+                                            {"peers", 9},
+                                            {"revocations", 5},
+                                            {"renewals", 7}}};
+static_assert(static_cast<std::size_t>(RecordKind::kRenewal) + 1 == kShapes.size());
 
 std::string_view to_text(Health health) {
   switch (health) {
@@ -166,6 +170,9 @@ struct Facts {
             key_text(r.wireguard_key)};
   }
   Row operator()(const RevocationRecord& r) const { return {to_string(r.host)}; }
+  Row operator()(const RenewalRecord& r) const {
+    return {to_string(r.host), to_hex(as_bytes(r.certificate)), time_value(r.valid_until)};
+  }
   Row operator()(const auto&) const { return {}; }  // a tombstone, or a kind without a table
 };
 

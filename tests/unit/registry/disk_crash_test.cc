@@ -152,8 +152,8 @@ TEST_F(DiskCrashTest, KilledWhileMigratingItIsTheOldFileOrTheNewOne) {
   std::string path = folder_ + "/registry.db";
   ASSERT_EQ(sqlite3_open(path.c_str(), &database), SQLITE_OK);
   std::string sql = "ALTER TABLE records DROP COLUMN digest; PRAGMA user_version = 1;";
-  for (const char* table :
-       {"hosts", "machines", "orgs", "networks", "apps", "flycast", "peers", "revocations"})
+  for (const char* table : {"hosts", "machines", "orgs", "networks", "apps", "flycast", "peers",
+                            "revocations", "renewals"})
     sql += std::string("DROP TABLE ") + table + ";";
   ASSERT_EQ(sqlite3_exec(database, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK)
       << sqlite3_errmsg(database);

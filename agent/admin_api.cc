@@ -41,6 +41,12 @@ void Reply::ok(const json::value& value) const {
   responder_({200, json::serialize(value)});
 }
 
+void Reply::stream(std::shared_ptr<ApiStream> source) const {
+  ApiReply reply;
+  reply.stream = std::move(source);
+  responder_(std::move(reply));
+}
+
 void Reply::fail(const Error& error) const {
   responder_({http_status(error), json::serialize(json::object{{"error", error.message}})});
 }
@@ -64,6 +70,7 @@ const std::vector<AdminApi::Route>& AdminApi::routes() {
       {"GET", "v1/dig", &AdminApi::get_dig},
       {"GET", "v1/mesh/plan", &AdminApi::get_plan},
       {"GET", "v1/registry/dump", &AdminApi::get_dump},
+      {"GET", "v1/registry/watch", &AdminApi::watch_registry},
       {"GET", "v1/invite-material", &AdminApi::get_invite_material},
       {"POST", "v1/revocations", &AdminApi::revoke_host},
       {"POST", "v1/renewals", &AdminApi::renew_hosts},

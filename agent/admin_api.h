@@ -14,6 +14,7 @@
 #include "agent/core/target.h"
 #include "agent/core/writes.h"
 #include "agent/rooms.h"
+#include "agent/watch_stream.h"
 #include "config/config_error.h"
 
 namespace sixpn::agent {
@@ -32,6 +33,7 @@ class Reply {
  public:
   explicit Reply(ApiResponder responder) : responder_(std::move(responder)) {}
   void ok(const boost::json::value& value) const;
+  void stream(std::shared_ptr<ApiStream> source) const;
   void fail(const Error& error) const;
   void fail(const std::string& sentence, const config::ConfigErrors& details) const;
 
@@ -41,9 +43,11 @@ class Reply {
 
 class AdminApi {
  public:
-  explicit AdminApi(Rooms& rooms) : rooms_(rooms) {}
+  explicit AdminApi(Rooms& rooms) : rooms_(rooms), watchers_(rooms.control) {}
 
   void answer(const ApiRequest& request, const ApiResponder& responder);
+  // Every snapshot of the registry, for those who watch.
+  void publish(const SnapshotPtr& snapshot) { watchers_.publish(snapshot); }
 
  private:
   struct Route;
@@ -58,6 +62,8 @@ class AdminApi {
   // admin_hosts.cc
   void revoke_host(const Call& call, Reply reply);
   void renew_hosts(const Call& call, Reply reply);
+  // admin_watch.cc
+  void watch_registry(const Call& call, Reply reply);
   // admin_apps.cc
   void get_apps(const Call& call, Reply reply);
   void create_app(const Call& call, Reply reply);
@@ -85,6 +91,7 @@ class AdminApi {
   void reply_machine(MachineId id, Reply reply);
 
   Rooms& rooms_;
+  WatchHub watchers_;
 };
 
 // The app a call means: {app} of the path, or `app` of the body; org and network from body or

@@ -3,10 +3,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/write.hpp>
 #include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
+#include <charconv>
 #include <optional>
 #include <utility>
 
@@ -24,6 +27,8 @@ using Stream = beast::basic_stream<Protocol>;
 constexpr std::size_t kMaxConnections = 64;
 constexpr std::size_t kMaxBody = 1 << 20;
 constexpr auto kIdle = std::chrono::seconds(60);
+constexpr auto kStalledStream = std::chrono::seconds(30);
+constexpr std::size_t kStreamBudget = 64 * 1024;  // of one write
 constexpr auto kLongestAnswer =
     std::chrono::minutes(10);  // `machine stop` may wait for its machine
 
@@ -62,7 +67,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
     stream_.expires_after(kLongestAnswer);
     answer_(std::move(asked), [self = shared_from_this(), keep_alive](ApiReply reply) mutable {
       if (!self) return;  // a second reply to one request changes nothing
-      self->write(std::move(reply), keep_alive);
+      if (reply.stream) {
+        self->stream(std::move(reply.stream));
+      } else {
+        self->write(std::move(reply), keep_alive);
+      }
       self.reset();
     });
   }
@@ -80,12 +89,71 @@ class Connection : public std::enable_shared_from_this<Connection> {
                       });
   }
 
+  // ---- a streamed reply: a pump that writes while there is something and the client takes it
+
+  void stream(std::shared_ptr<ApiStream> source) {
+    source_ = std::move(source);
+    source_->on_more([weak = weak_from_this()] {
+      if (auto self = weak.lock()) self->pump();
+    });
+    await_hang_up();
+    write_text(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\n"
+        "Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n");
+  }
+
+  // A client that streams has nothing more to say: whatever comes is its end.
+  void await_hang_up() {
+    stream_.expires_never();
+    stream_.async_read_some(
+        buffer_.prepare(1),
+        [self = shared_from_this()](beast::error_code, std::size_t) { self->end_stream(); });
+  }
+
+  void pump() {
+    if (writing_ || !source_) return;
+    std::string text = source_->next(kStreamBudget);
+    if (!text.empty()) {
+      write_text(chunk(text));
+    } else if (source_->ended()) {
+      source_.reset();
+      write_text("0\r\n\r\n");
+    }
+  }
+
+  static std::string chunk(const std::string& text) {
+    std::array<char, 20> size{};
+    auto end = std::to_chars(size.data(), size.data() + size.size(), text.size(), 16).ptr;
+    return std::string(size.data(), end) + "\r\n" + text + "\r\n";
+  }
+
+  void write_text(std::string text) {
+    writing_ = true;
+    text_ = std::move(text);
+    stream_.expires_after(kStalledStream);
+    asio::async_write(stream_, asio::buffer(text_),
+                      [self = shared_from_this()](beast::error_code failed, std::size_t) {
+                        self->writing_ = false;
+                        if (failed || !self->source_) return self->end_stream();
+                        self->pump();
+                      });
+  }
+
+  void end_stream() {
+    source_.reset();
+    beast::error_code ignored;
+    stream_.socket().close(ignored);
+  }
+
   Stream stream_;
   ApiAnswerer answer_;
   std::shared_ptr<std::size_t> open_;
   beast::flat_buffer buffer_{kMaxBody + 64 * 1024};
   std::optional<http::request_parser<http::string_body>> parser_;
   http::response<http::string_body> reply_;
+  std::shared_ptr<ApiStream> source_;
+  std::string text_;  // being written
+  bool writing_ = false;
 };
 
 }  // namespace

@@ -1,7 +1,11 @@
 // AdminServer: HTTP/1.1 on the agent's unix socket, mode 0600. It moves requests and replies and
 // knows nothing of their meaning: agent/admin_api.h answers them. Control loop only.
 //
-// Limits: 64 connections at once, 1 MiB per request, 60 s per read or write.
+// A reply is one JSON text, or a stream of lines that goes on until one side ends it: chunked, and
+// pulled from its source only as the client takes it.
+//
+// Limits: 64 connections at once, 1 MiB per request, 60 s per read or write; a stream's client that
+// takes nothing for 30 s is disconnected.
 #pragma once
 
 #include <functional>
@@ -19,9 +23,22 @@ struct ApiRequest {
   std::string body;
 };
 
+// The source of a streamed reply. Control loop only.
+class ApiStream {
+ public:
+  virtual ~ApiStream() = default;
+  // The next lines, about `budget` bytes; "": nothing now.
+  virtual std::string next(std::size_t budget) = 0;
+  // There is nothing more after what next() gave.
+  [[nodiscard]] virtual bool ended() const = 0;
+  // To be called when next() has something again.
+  virtual void on_more(std::function<void()> wake) = 0;
+};
+
 struct ApiReply {
   unsigned status = 200;
-  std::string body;  // JSON
+  std::string body;                             // JSON
+  std::shared_ptr<ApiStream> stream = nullptr;  // instead of `body`
 };
 
 // Called on the control loop; `reply` may be called at once or later, once, on the same loop.

@@ -224,6 +224,7 @@ struct Agent::Impl {
     rooms.knock->set_connected(alive || alone);
     rooms.hand_out(snapshot);
     trust.look();
+    api.publish(snapshot);
   }
 
   Result<void> start() {

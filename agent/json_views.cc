@@ -27,6 +27,19 @@ json::array strings(const std::vector<std::string>& items) {
   return out;
 }
 
+// What every host says of its certificate.
+void trust_into(json::object& out, const Snapshot& snapshot, const HostRecord& record,
+                std::optional<WallTime> valid_until) {
+  auto renewal = snapshot.renewals.find(record.id);
+  out["certificate"] = to_hex(as_bytes(certificate_digest(record.certificate)));
+  out["valid_until_ms"] = valid_until ? json::value(unix_ms(*valid_until)) : json::value(nullptr);
+  out["renewed_ms"] = renewal == snapshot.renewals.end()
+                          ? json::value(nullptr)
+                          : json::value(unix_ms(renewal->second->signed_at));
+}
+
+}  // namespace
+
 json::object service_json(const Service& service) {
   json::array ports;
   for (const auto& port : service.ports)
@@ -41,19 +54,6 @@ json::object service_json(const Service& service) {
   out["hard_limit"] = service.hard_limit;
   return out;
 }
-
-// What every host says of its certificate.
-void trust_into(json::object& out, const Snapshot& snapshot, const HostRecord& record,
-                std::optional<WallTime> valid_until) {
-  auto renewal = snapshot.renewals.find(record.id);
-  out["certificate"] = to_hex(as_bytes(certificate_digest(record.certificate)));
-  out["valid_until_ms"] = valid_until ? json::value(unix_ms(*valid_until)) : json::value(nullptr);
-  out["renewed_ms"] = renewal == snapshot.renewals.end()
-                          ? json::value(nullptr)
-                          : json::value(unix_ms(renewal->second->signed_at));
-}
-
-}  // namespace
 
 json::object machine_json(const Snapshot& snapshot, const MachineRecord& machine,
                           const LocalFacts* local) {

@@ -39,6 +39,7 @@ boost::json::object machine_json(const Snapshot& snapshot, const MachineRecord& 
                                  const LocalFacts* local);
 boost::json::object app_json(const Snapshot& snapshot, const AppView& app);
 boost::json::object network_json(const NetworkRecord& network);
+boost::json::object service_json(const Service& service);
 boost::json::object host_json(const Snapshot& snapshot, const HostView& host,
                               const PeerFacts* peer);
 boost::json::object shut_out_json(const Snapshot& snapshot, const ShutOut& host);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
@@ -26,6 +27,8 @@ using Request = http::request<http::string_body>;
 
 constexpr std::size_t kMaxAnswer = 64 << 20;
 constexpr auto kTimeout = std::chrono::minutes(10);
+constexpr std::size_t kMaxLine = 1 << 20;
+constexpr auto kStreamTimeout = std::chrono::seconds(60);  // four heartbeats of the agent
 
 struct Answer {
   unsigned status = 0;
@@ -70,6 +73,30 @@ class Exchange {
     boost::system::error_code failed = run();
     if (!failed) answer = {parser_.get().result_int(), std::move(parser_.get().body())};
     return failed;
+  }
+
+  // Like read(), in pieces: `take` gets each as it comes, until it returns false.
+  boost::system::error_code read_stream(unsigned& status,
+                                        const std::function<bool(std::string_view)>& take) {
+    http::response_parser<http::buffer_body> parser;
+    parser.body_limit(boost::none);
+    stream_.expires_after(kStreamTimeout);
+    http::async_read_header(stream_, buffer_, parser,
+                            [this](beast::error_code code, std::size_t) { outcome_ = code; });
+    if (auto failed = run()) return failed;
+    status = parser.get().result_int();
+    std::array<char, 16 * 1024> piece{};
+    while (!parser.is_done()) {
+      parser.get().body() = {piece.data(), piece.size(), true};
+      stream_.expires_after(kStreamTimeout);
+      http::async_read_some(stream_, buffer_, parser,
+                            [this](beast::error_code code, std::size_t) { outcome_ = code; });
+      auto failed = run();
+      if (failed && failed != http::error::need_buffer) return failed;
+      std::size_t size = piece.size() - parser.get().body().size;
+      if (!take({piece.data(), size})) return {};
+    }
+    return {};
   }
 
  private:
@@ -134,6 +161,58 @@ Result<json::value> ApiClient::request(std::string_view method, const ApiTarget&
     return Error("the agent closed the connection before it answered; its log may say why");
   if (failed) return Error(fmt::format("the agent did not answer: {}", failed.message()));
   return read_answer(std::move(answer));
+}
+
+namespace {
+
+// Cuts what arrives into lines.
+class LineSplitter {
+ public:
+  explicit LineSplitter(const std::function<bool(std::string_view)>& on_line) : on_line_(on_line) {}
+
+  bool take(std::string_view piece) {
+    for (std::size_t end = piece.find('\n'); end != std::string_view::npos;
+         end = piece.find('\n')) {
+      rest_ += piece.substr(0, end);
+      if (!on_line_(rest_)) return false;
+      rest_.clear();
+      piece.remove_prefix(end + 1);
+    }
+    rest_ += piece;
+    too_long_ = rest_.size() > kMaxLine;
+    return !too_long_;
+  }
+  [[nodiscard]] bool too_long() const { return too_long_; }
+
+ private:
+  const std::function<bool(std::string_view)>& on_line_;
+  std::string rest_;
+  bool too_long_ = false;
+};
+
+}  // namespace
+
+Result<void> ApiClient::stream(const ApiTarget& target,
+                               const std::function<bool(std::string_view)>& on_line) {
+  Exchange exchange;
+  if (auto failed = exchange.connect(socket_path_)) return unreachable(socket_path_, failed);
+  if (auto failed = exchange.write(make_request("GET", target, std::nullopt)))
+    return Error(fmt::format("the agent did not take the request: {}", failed.message()));
+  unsigned status = 0;
+  std::string refusal;
+  LineSplitter lines(on_line);
+  auto failed = exchange.read_stream(status, [&](std::string_view piece) {
+    if (status == 200) return lines.take(piece);
+    refusal += piece;
+    return refusal.size() <= kMaxLine;
+  });
+  if (lines.too_long()) return Error("the agent sent a line of more than 1 MiB");
+  if (failed == beast::error::timeout) return Error("the agent has gone silent");
+  if (failed) return Error(fmt::format("the agent ended the stream: {}", failed.message()));
+  if (status == 200) return {};
+  auto answer = read_answer({status, std::move(refusal)});
+  return answer ? Error(fmt::format("the agent answered with HTTP status {}", status))
+                : std::move(answer).error();
 }
 
 Result<json::value> ApiClient::get(const ApiTarget& target) {

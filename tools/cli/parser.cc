@@ -114,6 +114,12 @@ void add_cluster_commands(CLI::App& root, Invocation& invocation) {
   sql.options->timeout = std::chrono::seconds(10);
   add_duration(*sql.app, "--timeout", sql.options->timeout, "how long it may take (10s)");
   add_state_dir(*sql.app, sql.options->state_dir);
+  auto watch = add_command<RegistryWatchOptions>(registry, invocation, "watch",
+                                                 "the registry, and then each change as it comes",
+                                                 watch_registry);
+  watch.app->add_option("--network", watch.options->network, "only this one, by name or id");
+  watch.app->add_option("--org,-o", watch.options->org, "the network's organisation");
+  watch.app->add_option("--from", watch.options->from, "the cursor of an earlier watch");
   add_plain_command(root, invocation, "version", "this program's version", show_version);
 }
 

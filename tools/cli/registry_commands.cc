@@ -9,6 +9,7 @@
 
 #include "base/encoding.h"
 #include "registry/io/sql_query.h"
+#include "tools/cli/api_client.h"
 #include "tools/cli/json_view.h"
 #include "tools/cli/table.h"
 
@@ -78,6 +79,78 @@ CommandResult query_registry(CommandContext& context, const RegistrySqlOptions& 
   context.out << (context.json ? pretty(as_json(*result)) : as_table(*result));
   if (result->cut)
     context.err << fmt::format("Only the first {} rows; --limit allows more.\n", options.limit);
+  return ExitCode::kOk;
+}
+
+namespace {
+
+// "state: started -> stopped, health: passing -> critical" of two values of one key.
+std::string difference(const JsonView& old, const JsonView& now, const json::value& raw_old,
+                       const json::value& raw_now) {
+  std::string text;
+  for (const auto& [key, member] : now.members()) {
+    const json::value* before = raw_old.as_object().if_contains(key);
+    const json::value& after = raw_now.as_object().at(key);
+    if (before != nullptr && *before == after) continue;
+    bool plain = after.is_string() && before != nullptr && before->is_string();
+    text += text.empty() ? "" : ", ";
+    text += plain ? key + ": " + old[key].text() + " -> " + member.text() : key + " changed";
+  }
+  return text;
+}
+
+// What a person wants to see first of a value.
+std::string gist(const JsonView& value) {
+  std::string text;
+  for (const char* key : {"name", "app", "region", "state", "status", "address"})
+    if (std::string word = value[key].text(); !word.empty())
+      text += (text.empty() ? "" : " ") + word;
+  return text;
+}
+
+// One line of the agent as text; "" for those that a person need not see.
+std::string watch_text(const json::value& line) {
+  JsonView view(line);
+  const std::string type = view["type"].text();
+  const std::string key = view["key"].text();
+  std::string text;
+  if (type == "value") {
+    text = "  " + key + "  " + gist(view["value"]);
+  } else if (type == "change") {
+    bool is_new = view["old"].is_null();
+    bool gone = view["new"].is_null();
+    text = is_new ? "+ " : gone ? "- " : "~ ";
+    text += key + "  ";
+    bool both = !is_new && !gone && line.at("old").is_object() && line.at("new").is_object();
+    text += both ? difference(view["old"], view["new"], line.at("old"), line.at("new"))
+                 : gist(gone ? view["old"] : view["new"]);
+  } else if (type == "state" && !view["reason"].text().empty()) {
+    text = "# the whole state again: " + view["reason"].text();
+  }
+  return text.empty() ? "" : printable(std::move(text)) + "\n";
+}
+
+}  // namespace
+
+CommandResult watch_registry(CommandContext& context, const RegistryWatchOptions& options) {
+  ApiTarget target("/v1/registry/watch");
+  target.query("network", options.network).query("org", options.org).query("from", options.from);
+  std::string ended;
+  auto done = ApiClient(context.socket_path).stream(target, [&](std::string_view line) {
+    boost::system::error_code malformed;
+    json::value parsed = json::parse({line.data(), line.size()}, malformed);
+    if (malformed || !parsed.is_object()) return true;  // of a newer agent, perhaps
+    if (JsonView(parsed)["type"].text() == "end") ended = JsonView(parsed)["reason"].text();
+    if (context.json) {
+      context.out << line << "\n";
+    } else {
+      context.out << watch_text(parsed);
+    }
+    context.out.flush();
+    return context.out.good();
+  });
+  if (!done) return done.error();
+  if (!ended.empty()) return Error(ended);
   return ExitCode::kOk;
 }
 

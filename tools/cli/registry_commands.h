@@ -1,4 +1,5 @@
-// Commands about the registry itself. `registry sql` reads the agent's database and needs no agent.
+// Commands about the registry itself. `registry sql` reads the agent's database and needs no agent;
+// `registry watch` asks it.
 #pragma once
 
 #include <string>
@@ -15,5 +16,14 @@ struct RegistrySqlOptions {
   Duration timeout{};
 };
 CommandResult query_registry(CommandContext& context, const RegistrySqlOptions& options);
+
+struct RegistryWatchOptions {
+  std::string network;  // by name or id; "": all
+  std::string org;
+  std::string from;  // the cursor of an earlier watch
+};
+// Prints changes until it is interrupted or the agent ends it; a line per change, or, with --json,
+// the agent's own lines.
+CommandResult watch_registry(CommandContext& context, const RegistryWatchOptions& options);
 
 }  // namespace sixpn::cli

@@ -64,6 +64,7 @@ TEST(Parser, EveryCommandOfTheGuide) {
       {"ping", "web.internal", "-c", "3", "--org", "acme", "-i", "200ms"},
       {"mesh", "plan"},
       {"registry", "dump"},
+      {"registry", "watch", "--network", "default", "--from", "5f0c2d1e:42"},
       {"registry", "sql", "SELECT 1", "--limit", "5", "--timeout", "1s", "--state-dir", "/x"},
       {"version"}};
   for (const auto& command : commands) EXPECT_TRUE(runs(command)) << parse(command).err;

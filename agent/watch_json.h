@@ -1,0 +1,15 @@
+// The lines of `GET /v1/registry/watch` (docs/api.md), each ended by a newline. Pure.
+#pragma once
+
+#include <string>
+
+#include "registry/core/snapshot_diff.h"
+
+namespace sixpn::agent {
+
+// {"type":"value","kind":"machine","key":"machine/...","value":{...}}: part of a full state.
+std::string value_line(const RecordKey& key, const WatchedRef& value);
+// {"type":"change","generation":42,"kind":...,"key":...,"old":{...}|null,"new":{...}|null}
+std::string change_line(std::uint64_t generation, const SnapshotChange& change);
+
+}  // namespace sixpn::agent

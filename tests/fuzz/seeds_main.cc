@@ -1,0 +1,167 @@
+// Writes first inputs for the fuzzers from what the real encoders make:
+//   build/fuzz/tests/fuzz/fuzz_seeds FOLDER
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+
+#include "base/encoding.h"
+#include "flycast/core/preamble.h"
+#include "mesh/core/knock.h"
+#include "registry/core/gossip_codec.h"
+#include "registry/core/record.pb.h"
+#include "registry/core/sync_codec.h"
+#include "registry/core/trust.pb.h"
+#include "tests/fuzz/record_pool.h"
+#include "tests/fuzz/targets.h"
+#include "tests/unit/registry/trust_fixture.h"
+
+namespace sixpn::fuzz {
+namespace {
+
+class Seeds {
+ public:
+  explicit Seeds(std::string folder) : folder_(std::move(folder)) {}
+  void add(const std::string& target, const std::string& bytes) {
+    std::filesystem::create_directories(folder_ + "/" + target);
+    std::ofstream(folder_ + "/" + target + "/seed-" + std::to_string(++count_), std::ios::binary)
+        << bytes;
+  }
+
+ private:
+  std::string folder_;
+  int count_ = 0;
+};
+
+std::string body_of(const SignedRecord& record) {
+  wire::SignedRecord envelope;
+  envelope.ParseFromString(record.wire);
+  return envelope.body();
+}
+
+void add_wire(Seeds& seeds) {
+  using namespace registry;
+  std::string frames;
+  RecordsFrame records;
+  SummaryFrame summary{~0ULL, {}, true};
+  WantFrame want;
+  for (std::size_t i = 0; i < record_pool().size(); i += 7) {
+    const SignedRecord& record = *record_pool()[i];
+    seeds.add("record", record.wire);
+    seeds.add("record", body_of(record));
+    if (records.wires.size() < 3) records.wires.push_back(record.wire);
+    Slot slot = slot_of(record.record);
+    summary.versions.push_back({slot, record.record.stamp, short_digest(record.digest)});
+    want.slots.push_back(slot);
+  }
+  GossipDatagram datagram;
+  datagram.incarnation = 3;
+  datagram.probe = ProbeMessage{};
+  datagram.probe->kind = ProbeMessage::Kind::kPing;
+  MemberUpdate update;
+  update.host = sim::host_id(2);
+  update.status = HostStatus::kSuspected;
+  datagram.updates.push_back(update);
+  seeds.add("datagram", encode_datagram(datagram));
+  datagram.records.push_back(records.wires.front());
+  seeds.add("datagram", encode_datagram(datagram));
+  for (const SyncFrame& frame : {SyncFrame(HelloFrame{}), SyncFrame(summary), SyncFrame(want),
+                                 SyncFrame(records), SyncFrame(DoneFrame{})}) {
+    seeds.add("sync_frame", encode_frame(frame));
+    frames += encode_frame(frame);
+  }
+  auto stream = [](char role, const std::string& bytes) {
+    std::string out(1, role);
+    for (std::size_t at = 0; at < bytes.size(); at += 2041) out += '\xff' + bytes.substr(at, 2041);
+    return out;
+  };
+  std::string done = encode_frame(DoneFrame{});
+  seeds.add("sync_stream", stream(1, encode_frame(HelloFrame{}) + encode_frame(records) +
+                                         encode_frame(want) + done));
+  seeds.add("sync_stream", stream(0, encode_frame(summary) + encode_frame(records) + done));
+}
+
+void add_trust(Seeds& seeds) {
+  test::TrustFixture keys;
+  auto body = [](const std::string& sealed) {
+    trust::Signed statement;
+    statement.ParseFromString(sealed);
+    return statement.body();
+  };
+  Token token = keys.token();
+  token.seeds.push_back({HostId(0x20003), {}, {*parse_endpoint("192.0.2.1:51820")}, {}});
+  std::string invite = sign_invite(keys.invite(), keys.root);
+  std::string revocation = sign_revocation(HostId(0x20003), test::kInvited, keys.root);
+  seeds.add("trust", '\0' + invite);
+  seeds.add("trust", '\0' + keys.certificate().encoded);
+  seeds.add("trust", '\1' + body(invite));
+  seeds.add("trust", '\2' + body(keys.certificate().encoded));
+  seeds.add("trust", '\3' + body(revocation));
+  seeds.add("trust", '\4' + encode_seeds(token.seeds));
+  seeds.add("trust", '\5' + encode_token(token));
+  Renewal renewal{HostId(0x20003), certificate_digest(keys.certificate().encoded),
+                  test::kInvited + std::chrono::hours(9999), test::kInvited};
+  seeds.add("trust", '\7' + body(sign_renewal(renewal, keys.root)));
+  seeds.add("trust", '\x8' + body(revocation));
+  auto host = sim::TestCluster().enrol(1);
+  mesh::Knock knock{cluster_id(keys.root.public_key()), 1, test::kInvited,
+                    host.signed_host()->wire};
+  seeds.add("knock", *mesh::encode_knock(knock, test::secret_of('c')));
+  mesh::KnockReply reply;
+  reply.cluster = knock.cluster;
+  reply.reason = "no";
+  std::string sealed = mesh::encode_reply(reply, test::secret_of('c'));
+  seeds.add("knock", sealed);
+  seeds.add("knock", '\2' + sealed.substr(20));
+}
+
+void add_local(Seeds& seeds) {
+  flycast::Preamble preamble;
+  preamble.network = NetworkId(0xacce55);
+  preamble.machine = MachineId(0x1001);
+  preamble.client = preamble.dialled = *parse_endpoint("[fdaa::3]:80");
+  preamble.internal_port = 8080;
+  std::string frame = flycast::encode_preamble(preamble);
+  seeds.add("hop", frame);
+  seeds.add("hop", frame.substr(flycast::kFrameHeaderBytes));
+  std::string reply = flycast::encode_reply({flycast::HopStatus::kLimit, 7, 111});
+  seeds.add("hop", reply);
+  seeds.add("hop", reply.substr(flycast::kFrameHeaderBytes));
+  seeds.add("config_file",
+            "state_dir = \"/s\"\n[wireguard]\ninterface = \"wg0\"\nendpoints = "
+            "[\"192.0.2.1\"]\nlisten_port = 7\n[dns]\n[flycast]\ndeadline = \"30s\"\n");
+  seeds.add("config_file",
+            "app = \"web\"\nprimary_region = \"iad\"\n[env]\nA = \"b\"\n[processes]\nweb = "
+            "\"x\"\n[http_service]\ninternal_port = 80\nforce_https = true\nprocesses = [\"web\"]\n"
+            "[http_service.concurrency]\ntype = \"requests\"\nhard_limit = 9\n[[services]]\n"
+            "protocol = \"tcp\"\ninternal_port = 8080\n[[services.ports]]\nport = 80\nhandlers = "
+            "[\"http\"]\n[[services.tcp_checks]]\ninterval = \"1m30s\"\n");
+  seeds.add("config_file", "[[a.b]]\nc = { d = 1979-05-27T07:32:00Z, e = 0x1F, f = nan }\n");
+  seeds.add("config_file", "kill_timeout = 99999999999999\nprimary_region = 7\n");
+  for (const char* target : {"/v1/apps/web?org=a%20b&network=x", "/", "/%zz", "no", "/a//b?=&=&x"})
+    seeds.add("admin_target", target);
+}
+
+void add_programs(Seeds& seeds) {
+  Rng rng(1);
+  for (int i = 0; i < 8; ++i) {
+    std::string program;
+    for (int k = 0; k < 60; ++k) program += static_cast<char>(rng.below(256));
+    seeds.add("store", program);
+    seeds.add("gossip", program);
+  }
+}
+
+}  // namespace
+}  // namespace sixpn::fuzz
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::cerr << "usage: fuzz_seeds FOLDER\n";
+    return 2;
+  }
+  sixpn::fuzz::Seeds seeds(argv[1]);
+  sixpn::fuzz::add_wire(seeds);
+  sixpn::fuzz::add_trust(seeds);
+  sixpn::fuzz::add_local(seeds);
+  sixpn::fuzz::add_programs(seeds);
+}

@@ -13,12 +13,6 @@ bool is_newer(const SignedRecord& a, const SignedRecord& b) {
   return std::tie(a.record.stamp, a.digest) > std::tie(b.record.stamp, b.digest);
 }
 
-std::uint64_t leading_u64(const Hash& digest) {
-  std::uint64_t value = 0;
-  for (std::size_t i = 0; i < 8; ++i) value = value << 8 | digest.at(i);
-  return value;
-}
-
 // The network whose view a record is part of.
 struct NetworkOf {
   using Answer = std::optional<NetworkId>;
@@ -161,50 +155,61 @@ void Store::collect(WallTime now) {
 }
 
 void Store::put(const Slot& slot, const SignedRecordPtr& record) {
-  auto& place = records_[slot];
-  if (place) index(slot, *place, false);
-  place = record;
-  index(slot, *record, true);
+  auto [place, fresh] = records_.try_emplace(slot);
+  if (!fresh) index(*place, false);
+  place->second = record;
+  index(*place, true);
   changes_.slots.insert(slot);
 }
 
 void Store::remove(const Slot& slot) {
   auto found = records_.find(slot);
   if (found == records_.end()) return;
-  index(slot, *found->second, false);
-  records_.erase(found);
+  index(*found, false);
   changes_.slots.insert(slot);
+  records_.erase(found);
 }
 
 // Adds a record to, or takes it out of, everything that is derived from the records.
-void Store::index(const Slot& slot, const SignedRecord& record, bool present) {
-  const Record& r = record.record;
-  std::uint64_t weight = leading_u64(record.digest);
+void Store::index(const Entry& entry, bool present) {
+  const auto& [slot, record] = entry;
+  const Record& r = record->record;
+  std::uint64_t weight = weight_of(*record);
   if (!present) weight = 0 - weight;
   buckets_.at(bucket_of(slot)) += weight;
   root_ += weight;
+  present ? groups_.add(entry) : groups_.remove(entry);
 
   auto& count = count_by_writer_[r.writer];
   present ? ++count : --count;
   if (count == 0) count_by_writer_.erase(r.writer);
 
   if (r.tombstone) {
-    auto entry = std::pair(r.deleted, slot);
-    present ? void(tombstones_.insert(entry)) : void(tombstones_.erase(entry));
+    auto deleted = std::pair(r.deleted, slot);
+    present ? void(tombstones_.insert(deleted)) : void(tombstones_.erase(deleted));
   }
   if (r.key.kind == RecordKind::kRevocation) {
     HostId host = std::get<RevocationRecord>(r.value).host;
     present ? void(revoked_.insert(host)) : void(revoked_.erase(host));
     touch_all_networks();
   }
-  if (auto network = std::visit(NetworkOf{}, r.value)) {
-    auto& slots = by_network_[*network];
-    present ? void(slots.insert(slot)) : void(slots.erase(slot));
-    if (slots.empty()) by_network_.erase(*network);
-    changes_.networks.insert(*network);
-  }
+  if (auto network = std::visit(NetworkOf{}, r.value)) index_network(*network, entry, present);
   // A network record decides what other networks' Flycast addresses may point at.
   if (r.key.kind == RecordKind::kNetwork) touch_all_networks();
+}
+
+void Store::index_network(NetworkId network, const Entry& entry, bool present) {
+  auto& entries = by_network_[network];
+  auto at =
+      std::lower_bound(entries.begin(), entries.end(), entry.first,
+                       [](const Entry* each, const Slot& slot) { return each->first < slot; });
+  if (present) {
+    entries.insert(at, &entry);
+  } else {
+    entries.erase(at);
+  }
+  if (entries.empty()) by_network_.erase(network);
+  changes_.networks.insert(network);
 }
 
 // A host id with a new certificate: what was signed by the enrolment that lost is no longer
@@ -225,7 +230,7 @@ void Store::install_certificate(HostId host, HostCertificate certificate) {
 }
 
 void Store::touch_all_networks() {
-  for (const auto& [network, slots] : by_network_) changes_.networks.insert(network);
+  for (const auto& [network, entries] : by_network_) changes_.networks.insert(network);
 }
 
 // ---- reading
@@ -244,13 +249,13 @@ std::vector<SignedRecordPtr> Store::of_network(NetworkId network) const {
   std::vector<SignedRecordPtr> out;
   auto found = by_network_.find(network);
   if (found == by_network_.end()) return out;
-  for (const auto& slot : found->second) out.push_back(records_.at(slot));
+  for (const Entry* entry : found->second) out.push_back(entry->second);
   return out;
 }
 
 std::vector<NetworkId> Store::networks() const {
   std::vector<NetworkId> out;
-  for (const auto& [network, slots] : by_network_) out.push_back(network);
+  for (const auto& [network, entries] : by_network_) out.push_back(network);
   return out;
 }
 
@@ -259,17 +264,8 @@ const HostCertificate* Store::certificate_of(HostId host) const {
   return found == certificates_.end() ? nullptr : &found->second;
 }
 
-// FNV-1a, folded by a multiplicative hash: the same on every platform and version.
 std::size_t Store::bucket_of(const Slot& slot) {
-  std::uint64_t h = 0xcbf29ce484222325ULL;
-  auto mix = [&h](std::string_view text) {
-    for (char c : text) h = (h ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
-    h = (h ^ 0xff) * 0x100000001b3ULL;
-  };
-  h = (h ^ static_cast<std::uint64_t>(slot.key.kind)) * 0x100000001b3ULL;
-  mix(slot.key.id);
-  mix(slot.scope);
-  return static_cast<std::size_t>((h * 0x9e3779b97f4a7c15ULL) >> 58);
+  return static_cast<std::size_t>(slot_hash(slot) >> 58);
 }
 
 bool Store::check_invariants() const {
@@ -280,8 +276,15 @@ bool Store::check_invariants() const {
     if (!is_root_signed(slot.key.kind) && !certificates_.contains(record->record.writer))
       return false;
   }
+  auto same_entries = [](const auto& a, const auto& b) {
+    return a.first == b.first &&
+           std::equal(a.second.begin(), a.second.end(), b.second.begin(), b.second.end(),
+                      [](const Entry* x, const Entry* y) { return x->first == y->first; });
+  };
   return rebuilt.root_ == root_ && rebuilt.buckets_ == buckets_ &&
-         rebuilt.count_by_writer_ == count_by_writer_ && rebuilt.by_network_ == by_network_ &&
+         rebuilt.groups_.is_same_as(groups_) && rebuilt.count_by_writer_ == count_by_writer_ &&
+         std::equal(by_network_.begin(), by_network_.end(), rebuilt.by_network_.begin(),
+                    rebuilt.by_network_.end(), same_entries) &&
          rebuilt.tombstones_ == tombstones_ && rebuilt.revoked_ == revoked_;
 }
 

@@ -22,13 +22,13 @@
 #include "registry/core/hybrid_clock.h"
 #include "registry/core/signed_record.h"
 #include "registry/core/slot.h"
+#include "registry/core/store_groups.h"
 
 namespace sixpn::registry {
 
 // A tombstone is kept this long, so that a host that was away for less cannot bring the record
 // back.
 inline constexpr std::chrono::hours kTombstoneHorizon{14 * 24};
-inline constexpr std::size_t kBuckets = 64;
 
 struct StoreLimits {
   std::size_t records = 1'000'000;
@@ -64,11 +64,15 @@ struct Changes {
   }
 };
 
-using BucketHashes = std::array<std::uint64_t, kBuckets>;
-
 class Store {
  public:
   explicit Store(const PublicKey& root_key, StoreLimits limits = {});
+  // Indexes point into the map of records, which may move but not be copied.
+  Store(Store&&) = default;
+  Store& operator=(Store&&) = default;
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+  ~Store() = default;
 
   // What merge() would answer; changes nothing.
   [[nodiscard]] Verdict judge(const SignedRecord& record, WallTime now) const;
@@ -92,10 +96,12 @@ class Store {
   [[nodiscard]] bool is_revoked(HostId host) const { return revoked_.contains(host); }
   [[nodiscard]] const std::set<HostId>& revoked() const { return revoked_; }
 
-  // Equal roots mean equal stores. A bucket holds the slots that hash to it.
+  // Equal roots mean equal stores. A bucket holds the slots that hash to it (what peers of version
+  // 0.1 compare); groups() are the records by origin.
   [[nodiscard]] std::uint64_t root_hash() const { return root_; }
   [[nodiscard]] const BucketHashes& bucket_hashes() const { return buckets_; }
   [[nodiscard]] static std::size_t bucket_of(const Slot& slot);
+  [[nodiscard]] const StoreGroups& groups() const { return groups_; }
 
   [[nodiscard]] HybridClock& clock() { return clock_; }
   Changes take_changes() { return std::exchange(changes_, {}); }
@@ -115,9 +121,13 @@ class Store {
   [[nodiscard]] Verdict weigh_statement(const SignedRecord& record, Origin origin) const;
   [[nodiscard]] bool has_room(const Record& record) const;
 
+  using Entry = StoreGroups::Entry;
+  using Entries = std::vector<const Entry*>;  // in slot order
+
   void put(const Slot& slot, const SignedRecordPtr& record);
   void remove(const Slot& slot);
-  void index(const Slot& slot, const SignedRecord& record, bool present);
+  void index(const Entry& entry, bool present);
+  void index_network(NetworkId network, const Entry& entry, bool present);
   void install_certificate(HostId host, HostCertificate certificate);
   void touch_all_networks();
 
@@ -126,7 +136,8 @@ class Store {
   std::map<Slot, SignedRecordPtr> records_;
   std::map<HostId, HostCertificate> certificates_;
   std::map<HostId, std::size_t> count_by_writer_;
-  std::map<NetworkId, std::set<Slot>> by_network_;
+  std::map<NetworkId, Entries> by_network_;
+  StoreGroups groups_;
   std::set<std::pair<WallTime, Slot>> tombstones_;
   std::set<HostId> revoked_;
   BucketHashes buckets_{};

@@ -1,13 +1,11 @@
+// The frames that every exchange shares, and what is sent when. Comparing: sync_heads.cc, and
+// sync_slots.cc for peers of sixpn 0.1.
 #include "registry/core/sync_session.h"
 
-#include <array>
+#include <algorithm>
 
 namespace sixpn::registry {
 namespace {
-
-constexpr std::uint64_t bit(std::size_t bucket) {
-  return std::uint64_t{1} << bucket;
-}
 
 Error out_of_turn(const char* what) {
   return Error(std::string("the peer sent ") + what + " out of turn");
@@ -15,13 +13,43 @@ Error out_of_turn(const char* what) {
 
 }  // namespace
 
-SyncSession::SyncSession(Role role, const Store& store) : role_(role), store_(store) {
-  if (role == Role::kInitiator) early_.push_back(encode_frame(HelloFrame{store.bucket_hashes()}));
+Importance importance_of(RecordKind kind) {
+  switch (kind) {
+    case RecordKind::kHost:
+    case RecordKind::kRevocation:
+      return Importance::kTrust;
+    case RecordKind::kOrg:
+    case RecordKind::kNetwork:
+    case RecordKind::kApp:
+    case RecordKind::kFlycast:
+    case RecordKind::kPeer:
+      return Importance::kShared;
+    case RecordKind::kMachine:
+      break;
+  }
+  // Kinds of newer versions are few and may concern trust; machines are the many.
+  return kind == RecordKind::kMachine ? Importance::kMachines : Importance::kTrust;
+}
+
+std::string refuse_sync(std::chrono::milliseconds retry_after) {
+  return encode_frame(DoneFrame{false, retry_after});
+}
+
+SyncSession::SyncSession(Role role, const Store& store) : SyncSession(role, store, SyncOptions()) {}
+
+SyncSession::SyncSession(Role role, const Store& store, const SyncOptions& options)
+    : role_(role), store_(store), options_(options) {
+  if (role == Role::kResponder) return;
+  early_.push_back(encode_frame(
+      HelloFrame{store.bucket_hashes(), options.version, store.groups().buckets(), options.first}));
 }
 
 bool SyncSession::finished() const {
-  return said_done_ && heard_done_ && early_.empty() && sending_.empty() && late_.empty();
+  return said_done_ && heard_done_ && early_.empty() && !has_records() && late_.empty();
 }
+
+// ---- output
+// ----------------------------------------------------------------------------------------
 
 std::string SyncSession::take_output() {
   auto pop = [](std::deque<std::string>& frames) {
@@ -32,23 +60,47 @@ std::string SyncSession::take_output() {
   if (!early_.empty()) return pop(early_);
   // Records may have gone since they were listed; then a frame comes out empty and the next is
   // tried.
-  while (!sending_.empty())
+  while (wants_known_ && has_records())
     if (std::string frame = next_records(); !frame.empty()) return frame;
+  if (!wants_known_) return {};
   return late_.empty() ? std::string() : pop(late_);
+}
+
+bool SyncSession::has_records() const {
+  return std::any_of(sending_.begin(), sending_.end(),
+                     [](const auto& queue) { return !queue.empty(); });
+}
+
+void SyncSession::send_later(const SignedRecordPtr& record) {
+  sending_.at(static_cast<std::size_t>(importance_of(record->record.key.kind))).push_back(record);
 }
 
 std::string SyncSession::next_records() {
   RecordsFrame frame;
   std::size_t size = 0;
-  while (!sending_.empty() && size < kRecordFrameBytes) {
-    if (auto record = store_.find(sending_.front())) {
-      size += record->wire.size();
-      frame.wires.push_back(record->wire);
+  for (auto& queue : sending_) {
+    while (!queue.empty() && size < kRecordFrameBytes) {
+      // The newest version, if there still is one.
+      if (auto record = store_.find(slot_of(queue.front()->record))) {
+        size += record->wire.size();
+        frame.wires.push_back(record->wire);
+      }
+      queue.pop_front();
     }
-    sending_.pop_front();
   }
   return frame.wires.empty() ? std::string() : encode_frame(frame);
 }
+
+// Nothing more comes from us than what is queued.
+void SyncSession::say_done() {
+  auto& shared = sending_.at(static_cast<std::size_t>(Importance::kShared));
+  std::stable_sort(shared.begin(), shared.end(),
+                   [](const auto& a, const auto& b) { return a->record.stamp < b->record.stamp; });
+  wants_known_ = true;
+}
+
+// ---- input
+// ----------------------------------------------------------------------------------------
 
 Result<std::vector<SignedRecordPtr>> SyncSession::on_bytes(std::string_view bytes) {
   buffer_ += bytes;
@@ -64,97 +116,41 @@ Result<std::vector<SignedRecordPtr>> SyncSession::on_bytes(std::string_view byte
 }
 
 Result<void> SyncSession::on_frame(const HelloFrame& frame) {
-  if (role_ != Role::kResponder || greeted_) return out_of_turn("a hello");
-  greeted_ = true;
-  choose_buckets(frame.buckets);
-  send_summary();
+  if (role_ != Role::kResponder || stage_ != Stage::kGreeting) return out_of_turn("a hello");
+  options_.version = std::min(options_.version, frame.version);
+  options_.first = frame.first;
+  stage_ = Stage::kExchange;
+  if (options_.version == kSyncBySlots) {
+    choose_buckets(frame.buckets);
+    send_summary();
+  } else {
+    wants_known_ = false;
+    send_heads(frame.groups);
+  }
   return {};
-}
-
-// As many differing buckets as fit into one session, at least one.
-void SyncSession::choose_buckets(const BucketHashes& theirs) {
-  std::array<std::size_t, kBuckets> sizes{};
-  for (const auto& [slot, record] : store_.records()) ++sizes.at(Store::bucket_of(slot));
-  std::size_t total = 0;
-  for (std::size_t b = 0; b < kBuckets; ++b) {
-    if (theirs.at(b) == store_.bucket_hashes().at(b)) continue;
-    if (bucket_mask_ != 0 && total + sizes.at(b) > kMaxSummarySlots) {
-      partial_ = true;
-      continue;
-    }
-    bucket_mask_ |= bit(b);
-    total += sizes.at(b);
-  }
-}
-
-void SyncSession::send_summary() {
-  SummaryFrame frame{bucket_mask_, {}, false};
-  for (const auto& [slot, record] : store_.records()) {
-    if ((bucket_mask_ & bit(Store::bucket_of(slot))) == 0) continue;
-    frame.versions.push_back({slot, record->record.stamp, short_digest(record->digest)});
-    if (frame.versions.size() < kSlotsPerFrame) continue;
-    early_.push_back(encode_frame(frame));
-    frame.versions.clear();
-  }
-  frame.last = true;
-  early_.push_back(encode_frame(frame));
-}
-
-Result<void> SyncSession::on_frame(const SummaryFrame& frame) {
-  if (role_ != Role::kInitiator || greeted_) return out_of_turn("a summary");
-  bucket_mask_ = frame.bucket_mask;
-  for (const auto& version : frame.versions) {
-    if ((bucket_mask_ & bit(Store::bucket_of(version.slot))) == 0)
-      return Error("a summary lists a record outside its buckets");
-    if (theirs_.size() > 2 * kMaxSummarySlots) return Error("a summary is too long");
-    theirs_[version.slot] = version;
-  }
-  if (!frame.last) return {};
-  greeted_ = true;
-  compare();
-  return {};
-}
-
-// What is newer on which side. Of a host's two enrolments both sides must see both: stamps of
-// different certificates do not compare.
-void SyncSession::compare() {
-  std::vector<Slot> wanted;
-  for (const auto& [slot, record] : store_.records()) {
-    if ((bucket_mask_ & bit(Store::bucket_of(slot))) == 0) continue;
-    auto found = theirs_.find(slot);
-    if (found == theirs_.end()) {
-      sending_.push_back(slot);
-      continue;
-    }
-    const SlotVersion& their = found->second;
-    bool same = their.digest == short_digest(record->digest);
-    bool both = slot.key.kind == RecordKind::kHost;
-    if (!same && (both || record->record.stamp >= their.stamp)) sending_.push_back(slot);
-    if (same || (!both && record->record.stamp > their.stamp)) theirs_.erase(found);
-  }
-  WantFrame frame;
-  for (const auto& [slot, version] : theirs_) {
-    frame.slots.push_back(slot);
-    if (frame.slots.size() < kSlotsPerFrame) continue;
-    late_.push_back(encode_frame(frame));
-    frame.slots.clear();
-  }
-  if (!frame.slots.empty()) late_.push_back(encode_frame(frame));
-  theirs_.clear();
-  late_.push_back(encode_frame(DoneFrame{}));
-  said_done_ = true;
 }
 
 Result<void> SyncSession::on_frame(const WantFrame& frame) {
-  if (role_ != Role::kResponder || !greeted_) return out_of_turn("a wish for records");
+  if (role_ != Role::kResponder || stage_ != Stage::kExchange)
+    return out_of_turn("a wish for records");
   wanted_count_ += frame.slots.size();
-  if (wanted_count_ > 2 * kMaxSummarySlots) return Error("the peer wants too many records");
-  sending_.insert(sending_.end(), frame.slots.begin(), frame.slots.end());
+  for (const auto& slot : frame.slots)
+    if (auto record = store_.find(slot)) send_later(record);
+  for (const auto& origin : frame.origins) {
+    const auto* group = store_.groups().find(origin);
+    if (group == nullptr) continue;
+    wanted_count_ += group->members.size();
+    if (wanted_count_ > store_.records().size() + 2 * kMaxSummarySlots) break;
+    for (const auto& member : group->members) send_later(member.entry->second);
+  }
+  if (wanted_count_ > store_.records().size() + 2 * kMaxSummarySlots)
+    return Error("the peer wants too many records");
+  if (frame.last) say_done();
   return {};
 }
 
 Result<void> SyncSession::on_frame(const RecordsFrame& frame) {
-  if (!greeted_) return out_of_turn("records");
+  if (stage_ != Stage::kExchange) return out_of_turn("records");
   received_count_ += frame.wires.size();
   // The initiator may hold up to a whole registry that the responder lacks.
   if (received_count_ > StoreLimits{}.records) return Error("the peer sent too many records");
@@ -166,15 +162,43 @@ Result<void> SyncSession::on_frame(const RecordsFrame& frame) {
 }
 
 Result<void> SyncSession::on_frame(const DoneFrame& frame) {
-  if (!greeted_) return out_of_turn("its farewell");
+  if (role_ == Role::kInitiator && stage_ == Stage::kGreeting && frame.retry_after.count() > 0) {
+    heard_done_ = true;
+    refused_for_ = frame.retry_after;
+    return {};
+  }
+  if (stage_ != Stage::kExchange) return out_of_turn("its farewell");
   heard_done_ = true;
   if (role_ == Role::kInitiator) {
-    partial_ = frame.partial;
+    partial_ = partial_ || frame.partial;
   } else {
-    late_.push_back(encode_frame(DoneFrame{partial_}));
+    say_done();
+    late_.push_back(encode_frame(DoneFrame{partial_, {}}));
     said_done_ = true;
   }
   return {};
+}
+
+// ---- comparing one slot
+// ----------------------------------------------------------------------------------------
+
+// Of what theirs_ lists, leaves there what is newer there; what is newer here will be sent. Of a
+// host's two enrolments both sides must see both: stamps of different certificates do not compare.
+void SyncSession::settle(const Slot& slot, const SignedRecordPtr& record) {
+  auto found = theirs_.find(slot);
+  if (found == theirs_.end()) return send_later(record);
+  const SlotVersion& their = found->second;
+  bool same = their.digest == weight_of(*record);
+  bool both = slot.key.kind == RecordKind::kHost;
+  if (!same && (both || record->record.stamp >= their.stamp)) send_later(record);
+  if (same || (!both && record->record.stamp > their.stamp)) theirs_.erase(found);
+}
+
+std::vector<Slot> SyncSession::take_newer_there() {
+  std::vector<Slot> out;
+  for (const auto& [slot, version] : theirs_) out.push_back(slot);
+  theirs_.clear();
+  return out;
 }
 
 }  // namespace sixpn::registry

@@ -3,20 +3,29 @@
 // received records to Gossip. Control loop only; the store outlives the session and may change
 // meanwhile.
 //
-//   initiator                            responder
-//   Hello: 64 bucket hashes        ->
-//                                  <-    Summary...: (slot, stamp, digest) of the buckets that
-//                                  differ
-//   Records...: what is newer here ->
-//   Want...: what is newer there   ->
-//   Done                           ->
-//                                  <-    Records...: what was wanted
-//                                  <-    Done: whether more buckets differ than were settled
+//   initiator                               responder
+//   Hello: 64 hashes, of origins       ->
+//                                      <-   Heads...: (origin, count, hash) in buckets that differ
+//   Compare...: hashes of the parts
+//   of origins that both have          ->
+//                                      <-   Parts...: (slot, stamp, digest) in parts that differ
+//   Want...: what is newer there       ->
+//   Records...: what is newer here     ->   Records...: what was wanted
+//   Done                               ->
+//                                      <-   Done
 //
-// Records go hosts first, so that the writers of all others are known when they arrive. Bounded:
-// frames by kMaxFrameBytes, a session by kMaxSummarySlots; the rest is for the next session.
+// So bytes grow with what differs, not with what is stored. A peer of sixpn 0.1 is told by its
+// hello, or by its answer, and served by the exchange that it speaks (sync_slots.cc): slots of
+// whole buckets.
+//
+// Records go in the order of what they are needed for: hosts and revocations, then orgs, networks,
+// apps, Flycast addresses and peers (oldest first: missed for longest), then machines. A session
+// that breaks off leaves what arrived; the next one no longer sees it as a difference, and so goes
+// on where this one ended. Bounded: frames by kMaxFrameBytes, a session by kMaxSummarySlots.
 #pragma once
 
+#include <array>
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -32,14 +41,28 @@
 namespace sixpn::registry {
 
 inline constexpr std::size_t kMaxSummarySlots = 20'000;
+inline constexpr std::size_t kMaxOrigins = 100'000;
 inline constexpr std::size_t kSlotsPerFrame = 400;
+inline constexpr std::size_t kHeadsPerFrame = 1000;
+inline constexpr std::size_t kPartsPerFrame = 2000;
 inline constexpr std::size_t kRecordFrameBytes =
-    32 * 1024;  // reached, not exceeded by more than one
+    8 * 1024;  // reached, not exceeded by more than one record: a few milliseconds of signatures
+
+struct SyncOptions {
+  std::uint32_t version = kSyncByHeads;
+  bool first = false;  // this host has never been in step with anybody
+};
+
+// In the order in which records are sent.
+enum class Importance : std::uint8_t { kTrust, kShared, kMachines };
+inline constexpr std::size_t kImportances = 3;
+Importance importance_of(RecordKind kind);
 
 class SyncSession {
  public:
   enum class Role : std::uint8_t { kInitiator, kResponder };
   SyncSession(Role role, const Store& store);
+  SyncSession(Role role, const Store& store, const SyncOptions& options);
 
   // The next bytes to send, about one frame; empty when there are none until more is received.
   std::string take_output();
@@ -50,35 +73,73 @@ class SyncSession {
   [[nodiscard]] bool finished() const;
   // Finished, and no difference was left for a next session.
   [[nodiscard]] bool settled() const { return finished() && !partial_; }
+  // The peer has no room for a session now: not before this time from now. Zero: it did not refuse.
+  [[nodiscard]] std::chrono::milliseconds refused_for() const { return refused_for_; }
+  // The initiator said that it has never been in step with anybody.
+  [[nodiscard]] bool is_first() const { return options_.first; }
   [[nodiscard]] std::size_t malformed() const { return malformed_; }
 
  private:
+  // What this end may receive next.
+  enum class Stage : std::uint8_t { kGreeting, kSummary, kHeads, kParts, kExchange };
+
+  // sync_session.cc
   Result<void> on_frame(const HelloFrame& frame);
-  Result<void> on_frame(const SummaryFrame& frame);
   Result<void> on_frame(const WantFrame& frame);
   Result<void> on_frame(const RecordsFrame& frame);
   Result<void> on_frame(const DoneFrame& frame);
+  void send_later(const SignedRecordPtr& record);
+  void say_done();
+  std::string next_records();
+  [[nodiscard]] bool has_records() const;
+  void settle(const Slot& slot, const SignedRecordPtr& record);
+  [[nodiscard]] std::vector<Slot> take_newer_there();
+
+  // sync_heads.cc: by origins
+  Result<void> on_frame(const HeadsFrame& frame);
+  Result<void> on_frame(const CompareFrame& frame);
+  Result<void> on_frame(const PartsFrame& frame);
+  void send_heads(const BucketHashes& theirs);
+  void compare_heads();
+  void compare_group(const StoreGroups::Group& group, const GroupParts& parts, PartsFrame& frame);
+  Result<void> take_group(const GroupVersions& group);
+  void settle_group();
+  void send_wants();
+
+  // sync_slots.cc: by slots of buckets, as sixpn 0.1 does
+  Result<void> on_frame(const SummaryFrame& frame);
   void choose_buckets(const BucketHashes& theirs);
   void send_summary();
-  void compare();
-  std::string next_records();
+  void compare_slots();
 
   Role role_;
   const Store& store_;
+  SyncOptions options_;
+  Stage stage_ = Stage::kGreeting;
   std::string buffer_;
   std::deque<std::string> early_;  // frames that go before the records
-  std::deque<Slot> sending_;       // records still to send
-  std::deque<std::string> late_;   // frames that go after the records
-  std::map<Slot, SlotVersion> theirs_;
+  std::array<std::deque<SignedRecordPtr>, kImportances> sending_;
+  std::deque<std::string> late_;  // frames that go after the records
   std::uint64_t bucket_mask_ = 0;
+  std::map<Slot, SlotVersion> theirs_;            // of what is being compared
+  std::map<std::string, std::uint32_t> heads_;    // initiator: differing origins, their bits
+  std::map<std::string, Head> theirs_by_origin_;  // initiator: heads as they arrive
+  GroupVersions group_;                           // initiator: the group being received
+  WantFrame wants_;                               // initiator
   std::vector<SignedRecordPtr> received_;
   std::size_t received_count_ = 0;
   std::size_t wanted_count_ = 0;
+  std::size_t listed_count_ = 0;
+  std::size_t frame_slots_ = 0;  // responder: in the parts frame being filled
   std::size_t malformed_ = 0;
-  bool greeted_ = false;  // responder: hello seen; initiator: summary complete
+  std::chrono::milliseconds refused_for_{0};
+  bool wants_known_ = true;  // responder: no more wishes come, so records can be put in order
   bool heard_done_ = false;
   bool said_done_ = false;  // our last frame is queued
   bool partial_ = false;
 };
+
+// Instead of a session.
+std::string refuse_sync(std::chrono::milliseconds retry_after);
 
 }  // namespace sixpn::registry

@@ -17,6 +17,7 @@ Importance importance_of(RecordKind kind) {
   switch (kind) {
     case RecordKind::kHost:
     case RecordKind::kRevocation:
+    case RecordKind::kRenewal:
       return Importance::kTrust;
     case RecordKind::kOrg:
     case RecordKind::kNetwork:

@@ -5,8 +5,6 @@ resolver asked from inside machines, packets between machines, memory and proces
 """
 
 import argparse
-import ctypes
-import http.client
 import json
 import os
 import pathlib
@@ -19,11 +17,9 @@ import subprocess
 import sys
 import time
 
-from lab import Lab, Wrong
+from lab import Lab, Unix, Wrong, processor_seconds, resident_mb, socket_in
 
 HOSTS = 10
-CLONE_NEWNET = 0x40000000
-LIBC = ctypes.CDLL(None, use_errno=True)
 RESOLVER = ("fdaa::3", 53)
 AAAA = 28
 
@@ -35,30 +31,6 @@ def figure(name, value, unit):
 def spread(name, values, unit):
     figure(f"{name}, median of {len(values)}", statistics.median(values), unit)
     figure(f"{name}, maximum", max(values), unit)
-
-
-def socket_in(netns, *kind):
-    """A socket that lives in another network namespace."""
-    home = os.open("/proc/self/ns/net", os.O_RDONLY)
-    away = os.open(f"/run/netns/{netns}", os.O_RDONLY)
-    try:
-        if LIBC.setns(away, CLONE_NEWNET) != 0:
-            raise OSError(ctypes.get_errno(), f"setns {netns}")
-        return socket.socket(*kind)
-    finally:
-        LIBC.setns(home, CLONE_NEWNET)
-        os.close(home)
-        os.close(away)
-
-
-class Unix(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("sixpn")
-        self.path = str(path)
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.connect(self.path)
 
 
 class Resolver:
@@ -266,18 +238,6 @@ class Bench(Lab):
         subprocess.run([self.build / "tests/bench/registry_disk_bench"], check=True)
 
 
-def processor_seconds(pid):
-    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def resident_mb(pid):
-    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) / 1024
-    raise Wrong(f"process {pid} has no VmRSS")
-
-
 def private_mb(pid):
     kilobytes = 0
     for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
@@ -297,6 +257,12 @@ def with_cluster(bench, play):
         bench.clean()
 
 
+def registry(bench):
+    """Our agents beside Debian's Serf: updates, detection, traffic, memory, false suspicions."""
+    import bench_registry  # pylint: disable=import-outside-toplevel
+    bench_registry.run(bench.build)
+
+
 BENCHMARKS = {
     "propagation": Bench.propagation,
     "host-loss": Bench.host_loss,
@@ -304,6 +270,7 @@ BENCHMARKS = {
     "machine-run": Bench.machine_run,
     "idle": Bench.idle,
     "registry-disk": Bench.registry_disk,
+    "registry": registry,
 }
 
 

@@ -5,19 +5,36 @@ A Lab lives in a folder of its own under /run; everything in it (namespaces, pro
 files) is gone after clean().
 """
 
+import ctypes
+import http.client
 import json
 import os
 import pathlib
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import textwrap
 import time
 
 
+CLONE_NEWNET = 0x40000000
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+
 class Wrong(Exception):
     """What should have happened did not."""
+
+
+class Unix(http.client.HTTPConnection):
+    def __init__(self, path):
+        super().__init__("sixpn")
+        self.path = str(path)
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.connect(self.path)
 
 
 class Host:
@@ -223,3 +240,29 @@ class Lab:
             if log.exists():
                 tails.append(f"---- {host.name}: last lines of its log\n" + log.read_text()[-1500:])
         return "\n".join(tails)
+
+
+def socket_in(netns, *kind):
+    """A socket that lives in another network namespace."""
+    home = os.open("/proc/self/ns/net", os.O_RDONLY)
+    away = os.open(f"/run/netns/{netns}", os.O_RDONLY)
+    try:
+        if LIBC.setns(away, CLONE_NEWNET) != 0:
+            raise OSError(ctypes.get_errno(), f"setns {netns}")
+        return socket.socket(*kind)
+    finally:
+        LIBC.setns(home, CLONE_NEWNET)
+        os.close(home)
+        os.close(away)
+
+
+def processor_seconds(pid):
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def resident_mb(pid):
+    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    raise Wrong(f"process {pid} has no VmRSS")

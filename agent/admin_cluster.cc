@@ -61,7 +61,13 @@ json::object counters_json(const registry::Counters& counters) {
           {"suspicions", counters.suspicions},
           {"refuted", counters.refuted},
           {"downs", counters.downs},
-          {"stalls", counters.stalls}};
+          {"stalls", counters.stalls},
+          {"dropped_malformed", counters.dropped_malformed},
+          {"dropped_bad_signature", counters.dropped_bad_signature},
+          {"dropped_not_permitted", counters.dropped_not_permitted},
+          {"dropped_full", counters.dropped_full},
+          {"dropped_flood", counters.dropped_flood},
+          {"dropped_queue_full", counters.dropped_queue_full}};
 }
 
 json::object dig_json(const dns::Explanation& said, const NetworkRecord& network) {
@@ -97,6 +103,12 @@ void AdminApi::get_status(const Call&, Reply reply) {
         status["warnings"].as_array().emplace_back(notice.sentence);
       if (const auto& refusal = rooms_.knock->last_refusal())
         status["warnings"].as_array().emplace_back("another host refuses this one: " + *refusal);
+      for (HostId host : rooms_.registry->flooding()) {
+        const HostView* view = snapshot->find_host(host);
+        status["warnings"].as_array().emplace_back(
+            "host " + (view != nullptr ? view->record.name : to_string(host)) +
+            " floods the registry and is limited; the log says with what");
+      }
       if (auto failed = rooms_.registry->disk_error())
         status["warnings"].as_array().emplace_back("the registry is not on disk: " +
                                                    failed->message);

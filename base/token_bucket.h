@@ -20,8 +20,9 @@ class TokenBucket {
   [[nodiscard]] bool allows(const BucketLimit& limit, Instant now) const {
     return std::max(full_at_, now) - now <= limit.interval * (limit.burst - 1);
   }
-  void take(const BucketLimit& limit, Instant now) {
-    full_at_ = std::max(full_at_, now) + limit.interval;
+  // `count` tokens at once: a bucket that allows one event lets a larger one overdraw it.
+  void take(const BucketLimit& limit, Instant now, int count = 1) {
+    full_at_ = std::max(full_at_, now) + limit.interval * count;
   }
   bool try_take(const BucketLimit& limit, Instant now) {
     bool allowed = allows(limit, now);

@@ -12,6 +12,12 @@ bool concerns_members(const Changes& changes) {
   });
 }
 
+// What no honest member sends.
+std::uint64_t garbage_of(const Counters& counters) {
+  return counters.dropped_malformed + counters.dropped_bad_signature +
+         counters.dropped_not_permitted;
+}
+
 }  // namespace
 
 Gossip::Gossip(Options options, Rng& rng)
@@ -53,9 +59,13 @@ Gossip::Output Gossip::on_datagram(Now now, HostId from, std::string_view bytes)
     ++counters_.dropped_stranger;
     return finish(now, std::move(out), probes);
   }
+  if (!floods_.admits_datagram(now.mono, from, bytes.size()))
+    return finish(now, std::move(out), probes);
+  auto garbage = garbage_of(counters_);
   auto datagram = decode_datagram(bytes);
   if (!datagram) {
     ++counters_.dropped_malformed;
+    floods_.on_garbage(now.mono, from, 1);
     return finish(now, std::move(out), probes);
   }
   // Updates come before the answer to a probe, so that the answer carries what they changed.
@@ -63,6 +73,7 @@ Gossip::Output Gossip::on_datagram(Now now, HostId from, std::string_view bytes)
   for (const auto& update : datagram->updates) membership_.on_update(now.mono, update, probes);
   if (datagram->probe) membership_.on_message(now.mono, from, *datagram->probe, probes);
   receive_records(now, datagram->records, out);
+  floods_.on_garbage(now.mono, from, garbage_of(counters_) - garbage);
   compare_roots(now, from, *datagram, out);
   return finish(now, std::move(out), probes);
 }
@@ -127,8 +138,10 @@ Gossip::Output Gossip::on_sync_records(Now now, HostId from,
                                        const std::vector<SignedRecordPtr>& records) {
   Output out;
   Membership::Output probes;
-  if (!shut_out_.contains(from))
+  auto garbage = garbage_of(counters_);
+  if (!shut_out_.contains(from) && floods_.admits_sync_records(now.mono, from))
     for (const auto& record : records) receive(now, record, out);
+  floods_.on_garbage(now.mono, from, garbage_of(counters_) - garbage);
   retry_pending(now, out);
   return finish(now, std::move(out), probes);
 }
@@ -222,11 +235,13 @@ void Gossip::follow_members(Now now, Output& out) {
 void Gossip::receive_records(Now now, const std::vector<std::string>& wires, Output& out) {
   for (const auto& wire : wires) {
     auto record = decode_record(wire);
-    if (record) {
-      receive(now, *record, out);
-    } else {
+    if (!record) {
       ++counters_.dropped_malformed;
+      continue;
     }
+    HostId writer = (*record)->record.writer;
+    if (!floods_.admits_change(now.mono, writer)) continue;
+    if (receive(now, *record, out) == Verdict::kAccepted) floods_.on_change(now.mono, writer);
   }
   if (!wires.empty()) retry_pending(now, out);
 }
@@ -302,6 +317,7 @@ Counters Gossip::counters() const {
   out.downs = members.downs;
   out.stalls = members.stalls;
   out.self_refutations = members.self_refutations;
+  out.dropped_flood = floods_.dropped();
   out.dropped_queue_full += members.dropped_queue_full;
   return out;
 }
@@ -309,9 +325,10 @@ Counters Gossip::counters() const {
 bool Gossip::check_invariants() const {
   auto running = std::count_if(peers_.begin(), peers_.end(),
                                [](const auto& entry) { return entry.second.syncing; });
-  return membership_.check_invariants() && static_cast<std::size_t>(running) == syncing_ &&
-         syncing_ <= kMaxSyncs && pending_.size() <= kMaxPending &&
-         records_.size() <= kMaxSpreadRecords && updates_.size() <= kMaxSpreadUpdates;
+  return membership_.check_invariants() && floods_.check_invariants() &&
+         static_cast<std::size_t>(running) == syncing_ && syncing_ <= kMaxSyncs &&
+         pending_.size() <= kMaxPending && records_.size() <= kMaxSpreadRecords &&
+         updates_.size() <= kMaxSpreadUpdates;
 }
 
 }  // namespace sixpn::registry

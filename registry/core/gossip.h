@@ -25,6 +25,7 @@
 #include "base/rng.h"
 #include "base/time.h"
 #include "registry/core/counters.h"
+#include "registry/core/flood_guard.h"
 #include "registry/core/gossip_codec.h"
 #include "registry/core/host_trust.h"
 #include "registry/core/membership.h"
@@ -106,6 +107,8 @@ class Gossip {
   // Whether this store may be taken for the truth (Snapshot::synced).
   [[nodiscard]] bool synced() const { return synced_; }
   [[nodiscard]] Counters counters() const;
+  // Who is limited, and may be told so; asked about a sync before it is taken.
+  [[nodiscard]] FloodGuard& floods() { return floods_; }
   [[nodiscard]] bool check_invariants() const;
 
  private:
@@ -162,6 +165,7 @@ class Gossip {
   Instant next_collect_ = kNever;
   Instant next_trust_ = kNever;  // time alone may shut a host out
   std::set<HostId> shut_out_;    // no members, whatever certificate they hold
+  FloodGuard floods_;
   Counters counters_;
 };
 

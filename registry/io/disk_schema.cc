@@ -91,7 +91,7 @@ Result<void> Disk::prepare_schema() {
   auto sum = read_number("SELECT coalesce((SELECT value FROM state WHERE key = 'sum'), 0)");
   if (!sum) return std::move(sum).error();
   sum_ = static_cast<std::uint64_t>(*sum);
-  return {};
+  return execute(kReadableTables);
 }
 
 Result<void> Disk::create_schema() {

@@ -14,33 +14,33 @@ namespace sixpn::registry {
 // `id` and `scope` are the slot (slot.h). Hosts and networks are named by id, so that a query joins
 // them. Lists and maps are JSON, which SQLite takes apart with ->> and json_each.
 const char* const kReadableTables = R"(
-CREATE TABLE hosts (
+CREATE TABLE IF NOT EXISTS hosts (
   id TEXT NOT NULL, scope TEXT NOT NULL, name TEXT, region TEXT, address TEXT,
   wireguard_key TEXT, endpoints TEXT, knock_port INTEGER, version TEXT, incarnation INTEGER,
   writer TEXT, PRIMARY KEY (id, scope)) WITHOUT ROWID;
-CREATE TABLE machines (
+CREATE TABLE IF NOT EXISTS machines (
   id TEXT NOT NULL, scope TEXT NOT NULL, app TEXT, process_group TEXT, network TEXT, host TEXT,
   region TEXT, state TEXT, health TEXT, address TEXT, cordoned INTEGER, skip_dns INTEGER,
   metadata TEXT, updated TEXT, writer TEXT, PRIMARY KEY (id, scope)) WITHOUT ROWID;
-CREATE TABLE orgs (
+CREATE TABLE IF NOT EXISTS orgs (
   id TEXT NOT NULL, scope TEXT NOT NULL, name TEXT, updated TEXT, writer TEXT,
   PRIMARY KEY (id, scope)) WITHOUT ROWID;
-CREATE TABLE networks (
+CREATE TABLE IF NOT EXISTS networks (
   id TEXT NOT NULL, scope TEXT NOT NULL, org TEXT, name TEXT, prefix TEXT, updated TEXT,
   writer TEXT, PRIMARY KEY (id, scope)) WITHOUT ROWID;
-CREATE TABLE apps (
+CREATE TABLE IF NOT EXISTS apps (
   id TEXT NOT NULL, scope TEXT NOT NULL, name TEXT, org TEXT, network TEXT, primary_region TEXT,
   services TEXT, updated TEXT, writer TEXT, PRIMARY KEY (id, scope)) WITHOUT ROWID;
-CREATE TABLE flycast (
+CREATE TABLE IF NOT EXISTS flycast (
   id TEXT NOT NULL, scope TEXT NOT NULL, address TEXT, network TEXT, app TEXT, app_network TEXT,
   service TEXT, updated TEXT, writer TEXT, PRIMARY KEY (id, scope)) WITHOUT ROWID;
-CREATE TABLE peers (
+CREATE TABLE IF NOT EXISTS peers (
   id TEXT NOT NULL, scope TEXT NOT NULL, name TEXT, network TEXT, gateway TEXT, address TEXT,
   wireguard_key TEXT, updated TEXT, writer TEXT, PRIMARY KEY (id, scope)) WITHOUT ROWID;
-CREATE TABLE revocations (
+CREATE TABLE IF NOT EXISTS revocations (
   id TEXT NOT NULL, scope TEXT NOT NULL, host TEXT, updated TEXT, writer TEXT,
   PRIMARY KEY (id, scope)) WITHOUT ROWID;
-CREATE TABLE renewals (
+CREATE TABLE IF NOT EXISTS renewals (
   id TEXT NOT NULL, scope TEXT NOT NULL, host TEXT, certificate TEXT, valid_until TEXT,
   updated TEXT, writer TEXT, PRIMARY KEY (id, scope)) WITHOUT ROWID;
 )";
@@ -55,16 +55,16 @@ struct Shape {
   std::size_t columns;
 };
 // By RecordKind.
-constexpr std::array<Shape, 10> kShapes = {{{"", 0},
-                                            {"hosts", 11},
-                                            {"machines", 15},
-                                            {"orgs", 5},
-                                            {"networks", 7},
-                                            {"apps", 9},
-                                            {"flycast", 9},
-                                            {"peers", 9},
-                                            {"revocations", 5},
-                                            {"renewals", 7}}};
+constexpr std::array<Shape, kReadableKinds> kShapes = {{{"", 0},
+                                                        {"hosts", 11},
+                                                        {"machines", 15},
+                                                        {"orgs", 5},
+                                                        {"networks", 7},
+                                                        {"apps", 9},
+                                                        {"flycast", 9},
+                                                        {"peers", 9},
+                                                        {"revocations", 5},
+                                                        {"renewals", 7}}};
 static_assert(static_cast<std::size_t>(RecordKind::kRenewal) + 1 == kShapes.size());
 
 std::string_view to_text(Health health) {
@@ -205,7 +205,7 @@ std::vector<SqlValue> readable_row(const Record& record) {
 
 int ReadableTables::write(const Slot& slot, const SignedRecord* record) {
   auto kind = static_cast<std::size_t>(slot.key.kind);
-  if (kind == 0 || kind >= kKinds) return SQLITE_OK;
+  if (kind == 0 || kind >= kReadableKinds) return SQLITE_OK;
   Row row;
   if (record != nullptr) row = readable_row(record->record);
   return row.empty() ? remove(kind, slot) : put(kind, row);

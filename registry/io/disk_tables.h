@@ -20,8 +20,11 @@
 
 namespace sixpn::registry {
 
-// CREATE TABLE statements of all readable tables.
+// CREATE TABLE statements of all readable tables. IF NOT EXISTS: a kind that came with a later
+// version gets its table in an old file too.
 extern const char* const kReadableTables;
+
+inline constexpr std::size_t kReadableKinds = 10;  // RecordKind's values below this have a table
 
 using SqlValue = std::variant<std::monostate, std::int64_t, std::string>;  // monostate: NULL
 
@@ -39,8 +42,7 @@ class ReadableTables {
   int write(const Slot& slot, const SignedRecord* record);
 
  private:
-  static constexpr std::size_t kKinds = 9;  // RecordKind::kRevocation + 1
-  using Statements = std::array<std::unique_ptr<SqlStatement>, kKinds>;
+  using Statements = std::array<std::unique_ptr<SqlStatement>, kReadableKinds>;
   int put(std::size_t kind, const std::vector<SqlValue>& row);
   int remove(std::size_t kind, const Slot& slot);
 

@@ -41,6 +41,7 @@ struct RegistryService::Impl {
   void raise_incarnation(std::uint64_t seen);
   static void report_setback(const Disk::Setback& setback);
   void on_setback(const Disk::Setback& setback);
+  void report_floods();
   void report_conflicts(const std::vector<HostId>& hosts);
   void report_status(const Snapshot& before, const Snapshot& after) const;
   [[nodiscard]] bool says_nothing_new(const LocalWrite& write) const;
@@ -114,7 +115,8 @@ Result<void> RegistryService::Impl::start() {
   if (!bound) return std::move(bound).error();
   SyncEndpoint::Callbacks callbacks;
   callbacks.is_member = [this](HostId host) {
-    return gossip->membership().status(host).has_value() && host != options.self;
+    return gossip->membership().status(host).has_value() && host != options.self &&
+           gossip->floods().admits_sync(monotonic_now(), host);
   };
   callbacks.on_records = [this](HostId from, const auto& records) {
     on_sync_records(from, records);
@@ -231,6 +233,7 @@ void RegistryService::Impl::perform(Gossip::Output out) {
   }
   if (out.own_incarnation_seen != 0) raise_incarnation(out.own_incarnation_seen);
   report_conflicts(out.conflicts);
+  report_floods();
   if (out.snapshot_dirty && !publish_pending) {
     publish_pending = true;
     publish_timer.arm_after(kPublishDelay);
@@ -245,6 +248,15 @@ void RegistryService::Impl::on_sync_records(HostId from,
 
 void RegistryService::Impl::on_sync_finished(HostId peer, bool settled) {
   perform(gossip->on_sync_finished(read_clocks(), peer, settled));
+}
+
+void RegistryService::Impl::report_floods() {
+  for (const auto& flood : gossip->floods().take_reports(monotonic_now())) {
+    const HostView* view = snapshot ? snapshot->find_host(flood.host) : nullptr;
+    log::warn("registry", "host {} {}: {} dropped, and more as long as it goes on",
+              view != nullptr ? view->record.name : to_string(flood.host), to_string(flood.kind),
+              flood.dropped);
+  }
 }
 
 void RegistryService::Impl::report_conflicts(const std::vector<HostId>& hosts) {
@@ -374,6 +386,10 @@ Counters RegistryService::counters() const {
   if (impl_->socket) out.dropped_stranger += impl_->socket->strangers();
   if (impl_->sync) out.dropped_malformed += impl_->sync->counts().malformed;
   return out;
+}
+
+std::vector<HostId> RegistryService::flooding() const {
+  return impl_->gossip ? impl_->gossip->floods().limited(monotonic_now()) : std::vector<HostId>();
 }
 
 std::optional<Error> RegistryService::disk_error() const {

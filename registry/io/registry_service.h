@@ -85,6 +85,8 @@ class RegistryService {
   // Every record, tombstones included, in key order.
   [[nodiscard]] std::vector<SignedRecordPtr> dump() const;
   [[nodiscard]] Counters counters() const;
+  // Hosts that send more than they may, within the last minute (flood_guard.h).
+  [[nodiscard]] std::vector<HostId> flooding() const;
   // Why the last write to disk failed; nothing when all is well.
   [[nodiscard]] std::optional<Error> disk_error() const;
 

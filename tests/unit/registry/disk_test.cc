@@ -278,6 +278,21 @@ TEST_F(DiskTest, ReadableTablesSayWhatTheRecordsSay) {
   EXPECT_EQ(rows.size(), tables.size());
 }
 
+TEST_F(DiskTest, AKindThatIsNewHereGetsItsTable) {
+  must_open();
+  run_sql("DROP TABLE machines");
+  write_machines(3);
+  EXPECT_EQ(run_sql_query("SELECT id FROM machines").rows.size(), 3U);
+}
+
+TEST_F(DiskTest, RenewalsHaveATable) {
+  RenewalRecord renewal;
+  renewal.host = host_.id;
+  Record record = test::make_shared_record(host_, renewal, "", 1);
+  EXPECT_LT(static_cast<std::size_t>(record.key.kind), kReadableKinds);
+  EXPECT_FALSE(readable_row(record).empty());
+}
+
 TEST_F(DiskTest, RowsThatAreNoRecordsAreCountedAndLeft) {
   write_machines(2);
   run_sql("UPDATE records SET wire = 'rubbish' WHERE id = (SELECT max(id) FROM records)");

@@ -26,10 +26,9 @@ Importance importance_of(RecordKind kind) {
     case RecordKind::kPeer:
       return Importance::kShared;
     case RecordKind::kMachine:
-      break;
+      return Importance::kMachines;
   }
-  // Kinds of newer versions are few and may concern trust; machines are the many.
-  return kind == RecordKind::kMachine ? Importance::kMachines : Importance::kTrust;
+  return Importance::kTrust;  // of a newer version: few, and they may concern trust
 }
 
 std::string refuse_sync(std::chrono::milliseconds retry_after) {

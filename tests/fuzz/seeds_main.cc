@@ -50,7 +50,7 @@ void add_wire(Seeds& seeds) {
     seeds.add("record", body_of(record));
     if (records.wires.size() < 3) records.wires.push_back(record.wire);
     Slot slot = slot_of(record.record);
-    summary.versions.push_back({slot, record.record.stamp, short_digest(record.digest)});
+    summary.versions.push_back({slot, record.record.stamp, weight_of(record)});
     want.slots.push_back(slot);
   }
   GossipDatagram datagram;

@@ -247,10 +247,12 @@ struct Agent::Impl {
     return admin.start();
   }
 
+  std::vector<EventLoop*> loops() {
+    return {&rooms.mesh_loop, &rooms.machine_loop, &rooms.dns_loop, &rooms.flycast_loop};
+  }
+
   void start_threads() {
-    for (EventLoop* loop :
-         {&rooms.mesh_loop, &rooms.machine_loop, &rooms.dns_loop, &rooms.flycast_loop})
-      loop->start_thread();
+    for (EventLoop* loop : loops()) loop->start_thread();
     threads_run = true;
   }
 
@@ -318,6 +320,10 @@ Result<void> Agent::start() {
 
 void Agent::stop() {
   impl_->stop();
+}
+
+std::vector<EventLoop*> Agent::loops() {
+  return impl_->loops();
 }
 
 void Agent::on_fatal(std::function<void(const std::string&)> callback) {

@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/io/event_loop.h"
 #include "base/result.h"
@@ -42,6 +43,9 @@ class Agent {
   Result<void> start();
   // Stops every room; the data plane and the machines stay as they are. Idempotent.
   void stop();
+
+  // The loops beside `control`, for the watchdog: they run between start() and stop().
+  [[nodiscard]] std::vector<EventLoop*> loops();
 
   // Called on the control loop when the agent cannot go on (a joining host was refused), with why.
   void on_fatal(std::function<void(const std::string& reason)> callback);

@@ -1,6 +1,6 @@
 // sixpnd: the agent. Reads its configuration, takes its state folder, finds or makes its identity,
 // and runs the rooms until a signal ends it. Exit codes: 0 stopped by a signal, 1 could not start
-// or go on, 2 usage or configuration.
+// or go on, 2 usage or configuration. The watchdog ends it by SIGABRT (134 to a shell).
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -11,10 +11,14 @@
 #include <cstdio>
 #include <filesystem>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "agent/agent.h"
 #include "agent/state_lock.h"
 #include "base/io/clock.h"
+#include "base/io/service_notify.h"
+#include "base/io/watchdog.h"
 #include "base/log.h"
 #include "config/agent_config.h"
 #include "mesh/io/identity_store.h"
@@ -107,7 +111,21 @@ void raise_descriptor_limit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+// Runs `control`, watched together with the agent's other loops, until something stops it.
+void run_watched(sixpn::EventLoop& control, sixpn::agent::Agent& agent, sixpn::Duration limit,
+                 const sixpn::ServiceNotify& manager) {
+  std::vector<sixpn::EventLoop*> loops = agent.loops();
+  loops.push_back(&control);
+  sixpn::Watchdog::Options options;
+  options.limit = limit;
+  sixpn::Watchdog watchdog(std::move(loops), manager, std::move(options));
+  manager.tell("READY=1");
+  control.run();
+  manager.tell("STOPPING=1");
+}
+
 int run(const sixpn::config::AgentConfig& config, bool dev) {
+  auto manager = sixpn::ServiceNotify::from_environment();
   auto lock = sixpn::agent::StateLock::take(config.state_dir);
   if (!lock) return fail(lock.error().message);
   bool enrolled_before = sixpn::mesh::IdentityStore::exists(config.state_dir);
@@ -135,7 +153,7 @@ int run(const sixpn::config::AgentConfig& config, bool dev) {
     sixpn::log::info("agent", "stopping ({}); machines and the mesh stay up", strsignal(number));
     control.stop();
   });
-  control.run();
+  run_watched(control, agent, config.watchdog, manager);
   agent.stop();
   if (fatal.empty()) return 0;
   if (first_join) discard_enrolment(config.state_dir);

@@ -235,11 +235,24 @@ TomlPosition place_of(std::optional<TableReader>& section, std::string_view key)
   return entry == nullptr ? TomlPosition{} : entry->value.at;
 }
 
+// Not so short that a busy disk ends a healthy agent.
+void read_watchdog(TableReader& file, Duration& out) {
+  constexpr Duration kShortest = std::chrono::seconds(5);
+  auto read = file.duration("watchdog", std::chrono::minutes(10));
+  if (!read) return;
+  out = read->value;
+  if (out != Duration::zero() && out < kShortest)
+    file.error(read->at, "watchdog",
+               fmt::format("expected 0s (never) or at least {}, found {}", to_string(kShortest),
+                           to_string(out)));
+}
+
 AgentConfig read_agent_config(TableReader file, Findings& findings) {
   AgentConfig config;
   read_directories(file, config);
   read_log_level(file, config.log_level);
   read_join(file, config.join);
+  read_watchdog(file, config.watchdog);
   if (auto host = file.table("host")) read_host(*host, config.host);
   auto wireguard = file.table("wireguard");
   if (wireguard) read_wireguard(*wireguard, config.wireguard);

@@ -83,6 +83,8 @@ struct AgentConfig {
   std::string run_dir = "/run/sixpn";        // absolute; admin socket, locks: empty after a boot
   log::Level log_level = log::Level::kInfo;
   std::string join;  // token text, or "@/path/of/a/file" that holds it; "" = none
+  Duration watchdog =
+      std::chrono::seconds(30);  // a loop that hangs longer ends the agent; 0: never
   HostConfig host;
   WireGuardConfig wireguard;
   KnockConfig knock;

@@ -29,6 +29,7 @@ state_dir = "/srv/sixpn"
 run_dir = "/run/six"
 log_level = "debug"
 join = "@/etc/sixpn/token"
+watchdog = "45s"
 
 [host]
 name = "a"
@@ -64,6 +65,7 @@ max_sessions_per_client = 10
   expected.run_dir = "/run/six";
   expected.log_level = log::Level::kDebug;
   expected.join = "@/etc/sixpn/token";
+  expected.watchdog = std::chrono::seconds(45);
   expected.host = {"a", "iad"};
   expected.wireguard = {
       "six0",
@@ -94,6 +96,8 @@ TEST_P(AgentConfigMistakes, AreNamedWithTheirPlace) {
 INSTANTIATE_TEST_SUITE_P(
     Keys, AgentConfigMistakes,
     testing::Values(
+        Mistake{"watchdog = \"1s\"\n",
+                "agent.toml:1: watchdog: expected 0s (never) or at least 5s, found 1s\n"},
         Mistake{"colour = 1\n", "agent.toml:1: colour: unknown key\n"},
         Mistake{"\nstate_dri = \"/x\"\n",
                 "agent.toml:2: state_dri: unknown key, did you mean \"state_dir\"?\n"},

@@ -115,7 +115,7 @@ void measure_parts(const std::string& folder, const sim::TestCluster& cluster) {
   SnapshotBuilder builder(sim::host_id(0));
   figure("build the snapshot", median_ms([&] {
            builder.touch(changes.networks);
-           auto snapshot = builder.build(gossip->store(), gossip->membership(), true);
+           auto snapshot = builder.build(gossip->store(), gossip->membership(), true, wall_now());
            if (snapshot->networks.size() != kNetworks) fail("the snapshot lacks networks");
          }),
          "ms");

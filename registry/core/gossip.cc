@@ -23,7 +23,7 @@ std::uint64_t garbage_of(const Counters& counters) {
 Gossip::Gossip(Options options, Rng& rng)
     : options_(options),
       rng_(rng),
-      store_(options.root_key, options.limits),
+      store_(options.root_key, options.limits, options.checks),
       membership_(options.self, options.incarnation, rng),
       synced_(!options.expects_peers) {}
 
@@ -234,7 +234,7 @@ void Gossip::follow_members(Now now, Output& out) {
 
 void Gossip::receive_records(Now now, const std::vector<std::string>& wires, Output& out) {
   for (const auto& wire : wires) {
-    auto record = decode_record(wire);
+    auto record = options_.checks.decode(wire);
     if (!record) {
       ++counters_.dropped_malformed;
       continue;

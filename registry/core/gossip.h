@@ -65,6 +65,7 @@ class Gossip {
     std::uint64_t incarnation = 1;  // greater than any used before
     bool expects_peers = false;     // see RegistryOptions
     StoreLimits limits;
+    RecordChecks checks;
     std::chrono::milliseconds certificate_grace = kCertificateGrace;  // the same on all hosts
   };
   struct Datagram {

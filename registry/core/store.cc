@@ -52,8 +52,8 @@ std::string_view to_string(Verdict verdict) {
   return "unknown";
 }
 
-Store::Store(const PublicKey& root_key, StoreLimits limits)
-    : root_key_(root_key), limits_(limits) {}
+Store::Store(const PublicKey& root_key, StoreLimits limits, RecordChecks checks)
+    : root_key_(root_key), limits_(limits), checks_(std::move(checks)) {}
 
 // ---- judging
 // ---------------------------------------------------------------------------------------
@@ -89,7 +89,7 @@ Store::Judgement Store::weigh_host(const SignedRecord& record, const SignedRecor
 
   std::optional<HostCertificate> presented;
   if (!same) {
-    auto verified = verify_certificate(host.certificate, root_key_);
+    auto verified = checks_.certificate(host.certificate, root_key_);
     if (!verified) return {Verdict::kBadCertificate, {}};
     presented = std::move(*verified);
   }
@@ -99,7 +99,7 @@ Store::Judgement Store::weigh_host(const SignedRecord& record, const SignedRecor
     return {Verdict::kNotPermitted, {}};
   if (!same && standing != nullptr && !enrolment_wins(certificate, *standing))
     return {Verdict::kEnrolmentLost, {}};
-  if (origin == Origin::kNetwork && !verify_record(record, certificate.signing_key))
+  if (origin == Origin::kNetwork && !checks_.verify(record, certificate.signing_key))
     return {Verdict::kBadSignature, {}};
   return {Verdict::kAccepted, std::move(presented)};
 }
@@ -109,7 +109,7 @@ Verdict Store::weigh_right(const SignedRecord& record, Origin origin) const {
   const HostCertificate* certificate = certificate_of(r.writer);
   if (certificate == nullptr) return Verdict::kUnknownWriter;
   if (!is_owned(r) && !certificate->invite.allows_org(r.org)) return Verdict::kNotPermitted;
-  if (origin == Origin::kNetwork && !verify_record(record, certificate->signing_key))
+  if (origin == Origin::kNetwork && !checks_.verify(record, certificate->signing_key))
     return Verdict::kBadSignature;
   return Verdict::kAccepted;
 }
@@ -221,7 +221,7 @@ void Store::install_certificate(HostId host, HostCertificate certificate) {
     for (const auto& [slot, record] : records_)
       if (record->record.writer == host && record->record.key.kind != RecordKind::kHost &&
           !is_root_signed(record->record.key.kind) &&
-          !verify_record(*record, certificate.signing_key))
+          !checks_.verify(*record, certificate.signing_key))
         orphans.push_back(slot);
     for (const auto& slot : orphans) remove(slot);
   }

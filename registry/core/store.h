@@ -20,6 +20,7 @@
 #include "base/time.h"
 #include "registry/core/certificate.h"
 #include "registry/core/hybrid_clock.h"
+#include "registry/core/record_checks.h"
 #include "registry/core/signed_record.h"
 #include "registry/core/slot.h"
 #include "registry/core/store_groups.h"
@@ -66,7 +67,7 @@ struct Changes {
 
 class Store {
  public:
-  explicit Store(const PublicKey& root_key, StoreLimits limits = {});
+  explicit Store(const PublicKey& root_key, StoreLimits limits = {}, RecordChecks checks = {});
   // Indexes point into the map of records, which may move but not be copied.
   Store(Store&&) = default;
   Store& operator=(Store&&) = default;
@@ -133,6 +134,7 @@ class Store {
 
   PublicKey root_key_;
   StoreLimits limits_;
+  RecordChecks checks_;
   std::map<Slot, SignedRecordPtr> records_;
   std::map<HostId, HostCertificate> certificates_;
   std::map<HostId, std::size_t> count_by_writer_;

@@ -1,6 +1,5 @@
 #include "tests/sim/enrolled_host.h"
 
-#include <array>
 #include <cstdlib>
 
 #include "base/encoding.h"
@@ -8,7 +7,6 @@
 namespace sixpn::sim {
 namespace {
 
-constexpr std::array kRegions = {"iad", "fra", "nrt"};
 const WallTime kEnrolled = from_unix_ms(1'700'000'000'000);
 
 template <class T>
@@ -40,8 +38,8 @@ SignedRecordPtr EnrolledHost::signed_host(std::uint64_t incarnation, std::uint64
   return sign(std::move(out));
 }
 
-TestCluster::TestCluster(const std::string& label)
-    : label_(label), root_(labelled_secret(label + " root")) {}
+TestCluster::TestCluster(const std::string& label, std::vector<std::string> regions)
+    : label_(label), regions_(std::move(regions)), root_(labelled_secret(label + " root")) {}
 
 EnrolledHost TestCluster::enrol(unsigned index, std::vector<std::string> orgs, unsigned enrolment,
                                 std::optional<WallTime> valid_until) const {
@@ -55,7 +53,7 @@ EnrolledHost TestCluster::enrol(unsigned index, std::vector<std::string> orgs, u
   invite.serial = 1 + index;
   invite.host = host_id(index);
   invite.name = name;
-  invite.region = kRegions.at(index % kRegions.size());
+  invite.region = regions_.at(index % regions_.size());
   invite.orgs = std::move(orgs);
   invite.expires = kEnrolled + std::chrono::hours(24);
   invite.enrolment_key = enrolment_key.public_key();

@@ -30,10 +30,12 @@ struct EnrolledHost {
 
 class TestCluster {
  public:
-  explicit TestCluster(const std::string& label = "test cluster");
+  // Host i stands in region i % regions.size().
+  explicit TestCluster(const std::string& label = "test cluster",
+                       std::vector<std::string> regions = {"iad", "fra", "nrt"});
 
   [[nodiscard]] const SigningKey& root() const { return root_; }
-  // Host `index` (0...): id 0x10000 + index, named "h<index>", in one of three regions.
+  // Host `index` (0...): id 0x10000 + index, named "h<index>".
   // `enrolment` tells several enrolments of one host id apart; a later number enrolled later.
   // `valid_until`: the end of its certificate; nothing: for ever.
   [[nodiscard]] EnrolledHost enrol(unsigned index, std::vector<std::string> orgs = {"*"},
@@ -42,6 +44,7 @@ class TestCluster {
 
  private:
   std::string label_;
+  std::vector<std::string> regions_;
   SigningKey root_;
 };
 

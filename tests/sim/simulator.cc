@@ -1,65 +1,47 @@
+// The simulator's clock, hosts, disk and datagrams. Sync sessions: simulator_streams.cc; questions:
+// simulator_questions.cc.
 #include "tests/sim/simulator.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <stdexcept>
+
+#include "tests/sim/simulator_node.h"
 
 namespace sixpn::sim {
 
 using registry::Gossip;
-using registry::SyncSession;
 
 namespace {
 
 const WallTime kEpoch = from_unix_ms(1'800'000'000'000);
 constexpr Duration kDiskDelay = 100ms;           // remote records reach the disk in batches
-constexpr Duration kStreamTimeout = 5s;          // a stream whose peer is gone
-constexpr std::uint64_t kFullCheckEvery = 4096;  // events between checks of a whole store
+constexpr std::uint64_t kFullCheckEvery = 4096;  // checks between checks of a whole store
+
+std::vector<std::string> regions_of(const SimOptions& options) {
+  std::vector<std::string> regions = {"iad", "fra", "nrt"};
+  if (!options.network.geographic) return regions;
+  regions.clear();
+  for (unsigned i = 0; i < kRegionCount; ++i) regions.push_back(region_name(i));
+  return regions;
+}
+
+std::uint64_t unix_seconds(WallTime t) {
+  return static_cast<std::uint64_t>(unix_ms(t) / 1000);
+}
 
 }  // namespace
 
-std::uint64_t seed_from_environment(std::uint64_t fallback) {
-  const char* text = std::getenv("SIXPN_SIM_SEED");
-  return text == nullptr ? fallback : std::strtoull(text, nullptr, 10);
-}
-
-struct Simulator::Node {
-  unsigned index;
-  EnrolledHost identity;
-  Rng rng;
-  std::chrono::milliseconds skew{0};
-  int group = 0;
-  Instant stalled_until{};
-  // One process life; `life` counts them, so that events of an earlier life find nobody.
-  std::uint64_t life = 0;
-  bool running = false;
-  std::unique_ptr<Gossip> gossip;
-  std::unique_ptr<registry::RecordWriter> writer;
-  std::uint64_t timer = 0;  // generation of the armed timer
-  // Survives a crash.
-  std::uint64_t incarnation = 0;
-  std::map<registry::Slot, SignedRecordPtr> disk;
-};
-
-struct Simulator::Stream {
-  unsigned initiator;
-  unsigned responder;
-  std::uint64_t initiator_life;
-  std::uint64_t responder_life;
-  SyncSession near;
-  SyncSession far;
-  Instant near_last;  // arrival of the last chunk in each direction: streams keep order
-  Instant far_last;
-  bool closed = false;
-};
-
-Simulator::Simulator(SimOptions options) : options_(options), rng_(options.seed) {
-  for (unsigned i = 0; i < options.hosts; ++i) {
+Simulator::Simulator(SimOptions options)
+    : options_(std::move(options)),
+      cluster_("test cluster", regions_of(options_)),
+      rng_(options_.seed),
+      network_(options_.network, options_.hosts) {
+  for (unsigned i = 0; i < options_.hosts; ++i) {
     auto skew = static_cast<std::int64_t>(
-        rng_.below(static_cast<std::uint64_t>(2 * options.clock_skew.count() + 1)));
+        rng_.below(static_cast<std::uint64_t>(2 * options_.clock_skew.count() + 1)));
     nodes_.push_back(std::unique_ptr<Node>(
-        new Node{.index = i, .identity = cluster_.enrol(i), .rng = Rng(options.seed * 1000 + i)}));
-    nodes_.back()->skew = std::chrono::milliseconds(skew) - options.clock_skew;
+        new Node{.index = i, .identity = cluster_.enrol(i), .rng = Rng(options_.seed * 1000 + i)}));
+    nodes_.back()->skew = std::chrono::milliseconds(skew) - options_.clock_skew;
   }
 }
 
@@ -68,34 +50,72 @@ Simulator::~Simulator() = default;
 // ---- events
 // ----------------------------------------------------------------------------------------
 
-void Simulator::schedule(Instant when, std::function<void()> action) {
-  events_.push({std::max(when, now_), ++order_, std::move(action)});
+void Simulator::schedule(Instant when, Event event) {
+  events_.push(std::max(when, now_), std::move(event));
 }
 
 void Simulator::at(Duration from_now, std::function<void()> action) {
-  schedule(now_ + from_now, std::move(action));
+  Event event;
+  event.action = [action = std::move(action)](Node*) { action(); };
+  schedule(now_ + from_now, std::move(event));
 }
 
 void Simulator::deliver(Instant when, unsigned host, std::function<void(Node&)> action) {
-  schedule(when, [this, host, life = nodes_[host]->life, action = std::move(action)] {
-    Node& node = *nodes_[host];
-    if (node.life != life || !node.running) return;
-    if (node.stalled_until > now_) return deliver(node.stalled_until, host, action);
-    action(node);
-    check(node);
-  });
+  Event event{.kind = Kind::kNodeAction, .host = host, .life = nodes_[host]->life};
+  event.action = [action = std::move(action)](Node* node) { action(*node); };
+  schedule(when, std::move(event));
 }
 
 void Simulator::run_for(Duration time) {
   Instant end = now_ + time;
-  while (!events_.empty() && events_.top().when <= end) {
-    Event event = events_.top();
-    events_.pop();
-    now_ = event.when;
+  while (!events_.empty() && events_.next() <= end) {
+    now_ = events_.next();
     ++event_count_;
-    event.action();
+    happen(events_.pop());
   }
   now_ = end;
+}
+
+// An event of a host happens when it is neither stalled nor another process life by then.
+void Simulator::happen(Event event) {
+  if (event.kind == Kind::kAction) return event.action(nullptr);
+  Node& node = *nodes_[event.host];
+  if (node.life != event.life || !node.running) return;
+  if (node.stalled_until > now_) return schedule(node.stalled_until, std::move(event));
+  switch (event.kind) {
+    case Kind::kTimer:
+      on_timer(node, event.timer);
+      break;
+    case Kind::kDatagram:
+      on_datagram(node, event.source, *event.bytes);
+      break;
+    default:
+      event.action(&node);
+  }
+  if (event_count_ % options_.check_every == 0) check(node);
+}
+
+// One event per host waits at the earliest wake-up asked for; a later wish moves it when it fires.
+void Simulator::arm(Node& node, Instant wake) {
+  node.wake = wake;
+  if (wake >= node.timer_at) return;
+  node.timer_at = wake;
+  Event event{.kind = Kind::kTimer, .host = node.index, .life = node.life};
+  event.timer = ++node.timer;
+  schedule(wake, std::move(event));
+}
+
+void Simulator::on_timer(Node& node, std::uint64_t timer) {
+  if (timer != node.timer) return;
+  node.timer_at = kNever;
+  if (node.wake > now_) return arm(node, node.wake);
+  perform(node, node.gossip->on_timer(clocks(node)));
+}
+
+void Simulator::on_datagram(Node& node, unsigned source, const std::string& bytes) {
+  if (!network_.passes(source, node.index)) return;
+  if (tap_) tap_(source, node.index, bytes);
+  perform(node, node.gossip->on_datagram(clocks(node), nodes_[source]->identity.id, bytes));
 }
 
 std::optional<Duration> Simulator::run_until(const std::function<bool()>& condition, Duration limit,
@@ -110,17 +130,24 @@ std::optional<Duration> Simulator::run_until(const std::function<bool()>& condit
 
 void Simulator::check(Node& node) {
   if (!node.running) return;
-  bool whole = event_count_ % kFullCheckEvery != 0 || node.gossip->store().check_invariants();
-  if (!node.gossip->check_invariants() || !whole)
-    throw std::logic_error("host " + std::to_string(node.index) + " broke an invariant; " +
-                           replay_hint());
+  ++check_count_;
+  if (!node.gossip->check_invariants()) broken(node, "broke an invariant");
+  if (check_count_ % kFullCheckEvery == 0 && !node.gossip->store().check_invariants())
+    broken(node, "broke an invariant of its store");
+}
+
+void Simulator::broken(const Node& node, const std::string& what) const {
+  throw std::logic_error("host " + std::to_string(node.index) + " " + what + "; " + replay_hint());
 }
 
 void Simulator::record_effect(unsigned host, std::string_view bytes) {
-  auto mix = [this](std::uint64_t v) { effects_ = (effects_ ^ v) * 0x100000001b3ULL; };
+  auto mix = [this](std::uint64_t v) {
+    effects_ = (effects_ ^ v) * 0x100000001b3ULL;
+    effects_ ^= effects_ >> 29;
+  };
   mix(host);
   mix(static_cast<std::uint64_t>(now_.time_since_epoch().count()));
-  for (char c : bytes) mix(static_cast<unsigned char>(c));
+  mix(std::hash<std::string_view>{}(bytes));
 }
 
 Now Simulator::clocks(const Node& node) const {
@@ -132,26 +159,52 @@ Now Simulator::clocks(const Node& node) const {
 // -----------------------------------------------------------------------------------------
 
 void Simulator::start_all() {
+  if (options_.warm) warm_up();
   for (auto& node : nodes_) begin_life(*node);
-  for (auto& node : nodes_) {
-    if (node->index == 0) continue;
-    Node& first = *nodes_[0];
-    perform(first, first.gossip->admit(clocks(first),
-                                       node->gossip->store().host_record(node->identity.id)));
-    perform(*node, node->gossip->admit(clocks(*node),
-                                       first.gossip->store().host_record(first.identity.id)));
-  }
+  if (options_.warm) return;
+  for (auto& node : nodes_)
+    if (node->index != 0) knock(node->index, 0);
 }
 
+// Every disk holds every host's record.
+void Simulator::warm_up() {
+  std::vector<SignedRecordPtr> records;
+  for (auto& node : nodes_) {
+    records.push_back(node->identity.signed_host(1, 1));
+    checks_.learn(records.back());
+  }
+  for (auto& node : nodes_)
+    for (const auto& record : records)
+      if (!rng_.chance(options_.warm_without))
+        node->disk[registry::slot_of(record->record)] = record;
+}
+
+void Simulator::knock(unsigned host, unsigned door) {
+  Node& guest = *nodes_[host];
+  Node& keeper = *nodes_[door];
+  if (!guest.running || !keeper.running) return;
+  auto card = guest.gossip->store().host_record(guest.identity.id);
+  auto answer = keeper.gossip->store().host_record(keeper.identity.id);
+  perform(keeper, keeper.gossip->admit(clocks(keeper), card));
+  perform(guest, guest.gossip->admit(clocks(guest), answer));
+}
+
+// As the daemon: above every number used before, and never below the Unix time in seconds, so that
+// a lost or restored disk does not lead to a number twice.
 void Simulator::begin_life(Node& node) {
   ++node.life;
   node.running = true;
   node.stalled_until = {};
+  node.timer_at = kNever;
+  node.seen.clear();
   Gossip::Options options;
   options.self = node.identity.id;
   options.root_key = cluster_.root().public_key();
-  options.incarnation = ++node.incarnation << 16;
+  node.incarnation = std::max(node.incarnation + 1, unix_seconds(clocks(node).wall));
+  options.incarnation = node.incarnation << 16;
   options.expects_peers = node.index != 0;
+  options.checks = checks_.checks();
+  if (options_.configure) options_.configure(node.index, options);
   node.gossip = std::make_unique<Gossip>(options, node.rng);
   node.writer = std::make_unique<registry::RecordWriter>(node.identity.id, node.identity.key,
                                                          node.incarnation);
@@ -170,16 +223,24 @@ bool Simulator::write(unsigned host, registry::LocalWrite write) {
   Now now = clocks(node);
   auto record = node.writer->sign(write, node.gossip->clock(), now.wall);
   if (!record) return false;
+  checks_.learn(*record);
   auto out = node.gossip->on_local_write(now, {*record});
   bool accepted = !out.refused;
   if (accepted) {
     persist(node, out.changes, now_);
-    auto& known = truth_[registry::slot_of((*record)->record)];
-    if (!known || known->record.stamp < (*record)->record.stamp) known = *record;
+    if (node.trusted) remember(*record);
   }
   perform(node, std::move(out));
   check(node);
   return accepted;
+}
+
+void Simulator::remember(const SignedRecordPtr& record) {
+  auto slot = registry::slot_of(record->record);
+  auto& known = truth_[slot];
+  if (known && known->record.stamp >= record->record.stamp) return;
+  known = record;
+  uncertain_.erase(slot);
 }
 
 void Simulator::crash(unsigned host) {
@@ -197,192 +258,141 @@ void Simulator::stall(unsigned host, Duration time) {
   nodes_[host]->stalled_until = now_ + time;
 }
 
-void Simulator::partition(const std::function<int(unsigned)>& group_of) {
-  for (auto& node : nodes_) node->group = group_of(node->index);
+void Simulator::set_skew(unsigned host, std::chrono::milliseconds skew) {
+  nodes_[host]->skew = skew;
 }
 
-void Simulator::heal() {
-  for (auto& node : nodes_) node->group = 0;
+void Simulator::distrust(unsigned host) {
+  nodes_[host]->trusted = false;
+  std::erase_if(truth_, [&](const auto& entry) {
+    return entry.second->record.writer == nodes_[host]->identity.id;
+  });
 }
 
-bool Simulator::reachable(unsigned a, unsigned b) const {
-  return nodes_[a]->running && nodes_[b]->running && nodes_[a]->group == nodes_[b]->group;
+// ---- disks
+// -----------------------------------------------------------------------------------------
+
+// What only this disk had is gone, unless it was on its way.
+void Simulator::forget_unspread(const Node& victim) {
+  for (const auto& [slot, record] : truth_) {
+    bool elsewhere = std::any_of(nodes_.begin(), nodes_.end(), [&](const auto& node) {
+      if (node->index == victim.index) return false;
+      auto found = node->disk.find(slot);
+      return found != node->disk.end() && found->second->record.stamp >= record->record.stamp;
+    });
+    if (!elsewhere) uncertain_.insert(slot);
+  }
 }
 
-Duration Simulator::latency() {
-  auto spread = options_.network.latency_most - options_.network.latency_least;
-  return options_.network.latency_least + Duration(static_cast<Duration::rep>(rng_.below(
-                                              static_cast<std::uint64_t>(spread.count()) + 1)));
+void Simulator::lose_disk(unsigned host) {
+  Node& node = *nodes_[host];
+  node.disk.clear();
+  node.incarnation = 0;
+  forget_unspread(node);
+}
+
+void Simulator::copy_disk(unsigned host) {
+  Node& node = *nodes_[host];
+  node.old_disk = node.disk;
+  node.old_incarnation = node.incarnation;
+}
+
+void Simulator::restore_disk(unsigned host) {
+  Node& node = *nodes_[host];
+  if (node.old_disk.empty()) return;
+  node.disk = std::exchange(node.old_disk, {});
+  node.incarnation = node.old_incarnation;
+  forget_unspread(node);
+}
+
+void Simulator::persist(Node& node, const registry::Changes& changes, Instant when) {
+  if (changes.slots.empty()) return;
+  std::vector<std::pair<registry::Slot, SignedRecordPtr>> batch;
+  for (const auto& slot : changes.slots) {
+    auto record = node.gossip->store().find(slot);
+    if (record) record_effect(node.index, record->wire);
+    batch.emplace_back(slot, record);
+  }
+  auto apply = [batch = std::move(batch)](Node& self) {
+    for (const auto& [slot, record] : batch) {
+      if (record) {
+        self.disk[slot] = record;
+      } else {
+        self.disk.erase(slot);
+      }
+    }
+  };
+  if (when == now_) return apply(node);
+  deliver(when, node.index, std::move(apply));
 }
 
 // ---- performing a host's output
 // --------------------------------------------------------------------
 
 void Simulator::perform(Node& node, Gossip::Output out) {
+  watch_changes(node, out.changes);
   persist(node, out.changes, now_ + kDiskDelay);
   if (out.own_incarnation_seen > node.incarnation) {
     node.incarnation = out.own_incarnation_seen + 1;
     node.writer->raise_incarnation(node.incarnation);
   }
-  for (const auto& datagram : out.datagrams) transmit(node, datagram);
+  for (auto& datagram : out.datagrams) transmit(node, datagram.to, std::move(datagram.bytes));
   for (HostId peer : out.syncs) open_stream(node, peer);
   arm(node, out.wake);
 }
 
-void Simulator::arm(Node& node, Instant wake) {
-  auto mine = ++node.timer;
-  if (wake == kNever) return;
-  deliver(wake, node.index, [this, mine](Node& self) {
-    if (self.timer == mine) perform(self, self.gossip->on_timer(clocks(self)));
-  });
-}
-
-void Simulator::transmit(Node& from, const Gossip::Datagram& datagram) {
-  record_effect(from.index, datagram.bytes);
-  unsigned to = datagram.to.value - host_id(0).value;
-  int copies = rng_.chance(options_.network.duplicate) ? 2 : 1;
-  for (int i = 0; i < copies; ++i) {
-    if (rng_.chance(options_.network.loss) || !reachable(from.index, to)) continue;
-    deliver(now_ + latency(), to, [this, source = from.index, bytes = datagram.bytes](Node& self) {
-      if (!reachable(source, self.index)) return;
-      HostId sender = nodes_[source]->identity.id;
-      perform(self, self.gossip->on_datagram(clocks(self), sender, bytes));
-    });
+void Simulator::transmit(Node& from, HostId to_id, std::string bytes) {
+  record_effect(from.index, bytes);
+  unsigned to = to_id.value - host_id(0).value;
+  ++packets_;
+  packet_bytes_ += bytes.size();
+  if (to >= nodes_.size() || !nodes_[to]->running) return;
+  auto arrivals = network_.carry(from.index, to, now_, rng_);
+  if (arrivals.empty()) return;
+  auto shared = std::make_shared<const std::string>(std::move(bytes));
+  for (Duration delay : arrivals) {
+    Event event{.kind = Kind::kDatagram,
+                .host = to,
+                .source = from.index,
+                .life = nodes_[to]->life,
+                .timer = 0,
+                .bytes = shared};
+    schedule(now_ + delay, std::move(event));
   }
 }
 
-void Simulator::persist(Node& node, const registry::Changes& changes, Instant when) {
+void Simulator::inject(unsigned from, unsigned to, std::string bytes) {
+  if (nodes_[from]->running) transmit(*nodes_[from], nodes_[to]->identity.id, std::move(bytes));
+}
+
+void Simulator::inject_record(unsigned from, unsigned to, const SignedRecordPtr& record) {
+  if (!nodes_[from]->running || !reachable(from, to)) return;
+  deliver(now_ + network_.delay(from, to, rng_), to, [this, from, record](Node& self) {
+    perform(self, self.gossip->on_sync_records(clocks(self), nodes_[from]->identity.id, {record}));
+  });
+}
+
+// What a host has accepted was signed by its writer, and never goes back within a process life.
+void Simulator::watch_changes(Node& node, const registry::Changes& changes) {
+  if (options_.warm && !watch_) return;
   for (const auto& slot : changes.slots) {
     auto record = node.gossip->store().find(slot);
-    if (record) record_effect(node.index, record->wire);
-    auto apply = [slot, record](Node& self) {
-      if (record) {
-        self.disk[slot] = record;
-      } else {
-        self.disk.erase(slot);
-      }
-    };
-    if (when == now_) {
-      apply(node);
-    } else {
-      deliver(when, node.index, apply);
+    if (watch_ && record) watch_(node.index, record);
+    if (options_.warm) continue;
+    auto before = node.seen.find(slot);
+    if (!record) {
+      if (before != node.seen.end()) node.seen.erase(before);
+      continue;
     }
+    const Record& r = record->record;
+    unsigned writer = r.writer.value - host_id(0).value;
+    bool signed_by_writer = writer < nodes_.size() &&
+                            checks_.verify(*record, nodes_[writer]->identity.key.public_key());
+    if (!signed_by_writer) broken(node, "holds a forged " + to_string(r.key));
+    if (before != node.seen.end() && r.stamp < before->second->record.stamp)
+      broken(node, "went back to an older " + to_string(r.key));
+    node.seen[slot] = record;
   }
-}
-
-// ---- sync sessions over a virtual stream
-// -----------------------------------------------------------
-
-void Simulator::open_stream(Node& from, HostId to) {
-  Node& peer = *nodes_[to.value - host_id(0).value];
-  if (!reachable(from.index, peer.index)) {
-    deliver(now_ + kStreamTimeout, from.index, [this, to](Node& self) {
-      perform(self, self.gossip->on_sync_finished(clocks(self), to, false));
-    });
-    return;
-  }
-  auto stream = std::shared_ptr<Stream>(new Stream{
-      from.index, peer.index, from.life, peer.life,
-      SyncSession(SyncSession::Role::kInitiator, from.gossip->store()),
-      SyncSession(SyncSession::Role::kResponder, peer.gossip->store()), now_, now_, false});
-  deliver(now_ + kStreamTimeout, from.index, [this, stream](Node&) { close_stream(stream); });
-  pump(stream);
-}
-
-void Simulator::pump(const std::shared_ptr<Stream>& stream) {
-  auto drain = [&](SyncSession& session, unsigned from, unsigned to, Instant& last,
-                   bool to_initiator) {
-    for (std::string chunk = session.take_output(); !chunk.empty(); chunk = session.take_output()) {
-      record_effect(from, chunk);
-      last = std::max(last, now_ + latency());
-      deliver(last, to, [this, stream, to_initiator, chunk](Node&) {
-        receive_chunk(stream, to_initiator, chunk);
-      });
-    }
-  };
-  drain(stream->near, stream->initiator, stream->responder, stream->far_last, false);
-  drain(stream->far, stream->responder, stream->initiator, stream->near_last, true);
-}
-
-void Simulator::receive_chunk(const std::shared_ptr<Stream>& stream, bool to_initiator,
-                              const std::string& chunk) {
-  bool alive = nodes_[stream->initiator]->life == stream->initiator_life &&
-               nodes_[stream->responder]->life == stream->responder_life;
-  if (stream->closed || !alive || !reachable(stream->initiator, stream->responder)) return;
-  Node& node = *nodes_[to_initiator ? stream->initiator : stream->responder];
-  HostId peer = nodes_[to_initiator ? stream->responder : stream->initiator]->identity.id;
-  auto records = (to_initiator ? stream->near : stream->far).on_bytes(chunk);
-  if (!records) throw std::logic_error(records.error().message + "; " + replay_hint());
-  perform(node, node.gossip->on_sync_records(clocks(node), peer, *records));
-  pump(stream);
-  if (to_initiator && stream->near.finished()) close_stream(stream);
-}
-
-// The initiator's end: the exchange is over, or its time is.
-void Simulator::close_stream(const std::shared_ptr<Stream>& stream) {
-  if (std::exchange(stream->closed, true)) return;
-  Node& node = *nodes_[stream->initiator];
-  if (node.life != stream->initiator_life) return;
-  HostId peer = nodes_[stream->responder]->identity.id;
-  perform(node, node.gossip->on_sync_finished(clocks(node), peer, stream->near.settled()));
-}
-
-// ---- questions
-// -------------------------------------------------------------------------------------
-
-bool Simulator::is_running(unsigned host) const {
-  return nodes_[host]->running;
-}
-
-const Gossip& Simulator::gossip(unsigned host) const {
-  return *nodes_[host]->gossip;
-}
-
-const EnrolledHost& Simulator::identity(unsigned host) const {
-  return nodes_[host]->identity;
-}
-
-bool Simulator::converged() const {
-  const Node* first = nullptr;
-  for (const auto& node : nodes_) {
-    if (!node->running) continue;
-    if (first == nullptr) first = node.get();
-    if (node->gossip->store().root_hash() != first->gossip->store().root_hash()) return false;
-  }
-  return true;
-}
-
-bool Simulator::all_believe(unsigned host, HostStatus status) const {
-  HostId id = nodes_[host]->identity.id;
-  return std::all_of(nodes_.begin(), nodes_.end(), [&](const auto& node) {
-    return !node->running || node->index == host || node->gossip->membership().status(id) == status;
-  });
-}
-
-registry::Counters Simulator::total_counters() const {
-  registry::Counters total;
-  for (const auto& node : nodes_) {
-    if (!node->running) continue;
-    auto c = node->gossip->counters();
-    total.datagrams_out += c.datagrams_out;
-    total.bytes_out += c.bytes_out;
-    total.suspicions += c.suspicions;
-    total.refuted += c.refuted;
-    total.downs += c.downs;
-    total.stalls += c.stalls;
-    total.syncs_started += c.syncs_started;
-    total.dropped_malformed += c.dropped_malformed;
-    total.dropped_bad_signature += c.dropped_bad_signature;
-    total.dropped_not_permitted += c.dropped_not_permitted;
-  }
-  return total;
-}
-
-std::string Simulator::replay_hint() const {
-  std::string seed = std::to_string(options_.seed);
-  return "seed " + seed + ", " + std::to_string(options_.hosts) + " hosts, at " +
-         std::to_string(now_.time_since_epoch().count()) +
-         " us; replay with SIXPN_SIM_SEED=" + seed;
 }
 
 }  // namespace sixpn::sim

@@ -10,7 +10,8 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <queue>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,23 +20,26 @@
 #include "registry/core/snapshot_builder.h"
 #include "registry/core/sync_session.h"
 #include "tests/sim/enrolled_host.h"
+#include "tests/sim/event_queue.h"
+#include "tests/sim/network.h"
+#include "tests/sim/shared_checks.h"
 
 namespace sixpn::sim {
 
 using namespace std::chrono_literals;
-
-struct NetworkModel {
-  Duration latency_least = 5ms;
-  Duration latency_most = 40ms;
-  double loss = 0;  // of datagrams
-  double duplicate = 0;
-};
 
 struct SimOptions {
   std::uint64_t seed = 1;
   unsigned hosts = 10;
   NetworkModel network;
   std::chrono::milliseconds clock_skew{0};  // each host's wall clock is off by up to this
+  // For big clusters: every host knows all from its disk at the start, and only one event in this
+  // many is followed by a check of invariants.
+  bool warm = false;
+  double warm_without = 0;  // share of the other hosts that each host's disk lacks, when warm
+  std::uint64_t check_every = 1;
+  // Last word on a host's options, before each of its lives.
+  std::function<void(unsigned, registry::Gossip::Options&)> configure;
 };
 
 // SIXPN_SIM_SEED replays one run; else `fallback`.
@@ -60,10 +64,29 @@ class Simulator {
   void crash(unsigned host);    // without a goodbye; what was not on disk yet is lost
   void restart(unsigned host);  // from its disk
   void stall(unsigned host, Duration time);
-  // Hosts in different groups cannot reach each other.
-  void partition(const std::function<int(unsigned)>& group_of);
-  void heal();
-  void set_network(NetworkModel network) { options_.network = network; }
+  void lose_disk(unsigned host);     // of a host that is not running
+  void copy_disk(unsigned host);     // to be put back by restore_disk(), once
+  void restore_disk(unsigned host);  // of a host that is not running
+  void set_skew(unsigned host, std::chrono::milliseconds skew);
+  // A datagram that `from`'s program never made.
+  void inject(unsigned from, unsigned to, std::string bytes);
+  // Merges a record into a host as if from a sync session with `from`.
+  void inject_record(unsigned from, unsigned to, const SignedRecordPtr& record);
+  // A knock of `host` at `door`: each learns the other's host record.
+  void knock(unsigned host, unsigned door);
+  // What a host accepts is called an answer to the whole cluster; the writes of these hosts are
+  // not (they lie), nor are they looked at by converged() and all_believe().
+  void distrust(unsigned host);
+  void partition(const std::function<int(unsigned)>& group_of) { network_.partition(group_of); }
+  void cut(unsigned from, unsigned to) { network_.cut(from, to); }
+  void heal() { network_.heal(); }
+  void set_network(NetworkModel network) { network_.set_model(network); }
+  // Called for every datagram that a host receives, before it does.
+  using Tap = std::function<void(unsigned from, unsigned to, const std::string& bytes)>;
+  void tap(Tap tap) { tap_ = std::move(tap); }
+  // Called when a record is accepted by a host: (host, record).
+  using Watch = std::function<void(unsigned, const SignedRecordPtr&)>;
+  void watch(Watch watch) { watch_ = std::move(watch); }
 
   [[nodiscard]] bool is_running(unsigned host) const;
   [[nodiscard]] const registry::Gossip& gossip(unsigned host) const;
@@ -75,6 +98,15 @@ class Simulator {
   [[nodiscard]] std::uint64_t events() const { return event_count_; }
   // What all accepted writes add up to: by slot, the version that must win.
   [[nodiscard]] const std::map<registry::Slot, SignedRecordPtr>& truth() const { return truth_; }
+  // Slots of truth() whose last version went down with a disk, before any other host had it.
+  [[nodiscard]] const std::set<registry::Slot>& uncertain() const { return uncertain_; }
+  [[nodiscard]] bool is_trusted(unsigned host) const;
+  [[nodiscard]] std::uint64_t packets() const { return packets_; }
+  [[nodiscard]] std::uint64_t packet_bytes() const { return packet_bytes_; }
+  [[nodiscard]] std::uint64_t stream_bytes() const { return stream_bytes_; }
+  [[nodiscard]] Rng& rng() { return rng_; }
+  [[nodiscard]] const SigningKey& root() const { return cluster_.root(); }
+  [[nodiscard]] Now clocks_of(unsigned host) const;
 
   // All running hosts hold the same store.
   [[nodiscard]] bool converged() const;
@@ -87,22 +119,26 @@ class Simulator {
  private:
   struct Node;
   struct Stream;
+  enum class Kind : std::uint8_t { kAction, kNodeAction, kDatagram, kTimer };
   struct Event {
-    Instant when;
-    std::uint64_t order;
-    std::function<void()> action;
-  };
-  struct Later {
-    bool operator()(const Event& a, const Event& b) const {
-      return std::tie(a.when, a.order) > std::tie(b.when, b.order);
-    }
+    Kind kind = Kind::kAction;
+    unsigned host = 0;
+    unsigned source = 0;
+    std::uint64_t life = 0;
+    std::uint64_t timer = 0;
+    std::shared_ptr<const std::string> bytes;
+    std::function<void(Node*)> action;
   };
 
-  void schedule(Instant when, std::function<void()> action);
+  void schedule(Instant when, Event event);
+  void happen(Event event);
+  void on_timer(Node& node, std::uint64_t timer);
+  void on_datagram(Node& node, unsigned source, const std::string& bytes);
   // Runs `action` on the host when it is neither stalled nor another process life by then.
   void deliver(Instant when, unsigned host, std::function<void(Node&)> action);
   void perform(Node& node, registry::Gossip::Output out);
-  void transmit(Node& from, const registry::Gossip::Datagram& datagram);
+  void transmit(Node& from, HostId to, std::string bytes);
+  void watch_changes(Node& node, const registry::Changes& changes);
   void persist(Node& node, const registry::Changes& changes, Instant when);
   void open_stream(Node& from, HostId to);
   void pump(const std::shared_ptr<Stream>& stream);
@@ -111,21 +147,32 @@ class Simulator {
   void close_stream(const std::shared_ptr<Stream>& stream);
   void arm(Node& node, Instant wake);
   void begin_life(Node& node);
+  void remember(const SignedRecordPtr& record);
+  void forget_unspread(const Node& victim);
   void check(Node& node);
   void record_effect(unsigned host, std::string_view bytes);
   [[nodiscard]] Now clocks(const Node& node) const;
   [[nodiscard]] bool reachable(unsigned a, unsigned b) const;
-  [[nodiscard]] Duration latency();
+  [[noreturn]] void broken(const Node& node, const std::string& what) const;
+  void warm_up();
 
   SimOptions options_;
   TestCluster cluster_;
   Rng rng_;
   std::vector<std::unique_ptr<Node>> nodes_;
-  std::priority_queue<Event, std::vector<Event>, Later> events_;
+  SharedChecks checks_;
+  Network network_;
+  EventQueue<Event> events_;
+  std::set<registry::Slot> uncertain_;
+  Tap tap_;
+  Watch watch_;
+  std::uint64_t packets_ = 0;
+  std::uint64_t packet_bytes_ = 0;
+  std::uint64_t stream_bytes_ = 0;
   std::map<registry::Slot, SignedRecordPtr> truth_;
   Instant now_{};
-  std::uint64_t order_ = 0;
   std::uint64_t event_count_ = 0;
+  std::uint64_t check_count_ = 0;
   std::uint64_t effects_ = 0xcbf29ce484222325ULL;
 };
 

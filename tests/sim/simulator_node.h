@@ -1,0 +1,43 @@
+// The simulator's own view of one host and of one sync session. Included by simulator*.cc only.
+#pragma once
+
+#include "tests/sim/simulator.h"
+
+namespace sixpn::sim {
+
+struct Simulator::Node {
+  unsigned index;
+  EnrolledHost identity;
+  Rng rng;
+  std::chrono::milliseconds skew{0};
+  bool trusted = true;
+  Instant stalled_until{};
+  // One process life; `life` counts them, so that events of an earlier life find nobody.
+  std::uint64_t life = 0;
+  bool running = false;
+  std::unique_ptr<registry::Gossip> gossip;
+  std::unique_ptr<registry::RecordWriter> writer;
+  std::map<registry::Slot, SignedRecordPtr> seen;  // in this life
+  std::uint64_t timer = 0;                         // number of the armed timer
+  Instant timer_at = kNever;                       // when its event comes
+  Instant wake = kNever;                           // what the host asked for last
+  // Survives a crash.
+  std::uint64_t incarnation = 0;
+  std::map<registry::Slot, SignedRecordPtr> disk;
+  std::uint64_t old_incarnation = 0;  // of the copy that restore_disk() puts back
+  std::map<registry::Slot, SignedRecordPtr> old_disk;
+};
+
+struct Simulator::Stream {
+  unsigned initiator;
+  unsigned responder;
+  std::uint64_t initiator_life;
+  std::uint64_t responder_life;
+  registry::SyncSession near;
+  registry::SyncSession far;
+  Instant near_last;  // arrival of the last chunk in each direction: streams keep order
+  Instant far_last;
+  bool closed = false;
+};
+
+}  // namespace sixpn::sim

@@ -29,6 +29,11 @@ std::uint64_t unix_seconds(WallTime t) {
   return static_cast<std::uint64_t>(unix_ms(t) / 1000);
 }
 
+// Claims about members are signed, in builds that do.
+void give_key(auto& options, const SigningKey& key) {
+  if constexpr (requires { options.signing_key; }) options.signing_key = key;
+}
+
 }  // namespace
 
 Simulator::Simulator(SimOptions options)
@@ -39,8 +44,11 @@ Simulator::Simulator(SimOptions options)
   for (unsigned i = 0; i < options_.hosts; ++i) {
     auto skew = static_cast<std::int64_t>(
         rng_.below(static_cast<std::uint64_t>(2 * options_.clock_skew.count() + 1)));
-    nodes_.push_back(std::unique_ptr<Node>(
-        new Node{.index = i, .identity = cluster_.enrol(i), .rng = Rng(options_.seed * 1000 + i)}));
+    nodes_.push_back(std::unique_ptr<Node>(new Node{
+        .index = i,
+        .identity =
+            cluster_.enrol(i, options_.orgs ? options_.orgs(i) : std::vector<std::string>{"*"}),
+        .rng = Rng(options_.seed * 1000 + i)}));
     nodes_.back()->skew = std::chrono::milliseconds(skew) - options_.clock_skew;
   }
 }
@@ -204,6 +212,7 @@ void Simulator::begin_life(Node& node) {
   options.incarnation = node.incarnation << 16;
   options.expects_peers = node.index != 0;
   options.checks = checks_.checks();
+  give_key(options, node.identity.key);
   if (options_.configure) options_.configure(node.index, options);
   node.gossip = std::make_unique<Gossip>(options, node.rng);
   node.writer = std::make_unique<registry::RecordWriter>(node.identity.id, node.identity.key,

@@ -38,6 +38,7 @@ struct SimOptions {
   bool warm = false;
   double warm_without = 0;  // share of the other hosts that each host's disk lacks, when warm
   std::uint64_t check_every = 1;
+  std::function<std::vector<std::string>(unsigned)> orgs;  // a host's rights; none given: all
   // Last word on a host's options, before each of its lives.
   std::function<void(unsigned, registry::Gossip::Options&)> configure;
 };

@@ -1,0 +1,267 @@
+#include "tests/sim/swarm.h"
+
+#include <optional>
+#include <sstream>
+#include <stdexcept>
+
+#include "tests/sim/liar.h"
+#include "tests/sim/simulator.h"
+#include "tests/sim/workload.h"
+
+namespace sixpn::sim {
+namespace {
+
+constexpr int kStormSeconds = 60;
+constexpr Duration kSettle = 120s;  // after the last fault, plus what clocks were ahead
+constexpr Duration kSeen = 60s;     // for membership, once stores are equal
+
+struct Faults {
+  bool geographic, loss, duplicate, jitter, bad_spells, cuts, partitions, pauses, crashes;
+  bool lost_disks, old_disks, skew, clock_steps, liar, shared_writes;
+
+  explicit Faults(Rng& rng) {
+    for (bool* fault :
+         {&geographic, &loss, &duplicate, &jitter, &bad_spells, &cuts, &partitions, &pauses,
+          &crashes, &lost_disks, &old_disks, &skew, &clock_steps, &liar, &shared_writes})
+      *fault = rng.chance(0.4);
+  }
+  // Nothing that could make an honest host look dead.
+  [[nodiscard]] bool only_lies() const {
+    return liar && !bad_spells && !cuts && !partitions && !pauses && !crashes;
+  }
+};
+
+std::string to_string(const Faults& f) {
+  std::ostringstream out;
+  auto add = [&out](bool on, const char* name) {
+    if (on) out << ' ' << name;
+  };
+  add(f.geographic, "geographic");
+  add(f.loss, "loss");
+  add(f.duplicate, "duplicate");
+  add(f.jitter, "jitter");
+  add(f.bad_spells, "bad-spells");
+  add(f.cuts, "cuts");
+  add(f.partitions, "partitions");
+  add(f.pauses, "pauses");
+  add(f.crashes, "crashes");
+  add(f.crashes && f.lost_disks, "lost-disks");
+  add(f.crashes && f.old_disks, "old-disks");
+  add(f.skew, "skew");
+  add(f.clock_steps, "clock-steps");
+  add(f.liar, "liar");
+  add(f.shared_writes, "shared-writes");
+  return out.str();
+}
+
+class Swarm {
+ public:
+  Swarm(std::uint64_t seed, const SwarmLimits& limits)
+      : rng_(seed * 7919 + 13), faults_(rng_), sim_(options(seed, limits)) {}
+
+  SwarmOutcome run() {
+    SwarmOutcome out;
+    out.faults = std::to_string(sim_.hosts()) + " hosts:" + to_string(faults_);
+    try {
+      begin();
+      for (int second = 0; second < kStormSeconds; ++second) storm();
+      out.settled_seconds = settle();
+      out.ok = true;
+    } catch (const std::exception& broken) {
+      out.problem = broken.what();
+    }
+    out.effects = sim_.effects();
+    out.events = sim_.events();
+    return out;
+  }
+
+ private:
+  SimOptions options(std::uint64_t seed, const SwarmLimits& limits) {
+    SimOptions out;
+    out.seed = seed;
+    out.hosts = limits.hosts_least +
+                static_cast<unsigned>(rng_.below(limits.hosts_most - limits.hosts_least + 1));
+    out.network.geographic = faults_.geographic;
+    out.network.loss = faults_.loss ? 0.01 * static_cast<double>(1 + rng_.below(20)) : 0;
+    out.network.duplicate = faults_.duplicate ? 0.05 : 0;
+    out.network.jitter = faults_.jitter ? 200ms : 0ms;
+    out.network.bad_spell = faults_.bad_spells ? 0.05 : 0;
+    if (faults_.skew) skew_ = std::chrono::milliseconds(rng_.chance(0.5) ? 5'000 : 180'000);
+    out.clock_skew = skew_;
+    if (faults_.liar) liar_host_ = 1 + static_cast<unsigned>(rng_.below(out.hosts - 1));
+    out.orgs = [liar = liar_host_](unsigned host) {
+      return std::vector<std::string>{liar == host ? "other" : "*"};
+    };
+    return out;
+  }
+
+  void begin() {
+    sim_.start_all();
+    sim_.write(0, org_acme());
+    if (liar_host_) liar_.emplace(sim_, *liar_host_, rng_);
+    if (!sim_.run_until([&] { return sim_.converged(); }, kSettle + 2 * skew_, 250ms))
+      fail("the cluster did not form");
+    downs_before_ = sim_.total_counters().downs;
+  }
+
+  // One second of faults and writes.
+  void storm() {
+    unsigned host = any_host();
+    if (faults_.pauses && rng_.chance(0.3)) sim_.stall(host, up_to(6s));
+    if (faults_.cuts && rng_.chance(0.2)) sim_.cut(any_host(), any_host());
+    if (faults_.partitions && rng_.chance(0.1)) partition();
+    if ((faults_.cuts || faults_.partitions) && rng_.chance(0.1)) sim_.heal();
+    if (faults_.clock_steps && rng_.chance(0.1))
+      sim_.set_skew(any_host(), std::chrono::milliseconds(rng_.below(120'001)) - 60s);
+    if (faults_.crashes) crash_or_restart();
+    int writes = static_cast<int>(rng_.below(5));
+    for (int i = 0; i < writes; ++i) write();
+    for (int i = 0; i < 5; ++i) {
+      if (liar_) liar_->act();
+      sim_.run_for(200ms);
+    }
+  }
+
+  void write() {
+    unsigned host = any_host();
+    if (liar_host_ == host) return;
+    auto number = static_cast<unsigned>(rng_.below(3));
+    if (faults_.shared_writes) return write_at_random(sim_, rng_, host);
+    auto state = rng_.chance(0.5) ? MachineState::kStarted : MachineState::kStopped;
+    sim_.write(host, {machine_of(sim_, host, number, state), false, {}, ""});
+  }
+
+  void partition() {
+    auto salt = rng_();
+    unsigned groups = 2 + static_cast<unsigned>(rng_.below(2));
+    sim_.partition(
+        [salt, groups](unsigned host) { return static_cast<int>(Rng(salt + host).below(groups)); });
+  }
+
+  void crash_or_restart() {
+    unsigned host = any_host();
+    if (liar_host_ == host) return;
+    if (!sim_.is_running(host)) return revive(host);
+    if (faults_.old_disks && rng_.chance(0.1)) sim_.copy_disk(host);
+    if (rng_.chance(0.3) && running() > sim_.hosts() / 2) sim_.crash(host);
+  }
+
+  void revive(unsigned host) {
+    if (faults_.lost_disks && rng_.chance(0.3)) {
+      sim_.lose_disk(host);
+    } else if (faults_.old_disks) {
+      sim_.restore_disk(host);
+    }
+    sim_.restart(host);
+    knock(host);
+  }
+
+  // A host that knows nobody knocks at the seeds of its token, until one lets it in.
+  void knock(unsigned host) {
+    if (!sim_.is_running(host) || sim_.gossip(host).membership().size() > 0) return;
+    for (unsigned door = 0; door < sim_.hosts(); ++door)
+      if (door != host && sim_.is_running(door) && sim_.is_trusted(door))
+        return sim_.knock(host, door);
+  }
+
+  // Peace: the network is whole, clocks are right, some of the dead stay dead.
+  double settle() {
+    sim_.heal();
+    NetworkModel calm{.loss = 0.01, .geographic = faults_.geographic};
+    sim_.set_network(calm);
+    for (unsigned host = 0; host < sim_.hosts(); ++host) {
+      sim_.set_skew(host, 0ms);
+      if (!sim_.is_running(host) && rng_.chance(0.5)) revive(host);
+    }
+    for (unsigned host = 0; host < sim_.hosts(); ++host) knock(host);
+    auto ahead = std::max<Duration>(skew_, faults_.clock_steps ? 60s : 0s);
+    auto settled = sim_.run_until([&] { return sim_.converged(); }, kSettle + 2 * ahead, 250ms);
+    if (!settled) fail("stores are not equal long after the last fault");
+    if (!sim_.run_until([&] { return all_see_the_truth(); }, kSeen, 500ms)) blame_membership();
+    check_truth();
+    check_stores();
+    if (faults_.only_lies() && claims_are_signed() && sim_.total_counters().downs > downs_before_)
+      fail("lies made somebody believe that an honest host is down");
+    return static_cast<double>(settled->count()) / 1e6;
+  }
+
+  [[nodiscard]] bool all_see_the_truth() const {
+    for (unsigned host = 0; host < sim_.hosts(); ++host) {
+      if (!sim_.is_trusted(host)) continue;
+      if (!sim_.all_believe(host, sim_.is_running(host) ? HostStatus::kAlive : HostStatus::kDown))
+        return false;
+    }
+    return true;
+  }
+
+  void blame_membership() const {
+    for (unsigned host = 0; host < sim_.hosts(); ++host)
+      for (unsigned about = 0; about < sim_.hosts(); ++about) {
+        if (host == about || !sim_.is_running(host)) continue;
+        if (!sim_.is_trusted(host) || !sim_.is_trusted(about)) continue;
+        auto wanted = sim_.is_running(about) ? HostStatus::kAlive : HostStatus::kDown;
+        auto status = sim_.gossip(host).membership().status(sim_.identity(about).id);
+        if (status == wanted) continue;
+        fail("host " + std::to_string(host) + " takes host " + std::to_string(about) + " for " +
+             (status ? std::string(to_string_of(*status)) : "a stranger") + ", but it " +
+             (sim_.is_running(about) ? "runs" : "is gone"));
+      }
+  }
+  static std::string_view to_string_of(HostStatus status) { return sixpn::to_string(status); }
+
+  void check_truth() const {
+    for (unsigned host = 0; host < sim_.hosts(); ++host) {
+      if (!sim_.is_running(host) || !sim_.is_trusted(host)) continue;
+      for (const auto& [slot, expected] : sim_.truth()) {
+        if (sim_.uncertain().contains(slot)) continue;
+        auto found = sim_.gossip(host).store().find(slot);
+        if (!found) fail("an accepted write of " + to_string(slot.key) + " is lost");
+        if (found->record.stamp < expected->record.stamp)
+          fail("an accepted write of " + to_string(slot.key) + " gave way to an older one");
+        if (found->record.stamp == expected->record.stamp && found->digest != expected->digest)
+          fail("two versions of " + to_string(slot.key) + " carry one stamp");
+        if (found->record.stamp > expected->record.stamp)
+          fail("a version of " + to_string(slot.key) + " that nobody's write was accepted for");
+      }
+      return;  // stores are equal: one host tells for all
+    }
+  }
+
+  void check_stores() const {
+    for (unsigned host = 0; host < sim_.hosts(); ++host)
+      if (sim_.is_running(host) && !sim_.gossip(host).store().check_invariants())
+        fail("host " + std::to_string(host) + " broke an invariant of its store");
+  }
+
+  [[noreturn]] void fail(const std::string& what) const {
+    throw std::logic_error(what + " (at " + std::to_string(sim_.now().time_since_epoch().count()) +
+                           " us)");
+  }
+
+  unsigned any_host() { return static_cast<unsigned>(rng_.below(sim_.hosts())); }
+  Duration up_to(Duration most) {
+    return Duration(
+        static_cast<Duration::rep>(rng_.below(static_cast<std::uint64_t>(most.count()))));
+  }
+  [[nodiscard]] unsigned running() const {
+    unsigned count = 0;
+    for (unsigned host = 0; host < sim_.hosts(); ++host) count += sim_.is_running(host) ? 1 : 0;
+    return count;
+  }
+
+  Rng rng_;
+  Faults faults_;
+  std::chrono::milliseconds skew_{0};
+  std::optional<unsigned> liar_host_;
+  Simulator sim_;
+  std::optional<Liar> liar_;
+  std::uint64_t downs_before_ = 0;
+};
+
+}  // namespace
+
+SwarmOutcome run_seed(std::uint64_t seed, const SwarmLimits& limits) {
+  return Swarm(seed, limits).run();
+}
+
+}  // namespace sixpn::sim

@@ -1,5 +1,7 @@
 #include "mesh/core/desired.h"
 
+#include <algorithm>
+
 #include "mesh/core/allowed_ips.h"
 #include "registry/core/address.h"
 
@@ -17,34 +19,63 @@ bool is_member(const Snapshot& snapshot, const HostView& host) {
   return host.status != HostStatus::kLeft && !snapshot.revocations.contains(host.record.id);
 }
 
+// The kernel would ignore our own key, and drop the older of two peers with one key: be explicit.
+bool add_peer(const PublicKey& key, DesiredPeer peer, DesiredTunnel& tunnel) {
+  if (key == tunnel.device.public_key || key == PublicKey{}) return false;
+  return tunnel.peers.try_emplace(key, std::move(peer)).second;
+}
+
+std::vector<IpEndpoint> with_port(std::vector<IpEndpoint> endpoints, std::uint16_t port) {
+  std::vector<IpEndpoint> out;
+  for (IpEndpoint endpoint : endpoints) {
+    endpoint.port = port;
+    if (std::ranges::find(out, endpoint) == out.end()) out.push_back(endpoint);
+  }
+  return out;
+}
+
+// Leaving wins: who leaves cannot go on before its links are on the spare device.
+Plane target_of(Rotation ours, Rotation theirs) {
+  bool leaving = ours == Rotation::kLeave || theirs == Rotation::kLeave;
+  return leaving ? Plane::kSpare : Plane::kMain;
+}
+
+DesiredTunnel make_spare(const MeshOptions& options) {
+  const Secret& key = options.spare->private_key;
+  return {{spare_interface(options.interface), key, wireguard_public_key(key), options.spare->port,
+           options.mtu},
+          {}};
+}
+
 void add_hosts(const Snapshot& snapshot, const std::map<HostId, std::set<Prefix6>>& allowed,
-               DesiredMesh& mesh) {
+               const MeshOptions& options, DesiredMesh& mesh) {
   for (const auto& [id, host] : snapshot.hosts) {
-    const PublicKey& key = host.record.wireguard_key;
-    // The kernel would ignore our own key, and drop the older of two peers with one key: be
-    // explicit.
-    if (id == snapshot.self || !is_member(snapshot, host) || key == mesh.device.public_key ||
-        key == PublicKey{})
-      continue;
-    DesiredPeer peer{
-        id, usable(host.record.endpoints), {}, false, kKeepaliveSeconds, allowed.at(id)};
-    mesh.peers.try_emplace(key, std::move(peer));
+    if (id == snapshot.self || !is_member(snapshot, host)) continue;
+    const HostRecord& record = host.record;
+    DesiredPeer peer{id, usable(record.endpoints), {}, false, kKeepaliveSeconds, allowed.at(id)};
+    if (!add_peer(record.wireguard_key, peer, mesh.main)) continue;
+    bool rotates = options.rotation != Rotation::kNone || record.rotation != Rotation::kNone;
+    if (!rotates || !options.spare || record.spare_port == 0) continue;
+    if (!mesh.spare) mesh.spare = make_spare(options);
+    peer.candidates = with_port(peer.candidates, record.spare_port);
+    if (add_peer(record.spare_key, std::move(peer), *mesh.spare))
+      mesh.links[id] = target_of(options.rotation, record.rotation);
   }
 }
 
 void add_network(NetworkId network, HostId self, DesiredMesh& mesh) {
-  mesh.addresses.insert({mesh.device.name, proxy_address(network, self), 128});
+  mesh.addresses.insert({mesh.main.device.name, proxy_address(network, self), 128});
   mesh.routes.insert({flycast_prefix(network), RouteKind::kLocal, "lo", kLocalTable});
 }
 
 void add_machine(const Attachment& attachment, DesiredMesh& mesh) {
   std::string name = veth_name(attachment.address);
-  mesh.veths[name] = {name, attachment.netns_path, attachment.address, mesh.device.mtu};
+  mesh.veths[name] = {name, attachment.netns_path, attachment.address, mesh.main.device.mtu};
   mesh.routes.insert({machine_prefix(attachment.address), RouteKind::kUnicast, name});
 }
 
 void add_host_routes(HostId self, DesiredMesh& mesh) {
-  const std::string& device = mesh.device.name;
+  const std::string& device = mesh.main.device.name;
   mesh.addresses.insert({device, host_address(self), 128});
   mesh.addresses.insert({"lo", kResolverAddress, 128});
   mesh.routes.insert({kMeshPrefix, RouteKind::kUnicast, device});
@@ -58,10 +89,9 @@ void add_host_routes(HostId self, DesiredMesh& mesh) {
 
 DesiredMesh make_desired(const Snapshot& snapshot, const std::vector<Attachment>& attachments,
                          const MeshOptions& options) {
-  DesiredMesh mesh{.device = {options.interface, options.private_key,
-                              wireguard_public_key(options.private_key), options.listen_port,
-                              options.mtu}};
-  mesh.self = snapshot.self;
+  DesiredDevice device{options.interface, options.private_key,
+                       wireguard_public_key(options.private_key), options.listen_port, options.mtu};
+  DesiredMesh mesh{.self = snapshot.self, .main = {std::move(device), {}}};
   mesh.additive_peers = !snapshot.synced;
   add_host_routes(snapshot.self, mesh);
   std::set<NetworkId> networks;
@@ -72,9 +102,36 @@ DesiredMesh make_desired(const Snapshot& snapshot, const std::vector<Attachment>
     add_machine(attachment, mesh);
   }
   for (NetworkId network : networks) add_network(network, snapshot.self, mesh);
-  add_hosts(snapshot, make_allowed_ips(snapshot, networks, local), mesh);
+  add_hosts(snapshot, make_allowed_ips(snapshot, networks, local), options, mesh);
   mesh.firewall = make_firewall(options.interface, snapshot.self, attachments);
   return mesh;
+}
+
+void steer_links(const std::set<HostId>& on_spare, DesiredMesh& mesh) {
+  if (!mesh.spare || on_spare.empty()) return;
+  std::set<Prefix6> moved;
+  for (const auto& [key, peer] : mesh.main.peers) {
+    if (!on_spare.contains(peer.host)) continue;
+    moved.insert(peer.allowed.begin(), peer.allowed.end());
+    for (const auto& prefix : peer.allowed)
+      mesh.routes.insert({prefix, RouteKind::kUnicast, mesh.spare->device.name});
+  }
+  auto is_inside = [&](const Prefix6& prefix) {
+    return std::ranges::any_of(moved, [&](const Prefix6& outer) {
+      return outer.length < prefix.length && outer.contains(prefix.ip);
+    });
+  };
+  for (const auto& [key, peer] : mesh.main.peers)
+    if (!on_spare.contains(peer.host))
+      for (const auto& prefix : peer.allowed)
+        if (is_inside(prefix))
+          mesh.routes.insert({prefix, RouteKind::kUnicast, mesh.main.device.name});
+}
+
+std::string spare_interface(const std::string& interface) {
+  // IFNAMSIZ leaves 15 characters.
+  const std::string start = interface.substr(0, 13);
+  return start + "-s" == interface ? start + "-t" : start + "-s";
 }
 
 Result<void> check_options(const MeshOptions& options) {
@@ -88,6 +145,9 @@ Result<void> check_options(const MeshOptions& options) {
   if (options.mtu < 1280 || options.mtu > 65535)
     return Error("an MTU of " + std::to_string(options.mtu) + " is not between 1280 and 65535");
   if (options.listen_port == 0) return Error("the WireGuard port must not be 0");
+  if (options.spare && options.listen_port == options.spare->port)
+    return Error("the two WireGuard devices cannot share port " +
+                 std::to_string(options.listen_port));
   return {};
 }
 

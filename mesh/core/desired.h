@@ -47,10 +47,19 @@ struct DesiredPeer {
   friend bool operator==(const DesiredPeer&, const DesiredPeer&) = default;
 };
 
-struct DesiredMesh {
+// A WireGuard device and whom it talks to.
+struct DesiredTunnel {
   DesiredDevice device;
-  HostId self;
   std::map<PublicKey, DesiredPeer> peers;
+  friend bool operator==(const DesiredTunnel&, const DesiredTunnel&) = default;
+};
+
+struct DesiredMesh {
+  HostId self;
+  DesiredTunnel main;
+  std::optional<DesiredTunnel> spare;  // while a host rotates its keys
+  // The hosts that have a peer on both devices, each with the one that its packets should take.
+  std::map<HostId, Plane> links;
   // True while the registry may be incomplete: nothing is taken from peers that the device has.
   bool additive_peers = false;
   std::map<std::string, std::string> sysctls;  // "net/ipv6/conf/all/forwarding" -> "1"
@@ -61,6 +70,10 @@ struct DesiredMesh {
   Firewall firewall;
   friend bool operator==(const DesiredMesh&, const DesiredMesh&) = default;
 };
+
+// Adds the routes that send what is for `on_spare`'s hosts through the spare device. Everything
+// else stays on the main one, also a machine that was born on such a host and lives elsewhere.
+void steer_links(const std::set<HostId>& on_spare, DesiredMesh& mesh);
 
 // Attachments must be valid (check_attachment) and have distinct interface names.
 DesiredMesh make_desired(const Snapshot& snapshot, const std::vector<Attachment>& attachments,

@@ -1,5 +1,6 @@
 #include "mesh/core/firewall.h"
 
+#include "mesh/core/options.h"
 #include "registry/core/address.h"
 
 namespace sixpn::mesh {
@@ -19,7 +20,8 @@ void add_network(NetworkId network, HostId self, std::set<SetElement>& elements)
 Firewall make_firewall(const std::string& wireguard_interface, HostId self,
                        const std::vector<Attachment>& attachments) {
   Firewall firewall;
-  firewall.structure = {wireguard_interface, host_address(self)};
+  firewall.structure = {wireguard_interface, spare_interface(wireguard_interface),
+                        host_address(self)};
   firewall.elements.insert({kLocalSources, {to_string(host_address(self))}});
   for (const auto& attachment : attachments) {
     std::string address = to_string(attachment.address);

@@ -28,7 +28,8 @@ inline constexpr const char* kLocalSources = "local_sources";  // what cannot co
 // What the rules depend on besides the sets.
 struct FirewallStructure {
   std::string wireguard_interface;
-  Ip6 host_address;  // of this host, in the infrastructure network
+  std::string spare_interface;  // the second one, which is there at times
+  Ip6 host_address;             // of this host, in the infrastructure network
   friend auto operator<=>(const FirewallStructure&, const FirewallStructure&) = default;
 };
 

@@ -51,6 +51,16 @@ value pair_in(const char* set) {
 value from(const std::string& interface) {
   return match(meta("iifname"), text(interface));
 }
+// The WireGuard devices, both.
+value tunnels(const FirewallStructure& s) {
+  return anonymous_set({text(s.wireguard_interface), text(s.spare_interface)});
+}
+value from_tunnel(const FirewallStructure& s) {
+  return match(meta("iifname"), tunnels(s));
+}
+value to_tunnel(const FirewallStructure& s) {
+  return match(meta("oifname"), tunnels(s));
+}
 value to(const std::string& interface) {
   return match(meta("oifname"), text(interface));
 }
@@ -131,7 +141,7 @@ const Prefix6 kInfrastructure = network_prefix(kInfrastructureNetwork);
 void add_prerouting(const FirewallStructure& s, RuleList& rules) {
   rules.add("prerouting", {from("lo"), accept()});
   rules.add("prerouting", {from(kAnyMachine), jump("from_machine")});
-  rules.add("prerouting", {from(s.wireguard_interface), jump("from_mesh")});
+  rules.add("prerouting", {from_tunnel(s), jump("from_mesh")});
   rules.drop("prerouting", "outside", {match(saddr(), prefix(kMeshPrefix))});
   rules.drop("prerouting", "outside", {match(daddr(), prefix(kMeshPrefix))});
 }
@@ -191,7 +201,7 @@ void add_mesh_to_host(const FirewallStructure& s, RuleList& rules) {
   const char* chain = "mesh_to_host";
   value between_hosts = match(saddr(), prefix(kInfrastructure));
   value to_us = match(daddr(), text(to_string(s.host_address)));
-  rules.add("input", {from(s.wireguard_interface), jump(chain)});
+  rules.add("input", {from_tunnel(s), jump(chain)});
   rules.add(chain, {between_hosts, to_us, match(field("udp", "dport"), kGossipPort), accept()});
   rules.add(chain, {between_hosts, to_us,
                     match(field("tcp", "dport"), anonymous_set({kGossipPort, kFlycastHopPort})),
@@ -205,22 +215,23 @@ void add_mesh_to_host(const FirewallStructure& s, RuleList& rules) {
 
 void add_forward(const FirewallStructure& s, RuleList& rules) {
   const char* chain = "forward_mesh";
-  for (const auto& interface : {std::string(kAnyMachine), s.wireguard_interface}) {
-    rules.add("forward", {from(interface), jump(chain)});
-    rules.add("forward", {to(interface), jump(chain)});
-  }
+  const std::string machine = kAnyMachine;
+  rules.add("forward", {from(machine), jump(chain)});
+  rules.add("forward", {to(machine), jump(chain)});
+  rules.add("forward", {from_tunnel(s), jump(chain)});
+  rules.add("forward", {to_tunnel(s), jump(chain)});
   rules.drop("forward", "outside", {match(saddr(), prefix(kMeshPrefix))});
   rules.drop("forward", "outside", {match(daddr(), prefix(kMeshPrefix))});
-  const std::string machine = kAnyMachine;
   rules.add(chain, {from(machine), to(machine), pair_in(kSameNetwork), accept()});
-  rules.add(chain, {from(machine), to(s.wireguard_interface), pair_in(kSameNetwork), accept()});
-  rules.add(chain, {from(s.wireguard_interface), to(machine), pair_in(kSameNetwork), accept()});
+  rules.add(chain, {from(machine), to_tunnel(s), pair_in(kSameNetwork), accept()});
+  rules.add(chain, {from_tunnel(s), to(machine), pair_in(kSameNetwork), accept()});
   rules.drop(chain, "forward_refused");
 }
 
 void add_postrouting(const FirewallStructure& s, RuleList& rules) {
-  for (const auto& interface : {std::string("lo"), std::string(kAnyMachine), s.wireguard_interface})
-    rules.add("postrouting", {to(interface), accept()});
+  rules.add("postrouting", {to("lo"), accept()});
+  rules.add("postrouting", {to(kAnyMachine), accept()});
+  rules.add("postrouting", {to_tunnel(s), accept()});
   rules.drop("postrouting", "leaked", {match(daddr(), prefix(kMeshPrefix))});
 }
 

@@ -39,6 +39,10 @@ class FirstHandshake {
     std::set<PublicKey> call;   // await no longer: set the first candidate
   };
 
+  // `starting`: the peers may be from before a reboot of this host. False for a device that was
+  // just made or has a new key: there, nothing is known of anyone.
+  explicit FirstHandshake(bool starting = true) : starting_(starting) {}
+
   Verdict update(HostId self, const Peers& desired, const ObservedPeers& observed, Instant now);
 
   // When the next verdict is due; kNever when every peer had its handshake or its chances.
@@ -54,7 +58,7 @@ class FirstHandshake {
   };
 
   std::map<PublicKey, Opening> openings_;
-  bool starting_ = true;  // until the first update
+  bool starting_;  // until the first update
 };
 
 }  // namespace sixpn::mesh

@@ -8,8 +8,8 @@ namespace sixpn::mesh {
 namespace {
 
 void take_from_others(const PublicKey& key, const std::vector<Prefix6>& prefixes,
-                      ObservedMesh& mesh) {
-  for (auto& [other, peer] : mesh.peers) {
+                      ObservedTunnel& tunnel) {
+  for (auto& [other, peer] : tunnel.peers) {
     if (other == key) continue;
     for (const auto& prefix : prefixes) peer.allowed.erase(prefix);
   }
@@ -31,28 +31,36 @@ struct Applier {
     for (const auto& element : s.remove) mesh.firewall.elements.erase(element);
     for (const auto& element : s.add) mesh.firewall.elements.insert(element);
   }
-  void operator()(const CreateDevice&) {
-    if (!mesh.device) mesh.device.emplace();
+  void operator()(const CreateDevice& s) {
+    auto& device = mesh.tunnel(s.plane).device;
+    if (!device) device.emplace();
   }
   void operator()(const ConfigureDevice& s) {
-    if (!mesh.device) return;
-    if (s.public_key) mesh.device->public_key = *s.public_key;
-    if (s.listen_port) mesh.device->listen_port = *s.listen_port;
+    auto& device = mesh.tunnel(s.plane).device;
+    if (!device) return;
+    if (s.public_key) device->public_key = *s.public_key;
+    if (s.listen_port) device->listen_port = *s.listen_port;
   }
   void operator()(const SetDeviceLink& s) {
-    if (!mesh.device) return;
-    mesh.device->mtu = s.mtu;
-    mesh.device->up = true;
+    auto& device = mesh.tunnel(s.plane).device;
+    if (!device) return;
+    device->mtu = s.mtu;
+    device->up = true;
+  }
+  void operator()(const DeleteSpare& s) {
+    mesh.spare = {};
+    drop_interface(s.name, mesh);
   }
   void operator()(const SetPeer& s) {
-    take_from_others(s.key, s.allowed, mesh);
-    ObservedPeer& peer = mesh.peers[s.key];
+    ObservedTunnel& tunnel = mesh.tunnel(s.plane);
+    take_from_others(s.key, s.allowed, tunnel);
+    ObservedPeer& peer = tunnel.peers[s.key];
     if (s.endpoint) peer.endpoint = s.endpoint;
     if (s.keepalive) peer.keepalive = *s.keepalive;
     if (s.replace_allowed) peer.allowed.clear();
     peer.allowed.insert(s.allowed.begin(), s.allowed.end());
   }
-  void operator()(const RemovePeer& s) { mesh.peers.erase(s.key); }
+  void operator()(const RemovePeer& s) { mesh.tunnel(s.plane).peers.erase(s.key); }
   void operator()(const CreateVeth& s) { mesh.veths[s.veth.name] = {s.veth, false}; }
   void operator()(const ConfigureVeth& s) { mesh.veths[s.veth.name].configured = true; }
   void operator()(const DeleteVeth& s) {
@@ -85,13 +93,16 @@ void apply_step(const MeshStep& step, ObservedMesh& mesh) {
 
 bool contradicts(const KernelEvent& event, const ObservedMesh& mesh, const std::string& device) {
   using Kind = KernelEvent::Kind;
-  bool is_device = event.interface == device && mesh.device.has_value();
+  const ObservedTunnel* tunnel = event.interface == device                    ? &mesh.main
+                                 : event.interface == spare_interface(device) ? &mesh.spare
+                                                                              : nullptr;
+  bool is_device = tunnel != nullptr && tunnel->device.has_value();
   bool is_veth = mesh.veths.contains(event.interface);
   switch (event.kind) {
     case Kind::kLinkGone:
       return is_device || is_veth;
     case Kind::kLinkDown:
-      return (is_device && mesh.device->up) ||
+      return (is_device && tunnel->device->up) ||
              (is_veth && mesh.veths.at(event.interface).configured);
     case Kind::kAddressGone:
       return has_address(event, mesh) || (is_veth && mesh.veths.at(event.interface).configured);

@@ -48,15 +48,25 @@ struct ObservedFirewall {
   friend bool operator==(const ObservedFirewall&, const ObservedFirewall&) = default;
 };
 
-struct ObservedMesh {
+struct ObservedTunnel {
   std::optional<ObservedDevice> device;
   std::map<PublicKey, ObservedPeer> peers;
+  friend bool operator==(const ObservedTunnel&, const ObservedTunnel&) = default;
+};
+
+struct ObservedMesh {
+  ObservedTunnel main;
+  ObservedTunnel spare;
   std::map<std::string, std::string> sysctls;
   std::set<InterfaceAddress> addresses;
   std::set<Route> routes;
   std::set<Rule> rules;
   std::map<std::string, ObservedVeth> veths;
   ObservedFirewall firewall;
+  [[nodiscard]] ObservedTunnel& tunnel(Plane plane) { return plane == Plane::kMain ? main : spare; }
+  [[nodiscard]] const ObservedTunnel& tunnel(Plane plane) const {
+    return plane == Plane::kMain ? main : spare;
+  }
   friend bool operator==(const ObservedMesh&, const ObservedMesh&) = default;
 };
 
@@ -83,6 +93,7 @@ struct KernelEvent {
 
 // True when the event says that something is gone which `mesh` believes is there: observe again.
 // Our own removals were applied to `mesh` before their events arrive, and so are no contradiction.
+// `device` is the main device's name.
 bool contradicts(const KernelEvent& event, const ObservedMesh& mesh, const std::string& device);
 
 }  // namespace sixpn::mesh

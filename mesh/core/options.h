@@ -3,14 +3,21 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "base/result.h"
 #include "registry/core/keys.h"
+#include "registry/core/record.h"
 
 namespace sixpn::mesh {
 
 enum class BackendChoice { kProbe, kKernel, kUserspace };
+
+struct SpareOptions {
+  Secret private_key;
+  std::uint16_t port = 0;
+};
 
 struct MeshOptions {
   Secret private_key;  // WireGuard's, of this host
@@ -20,7 +27,13 @@ struct MeshOptions {
   // 1500.
   int mtu = 1420;
   BackendChoice backend = BackendChoice::kProbe;
+  // Of the spare device (decision 0036). None: this host has none, and no link moves.
+  std::optional<SpareOptions> spare;
+  Rotation rotation = Rotation::kNone;  // of this host's own keys
 };
+
+// The spare device's name: "sixpn-s" beside "sixpn".
+std::string spare_interface(const std::string& interface);
 
 // Errors: an interface name that the kernel would refuse or that machines' interfaces ("sx...")
 // use, an MTU that cannot carry IPv6, port 0.

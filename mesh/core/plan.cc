@@ -37,19 +37,29 @@ void plan_firewall(const Firewall& desired, const ObservedFirewall& observed, St
   if (!update.add.empty() || !update.remove.empty()) steps.push_back(std::move(update));
 }
 
-void plan_device(const DesiredDevice& desired, const std::optional<ObservedDevice>& observed,
+// A device that changes its key loses every session. Its peers are made anew, so that a handshake
+// that is seen later is one under the new key.
+bool changes_key(const DesiredDevice& desired, const std::optional<ObservedDevice>& observed) {
+  return observed && observed->public_key != desired.public_key;
+}
+
+void plan_device(const DesiredDevice& desired, const ObservedTunnel& tunnel, Plane plane,
                  Steps& steps) {
-  if (!observed) steps.push_back(CreateDevice{desired.name});
-  ConfigureDevice change;
+  const auto& observed = tunnel.device;
+  if (!observed) steps.push_back(CreateDevice{desired.name, plane});
+  ConfigureDevice change{.plane = plane};
+  const ConfigureDevice unchanged = change;
   if (!observed || observed->public_key != desired.public_key) {
     change.private_key = desired.private_key;
     change.public_key = desired.public_key;
   }
   if (!observed || observed->listen_port != desired.listen_port)
     change.listen_port = desired.listen_port;
-  if (change != ConfigureDevice{}) steps.push_back(std::move(change));
+  if (changes_key(desired, observed))
+    for (const auto& [key, peer] : tunnel.peers) steps.push_back(RemovePeer{key, plane});
+  if (change != unchanged) steps.push_back(std::move(change));
   if (!observed || !observed->up || observed->mtu != desired.mtu)
-    steps.push_back(SetDeviceLink{desired.name, desired.mtu});
+    steps.push_back(SetDeviceLink{desired.name, desired.mtu, plane});
 }
 
 SetPeer new_peer(const PublicKey& key, const DesiredPeer& desired) {
@@ -87,18 +97,22 @@ std::optional<SetPeer> changed_peer(const PublicKey& key, const DesiredPeer& des
 
 // New and changed peers first: giving an allowed IP to its new peer takes it from the old one
 // without a gap.
-void plan_peers(const DesiredMesh& desired, const ObservedMesh& observed, Steps& steps) {
+void plan_peers(const DesiredTunnel& desired, const ObservedTunnel& observed, Plane plane,
+                bool additive, Steps& steps) {
+  static const std::map<PublicKey, ObservedPeer> kNone;
+  const auto& present = changes_key(desired.device, observed.device) ? kNone : observed.peers;
   for (const auto& [key, peer] : desired.peers) {
-    auto found = observed.peers.find(key);
-    if (found == observed.peers.end()) {
-      steps.push_back(new_peer(key, peer));
-    } else if (auto step = changed_peer(key, peer, found->second, desired.additive_peers)) {
-      steps.push_back(std::move(*step));
-    }
+    auto found = present.find(key);
+    std::optional<SetPeer> step = found == present.end()
+                                      ? new_peer(key, peer)
+                                      : changed_peer(key, peer, found->second, additive);
+    if (!step) continue;
+    step->plane = plane;
+    steps.push_back(std::move(*step));
   }
-  if (desired.additive_peers) return;
-  for (const auto& [key, peer] : observed.peers)
-    if (!desired.peers.contains(key)) steps.push_back(RemovePeer{key});
+  if (additive) return;
+  for (const auto& [key, peer] : present)
+    if (!desired.peers.contains(key)) steps.push_back(RemovePeer{key, plane});
 }
 
 void plan_new_veths(const DesiredMesh& desired, const ObservedMesh& observed, Steps& steps) {
@@ -127,8 +141,13 @@ void plan_new_routes(const DesiredMesh& desired, const ObservedMesh& observed, S
 }
 
 void plan_removals(const DesiredMesh& desired, const ObservedMesh& observed, Steps& steps) {
-  for_missing(observed.routes, desired.routes,
-              [&](const Route& route) { steps.push_back(RemoveRoute{route}); });
+  // What another host's rotation moved stays while its record may only be missing here.
+  const std::string spare = spare_interface(desired.main.device.name);
+  bool keep_spare = desired.additive_peers && !desired.spare;
+  for_missing(observed.routes, desired.routes, [&](const Route& route) {
+    if (!keep_spare || route.interface != spare) steps.push_back(RemoveRoute{route});
+  });
+  if (!desired.spare && observed.spare.device && !keep_spare) steps.push_back(DeleteSpare{spare});
   for (const auto& [name, veth] : observed.veths)
     if (!desired.veths.contains(name)) steps.push_back(DeleteVeth{name});
   for_missing(observed.addresses, desired.addresses,
@@ -144,12 +163,15 @@ MeshPlan plan_mesh(const DesiredMesh& desired, const ObservedMesh& observed) {
   Steps& steps = plan.steps;
   plan_firewall(desired.firewall, observed.firewall, steps);
   plan_sysctls(desired, observed, steps);
-  plan_device(desired.device, observed.device, steps);
+  plan_device(desired.main.device, observed.main, Plane::kMain, steps);
+  if (desired.spare) plan_device(desired.spare->device, observed.spare, Plane::kSpare, steps);
   for_missing(desired.addresses, observed.addresses,
               [&](const InterfaceAddress& a) { steps.push_back(AddAddress{a}); });
   for_missing(desired.rules, observed.rules,
               [&](const Rule& rule) { steps.push_back(AddRule{rule}); });
-  plan_peers(desired, observed, steps);
+  plan_peers(desired.main, observed.main, Plane::kMain, desired.additive_peers, steps);
+  if (desired.spare)
+    plan_peers(*desired.spare, observed.spare, Plane::kSpare, desired.additive_peers, steps);
   plan_new_veths(desired, observed, steps);
   plan_new_routes(desired, observed, steps);
   plan_removals(desired, observed, steps);

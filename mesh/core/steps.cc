@@ -31,8 +31,12 @@ std::string describe(const CreateDevice& s) {
   return "device " + s.name + ": create";
 }
 
+std::string prefix_of(Plane plane) {
+  return plane == Plane::kSpare ? "spare " : "";
+}
+
 std::string describe(const ConfigureDevice& s) {
-  std::string out = "device:";
+  std::string out = prefix_of(s.plane) + "device:";
   if (s.private_key)
     out += " private key" + (s.public_key ? " of " + key_text(*s.public_key) : std::string());
   if (s.listen_port) out += fmt::format(" listen port {}", *s.listen_port);
@@ -43,9 +47,13 @@ std::string describe(const SetDeviceLink& s) {
   return fmt::format("device {}: up, mtu {}", s.name, s.mtu);
 }
 
+std::string describe(const DeleteSpare& s) {
+  return "device " + s.name + ": delete";
+}
+
 std::string describe(const SetPeer& s) {
-  std::string out = fmt::format("peer {} (host {}): {}", key_text(s.key), sixpn::to_string(s.host),
-                                s.create ? "add" : "change");
+  std::string out = fmt::format("{}peer {} (host {}): {}", prefix_of(s.plane), key_text(s.key),
+                                sixpn::to_string(s.host), s.create ? "add" : "change");
   if (s.endpoint) out += " endpoint " + sixpn::to_string(*s.endpoint);
   if (s.keepalive) out += fmt::format(" keepalive {} s", *s.keepalive);
   if (s.replace_allowed)
@@ -57,7 +65,7 @@ std::string describe(const SetPeer& s) {
 }
 
 std::string describe(const RemovePeer& s) {
-  return "peer " + key_text(s.key) + ": remove";
+  return prefix_of(s.plane) + "peer " + key_text(s.key) + ": remove";
 }
 
 std::string describe(const CreateVeth& s) {

@@ -35,6 +35,7 @@ struct UpdateFirewall {
 
 struct CreateDevice {
   std::string name;
+  Plane plane = Plane::kMain;
   friend bool operator==(const CreateDevice&, const CreateDevice&) = default;
 };
 
@@ -43,6 +44,7 @@ struct ConfigureDevice {
   std::optional<Secret> private_key;
   std::optional<PublicKey> public_key;  // of private_key
   std::optional<std::uint16_t> listen_port;
+  Plane plane = Plane::kMain;
   friend bool operator==(const ConfigureDevice&, const ConfigureDevice&) = default;
 };
 
@@ -50,10 +52,18 @@ struct ConfigureDevice {
 struct SetDeviceLink {
   std::string name;
   int mtu = 0;
+  Plane plane = Plane::kMain;
   friend bool operator==(const SetDeviceLink&, const SetDeviceLink&) = default;
 };
 
-// One WireGuard peer: made, or changed in place. Never removed and added again.
+// The spare device with all that hangs on it; the main one is never deleted.
+struct DeleteSpare {
+  std::string name;
+  friend bool operator==(const DeleteSpare&, const DeleteSpare&) = default;
+};
+
+// One WireGuard peer: made, or changed in place. Never removed and added again, except when the
+// device's own key changes, which ends every session anyway.
 struct SetPeer {
   PublicKey key{};
   HostId host;
@@ -62,11 +72,13 @@ struct SetPeer {
   std::optional<std::uint16_t> keepalive;
   std::vector<Prefix6> allowed;  // to add; or all, when replace_allowed
   bool replace_allowed = false;  // only when something must be taken away
+  Plane plane = Plane::kMain;
   friend bool operator==(const SetPeer&, const SetPeer&) = default;
 };
 
 struct RemovePeer {
   PublicKey key{};
+  Plane plane = Plane::kMain;
   friend bool operator==(const RemovePeer&, const RemovePeer&) = default;
 };
 
@@ -110,8 +122,8 @@ struct RemoveRule {
 
 using MeshStep =
     std::variant<SetSysctl, ReplaceFirewall, UpdateFirewall, CreateDevice, ConfigureDevice,
-                 SetDeviceLink, SetPeer, RemovePeer, CreateVeth, ConfigureVeth, DeleteVeth,
-                 AddAddress, RemoveAddress, AddRoute, RemoveRoute, AddRule, RemoveRule>;
+                 SetDeviceLink, DeleteSpare, SetPeer, RemovePeer, CreateVeth, ConfigureVeth,
+                 DeleteVeth, AddAddress, RemoveAddress, AddRoute, RemoveRoute, AddRule, RemoveRule>;
 
 std::string to_string(const MeshStep& step);
 

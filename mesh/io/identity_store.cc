@@ -9,6 +9,7 @@
 
 #include "base/encoding.h"
 #include "mesh/core/utc.h"
+#include "mesh/io/key_file.h"
 #include "mesh/io/private_file.h"
 
 namespace sixpn::mesh {
@@ -31,50 +32,6 @@ std::string in_folder(const std::string& folder, std::string_view name) {
 }
 std::string identity_dir(const std::string& state_dir) {
   return state_dir + "/identity";
-}
-
-// A string that held a secret, wiped when it goes.
-struct WipedText {
-  std::string text;
-  explicit WipedText(std::string content) : text(std::move(content)) {}
-  WipedText(const WipedText&) = delete;
-  WipedText& operator=(const WipedText&) = delete;
-  ~WipedText() { explicit_bzero(text.data(), text.size()); }
-};
-
-Result<std::string> read_line(const std::string& path) {
-  auto content = read_private_file(path);
-  if (!content) return std::move(content).error();
-  WipedText line(std::move(*content));
-  if (!line.text.empty() && line.text.back() == '\n') line.text.pop_back();
-  auto bytes = parse_base64(line.text);
-  if (!bytes) return Error(path + " is damaged: it should hold one line of base64");
-  return std::move(*bytes);
-}
-
-Result<Secret> read_secret(const std::string& path) {
-  auto bytes = read_line(path);
-  if (!bytes) return std::move(bytes).error();
-  WipedText content(std::move(*bytes));
-  auto secret = Secret::from_bytes(content.text);
-  if (!secret)
-    return Error(
-        fmt::format("{} is damaged: its key has {} bytes, not 32", path, content.text.size()));
-  return *secret;
-}
-
-Result<PublicKey> read_public_key(const std::string& path) {
-  auto bytes = read_line(path);
-  if (!bytes) return std::move(bytes).error();
-  auto key = to_array<32>(*bytes);
-  if (!key)
-    return Error(fmt::format("{} is damaged: its key has {} bytes, not 32", path, bytes->size()));
-  return *key;
-}
-
-Result<void> write_line(const std::string& path, std::string_view bytes) {
-  WipedText line(to_base64(bytes) + "\n");
-  return create_private_file(path, line.text);
 }
 
 std::string describe(const Invite& invite) {

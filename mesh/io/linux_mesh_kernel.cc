@@ -38,14 +38,16 @@ class LinuxMeshKernel : public MeshKernel {
     netlink_.emplace(std::move(*netlink));
     auto backend = choose_backend(*netlink_, options);
     if (!backend) return std::move(backend).error();
-    backend_ = std::move(*backend);
+    main_ = std::move(*backend);
     interface_ = options.interface;
+    spare_interface_ = spare_interface(interface_);
+    spare_ = main_->for_interface(spare_interface_);
     if (auto listed = list_firewall(); !listed) return std::move(listed).error();
     return start_monitor(loop, std::move(on_event));
   }
 
   [[nodiscard]] std::string_view backend() const override {
-    return backend_ ? backend_->name() : std::string_view();
+    return main_ ? main_->name() : std::string_view();
   }
 
   Result<ObservedMesh> observe(const DesiredMesh& desired) override {
@@ -60,7 +62,11 @@ class LinuxMeshKernel : public MeshKernel {
     observe_veths(desired, *links, *addresses, mesh);
     observe_sysctls(desired, mesh);
     if (auto read = observe_routing(mesh); !read) return std::move(read).error();
-    if (auto read = observe_device(*links, mesh); !read) return std::move(read).error();
+    if (auto read = observe_tunnel(Plane::kMain, *links, mesh); !read)
+      return std::move(read).error();
+    // What cannot be read and is not wanted is not ours, or on its way out.
+    auto spare = observe_tunnel(Plane::kSpare, *links, mesh);
+    if (!spare && desired.spare) return std::move(spare).error();
     if (auto read = observe_firewall(desired.firewall.structure, mesh); !read)
       return std::move(read).error();
     return mesh;
@@ -75,8 +81,8 @@ class LinuxMeshKernel : public MeshKernel {
     return std::optional(inspect_veth(**link, *addresses, desired));
   }
 
-  Result<std::map<PublicKey, ObservedPeer>> observe_peers() override {
-    auto state = backend_->get();
+  Result<std::map<PublicKey, ObservedPeer>> observe_peers(Plane plane) override {
+    auto state = backend_of(plane).get();
     if (!state) return std::move(state).error();
     return std::move(state->peers);
   }
@@ -85,8 +91,8 @@ class LinuxMeshKernel : public MeshKernel {
     return std::visit([this](const auto& s) { return run(s); }, step);
   }
 
-  Result<void> apply_peers(std::span<const PeerStep> steps) override {
-    return backend_->apply(steps);
+  Result<void> apply_peers(Plane plane, std::span<const PeerStep> steps) override {
+    return backend_of(plane).apply(steps);
   }
 
   std::vector<std::string> find_warnings() override {
@@ -141,13 +147,15 @@ class LinuxMeshKernel : public MeshKernel {
     return {};
   }
 
-  Result<void> observe_device(const std::vector<Link>& links, ObservedMesh& mesh) {
-    auto link = std::ranges::find(links, interface_, &Link::name);
+  Result<void> observe_tunnel(Plane plane, const std::vector<Link>& links, ObservedMesh& mesh) {
+    const std::string& name = plane == Plane::kMain ? interface_ : spare_interface_;
+    auto link = std::ranges::find(links, name, &Link::name);
     if (link == links.end()) return {};
-    auto state = backend_->get();
+    auto state = backend_of(plane).get();
     if (!state) return std::move(state).error();
-    mesh.device = {state->public_key, state->listen_port, link->mtu, link->up};
-    mesh.peers = std::move(state->peers);
+    ObservedTunnel& tunnel = mesh.tunnel(plane);
+    tunnel.device = {state->public_key, state->listen_port, link->mtu, link->up};
+    tunnel.peers = std::move(state->peers);
     return {};
   }
 
@@ -187,9 +195,11 @@ class LinuxMeshKernel : public MeshKernel {
     return loaded;
   }
 
-  Result<void> run(const CreateDevice&) { return backend_->create_device(); }
-  Result<void> run(const ConfigureDevice& step) { return backend_->configure(step); }
+  Result<void> run(const CreateDevice& step) { return backend_of(step.plane).create_device(); }
+  Result<void> run(const ConfigureDevice& step) { return backend_of(step.plane).configure(step); }
   Result<void> run(const SetDeviceLink& step) { return netlink_->set_link_up(step.name, step.mtu); }
+  // wireguard-go ends when its interface goes.
+  Result<void> run(const DeleteSpare& step) { return netlink_->delete_link(step.name); }
   Result<void> run(const CreateVeth& step) { return create_veth(*netlink_, step.veth); }
   Result<void> run(const ConfigureVeth& step) { return configure_veth(*netlink_, step.veth); }
   Result<void> run(const DeleteVeth& step) { return netlink_->delete_link(step.name); }
@@ -199,13 +209,19 @@ class LinuxMeshKernel : public MeshKernel {
   Result<void> run(const RemoveRoute& step) { return netlink_->remove_route(step.route); }
   Result<void> run(const AddRule& step) { return netlink_->add_rule(step.rule); }
   Result<void> run(const RemoveRule& step) { return netlink_->remove_rule(step.rule); }
-  Result<void> run(const SetPeer& step) { return run_peer(step); }
-  Result<void> run(const RemovePeer& step) { return run_peer(step); }
-  Result<void> run_peer(const PeerStep& step) { return backend_->apply({&step, 1}); }
+  Result<void> run(const SetPeer& step) { return run_peer(step.plane, step); }
+  Result<void> run(const RemovePeer& step) { return run_peer(step.plane, step); }
+  Result<void> run_peer(Plane plane, const PeerStep& step) {
+    return backend_of(plane).apply({&step, 1});
+  }
+
+  WireguardBackend& backend_of(Plane plane) { return plane == Plane::kMain ? *main_ : *spare_; }
 
   std::string interface_;
+  std::string spare_interface_;
   std::optional<Netlink> netlink_;
-  std::unique_ptr<WireguardBackend> backend_;
+  std::unique_ptr<WireguardBackend> main_;
+  std::unique_ptr<WireguardBackend> spare_;  // of the same kind
   std::optional<NetlinkMonitor> monitor_;
   std::optional<std::string> loaded_structure_;
   OnEvent on_event_;

@@ -36,13 +36,13 @@ class MeshKernel {
   virtual Result<ObservedMesh> observe(const DesiredMesh& desired) = 0;
   // Only this veth; nothing when it does not exist.
   virtual Result<std::optional<ObservedVeth>> observe_veth(const Veth& desired) = 0;
-  // Only the WireGuard peers.
-  virtual Result<std::map<PublicKey, ObservedPeer>> observe_peers() = 0;
+  // Only the WireGuard peers of one device, which must exist.
+  virtual Result<std::map<PublicKey, ObservedPeer>> observe_peers(Plane plane) = 0;
 
   // Any step but those of peers.
   virtual Result<void> apply(const MeshStep& step) = 0;
-  // On an error any part may have been applied.
-  virtual Result<void> apply_peers(std::span<const PeerStep> steps) = 0;
+  // All on one device. On an error any part may have been applied.
+  virtual Result<void> apply_peers(Plane plane, std::span<const PeerStep> steps) = 0;
 
   // What in the surroundings keeps the mesh from working, for people.
   virtual std::vector<std::string> find_warnings() = 0;

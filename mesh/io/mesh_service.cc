@@ -26,6 +26,15 @@ constexpr Duration kMaxRetry = 30s;
 // Looking for other programs' firewalls costs a process: every so many resyncs.
 constexpr int kResyncsPerWarningCheck = 10;
 
+std::map<HostId, ObservedPeer> by_host(const std::map<PublicKey, ObservedPeer>& peers,
+                                       const DesiredTunnel& tunnel) {
+  std::map<HostId, ObservedPeer> out;
+  for (const auto& [key, peer] : peers)
+    if (auto wanted = tunnel.peers.find(key); wanted != tunnel.peers.end())
+      out.emplace(wanted->second.host, peer);
+  return out;
+}
+
 }  // namespace
 
 struct MeshService::Impl {
@@ -252,22 +261,44 @@ Result<MeshPlan> MeshService::plan() {
 void MeshService::report(std::function<void(std::vector<PeerReport>)> done) {
   std::vector<PeerReport> reports;
   if (!impl_->ready()) return done(std::move(reports));
-  auto peers = impl_->kernel->observe_peers();
+  auto peers = impl_->kernel->observe_peers(Plane::kMain);
   if (!peers) return done(std::move(reports));
   DesiredMesh desired = impl_->desired();
+  auto on_spare = impl_->reconciler.on_spare();
+  std::map<HostId, ObservedPeer> spares;
+  if (!on_spare.empty()) {
+    auto read = impl_->kernel->observe_peers(Plane::kSpare);
+    if (read) spares = by_host(*read, *desired.spare);
+  }
   WallTime now = wall_now();
-  for (const auto& [key, peer] : *peers) {
-    auto wanted = desired.peers.find(key);
-    if (wanted == desired.peers.end()) continue;
-    PeerReport report{.host = wanted->second.host,
-                      .endpoint = peer.endpoint,
+  for (const auto& [host, peer] : by_host(*peers, desired.main)) {
+    auto spare = spares.find(host);
+    const ObservedPeer& used = spare != spares.end() ? spare->second : peer;
+    PeerReport report{.host = host,
+                      .endpoint = used.endpoint,
                       .rx_bytes = peer.rx_bytes,
-                      .tx_bytes = peer.tx_bytes};
-    if (peer.last_handshake)
-      report.handshake_age = std::max(Duration::zero(), Duration(now - *peer.last_handshake));
+                      .tx_bytes = peer.tx_bytes,
+                      .on_spare = on_spare.contains(host)};
+    if (spare != spares.end()) {
+      report.rx_bytes += used.rx_bytes;
+      report.tx_bytes += used.tx_bytes;
+    }
+    if (used.last_handshake)
+      report.handshake_age = std::max(Duration::zero(), Duration(now - *used.last_handshake));
     reports.push_back(report);
   }
   done(std::move(reports));
+}
+
+void MeshService::set_keys(const Secret& main, const Secret& spare, Rotation rotation) {
+  impl_->options.private_key = main;
+  if (impl_->options.spare) impl_->options.spare->private_key = spare;
+  impl_->options.rotation = rotation;
+  impl_->run_within(Duration::zero());
+}
+
+std::map<HostId, LinkState> MeshService::links() const {
+  return impl_->reconciler.links();
 }
 
 std::string_view MeshService::backend() const {

@@ -19,6 +19,7 @@
 
 #include "base/io/event_loop.h"
 #include "base/result.h"
+#include "mesh/core/link_switch.h"
 #include "mesh/core/options.h"
 #include "mesh/core/plan.h"
 #include "registry/core/attachment.h"
@@ -33,8 +34,9 @@ struct PeerReport {
   HostId host;
   std::optional<IpEndpoint> endpoint;     // where packets go now
   std::optional<Duration> handshake_age;  // nothing before the first handshake
-  std::uint64_t rx_bytes = 0;
+  std::uint64_t rx_bytes = 0;             // of both devices
   std::uint64_t tx_bytes = 0;
+  bool on_spare = false;  // its packets take the spare device: keys are being rotated
   friend bool operator==(const PeerReport&, const PeerReport&) = default;
 };
 
@@ -55,6 +57,12 @@ class MeshService {
   // The machines that are already attached, before the first snapshot (possibly none).
   void set_attachments(std::vector<Attachment> attachments);
   void set_snapshot(SnapshotPtr snapshot);
+
+  // New keys, or a new phase of their rotation. Applied at once; the agent publishes the same in
+  // the host record.
+  void set_keys(const Secret& main, const Secret& spare, Rotation rotation);
+  // Every link that has both devices, as of the last pass; none outside rotations.
+  [[nodiscard]] std::map<HostId, LinkState> links() const;
 
   // Joins a machine's network namespace to its network. Done when veth, addresses, routes and
   // firewall elements are in the kernel; on an error nothing of it is kept. Attaching again is

@@ -16,11 +16,25 @@ std::optional<PeerStep> as_peer_step(const MeshStep& step) {
   return std::nullopt;
 }
 
-bool have_equal_candidates(const DesiredMesh& a, const DesiredMesh& b) {
-  return std::ranges::equal(a.peers, b.peers, [](const auto& x, const auto& y) {
-    return x.first == y.first && x.second.candidates == y.second.candidates;
-  });
+// The plane that a step on a peer is for.
+Plane plane_of(const PeerStep& step) {
+  return std::visit([](const auto& s) { return s.plane; }, step);
 }
+
+bool have_equal_candidates(const DesiredTunnel& a, const DesiredTunnel& b) {
+  return a.device.public_key == b.device.public_key &&
+         std::ranges::equal(a.peers, b.peers, [](const auto& x, const auto& y) {
+           return x.first == y.first && x.second.candidates == y.second.candidates;
+         });
+}
+
+bool have_equal_candidates(const DesiredMesh& a, const DesiredMesh& b) {
+  return a.links == b.links && a.spare.has_value() == b.spare.has_value() &&
+         have_equal_candidates(a.main, b.main) &&
+         (!a.spare || have_equal_candidates(*a.spare, *b.spare));
+}
+
+constexpr std::array kPlanes = {Plane::kMain, Plane::kSpare};
 
 }  // namespace
 
@@ -60,38 +74,71 @@ Result<void> Reconciler::refresh(const DesiredMesh& desired) {
     return {};
   }
   if (auto read = refresh_veths(desired); !read) return std::move(read).within("observing");
-  if (observed_->device && needs_peers(desired)) {
-    auto peers = kernel_.observe_peers();
-    if (!peers) return std::move(peers).error().within("observing");
-    observed_->peers = std::move(*peers);
-    doubt_peers_ = false;
-    fresh_peers_ = true;
+  if (observed_->main.device && needs_peers(desired))
+    return refresh_peers(desired).within("observing");
+  return {};
+}
+
+Result<void> Reconciler::refresh_peers(const DesiredMesh& desired) {
+  for (Plane plane : kPlanes) {
+    ObservedTunnel& tunnel = observed_->tunnel(plane);
+    if (!tunnel.device || (plane == Plane::kSpare && !desired.spare)) continue;
+    auto peers = kernel_.observe_peers(plane);
+    if (!peers) return std::move(peers).error();
+    tunnel.peers = std::move(*peers);
   }
+  doubt_peers_ = false;
+  fresh_peers_ = true;
   return {};
 }
 
 // A peer that never had a session loses none when it is made anew; the plan makes it.
-Result<void> Reconciler::call_again(const std::set<PublicKey>& peers) {
+Result<void> Reconciler::call_again(Plane plane, const std::set<PublicKey>& peers) {
   std::vector<PeerStep> removals;
   for (const auto& key : peers)
-    if (observed_->peers.erase(key) > 0) removals.emplace_back(RemovePeer{key});
+    if (observed_->tunnel(plane).peers.erase(key) > 0)
+      removals.emplace_back(RemovePeer{key, plane});
   if (removals.empty()) return {};
-  return kernel_.apply_peers(removals);
+  return kernel_.apply_peers(plane, removals);
 }
 
 // Handshakes age, so peers are judged only when they were read just now.
-Result<void> Reconciler::supervise(DesiredMesh& desired, Now now) {
-  if (fresh_peers_) {
-    for (auto& [key, endpoint] : supervisor_.update(desired.peers, observed_->peers, now))
-      pins_[key] = endpoint;
-    auto first = first_handshake_.update(desired.self, desired.peers, observed_->peers, now.mono);
-    for (const auto& key : first.await) desired.peers.at(key).awaits_call = true;
-    for (const auto& key : first.call) pins_[key] = desired.peers.at(key).candidates.front();
-    if (auto removed = call_again(first.again); !removed) return removed;
+Result<void> Reconciler::supervise(Plane plane, DesiredMesh& desired, Now now) {
+  static const std::map<PublicKey, ObservedPeer> kNone;
+  Watch& watch = watches_.at(static_cast<std::size_t>(plane));
+  if (plane == Plane::kSpare && !desired.spare) {
+    watch = {.first_handshake = FirstHandshake(false)};
+    return {};
   }
-  for (const auto& [key, endpoint] : pins_)
-    if (auto peer = desired.peers.find(key); peer != desired.peers.end())
+  DesiredTunnel& tunnel = plane == Plane::kMain ? desired.main : *desired.spare;
+  const ObservedTunnel& observed = observed_->tunnel(plane);
+  if (std::exchange(watch.device_key, tunnel.device.public_key) != tunnel.device.public_key)
+    watch = {.device_key = tunnel.device.public_key, .first_handshake = FirstHandshake(starting_)};
+  if (fresh_peers_) {
+    // The plan makes the peers of a device anew that gets another key.
+    bool same = observed.device && observed.device->public_key == tunnel.device.public_key;
+    const auto& peers = same ? observed.peers : kNone;
+    for (auto& [key, endpoint] : watch.supervisor.update(tunnel.peers, peers, now))
+      watch.pins[key] = endpoint;
+    auto first = watch.first_handshake.update(desired.self, tunnel.peers, peers, now.mono);
+    for (const auto& key : first.await) tunnel.peers.at(key).awaits_call = true;
+    for (const auto& key : first.call) watch.pins[key] = tunnel.peers.at(key).candidates.front();
+    if (auto removed = call_again(plane, first.again); !removed) return removed;
+  }
+  for (const auto& [key, endpoint] : watch.pins)
+    if (auto peer = tunnel.peers.find(key); peer != tunnel.peers.end())
       peer->second.pinned = endpoint;
+  return {};
+}
+
+Result<void> Reconciler::supervise_tunnels(DesiredMesh& desired, Now now) {
+  for (Plane plane : kPlanes)
+    if (auto done = supervise(plane, desired, now); !done) return done;
+  if (fresh_peers_) {
+    links_.update(desired, *observed_, now);
+    starting_ = false;
+  }
+  steer_links(links_.on_spare(), desired);
   return {};
 }
 
@@ -110,9 +157,10 @@ std::size_t Reconciler::apply_peers(std::span<const MeshStep> steps, PassOutcome
   for (const auto& step : steps) {
     auto peer = as_peer_step(step);
     if (!peer || batch.size() == kPeersPerRequest) break;
+    if (!batch.empty() && plane_of(*peer) != plane_of(batch.front())) break;
     batch.push_back(std::move(*peer));
   }
-  auto done = kernel_.apply_peers(batch);
+  auto done = kernel_.apply_peers(plane_of(batch.front()), batch);
   if (!done) {
     note_failure(steps.front(), done.error(), outcome);
   } else {
@@ -143,7 +191,8 @@ void Reconciler::apply(const MeshPlan& plan, PassOutcome& outcome) {
 
 PassOutcome Reconciler::pass(DesiredMesh desired, Now now) {
   PassOutcome outcome;
-  bool settled = observed_ && doubted_veths_.empty() && !doubt_peers_ && pins_.empty();
+  bool has_pins = std::ranges::any_of(watches_, [](const Watch& w) { return !w.pins.empty(); });
+  bool settled = observed_ && doubted_veths_.empty() && !doubt_peers_ && !has_pins;
   if (settled && last_desired_ == desired) return outcome;
   DesiredMesh wanted = desired;
   if (auto read = refresh(desired); !read) {
@@ -152,7 +201,7 @@ PassOutcome Reconciler::pass(DesiredMesh desired, Now now) {
     outcome.error = std::move(read).error();
     return outcome;
   }
-  if (auto called = supervise(desired, now); !called) {
+  if (auto called = supervise_tunnels(desired, now); !called) {
     observed_.reset();
     outcome.failed_whole = true;  // nothing of the plan was done
     outcome.error = std::move(called).error();
@@ -163,7 +212,7 @@ PassOutcome Reconciler::pass(DesiredMesh desired, Now now) {
     observed_.reset();
     return outcome;
   }
-  pins_.clear();
+  for (auto& watch : watches_) watch.pins.clear();
   last_desired_ = std::move(wanted);
   return outcome;
 }
@@ -171,7 +220,9 @@ PassOutcome Reconciler::pass(DesiredMesh desired, Now now) {
 Result<MeshPlan> Reconciler::dry_run(const DesiredMesh& desired) {
   auto mesh = kernel_.observe(desired);
   if (!mesh) return std::move(mesh).error().within("observing");
-  return plan_mesh(desired, *mesh);
+  DesiredMesh steered = desired;
+  steer_links(links_.on_spare(), steered);
+  return plan_mesh(steered, *mesh);
 }
 
 }  // namespace sixpn::mesh

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <optional>
 #include <set>
@@ -14,6 +15,7 @@
 #include "base/time.h"
 #include "mesh/core/endpoint_supervisor.h"
 #include "mesh/core/first_handshake.h"
+#include "mesh/core/link_switch.h"
 #include "mesh/core/plan.h"
 #include "mesh/io/mesh_kernel.h"
 
@@ -48,15 +50,24 @@ class Reconciler {
   // When the peers should be looked at again because one has no handshake; kNever when all are
   // well.
   [[nodiscard]] Instant next_peer_check() const {
-    return std::min(supervisor_.next_check(), first_handshake_.next_check());
+    Instant next = links_.next_check();
+    for (const auto& watch : watches_)
+      next = std::min({next, watch.supervisor.next_check(), watch.first_handshake.next_check()});
+    return next;
   }
+
+  // As of the last pass that read the peers.
+  [[nodiscard]] const std::map<HostId, LinkState>& links() const { return links_.links(); }
+  [[nodiscard]] std::set<HostId> on_spare() const { return links_.on_spare(); }
 
  private:
   Result<void> refresh(const DesiredMesh& desired);
   Result<void> refresh_veths(const DesiredMesh& desired);
   bool needs_peers(const DesiredMesh& desired) const;
-  Result<void> supervise(DesiredMesh& desired, Now now);
-  Result<void> call_again(const std::set<PublicKey>& peers);
+  Result<void> refresh_peers(const DesiredMesh& desired);
+  Result<void> supervise(Plane plane, DesiredMesh& desired, Now now);
+  Result<void> supervise_tunnels(DesiredMesh& desired, Now now);
+  Result<void> call_again(Plane plane, const std::set<PublicKey>& peers);
   void apply(const MeshPlan& plan, PassOutcome& outcome);
   std::size_t apply_peers(std::span<const MeshStep> steps, PassOutcome& outcome);
   void note_failure(const MeshStep& step, const Error& error, PassOutcome& outcome);
@@ -67,9 +78,16 @@ class Reconciler {
   bool doubt_peers_ = false;
   std::set<std::string> doubted_veths_;
   std::optional<DesiredMesh> last_desired_;  // of the last pass that succeeded
-  EndpointSupervisor supervisor_;
-  FirstHandshake first_handshake_;
-  EndpointSupervisor::Pins pins_;  // not applied yet
+  // What is known of the peers of one device.
+  struct Watch {
+    PublicKey device_key{};  // a device with another key has other sessions
+    EndpointSupervisor supervisor;
+    FirstHandshake first_handshake;
+    EndpointSupervisor::Pins pins;  // not applied yet
+  };
+  std::array<Watch, 2> watches_;  // by Plane
+  bool starting_ = true;          // until the first observation
+  LinkSwitch links_;
 };
 
 }  // namespace sixpn::mesh

@@ -22,6 +22,9 @@ class WireguardBackend {
   virtual ~WireguardBackend() = default;
 
   [[nodiscard]] virtual std::string_view name() const = 0;  // "kernel" or "userspace"
+  // The same kind of backend for another device.
+  [[nodiscard]] virtual std::unique_ptr<WireguardBackend> for_interface(
+      const std::string& interface) const = 0;
   // Makes the device; call only when there is no such link.
   virtual Result<void> create_device() = 0;
   virtual Result<WireguardState> get() = 0;

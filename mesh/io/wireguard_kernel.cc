@@ -165,6 +165,11 @@ class KernelBackend : public WireguardBackend {
 
   [[nodiscard]] std::string_view name() const override { return "kernel"; }
 
+  [[nodiscard]] std::unique_ptr<WireguardBackend> for_interface(
+      const std::string& interface) const override {
+    return make_kernel_backend(interface);
+  }
+
   Result<void> create_device() override {
     auto netlink = Netlink::open();
     if (!netlink) return std::move(netlink).error();

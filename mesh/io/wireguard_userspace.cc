@@ -117,6 +117,11 @@ class UserspaceBackend : public WireguardBackend {
 
   [[nodiscard]] std::string_view name() const override { return "userspace"; }
 
+  [[nodiscard]] std::unique_ptr<WireguardBackend> for_interface(
+      const std::string& interface) const override {
+    return make_userspace_backend(interface);
+  }
+
   Result<void> create_device() override {
     if (auto usable = check_userspace(interface_); !usable) return usable;
     // The first process makes device and socket, starts the daemon and ends.

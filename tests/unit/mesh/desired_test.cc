@@ -17,8 +17,8 @@ using testing::UnorderedElementsAre;
 
 std::vector<std::string> allowed_of(const DesiredMesh& mesh, HostId host) {
   std::vector<std::string> out;
-  auto peer = mesh.peers.find(key_of_host(host));
-  if (peer == mesh.peers.end()) return {"no such peer"};
+  auto peer = mesh.main.peers.find(key_of_host(host));
+  if (peer == mesh.main.peers.end()) return {"no such peer"};
   for (const auto& prefix : peer->second.allowed) out.push_back(to_string(prefix));
   return out;
 }
@@ -99,16 +99,16 @@ TEST(Desired, MembersArePeersUnlessTheyLeftOrWereRevoked) {
                    .host(HostId{0x10004})
                    .revoke(HostId{0x10004});
   auto mesh = desired(world);
-  EXPECT_EQ(mesh.peers.size(), 1u);
-  EXPECT_TRUE(mesh.peers.contains(key_of_host(kA)));
-  EXPECT_EQ(mesh.peers.at(key_of_host(kA)).keepalive, 25);
+  EXPECT_EQ(mesh.main.peers.size(), 1u);
+  EXPECT_TRUE(mesh.main.peers.contains(key_of_host(kA)));
+  EXPECT_EQ(mesh.main.peers.at(key_of_host(kA)).keepalive, 25);
 }
 
 TEST(Desired, PropertyAllowedIpsNeverOverlapBetweenPeersExceptByLongerPrefix) {
   for (std::uint64_t seed = 0; seed < 300; ++seed) {
     Rng rng(seed);
     std::map<Prefix6, PublicKey> owners;
-    for (const auto& [key, peer] : random_desired(rng).peers)
+    for (const auto& [key, peer] : random_desired(rng).main.peers)
       for (const auto& prefix : peer.allowed)
         EXPECT_TRUE(owners.emplace(prefix, key).second) << seed << " " << to_string(prefix);
   }

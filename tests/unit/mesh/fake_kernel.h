@@ -39,9 +39,9 @@ class FakeKernel : public MeshKernel {
     if (found == state_.mesh.veths.end()) return std::optional<ObservedVeth>();
     return std::optional(found->second);
   }
-  Result<std::map<PublicKey, ObservedPeer>> observe_peers() override {
+  Result<std::map<PublicKey, ObservedPeer>> observe_peers(Plane plane) override {
     if (fails()) return Error("fake observation failure");
-    return state_.mesh.peers;
+    return state_.mesh.tunnel(plane).peers;
   }
 
   Result<void> apply(const MeshStep& step) override {
@@ -51,7 +51,7 @@ class FakeKernel : public MeshKernel {
   }
 
   // Like wireguard-go, what comes before the failure stays.
-  Result<void> apply_peers(std::span<const PeerStep> steps) override {
+  Result<void> apply_peers(Plane, std::span<const PeerStep> steps) override {
     bool failing = fails();
     std::size_t count = failing ? steps.size() / 2 : steps.size();
     for (const auto& step : steps.first(count))

@@ -120,7 +120,7 @@ inline DesiredMesh random_desired(Rng& rng) {
                                        0x20000 + field, random_host()));
   if (rng.chance(0.2)) world.unsynced();
   DesiredMesh desired = make_desired(world.build(), attachments, sample_options());
-  for (auto& [key, peer] : desired.peers)
+  for (auto& [key, peer] : desired.main.peers)
     if (rng.chance(0.3) && !peer.candidates.empty()) peer.pinned = peer.candidates.back();
   return desired;
 }
@@ -131,7 +131,7 @@ inline ObservedMesh random_observed(Rng& rng) {
   auto damage = [&](auto& container) {
     std::erase_if(container, [&](const auto&) { return rng.chance(0.3); });
   };
-  damage(mesh.peers);
+  damage(mesh.main.peers);
   damage(mesh.addresses);
   damage(mesh.routes);
   damage(mesh.rules);
@@ -142,11 +142,11 @@ inline ObservedMesh random_observed(Rng& rng) {
     if (rng.chance(0.2)) veth.configured = false;
     if (rng.chance(0.2)) veth.veth = {.name = name};
   }
-  if (mesh.device && rng.chance(0.2)) mesh.device->up = false;
-  if (mesh.device && rng.chance(0.2)) mesh.device->listen_port = 1;
+  if (mesh.main.device && rng.chance(0.2)) mesh.main.device->up = false;
+  if (mesh.main.device && rng.chance(0.2)) mesh.main.device->listen_port = 1;
   if (rng.chance(0.1)) {
-    mesh.device.reset();
-    mesh.peers.clear();
+    mesh.main.device.reset();
+    mesh.main.peers.clear();
     std::erase_if(mesh.addresses, [](const auto& a) { return a.interface == "sixpn"; });
     std::erase_if(mesh.routes, [](const auto& r) { return r.interface == "sixpn"; });
   }

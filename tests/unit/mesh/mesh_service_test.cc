@@ -89,7 +89,7 @@ TEST_F(Service, TouchesNothingBeforeAttachmentsAndSnapshotAreKnown) {
   });
   on_loop([&] { EXPECT_EQ(state_.calls, 0); });
   on_loop([&] { service_->set_attachments({}); });
-  EXPECT_TRUE(eventually([&] { return state_.mesh.device.has_value(); }));
+  EXPECT_TRUE(eventually([&] { return state_.mesh.main.device.has_value(); }));
 }
 
 TEST_F(Service, ARestartRemovesNothing) {
@@ -174,12 +174,12 @@ TEST_F(Service, RepairsWhatAnotherProgramRemoved) {
 
 TEST_F(Service, ReportsThePeersOfTheSnapshot) {
   begin();
-  ASSERT_TRUE(eventually([&] { return state_.mesh.peers.size() == 1; }));
+  ASSERT_TRUE(eventually([&] { return state_.mesh.main.peers.size() == 1; }));
   on_loop([&] {
-    ObservedPeer& peer = state_.mesh.peers.at(key_of_host(kA));
+    ObservedPeer& peer = state_.mesh.main.peers.at(key_of_host(kA));
     peer.last_handshake = wall_now() - 5s;
     peer.rx_bytes = 7;
-    state_.mesh.peers[key_of_host(HostId{0x10009})] = {};
+    state_.mesh.main.peers[key_of_host(HostId{0x10009})] = {};
     std::vector<PeerReport> reports;
     service_->report([&](std::vector<PeerReport> r) { reports = std::move(r); });
     ASSERT_EQ(reports.size(), 1u);

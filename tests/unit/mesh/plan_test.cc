@@ -35,21 +35,21 @@ void expect_as_desired(const DesiredMesh& desired, const ObservedMesh& mesh) {
   EXPECT_EQ(mesh.rules, desired.rules);
   EXPECT_EQ(mesh.firewall.elements, desired.firewall.elements);
   EXPECT_EQ(mesh.veths.size(), desired.veths.size());
-  ASSERT_TRUE(mesh.device.has_value());
-  EXPECT_EQ(mesh.device->public_key, desired.device.public_key);
-  for (const auto& [key, peer] : desired.peers) {
-    ASSERT_TRUE(mesh.peers.contains(key));
+  ASSERT_TRUE(mesh.main.device.has_value());
+  EXPECT_EQ(mesh.main.device->public_key, desired.main.device.public_key);
+  for (const auto& [key, peer] : desired.main.peers) {
+    ASSERT_TRUE(mesh.main.peers.contains(key));
     if (desired.additive_peers) {
-      EXPECT_TRUE(std::ranges::includes(mesh.peers.at(key).allowed, peer.allowed));
+      EXPECT_TRUE(std::ranges::includes(mesh.main.peers.at(key).allowed, peer.allowed));
     } else {
-      EXPECT_EQ(mesh.peers.at(key).allowed, peer.allowed);
+      EXPECT_EQ(mesh.main.peers.at(key).allowed, peer.allowed);
     }
     if (peer.pinned) {
-      EXPECT_EQ(mesh.peers.at(key).endpoint, peer.pinned);
+      EXPECT_EQ(mesh.main.peers.at(key).endpoint, peer.pinned);
     }
   }
   if (!desired.additive_peers) {
-    EXPECT_EQ(mesh.peers.size(), desired.peers.size());
+    EXPECT_EQ(mesh.main.peers.size(), desired.main.peers.size());
   }
 }
 
@@ -73,13 +73,13 @@ TEST(Plan, PropertyNoStepRemovesWhatAnotherMakesAgain) {
     ObservedMesh mesh = random_observed(rng);
     for (const auto& step : plan_mesh(desired, mesh).steps) {
       if (const auto* removed = std::get_if<RemovePeer>(&step)) {
-        EXPECT_FALSE(desired.peers.contains(removed->key));
+        EXPECT_FALSE(desired.main.peers.contains(removed->key));
       }
       if (const auto* removed = std::get_if<RemoveRoute>(&step)) {
         EXPECT_FALSE(desired.routes.contains(removed->route));
       }
       if (const auto* made = std::get_if<SetPeer>(&step)) {
-        EXPECT_EQ(made->create, !mesh.peers.contains(made->key));
+        EXPECT_EQ(made->create, !mesh.main.peers.contains(made->key));
       }
     }
   }
@@ -111,7 +111,7 @@ TEST(Plan, ANewMachineOnAnotherHostTouchesOnlyThatPeer) {
   DesiredMesh desired = two_peers();
   ObservedMesh mesh = realize(desired);
   Prefix6 moved = machine_prefix(machine_address(kNet, kB, 0x30000));
-  desired.peers.at(key_of_host(kA)).allowed.insert(moved);
+  desired.main.peers.at(key_of_host(kA)).allowed.insert(moved);
   EXPECT_THAT(to_lines(plan_mesh(desired, mesh)),
               testing::ElementsAre("peer " + to_base64(as_bytes(key_of_host(kA))) +
                                    " (host 00010002): change allowed ips fdaa:0:11:1:3:3::/112"));
@@ -120,7 +120,7 @@ TEST(Plan, ANewMachineOnAnotherHostTouchesOnlyThatPeer) {
 TEST(Plan, TakingAnAllowedIpAwayReplacesTheListOfThatPeerOnly) {
   DesiredMesh desired = two_peers();
   ObservedMesh mesh = realize(desired);
-  desired.peers.at(key_of_host(kB)).allowed.erase(host_prefix(kNet, kB));
+  desired.main.peers.at(key_of_host(kB)).allowed.erase(host_prefix(kNet, kB));
   MeshPlan plan = plan_mesh(desired, mesh);
   ASSERT_EQ(plan.steps.size(), 1u);
   const auto& step = std::get<SetPeer>(plan.steps.front());
@@ -132,13 +132,13 @@ TEST(Plan, TakingAnAllowedIpAwayReplacesTheListOfThatPeerOnly) {
 TEST(Plan, AMachineThatMovesIsGivenToItsNewHostBeforeTheOldOneLosesIt) {
   DesiredMesh desired = two_peers();
   Prefix6 machine = machine_prefix(machine_address(kNet, kSelf, 0x30000));
-  desired.peers.at(key_of_host(kA)).allowed.insert(machine);
+  desired.main.peers.at(key_of_host(kA)).allowed.insert(machine);
   ObservedMesh mesh = realize(desired);
-  desired.peers.at(key_of_host(kA)).allowed.erase(machine);
-  desired.peers.at(key_of_host(kB)).allowed.insert(machine);
+  desired.main.peers.at(key_of_host(kA)).allowed.erase(machine);
+  desired.main.peers.at(key_of_host(kB)).allowed.insert(machine);
   for (const auto& step : plan_mesh(desired, mesh).steps) apply_step(step, mesh);
-  EXPECT_FALSE(mesh.peers.at(key_of_host(kA)).allowed.contains(machine));
-  EXPECT_TRUE(mesh.peers.at(key_of_host(kB)).allowed.contains(machine));
+  EXPECT_FALSE(mesh.main.peers.at(key_of_host(kA)).allowed.contains(machine));
+  EXPECT_TRUE(mesh.main.peers.at(key_of_host(kB)).allowed.contains(machine));
 }
 
 TEST(Plan, ARotatedKeyIsAddedBeforeTheOldPeerIsRemoved) {
@@ -154,9 +154,9 @@ TEST(Plan, ARotatedKeyIsAddedBeforeTheOldPeerIsRemoved) {
 TEST(Plan, ARoamedEndpointIsLeftAlone) {
   DesiredMesh desired = two_peers();
   ObservedMesh mesh = realize(desired);
-  mesh.peers.at(key_of_host(kA)).endpoint = at(99);
+  mesh.main.peers.at(key_of_host(kA)).endpoint = at(99);
   EXPECT_TRUE(plan_mesh(desired, mesh).empty());
-  desired.peers.at(key_of_host(kA)).pinned = at(3);
+  desired.main.peers.at(key_of_host(kA)).pinned = at(3);
   MeshPlan plan = plan_mesh(desired, mesh);
   ASSERT_EQ(plan.steps.size(), 1u);
   EXPECT_EQ(std::get<SetPeer>(plan.steps.front()).endpoint, at(3));
@@ -165,7 +165,7 @@ TEST(Plan, ARoamedEndpointIsLeftAlone) {
 TEST(Plan, ARightPrivateKeyIsNotSetAgain) {
   DesiredMesh desired = two_peers();
   ObservedMesh mesh = realize(desired);
-  mesh.device->listen_port = 1;
+  mesh.main.device->listen_port = 1;
   MeshPlan plan = plan_mesh(desired, mesh);
   ASSERT_EQ(plan.steps.size(), 1u);
   EXPECT_FALSE(std::get<ConfigureDevice>(plan.steps.front()).private_key.has_value());

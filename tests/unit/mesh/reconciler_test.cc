@@ -46,7 +46,7 @@ TEST(Reconciler, AChangeIsAppliedWithoutObservingEverythingAgain) {
   Reconciler reconciler(kernel);
   reconciler.pass(world(), kNow);
   DesiredMesh changed = world();
-  changed.peers.at(key_of_host(kB)).allowed.insert(host_prefix(kNet, kB));
+  changed.main.peers.at(key_of_host(kB)).allowed.insert(host_prefix(kNet, kB));
   EXPECT_EQ(reconciler.pass(changed, kNow).applied, 1u);
   EXPECT_EQ(state.observations, 1);
 }
@@ -81,7 +81,7 @@ TEST(Reconciler, WhicheverCallOfARandomChangeFailsTheNextPassConverges) {
       Rng rng(seed);
       FakeKernel::State state{.mesh = random_observed(rng), .fail_call = n};
       DesiredMesh desired = random_desired(rng);
-      for (auto& [key, peer] : desired.peers) peer.pinned.reset();
+      for (auto& [key, peer] : desired.main.peers) peer.pinned.reset();
       FakeKernel kernel(state);
       Reconciler reconciler(kernel);
       bool failed = reconciler.pass(desired, kNow).error.has_value();
@@ -110,7 +110,7 @@ TEST(Reconciler, ABrokenMachineDoesNotHoldUpTheRest) {
   EXPECT_EQ(outcome.failed_veths.size(), 1u);
   EXPECT_THAT(outcome.failed_veths.at("sx00020000").message,
               testing::HasSubstr("veth sx00020000: create"));
-  EXPECT_EQ(state.mesh.peers.size(), 2u);
+  EXPECT_EQ(state.mesh.main.peers.size(), 2u);
   EXPECT_TRUE(state.mesh.veths.at("sx00020001").configured);
 }
 
@@ -119,18 +119,18 @@ TEST(Reconciler, APinIsKeptUntilItIsApplied) {
   FakeKernel kernel(state);
   Reconciler reconciler(kernel);
   reconciler.pass(world(), kNow);
-  EXPECT_EQ(state.mesh.peers.at(key_of_host(kA)).endpoint, at(2));
+  EXPECT_EQ(state.mesh.main.peers.at(key_of_host(kA)).endpoint, at(2));
   state.fail_call = state.calls + 1;  // reading the peers succeeds, setting fails
   EXPECT_TRUE(reconciler.pass(world(7), kNow).error.has_value());
-  EXPECT_EQ(state.mesh.peers.at(key_of_host(kA)).endpoint, at(2));
+  EXPECT_EQ(state.mesh.main.peers.at(key_of_host(kA)).endpoint, at(2));
   EXPECT_FALSE(reconciler.pass(world(7), kNow).error.has_value());
-  EXPECT_EQ(state.mesh.peers.at(key_of_host(kA)).endpoint, at(7));
+  EXPECT_EQ(state.mesh.main.peers.at(key_of_host(kA)).endpoint, at(7));
   // Applied once: what WireGuard learns afterwards stands.
-  state.mesh.peers.at(key_of_host(kA)).endpoint = at(99);
-  state.mesh.peers.at(key_of_host(kA)).last_handshake = kNow.wall;
+  state.mesh.main.peers.at(key_of_host(kA)).endpoint = at(99);
+  state.mesh.main.peers.at(key_of_host(kA)).last_handshake = kNow.wall;
   reconciler.doubt();
   reconciler.pass(world(7), kNow);
-  EXPECT_EQ(state.mesh.peers.at(key_of_host(kA)).endpoint, at(99));
+  EXPECT_EQ(state.mesh.main.peers.at(key_of_host(kA)).endpoint, at(99));
 }
 
 TEST(Reconciler, AFailedSecondCallFailsTheWholePassAndTheNextConverges) {

@@ -1,0 +1,148 @@
+#include "agent/key_rotator.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <utility>
+
+#include "agent/core/writes.h"
+#include "agent/rooms.h"
+#include "base/io/clock.h"
+#include "base/log.h"
+
+namespace sixpn::agent {
+namespace {
+
+constexpr Duration kAskInterval = std::chrono::milliseconds(250);
+// After a failed write.
+constexpr Duration kRetryPause = std::chrono::seconds(5);
+
+std::string_view describe(Rotation phase) {
+  switch (phase) {
+    case Rotation::kNone:
+      return "over";
+    case Rotation::kLeave:
+      return "links go to the spare device";
+    case Rotation::kReturn:
+      return "links come back to the main device";
+  }
+  return "";
+}
+
+}  // namespace
+
+KeyRotator::KeyRotator(Rooms& rooms, mesh::HostKeys keys, std::string state_dir,
+                       std::uint16_t spare_port)
+    : rooms_(rooms),
+      keys_(std::move(keys)),
+      state_dir_(std::move(state_dir)),
+      spare_port_(spare_port),
+      timer_(rooms.control, [this] { ask_mesh(); }) {}
+
+void KeyRotator::fill(HostRecord& record) const {
+  record.wireguard_key = wireguard_public_key(keys_.main);
+  record.spare_key = wireguard_public_key(keys_.spare);
+  record.spare_port = spare_port_;
+  record.rotation = keys_.rotation();
+}
+
+void KeyRotator::resume() {
+  if (keys_.rotation() == Rotation::kNone) return;
+  log::info("agent", "a rotation of the WireGuard keys goes on: {}", describe(keys_.rotation()));
+  rotation_.enter(keys_.rotation(), force_, monotonic_now());
+  timer_.arm_after(kAskInterval);
+}
+
+void KeyRotator::begin(bool force, Done done) {
+  if (keys_.rotation() != Rotation::kNone || done_)
+    return done(Error("a rotation of this host's keys is under way", kConflict));
+  auto unable = mesh::hosts_without_spare(*rooms_.registry->snapshot());
+  if (!unable.empty() && !force)
+    return done(Error(fmt::format("hosts with an older version cannot follow, and would lose "
+                                  "packets: {} (upgrade them, or use --force)",
+                                  fmt::join(unable, ", ")),
+                      kConflict));
+  force_ = force;
+  problem_.reset();
+  done_ = std::move(done);
+  run(mesh::begin_rotation);
+}
+
+// Writes on the mesh loop, and hands the keys to the mesh there, before anyone else learns of them.
+void KeyRotator::run(Step step) {
+  rooms_.mesh_loop.post([this, step, keys = keys_] {
+    if (!rooms_.mesh) return;
+    auto changed = step(state_dir_, keys);
+    if (changed) rooms_.mesh->set_keys(changed->main, changed->spare, changed->rotation());
+    rooms_.control.post([this, changed = std::move(changed)] { on_step(changed); });
+  });
+}
+
+void KeyRotator::on_step(Result<mesh::HostKeys> keys) {
+  if (!keys) {
+    log::error("agent", "rotating the WireGuard keys: {}", keys.error().message);
+    if (keys_.rotation() == Rotation::kNone) return finish(std::move(keys).error());
+    problem_ = std::move(keys).error();
+    timer_.arm_after(kRetryPause);
+    return;
+  }
+  keys_ = std::move(*keys);
+  log::info("agent", "rotating the WireGuard keys: {}", describe(keys_.rotation()));
+  rotation_.enter(keys_.rotation(), force_, monotonic_now());
+  HostRecord record = std::get<HostRecord>(rooms_.registry->own_host_record()->record.value);
+  fill(record);
+  rooms_.registry->update_own_host(std::move(record));
+  if (keys_.rotation() != Rotation::kNone) return timer_.arm_after(kAskInterval);
+  if (problem_) return finish(*problem_);
+  finish(wireguard_public_key(keys_.main));
+}
+
+void KeyRotator::finish(Result<PublicKey> result) {
+  waiting_.clear();
+  if (auto done = std::exchange(done_, nullptr)) done(std::move(result));
+}
+
+void KeyRotator::ask_mesh() {
+  rooms_.mesh_loop.post([this] {
+    if (!rooms_.mesh) return;
+    rooms_.control.post([this, links = rooms_.mesh->links()] { on_links(links); });
+  });
+}
+
+void KeyRotator::on_links(const std::map<HostId, mesh::LinkState>& links) {
+  auto verdict = rotation_.update(*rooms_.registry->snapshot(), links, monotonic_now());
+  waiting_ = std::move(verdict.waiting);
+  act(verdict.action);
+}
+
+void KeyRotator::act(mesh::KeyRotation::Action action) {
+  using Action = mesh::KeyRotation::Action;
+  switch (action) {
+    case Action::kWait:
+      return timer_.arm_after(kAskInterval);
+    case Action::kChangeKey:
+      problem_.reset();
+      return run(mesh::change_main_key);
+    case Action::kGiveUp:
+      problem_ = Error(
+          fmt::format("the WireGuard key stays as it was: no link on the spare device to {} (is "
+                      "UDP port {} open both ways? --force rotates all the same)",
+                      fmt::join(waiting_, ", "), spare_port_),
+          kConflict);
+      log::error("agent", "{}", problem_->message);
+      return run(mesh::keep_main_key);
+    case Action::kFinish:
+      return run(mesh::finish_rotation);
+  }
+}
+
+std::vector<std::string> KeyRotator::warnings() const {
+  std::vector<std::string> lines;
+  if (problem_) lines.push_back("rotate-key: " + problem_->message);
+  if (keys_.rotation() != Rotation::kNone && !waiting_.empty())
+    lines.push_back(fmt::format("rotate-key: {}, waiting for {}", describe(keys_.rotation()),
+                                fmt::join(waiting_, ", ")));
+  return lines;
+}
+
+}  // namespace sixpn::agent

@@ -74,6 +74,7 @@ const std::vector<AdminApi::Route>& AdminApi::routes() {
       {"GET", "v1/invite-material", &AdminApi::get_invite_material},
       {"POST", "v1/revocations", &AdminApi::revoke_host},
       {"POST", "v1/renewals", &AdminApi::renew_hosts},
+      {"POST", "v1/host/rotate-key", &AdminApi::rotate_key},
       {"GET", "v1/apps", &AdminApi::get_apps},
       {"POST", "v1/apps", &AdminApi::create_app},
       {"DELETE", "v1/apps/*", &AdminApi::destroy_app},

@@ -62,6 +62,7 @@ class AdminApi {
   // admin_hosts.cc
   void revoke_host(const Call& call, Reply reply);
   void renew_hosts(const Call& call, Reply reply);
+  void rotate_key(const Call& call, Reply reply);
   // admin_watch.cc
   void watch_registry(const Call& call, Reply reply);
   // admin_apps.cc

@@ -109,6 +109,8 @@ void AdminApi::get_status(const Call&, Reply reply) {
             "host " + (view != nullptr ? view->record.name : to_string(host)) +
             " floods the registry and is limited; the log says with what");
       }
+      for (const auto& line : rooms_.rotator->warnings())
+        status["warnings"].as_array().emplace_back(line);
       if (auto failed = rooms_.registry->disk_error())
         status["warnings"].as_array().emplace_back("the registry is not on disk: " +
                                                    failed->message);

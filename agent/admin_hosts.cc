@@ -1,5 +1,5 @@
 // The admin API's part in trust: what the holder of the root key signed, on its way to the
-// registry.
+// registry; and this host's own keys.
 #include <boost/json/array.hpp>
 
 #include "agent/admin_api.h"
@@ -53,6 +53,19 @@ void AdminApi::renew_hosts(const Call& call, Reply reply) {
     if (!written) return reply.fail(written.error());
     reply.ok(json::object{{"renewed", count}});
   });
+}
+
+void AdminApi::rotate_key(const Call& call, Reply reply) {
+  const json::value* force = call.body.if_contains("force");
+  if (force != nullptr && !force->is_bool())
+    return reply.fail(Error("force: expected true or false", kInvalid));
+  PublicKey before = wireguard_public_key(rooms_.rotator->keys().main);
+  rooms_.rotator->begin(force != nullptr && force->get_bool(),
+                        [reply, before](const Result<PublicKey>& key) {
+                          if (!key) return reply.fail(key.error());
+                          reply.ok(json::object{{"wireguard_key", to_base64(as_bytes(*key))},
+                                                {"replaced_key", to_base64(as_bytes(before))}});
+                        });
 }
 
 }  // namespace sixpn::agent

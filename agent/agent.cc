@@ -32,8 +32,18 @@ mesh::BackendChoice backend_choice(config::WireGuardBackend backend) {
   return mesh::BackendChoice::kProbe;
 }
 
+// Two above the WireGuard port, or where that is taken or no port, the next that is free.
+std::uint16_t spare_port(const config::AgentConfig& config) {
+  int port = config.wireguard.listen_port + 2;
+  if (port == config.knock.port) ++port;
+  if (port > 65535) port = config.wireguard.listen_port - 3;
+  return static_cast<std::uint16_t>(port);
+}
+
 mesh::MeshOptions mesh_options(const AgentOptions& options) {
-  mesh::MeshOptions out{options.identity.wireguard_key};
+  mesh::MeshOptions out{options.keys.main};
+  out.spare = {options.keys.spare, spare_port(options.config)};
+  out.rotation = options.keys.rotation();
   out.interface = options.config.wireguard.interface;
   out.listen_port = options.config.wireguard.listen_port;
   out.mtu = options.config.wireguard.mtu;
@@ -49,7 +59,6 @@ HostRecord own_host(const AgentOptions& options) {
   record.name = invite.name;
   record.region = invite.region;
   record.certificate = options.identity.certificate.encoded;
-  record.wireguard_key = wireguard_public_key(options.identity.wireguard_key);
   record.endpoints = wireguard.endpoints.empty()
                          ? underlay_endpoints(wireguard.listen_port, wireguard.interface)
                          : wireguard.endpoints;
@@ -109,7 +118,10 @@ struct Agent::Impl {
     registry::RegistryOptions registry_options{invite.host, options.identity.signing_key};
     registry_options.root_key = options.identity.root_key;
     registry_options.state_dir = options.config.state_dir;
+    rooms.rotator = std::make_unique<KeyRotator>(rooms, options.keys, options.config.state_dir,
+                                                 spare_port(options.config));
     registry_options.own_host = own_host(options);
+    rooms.rotator->fill(registry_options.own_host);
     registry_options.expects_peers = !options.identity.seeds.empty();
     registry_options.certificate_grace = std::chrono::duration_cast<std::chrono::milliseconds>(
         options.config.trust.certificate_grace);
@@ -203,6 +215,7 @@ struct Agent::Impl {
   void advertise(const Ip6& observed_self) {
     if (!options.config.wireguard.endpoints.empty()) return;
     HostRecord record = own_host(options);
+    rooms.rotator->fill(record);
     IpEndpoint observed{observed_self, options.config.wireguard.listen_port};
     auto known = std::find(record.endpoints.begin(), record.endpoints.end(), observed);
     if (known != record.endpoints.end()) return;
@@ -244,6 +257,7 @@ struct Agent::Impl {
     if (auto knock = rooms.knock->start(); !knock) return std::move(knock).within("knock");
     rooms.registry->on_snapshot([this](const SnapshotPtr& snapshot) { on_snapshot(snapshot); });
     rooms.machine_loop.post([this] { rooms.machines->resume(); });
+    rooms.rotator->resume();
     return admin.start();
   }
 

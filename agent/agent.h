@@ -18,6 +18,7 @@
 #include "base/io/event_loop.h"
 #include "base/result.h"
 #include "config/agent_config.h"
+#include "mesh/io/host_keys.h"
 #include "mesh/io/identity_store.h"
 
 namespace sixpn::agent {
@@ -25,6 +26,7 @@ namespace sixpn::agent {
 struct AgentOptions {
   config::AgentConfig config;
   mesh::Identity identity;
+  mesh::HostKeys keys;
   std::string shim_path;
   // This run enrolled the host: when every host refuses it, the agent gives up instead of retrying.
   bool first_join = false;

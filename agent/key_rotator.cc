@@ -55,15 +55,15 @@ void KeyRotator::resume() {
 
 void KeyRotator::begin(bool force, Done done) {
   if (keys_.rotation() != Rotation::kNone || done_)
-    return done(Error("a rotation of this host's keys is under way", kConflict));
+    return done(Error("a rotation of this host's keys is under way", kTaken));
   auto unable = mesh::hosts_without_spare(*rooms_.registry->snapshot());
   if (!unable.empty() && !force)
     return done(Error(fmt::format("hosts with an older version cannot follow, and would lose "
                                   "packets: {} (upgrade them, or use --force)",
                                   fmt::join(unable, ", ")),
-                      kConflict));
+                      kTaken));
   force_ = force;
-  problem_.reset();
+  refusal_.reset();
   done_ = std::move(done);
   run(mesh::begin_rotation);
 }
@@ -87,13 +87,14 @@ void KeyRotator::on_step(Result<mesh::HostKeys> keys) {
     return;
   }
   keys_ = std::move(*keys);
+  problem_.reset();
   log::info("agent", "rotating the WireGuard keys: {}", describe(keys_.rotation()));
   rotation_.enter(keys_.rotation(), force_, monotonic_now());
   HostRecord record = std::get<HostRecord>(rooms_.registry->own_host_record()->record.value);
   fill(record);
   rooms_.registry->update_own_host(std::move(record));
   if (keys_.rotation() != Rotation::kNone) return timer_.arm_after(kAskInterval);
-  if (problem_) return finish(*problem_);
+  if (refusal_) return finish(*refusal_);
   finish(wireguard_public_key(keys_.main));
 }
 
@@ -121,15 +122,14 @@ void KeyRotator::act(mesh::KeyRotation::Action action) {
     case Action::kWait:
       return timer_.arm_after(kAskInterval);
     case Action::kChangeKey:
-      problem_.reset();
       return run(mesh::change_main_key);
     case Action::kGiveUp:
-      problem_ = Error(
+      refusal_ = Error(
           fmt::format("the WireGuard key stays as it was: no link on the spare device to {} (is "
                       "UDP port {} open both ways? --force rotates all the same)",
                       fmt::join(waiting_, ", "), spare_port_),
-          kConflict);
-      log::error("agent", "{}", problem_->message);
+          kTaken);
+      log::error("agent", "{}", refusal_->message);
       return run(mesh::keep_main_key);
     case Action::kFinish:
       return run(mesh::finish_rotation);
@@ -138,7 +138,8 @@ void KeyRotator::act(mesh::KeyRotation::Action action) {
 
 std::vector<std::string> KeyRotator::warnings() const {
   std::vector<std::string> lines;
-  if (problem_) lines.push_back("rotate-key: " + problem_->message);
+  for (const auto& error : {refusal_, problem_})
+    if (error) lines.push_back("rotate-key: " + error->message);
   if (keys_.rotation() != Rotation::kNone && !waiting_.empty())
     lines.push_back(fmt::format("rotate-key: {}, waiting for {}", describe(keys_.rotation()),
                                 fmt::join(waiting_, ", ")));

@@ -2,8 +2,8 @@
 // record (decision 0036). When each step is due is mesh/core/key_rotation.h's to say. A rotation
 // that the agent's end interrupted goes on at its next start.
 //
-// Owned by Rooms. All methods on the control loop; the files are written on the mesh loop, which may
-// block. Outlives the loops' tasks, as Rooms does.
+// Owned by Rooms. All methods on the control loop; the files are written on the mesh loop, which
+// may block. Outlives the loops' tasks, as Rooms does.
 #pragma once
 
 #include <functional>
@@ -60,7 +60,8 @@ class KeyRotator {
   Done done_;
   bool force_ = false;
   std::vector<std::string> waiting_;
-  std::optional<Error> problem_;  // why this or the last rotation does not do what it should
+  std::optional<Error> refusal_;  // why the last rotation kept the key
+  std::optional<Error> problem_;  // of the disk, while it is tried again
 };
 
 }  // namespace sixpn::agent

@@ -131,6 +131,8 @@ int run(const sixpn::config::AgentConfig& config, bool dev) {
   bool enrolled_before = sixpn::mesh::IdentityStore::exists(config.state_dir);
   auto identity = find_identity(config, dev);
   if (!identity) return fail(identity.error().message);
+  auto keys = sixpn::mesh::load_host_keys(config.state_dir);
+  if (!keys) return fail(keys.error().message);
 
   const auto& invite = identity->certificate.invite;
   sixpn::log::info("agent", "sixpnd {} is host {} ({}) in {}", SIXPN_VERSION, invite.name,
@@ -138,7 +140,7 @@ int run(const sixpn::config::AgentConfig& config, bool dev) {
   sixpn::EventLoop control("sixpn-control");
   std::string fatal;
   bool first_join = !config.join.empty() && !enrolled_before;
-  sixpn::agent::AgentOptions options{config, *identity, shim_path(config), first_join};
+  sixpn::agent::AgentOptions options{config, *identity, *keys, shim_path(config), first_join};
   sixpn::agent::Agent agent(control, std::move(options));
   agent.on_fatal([&](const std::string& reason) {
     fatal = reason;

@@ -9,6 +9,7 @@
 
 #include "agent/core/notices.h"
 #include "agent/json_views.h"
+#include "agent/key_rotator.h"
 #include "base/io/event_loop.h"
 #include "dns/io/dns_service.h"
 #include "flycast/io/flycast_service.h"
@@ -30,6 +31,7 @@ struct Rooms {
   mesh::Identity identity;
   std::unique_ptr<registry::RegistryService> registry;  // control
   std::unique_ptr<mesh::KnockService> knock;            // control
+  std::unique_ptr<KeyRotator> rotator;                  // control
   std::unique_ptr<mesh::MeshService> mesh;
   std::unique_ptr<machine::MachineService> machines;
   std::unique_ptr<dns::DnsService> dns;

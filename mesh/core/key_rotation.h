@@ -4,8 +4,8 @@
 // agent does the steps (files, host record, mesh). The links themselves move by LinkSwitch, on
 // every host.
 //
-// A host whose agent is down is waited for only while its data plane is alive: its machines' packets
-// would be lost. Plain state machine: `now` goes in, verdicts come out. Control loop.
+// A host whose agent is down is waited for only while its data plane is alive: its machines'
+// packets would be lost. Plain state machine: `now` goes in, verdicts come out. Control loop.
 #pragma once
 
 #include <map>

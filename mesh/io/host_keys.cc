@@ -81,8 +81,7 @@ Result<HostKeys> change_main_key(const std::string& state_dir, HostKeys keys) {
 
 Result<HostKeys> keep_main_key(const std::string& state_dir, HostKeys keys) {
   const std::string path = next(main_file(state_dir));
-  if (::unlink(path.c_str()) != 0 && errno != ENOENT)
-    return Error::from_errno("removing " + path);
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) return Error::from_errno("removing " + path);
   if (auto synced = sync_folder(folder_of(state_dir)); !synced) return std::move(synced).error();
   keys.next_main.reset();
   return keys;

@@ -1,7 +1,7 @@
-// HostKeys: the WireGuard keys of this host, and how far their rotation is (decision 0036), in files
-// of <state>/identity. Who this host is otherwise is IdentityStore's. Each change is one file that
-// appears, is replaced or goes (decision 0023), synced before the function returns: whatever kills
-// the agent, the files say where to go on.
+// HostKeys: the WireGuard keys of this host, and how far their rotation is (decision 0036), in
+// files of <state>/identity. Who this host is otherwise is IdentityStore's. Each change is one file
+// that appears, is replaced or goes (decision 0023), synced before the function returns: whatever
+// kills the agent, the files say where to go on.
 //
 //   wireguard.key  spare.key                       no rotation
 //   ... and wireguard.key.next  spare.key.next     the links leave the main device

@@ -213,4 +213,18 @@ CommandResult host_renew(CommandContext& context, const HostRenewOptions& option
   return ExitCode::kOk;
 }
 
+CommandResult rotate_key(CommandContext& context, const RotateKeyOptions& options) {
+  auto answer = ApiClient(context.socket_path)
+                    .post(ApiTarget("/v1/host/rotate-key"), json::object{{"force", options.force}});
+  if (!answer) return answer.error();
+  if (context.json) {
+    context.out << pretty(*answer);
+    return ExitCode::kOk;
+  }
+  JsonView view(*answer);
+  context.out << key_values(
+      {{"WireGuard key", view["wireguard_key"].text()}, {"Replaced", view["replaced_key"].text()}});
+  return ExitCode::kOk;
+}
+
 }  // namespace sixpn::cli

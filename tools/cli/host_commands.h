@@ -31,4 +31,10 @@ struct HostRenewOptions {
 };
 CommandResult host_renew(CommandContext& context, const HostRenewOptions& options);
 
+struct RotateKeyOptions {
+  bool force = false;
+};
+// New WireGuard keys for this host; returns when every link uses them. Needs no root key.
+CommandResult rotate_key(CommandContext& context, const RotateKeyOptions& options);
+
 }  // namespace sixpn::cli

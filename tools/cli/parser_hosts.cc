@@ -47,6 +47,14 @@ void add_renew(CLI::App& host, Invocation& invocation) {
   add_root_key(*renew.app, renew.options->root.state_dir, renew.options->root.root_key);
 }
 
+void add_rotate_key(CLI::App& host, Invocation& invocation) {
+  auto rotate = add_command<RotateKeyOptions>(
+      host, invocation, "rotate-key", "give this host new WireGuard keys, without losing a packet",
+      rotate_key);
+  rotate.app->add_flag("--force", rotate.options->force,
+                       "also when hosts that are alive cannot follow; their packets are lost then");
+}
+
 }  // namespace
 
 void add_host_commands(CLI::App& root, Invocation& invocation) {
@@ -55,6 +63,7 @@ void add_host_commands(CLI::App& root, Invocation& invocation) {
   add_plain_command(host, invocation, "list", "all hosts, as this one sees them", list_hosts);
   add_renew(host, invocation);
   add_revoke(host, invocation);
+  add_rotate_key(host, invocation);
 }
 
 }  // namespace sixpn::cli

@@ -56,7 +56,8 @@ Cluster::~Cluster() {
   for (auto& [name, host] : hosts_) {
     remove_machines(*host);
     remove_netns(host->netns);
-    fs::remove("/var/run/wireguard/" + host->interface + ".sock");
+    for (const char* spare : {"", "-s"})
+      fs::remove("/var/run/wireguard/" + host->interface + spare + ".sock");
   }
   if (::testing::Test::HasFailure()) {
     for (auto& [name, host] : hosts_)

@@ -1,6 +1,7 @@
 #include "mesh/core/plan.h"
 
 #include <algorithm>
+#include <ranges>
 
 #include "mesh/core/firewall_json.h"
 
@@ -135,17 +136,20 @@ bool is_remade(const std::string& interface, const DesiredMesh& desired,
 }
 
 void plan_new_routes(const DesiredMesh& desired, const ObservedMesh& observed, Steps& steps) {
-  for (const auto& route : desired.routes)
+  // A longer prefix stands before the one around it is steered elsewhere, and goes after it.
+  for (const auto& route : std::views::reverse(desired.routes))
     if (!observed.routes.contains(route) || is_remade(route.interface, desired, observed))
       steps.push_back(AddRoute{route});
 }
 
 void plan_removals(const DesiredMesh& desired, const ObservedMesh& observed, Steps& steps) {
   // What another host's rotation moved stays while its record may only be missing here.
-  const std::string spare = spare_interface(desired.main.device.name);
+  const std::string& main = desired.main.device.name;
+  const std::string spare = spare_interface(main);
   bool keep_spare = desired.additive_peers && !desired.spare;
   for_missing(observed.routes, desired.routes, [&](const Route& route) {
-    if (!keep_spare || route.interface != spare) steps.push_back(RemoveRoute{route});
+    bool of_tunnels = route.interface == spare || route.interface == main;
+    if (!keep_spare || !of_tunnels) steps.push_back(RemoveRoute{route});
   });
   if (!desired.spare && observed.spare.device && !keep_spare) steps.push_back(DeleteSpare{spare});
   for (const auto& [name, veth] : observed.veths)

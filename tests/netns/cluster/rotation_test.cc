@@ -5,6 +5,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
 #include <filesystem>
+#include <functional>
 #include <thread>
 
 #include "tests/netns/cluster/cluster.h"
@@ -15,40 +16,86 @@ namespace {
 namespace json = boost::json;
 using namespace std::chrono_literals;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 using ::testing::Not;
 
 const std::vector<std::string> kHosts = {"a", "b", "c"};
 
-// Counts up on one connection, both ways, at 100 messages a second of 1000 bytes; ends by itself.
-// Prints the longest time between a message and its echo.
-constexpr const char* kStream = R"(
-import socket, sys, time
-s = socket.create_connection((sys.argv[1], 9000), timeout=20)
-s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-worst = 0.0
-for number in range(int(sys.argv[2])):
-    sent = time.monotonic()
-    s.sendall(b'%08d' % number + b'x' * 992)
-    got = b''
-    while len(got) < 1000:
-        piece = s.recv(1000 - len(got))
-        if not piece: sys.exit('the connection was closed')
-        got += piece
-    if int(got[:8]) != number: sys.exit('the stream is out of order')
-    worst = max(worst, time.monotonic() - sent)
-    time.sleep(0.01)
-print('worst round trip %.0f ms' % (worst * 1000))
+// Until SIGTERM: 500 numbered datagrams a second, answered by the other machine, and on one TCP
+// connection 50 numbered messages a second of 1000 bytes, answered too. Then waits for what is
+// under way, and prints what was sent, answered, and how long the slowest answer took.
+constexpr const char* kTraffic = R"(
+import signal, socket, struct, sys, threading, time
+address = sys.argv[1]
+stop = threading.Event()
+signal.signal(signal.SIGTERM, lambda *_: stop.set())
+u = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+u.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+u.settimeout(3)
+u.connect((address, 9000))
+t = socket.create_connection((address, 9000), timeout=20)
+t.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+sent, seen, slow = 0, set(), {'udp': 0.0, 'tcp': 0.0}
+messages, echoed = 0, 0
+def hear_udp():
+    while True:
+        try: number, at = struct.unpack('!Id', u.recv(2000)[:12])
+        except socket.timeout: return
+        seen.add(number)
+        slow['udp'] = max(slow['udp'], time.monotonic() - at)
+def hear_tcp():
+    global echoed
+    rest = b''
+    while True:
+        try: piece = t.recv(65536)
+        except socket.timeout: return
+        if not piece: return
+        rest += piece
+        while len(rest) >= 1000:
+            number, at = struct.unpack('!Id', rest[:12])
+            if number == echoed: echoed += 1
+            slow['tcp'] = max(slow['tcp'], time.monotonic() - at)
+            rest = rest[1000:]
+ears = [threading.Thread(target=f) for f in (hear_udp, hear_tcp)]
+for ear in ears: ear.start()
+print('running', flush=True)
+start = time.monotonic()
+while not stop.is_set():
+    now = time.monotonic()
+    while sent < (now - start) * 500:
+        u.send(struct.pack('!Id', sent, now) + b'x' * 52)
+        sent += 1
+    while messages < (now - start) * 50:
+        t.sendall(struct.pack('!Id', messages, now) + b'x' * 988)
+        messages += 1
+    time.sleep(0.001)
+took = time.monotonic() - start
+ears[0].join()
+t.shutdown(socket.SHUT_WR)
+ears[1].join()
+print('%d datagrams in %.1f s, %d lost, slowest %.0f ms; %d messages, %d lost, slowest %.0f ms' % (
+    sent, took, sent - len(seen), slow['udp'] * 1000,
+    messages, messages - echoed, slow['tcp'] * 1000))
+sys.exit(0 if sent == len(seen) and messages == echoed else 1)
 )";
 constexpr const char* kEcho = R"(
-import socket
+import socket, threading
+u = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+u.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+u.bind(('::', 9000))
+def echo_udp():
+    while True:
+        data, peer = u.recvfrom(2000)
+        u.sendto(data, peer)
+threading.Thread(target=echo_udp, daemon=True).start()
 l = socket.create_server(('::', 9000), family=socket.AF_INET6)
-while True:
-    s, _ = l.accept()
+def echo_tcp(s):
     while True:
         piece = s.recv(65536)
-        if not piece: break
+        if not piece: return s.close()
         s.sendall(piece)
+while True:
+    s, _ = l.accept()
+    threading.Thread(target=echo_tcp, args=(s,), daemon=True).start()
 )";
 
 class RotationTest : public ::testing::Test {
@@ -66,8 +113,7 @@ class RotationTest : public ::testing::Test {
       ASSERT_TRUE(eventually([&] {
         return cluster_.must(name, {"apps", "list"}).find("web") != std::string::npos;
       }));
-      machine_[name] =
-          cluster_.run_machine(name, {"--app", "web", "--", "python3", "-c", kEcho});
+      machine_[name] = cluster_.run_machine(name, {"--app", "web", "--", "python3", "-c", kEcho});
       address_[name] = cluster_.machine_address(name, machine_[name]);
       infra_[name] = cluster_.infrastructure_address(name);
     }
@@ -78,40 +124,34 @@ class RotationTest : public ::testing::Test {
                      .in_machine(from, machine_[from],
                                  {"ping", "-6", "-c", "1", "-W", "1", address_[to]})
                      .status == 0;
-        })) << from << " " << to;
+        })) << from
+            << " " << to;
   }
 
-  // Packets for about `seconds`, 500 a second and their answers on every link, from machines.
-  void start_traffic(int seconds) {
-    std::string count = std::to_string(seconds * 500);
-    for (std::size_t i = 0; i < kHosts.size(); ++i) {
-      const std::string& from = kHosts[i];
-      const std::string& to = kHosts[(i + 1) % kHosts.size()];
-      std::string log = cluster_.host(from).folder + "/traffic";
-      std::filesystem::remove(log + ".ping");
-      std::filesystem::remove(log + ".tcp");
-      pings_.emplace_back(Words{"ip", "netns", "exec", machine_[from], "ping", "-6", "-q", "-i",
-                                "0.002", "-c", count, "-W", "3", address_[to]},
-                          log + ".ping");
-      // A message and its echo take a round trip.
-      streams_.emplace_back(Words{"ip", "netns", "exec", machine_[from], "python3", "-c", kStream,
-                                  address_[to], std::to_string(seconds * 4)},
-                            log + ".tcp");
-    }
+  // From every machine to every other.
+  void start_traffic() {
+    for (const auto& from : kHosts)
+      for (const auto& to : kHosts) {
+        if (from == to) continue;
+        std::string log = cluster_.host(from).folder + "/traffic." + to;
+        std::filesystem::remove(log);
+        traffic_.push_back({from + " to " + to, log,
+                            Process({"ip", "netns", "exec", machine_[from], "python3", "-c",
+                                     kTraffic, address_[to]},
+                                    log)});
+      }
+    for (const auto& flow : traffic_)
+      ASSERT_TRUE(eventually([&] { return !read_file(flow.log).empty(); }, 30s)) << flow.name;
   }
 
   void expect_no_loss() {
-    for (std::size_t i = 0; i < kHosts.size(); ++i) {
-      EXPECT_TRUE(pings_[i].running()) << "the flood ended before the rotation did; lengthen it";
-      EXPECT_EQ(pings_[i].wait(), 0);
-      std::string log = cluster_.host(kHosts[i]).folder + "/traffic";
-      EXPECT_THAT(read_file(log + ".ping"), HasSubstr(" 0% packet loss")) << kHosts[i];
-      EXPECT_EQ(streams_[i].wait(), 0) << read_file(log + ".tcp");
-      std::printf("%s: %s%s\n", kHosts[i].c_str(), read_file(log + ".ping").c_str(),
-                  read_file(log + ".tcp").c_str());
+    for (auto& flow : traffic_) flow.process.signal(SIGTERM);
+    for (auto& flow : traffic_) {
+      int status = flow.process.wait();
+      std::printf("%s: %s", flow.name.c_str(), read_file(flow.log).c_str());
+      EXPECT_EQ(status, 0) << flow.name << ": " << read_file(flow.log);
     }
-    pings_.clear();
-    streams_.clear();
+    traffic_.clear();
   }
 
   json::value rotate(const std::string& name) {
@@ -159,13 +199,17 @@ class RotationTest : public ::testing::Test {
 
   Cluster cluster_;
   std::map<std::string, std::string> machine_, address_, infra_;
-  std::vector<Process> pings_, streams_;
+  struct Flow {
+    std::string name, log;
+    Process process;
+  };
+  std::vector<Flow> traffic_;
 };
 
 TEST_F(RotationTest, EachHostGetsANewKeyWithoutALostPacket) {
   for (const auto& name : kHosts) {
     std::string old_key = key_of(name);
-    start_traffic(25);
+    ASSERT_NO_FATAL_FAILURE(start_traffic());
     auto answer = rotate(name);
     expect_no_loss();
     ASSERT_TRUE(answer.is_object());
@@ -179,7 +223,7 @@ TEST_F(RotationTest, EachHostGetsANewKeyWithoutALostPacket) {
 TEST_F(RotationTest, TwoHostsMayRotateAtOnce) {
   std::string old_a = key_of("a");
   std::string old_b = key_of("b");
-  start_traffic(40);
+  ASSERT_NO_FATAL_FAILURE(start_traffic());
   json::value b;
   std::thread other([&] { b = rotate("b"); });
   auto a = rotate("a");
@@ -187,6 +231,55 @@ TEST_F(RotationTest, TwoHostsMayRotateAtOnce) {
   expect_no_loss();
   expect_unchanged_but_for(old_a);
   expect_unchanged_but_for(old_b);
+}
+
+// ---- an agent that is killed in the middle; the rotation goes on when it is back
+
+class KilledRotationTest : public RotationTest {
+ protected:
+  bool has_file(const std::string& host, const std::string& name) {
+    return std::filesystem::exists(cluster_.host(host).state_dir() + "/identity/" + name);
+  }
+  // Whether `host` sends to `other` through its spare device.
+  bool is_on_spare(const std::string& host, const std::string& other) {
+    auto route = cluster_.on_host(host, {"ip", "-6", "route", "get", infra_[other]}).out;
+    return route.find(cluster_.host(host).interface + "-s") != std::string::npos;
+  }
+  bool leaves() { return has_file("a", "wireguard.key.next"); }
+  bool returns() { return has_file("a", "spare.key.next") && !leaves(); }
+
+  // Rotates a's keys and kills the agent of `victim` as soon as `moment` has come.
+  void rotate_and_kill(const std::string& victim, const std::function<bool()>& moment) {
+    std::string old_key = key_of("a");
+    Process command({"nsenter", "--net=" + cluster_.host("a").netns_path(), SIXPN_CLI, "--socket",
+                     cluster_.host("a").socket(), "host", "rotate-key"},
+                    cluster_.host("a").folder + "/rotate.log");
+    ASSERT_TRUE(eventually(moment, 30s)) << read_file(cluster_.host("a").folder + "/rotate.log");
+    cluster_.kill_agent(victim);
+    ASSERT_NO_FATAL_FAILURE(cluster_.start_agent(victim));
+    EXPECT_TRUE(eventually([&] { return at_rest(); }, 90s));
+    EXPECT_NE(key_of("a"), old_key);
+    for (const auto& name : kHosts) EXPECT_THAT(wireguard(name), Not(HasSubstr(old_key))) << name;
+    command.wait();
+  }
+};
+
+TEST_F(KilledRotationTest, OfTheHostThatRotates) {
+  ASSERT_NO_FATAL_FAILURE(start_traffic());
+  rotate_and_kill("a", [&] { return leaves(); });
+  rotate_and_kill("a", [&] { return leaves() && is_on_spare("a", "b"); });
+  rotate_and_kill("a", [&] { return returns(); });
+  rotate_and_kill("a", [&] { return returns() && !is_on_spare("a", "b"); });
+  expect_no_loss();
+}
+
+TEST_F(KilledRotationTest, OfAHostThatFollows) {
+  ASSERT_NO_FATAL_FAILURE(start_traffic());
+  rotate_and_kill("b", [&] { return leaves() && !spare_is_gone("b"); });
+  rotate_and_kill("b", [&] { return leaves() && is_on_spare("b", "a"); });
+  rotate_and_kill("b", [&] { return returns(); });
+  rotate_and_kill("b", [&] { return returns() && !is_on_spare("b", "a"); });
+  expect_no_loss();
 }
 
 }  // namespace

@@ -28,6 +28,19 @@ inline MeshOptions sample_options() {
   return {.private_key = *Secret::from_bytes(std::string(32, '\x42'))};
 }
 
+inline PublicKey spare_key_of_host(HostId host) {
+  PublicKey key = key_of_host(host);
+  key[29] = 0x55;
+  return key;
+}
+
+inline MeshOptions spare_options(Rotation rotation = Rotation::kNone) {
+  MeshOptions options = sample_options();
+  options.spare = {*Secret::from_bytes(std::string(32, '\x24')), 51822};
+  options.rotation = rotation;
+  return options;
+}
+
 // Builds a snapshot step by step.
 class SnapshotBuilder {
  public:
@@ -44,6 +57,15 @@ class SnapshotBuilder {
     view.record.wireguard_key = key_of_host(id, rotation);
     view.record.endpoints = std::move(endpoints);
     view.status = status;
+    return *this;
+  }
+
+  // A host with a spare device, and where its rotation is.
+  SnapshotBuilder& rotating(HostId id, Rotation rotation) {
+    HostRecord& record = snapshot_.hosts.at(id).record;
+    record.spare_key = spare_key_of_host(id);
+    record.spare_port = 51822;
+    record.rotation = rotation;
     return *this;
   }
 
@@ -108,6 +130,9 @@ inline DesiredMesh random_desired(Rng& rng) {
                            static_cast<std::uint16_t>(51820 + rng.below(2))});
     world.host(HostId{0x10001 + i}, static_cast<HostStatus>(1 + rng.below(4)), endpoints,
                static_cast<std::uint8_t>(rng.below(2)));
+    if (rng.chance(0.7))
+      world.rotating(HostId{0x10001 + i},
+                     static_cast<Rotation>(rng.chance(0.6) ? 0 : 1 + rng.below(2)));
   }
   for (std::uint64_t id = 1; id <= 12; ++id)
     world.machine(id, NetworkId{1 + static_cast<std::uint32_t>(rng.below(3))}, random_host(),
@@ -119,9 +144,17 @@ inline DesiredMesh random_desired(Rng& rng) {
                                        NetworkId{1 + static_cast<std::uint32_t>(rng.below(3))},
                                        0x20000 + field, random_host()));
   if (rng.chance(0.2)) world.unsynced();
-  DesiredMesh desired = make_desired(world.build(), attachments, sample_options());
+  MeshOptions options =
+      rng.chance(0.8) ? spare_options(static_cast<Rotation>(rng.chance(0.7) ? 0 : 1 + rng.below(2)))
+                      : sample_options();
+  if (rng.chance(0.2)) options.private_key = *Secret::from_bytes(std::string(32, '\x43'));
+  DesiredMesh desired = make_desired(world.build(), attachments, options);
   for (auto& [key, peer] : desired.main.peers)
     if (rng.chance(0.3) && !peer.candidates.empty()) peer.pinned = peer.candidates.back();
+  std::set<HostId> on_spare;
+  for (const auto& [host, target] : desired.links)
+    if (rng.chance(0.5)) on_spare.insert(host);
+  steer_links(on_spare, desired);
   return desired;
 }
 
@@ -132,6 +165,7 @@ inline ObservedMesh random_observed(Rng& rng) {
     std::erase_if(container, [&](const auto&) { return rng.chance(0.3); });
   };
   damage(mesh.main.peers);
+  damage(mesh.spare.peers);
   damage(mesh.addresses);
   damage(mesh.routes);
   damage(mesh.rules);
@@ -144,6 +178,7 @@ inline ObservedMesh random_observed(Rng& rng) {
   }
   if (mesh.main.device && rng.chance(0.2)) mesh.main.device->up = false;
   if (mesh.main.device && rng.chance(0.2)) mesh.main.device->listen_port = 1;
+  if (rng.chance(0.1)) apply_step(DeleteSpare{"sixpn-s"}, mesh);
   if (rng.chance(0.1)) {
     mesh.main.device.reset();
     mesh.main.peers.clear();

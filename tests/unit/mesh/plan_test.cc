@@ -28,28 +28,41 @@ DesiredMesh two_peers() {
   return make_desired(snapshot, {attachment(9, kNet, 0x20000)}, sample_options());
 }
 
+void expect_as_desired(const DesiredTunnel& desired, const ObservedTunnel& mesh, bool additive) {
+  ASSERT_TRUE(mesh.device.has_value());
+  EXPECT_EQ(mesh.device->public_key, desired.device.public_key);
+  EXPECT_EQ(mesh.device->listen_port, desired.device.listen_port);
+  for (const auto& [key, peer] : desired.peers) {
+    ASSERT_TRUE(mesh.peers.contains(key));
+    if (additive) {
+      EXPECT_TRUE(std::ranges::includes(mesh.peers.at(key).allowed, peer.allowed));
+    } else {
+      EXPECT_EQ(mesh.peers.at(key).allowed, peer.allowed);
+    }
+    if (peer.pinned) {
+      EXPECT_EQ(mesh.peers.at(key).endpoint, peer.pinned);
+    }
+  }
+  if (!additive) {
+    EXPECT_EQ(mesh.peers.size(), desired.peers.size());
+  }
+}
+
 // Every peer's allowed IPs, after damage and repair, must be as desired; the rest by equality.
 void expect_as_desired(const DesiredMesh& desired, const ObservedMesh& mesh) {
   EXPECT_EQ(mesh.addresses, desired.addresses);
-  EXPECT_EQ(mesh.routes, desired.routes);
+  if (desired.additive_peers) {
+    EXPECT_TRUE(std::ranges::includes(mesh.routes, desired.routes));
+  } else {
+    EXPECT_EQ(mesh.routes, desired.routes);
+  }
   EXPECT_EQ(mesh.rules, desired.rules);
   EXPECT_EQ(mesh.firewall.elements, desired.firewall.elements);
   EXPECT_EQ(mesh.veths.size(), desired.veths.size());
-  ASSERT_TRUE(mesh.main.device.has_value());
-  EXPECT_EQ(mesh.main.device->public_key, desired.main.device.public_key);
-  for (const auto& [key, peer] : desired.main.peers) {
-    ASSERT_TRUE(mesh.main.peers.contains(key));
-    if (desired.additive_peers) {
-      EXPECT_TRUE(std::ranges::includes(mesh.main.peers.at(key).allowed, peer.allowed));
-    } else {
-      EXPECT_EQ(mesh.main.peers.at(key).allowed, peer.allowed);
-    }
-    if (peer.pinned) {
-      EXPECT_EQ(mesh.main.peers.at(key).endpoint, peer.pinned);
-    }
-  }
-  if (!desired.additive_peers) {
-    EXPECT_EQ(mesh.main.peers.size(), desired.main.peers.size());
+  expect_as_desired(desired.main, mesh.main, desired.additive_peers);
+  if (desired.spare) expect_as_desired(*desired.spare, mesh.spare, desired.additive_peers);
+  if (!desired.spare && !desired.additive_peers) {
+    EXPECT_FALSE(mesh.spare.device.has_value());
   }
 }
 
@@ -65,6 +78,15 @@ TEST(Plan, PropertyApplyingAPlanReachesTheDesiredState) {
   }
 }
 
+const DesiredTunnel& tunnel(const DesiredMesh& desired, Plane plane) {
+  return plane == Plane::kMain ? desired.main : *desired.spare;
+}
+
+bool changes_key(const DesiredMesh& desired, const ObservedMesh& mesh, Plane plane) {
+  const auto& device = mesh.tunnel(plane).device;
+  return device && device->public_key != tunnel(desired, plane).device.public_key;
+}
+
 TEST(Plan, PropertyNoStepRemovesWhatAnotherMakesAgain) {
   for (std::uint64_t seed = 0; seed < 500; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
@@ -72,14 +94,17 @@ TEST(Plan, PropertyNoStepRemovesWhatAnotherMakesAgain) {
     DesiredMesh desired = random_desired(rng);
     ObservedMesh mesh = random_observed(rng);
     for (const auto& step : plan_mesh(desired, mesh).steps) {
-      if (const auto* removed = std::get_if<RemovePeer>(&step)) {
-        EXPECT_FALSE(desired.main.peers.contains(removed->key));
+      const auto* removed_peer = std::get_if<RemovePeer>(&step);
+      if (removed_peer != nullptr && !changes_key(desired, mesh, removed_peer->plane)) {
+        EXPECT_FALSE(tunnel(desired, removed_peer->plane).peers.contains(removed_peer->key));
       }
       if (const auto* removed = std::get_if<RemoveRoute>(&step)) {
         EXPECT_FALSE(desired.routes.contains(removed->route));
       }
       if (const auto* made = std::get_if<SetPeer>(&step)) {
-        EXPECT_EQ(made->create, !mesh.main.peers.contains(made->key));
+        bool stays = mesh.tunnel(made->plane).peers.contains(made->key) &&
+                     !changes_key(desired, mesh, made->plane);
+        EXPECT_EQ(made->create, !stays);
       }
     }
   }
@@ -149,6 +174,90 @@ TEST(Plan, ARotatedKeyIsAddedBeforeTheOldPeerIsRemoved) {
   ASSERT_EQ(plan.steps.size(), 2u);
   EXPECT_TRUE(std::get<SetPeer>(plan.steps[0]).create);
   EXPECT_EQ(std::get<RemovePeer>(plan.steps[1]).key, key_of_host(kA));
+}
+
+// ---- a rotation, phase by phase
+
+DesiredMesh rotating_world(const MeshOptions& options, Rotation of_a, std::set<HostId> on_spare,
+                           std::uint8_t key_of_a = 0) {
+  auto snapshot = SnapshotBuilder()
+                      .host(kA, HostStatus::kAlive, {at(2)}, key_of_a)
+                      .host(kB, HostStatus::kAlive, {at(4)})
+                      .rotating(kA, of_a)
+                      .rotating(kB, Rotation::kNone)
+                      .machine(1, kNet, kA, kA, 0x10000)
+                      .machine(2, kNet, kB, kA, 0x10001)  // born on A, lives on B
+                      .build();
+  DesiredMesh mesh = make_desired(snapshot, {attachment(9, kNet, 0x20000)}, options);
+  steer_links(on_spare, mesh);
+  return mesh;
+}
+
+TEST(Plan, WhenAnotherHostRotatesASpareDeviceComesAndNothingElseChanges) {
+  ObservedMesh mesh = realize(rotating_world(spare_options(), Rotation::kNone, {}));
+  auto plan = plan_mesh(rotating_world(spare_options(), Rotation::kLeave, {}), mesh);
+  auto lines = to_lines(plan);
+  ASSERT_EQ(lines.size(), 4u);
+  EXPECT_EQ(lines[0], "device sixpn-s: create");
+  EXPECT_THAT(lines[1], testing::StartsWith("spare device: private key of"));
+  EXPECT_EQ(lines[2], "device sixpn-s: up, mtu 1420");
+  EXPECT_THAT(lines[3], testing::HasSubstr("(host 00010002): add endpoint [2001:db8::2]:51822"));
+  for (const auto& step : plan.steps) apply_step(step, mesh);
+  EXPECT_EQ(mesh.spare.peers.at(spare_key_of_host(kA)).allowed,
+            mesh.main.peers.at(key_of_host(kA)).allowed);
+}
+
+TEST(Plan, ALinkMovesByRoutesAndTakesNoOtherWithIt) {
+  auto before = rotating_world(spare_options(), Rotation::kLeave, {});
+  ObservedMesh mesh = realize(before);
+  auto lines = to_lines(plan_mesh(rotating_world(spare_options(), Rotation::kLeave, {kA}), mesh));
+  EXPECT_THAT(lines,
+              testing::ElementsAre("route: add fdaa:0:11:1:2:1:1:0/112 dev sixpn metric 1024",
+                                   "route: add fdaa:0:11:1:2::/80 dev sixpn-s metric 1024",
+                                   "route: add fdaa::1:2:0:0:1/128 dev sixpn-s metric 1024"));
+}
+
+TEST(Plan, TheNewKeyOfAnotherHostIsTakenUpWhileItsLinkIsOnTheSpareDevice) {
+  ObservedMesh mesh = realize(rotating_world(spare_options(), Rotation::kLeave, {kA}));
+  auto plan = plan_mesh(rotating_world(spare_options(), Rotation::kReturn, {kA}, 1), mesh);
+  ASSERT_EQ(plan.steps.size(), 2u);
+  EXPECT_EQ(std::get<SetPeer>(plan.steps[0]).key, key_of_host(kA, 1));
+  EXPECT_EQ(std::get<SetPeer>(plan.steps[0]).plane, Plane::kMain);
+  EXPECT_EQ(std::get<RemovePeer>(plan.steps[1]).key, key_of_host(kA));
+}
+
+TEST(Plan, AtTheEndTheRoutesGoBeforeTheSpareDevice) {
+  ObservedMesh mesh = realize(rotating_world(spare_options(), Rotation::kReturn, {kA}));
+  auto lines = to_lines(plan_mesh(rotating_world(spare_options(), Rotation::kNone, {}), mesh));
+  ASSERT_EQ(lines.size(), 4u);
+  EXPECT_THAT(lines[0], testing::StartsWith("route: remove fdaa::1:2:0:0:1/128 dev sixpn-s"));
+  EXPECT_THAT(lines[1], testing::StartsWith("route: remove fdaa:0:11:1:2::/80 dev sixpn-s"));
+  EXPECT_THAT(lines[2], testing::StartsWith("route: remove fdaa:0:11:1:2:1:1:0/112 dev sixpn "));
+  EXPECT_EQ(lines[3], "device sixpn-s: delete");
+}
+
+TEST(Plan, OurOwnNewKeyMakesThePeersOfThatDeviceAnewAndOfNoOther) {
+  MeshOptions options = spare_options(Rotation::kLeave);
+  ObservedMesh mesh = realize(rotating_world(options, Rotation::kNone, {kA, kB}));
+  options.rotation = Rotation::kReturn;
+  options.private_key = *Secret::from_bytes(std::string(32, '\x43'));
+  DesiredMesh desired = rotating_world(options, Rotation::kNone, {kA, kB});
+  for (auto& [key, peer] : mesh.main.peers) peer.last_handshake = from_unix_ms(1);
+  auto plan = plan_mesh(desired, mesh);
+  ASSERT_EQ(plan.steps.size(), 5u);
+  EXPECT_TRUE(std::holds_alternative<RemovePeer>(plan.steps[0]));
+  EXPECT_TRUE(std::holds_alternative<RemovePeer>(plan.steps[1]));
+  EXPECT_TRUE(std::get<ConfigureDevice>(plan.steps[2]).private_key.has_value());
+  for (const auto& step : plan.steps) apply_step(step, mesh);
+  EXPECT_FALSE(mesh.main.peers.at(key_of_host(kA)).last_handshake.has_value());
+  EXPECT_TRUE(plan_mesh(desired, mesh).empty());
+}
+
+TEST(Plan, WithAnIncompleteRegistryTheSpareDeviceAndItsRoutesStay) {
+  ObservedMesh mesh = realize(rotating_world(spare_options(), Rotation::kLeave, {kA}));
+  auto empty = SnapshotBuilder().unsynced().build();
+  DesiredMesh desired = make_desired(empty, {attachment(9, kNet, 0x20000)}, spare_options());
+  EXPECT_THAT(to_lines(plan_mesh(desired, mesh)), testing::IsEmpty());
 }
 
 TEST(Plan, ARoamedEndpointIsLeftAlone) {

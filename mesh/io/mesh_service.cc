@@ -266,7 +266,7 @@ void MeshService::report(std::function<void(std::vector<PeerReport>)> done) {
   DesiredMesh desired = impl_->desired();
   auto on_spare = impl_->reconciler.on_spare();
   std::map<HostId, ObservedPeer> spares;
-  if (!on_spare.empty()) {
+  if (!on_spare.empty() && desired.spare) {
     auto read = impl_->kernel->observe_peers(Plane::kSpare);
     if (read) spares = by_host(*read, *desired.spare);
   }

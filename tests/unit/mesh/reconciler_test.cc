@@ -8,6 +8,8 @@
 namespace sixpn::mesh {
 namespace {
 
+using namespace std::chrono_literals;
+
 constexpr HostId kA{0x10002};
 constexpr HostId kB{0x10003};
 constexpr NetworkId kNet{0x11};
@@ -170,6 +172,44 @@ TEST(Reconciler, ADoubtedVethIsLookedAtAgain) {
   EXPECT_FALSE(reconciler.pass(world(), kNow).error.has_value());
   EXPECT_TRUE(plan_mesh(world(), state.mesh).empty());
   EXPECT_EQ(state.observations, 1);
+}
+
+// A whole rotation of host A's key, as a host sees it that follows.
+TEST(Reconciler, ALinkFollowsARotationToTheSpareDeviceAndBack) {
+  FakeKernel::State state;
+  FakeKernel kernel(state);
+  Reconciler reconciler(kernel);
+  auto rotating = [&](Rotation phase, std::uint8_t key) {
+    auto snapshot =
+        SnapshotBuilder().host(kA, HostStatus::kAlive, {at(2)}, key).rotating(kA, phase).build();
+    return make_desired(snapshot, {}, spare_options());
+  };
+  auto pass = [&](const DesiredMesh& desired, Duration time) {
+    reconciler.doubt_peers();
+    Now now{kNow.mono + time, kNow.wall};
+    EXPECT_FALSE(reconciler.pass(desired, now).error.has_value());
+  };
+  auto is_steered = [&] {
+    return state.mesh.routes.contains({{host_address(kA), 128}, RouteKind::kUnicast, "sixpn-s"});
+  };
+  pass(rotating(Rotation::kNone, 0), 0s);
+  EXPECT_FALSE(state.mesh.spare.device.has_value());
+  pass(rotating(Rotation::kLeave, 0), 1s);
+  ASSERT_TRUE(state.mesh.spare.peers.contains(spare_key_of_host(kA)));
+  EXPECT_EQ(state.mesh.spare.peers.at(spare_key_of_host(kA)).endpoint->port, 51822);
+  EXPECT_FALSE(is_steered());
+  state.mesh.spare.peers.at(spare_key_of_host(kA)).last_handshake = kNow.wall;
+  pass(rotating(Rotation::kLeave, 0), 2s);
+  EXPECT_TRUE(is_steered());
+  EXPECT_EQ(reconciler.on_spare(), std::set<HostId>{kA});
+  pass(rotating(Rotation::kReturn, 1), 3s);
+  EXPECT_TRUE(is_steered()) << "no session under the new key yet";
+  state.mesh.main.peers.at(key_of_host(kA, 1)).last_handshake = kNow.wall;
+  pass(rotating(Rotation::kReturn, 1), 4s);
+  EXPECT_FALSE(is_steered());
+  pass(rotating(Rotation::kNone, 1), 5s);
+  EXPECT_FALSE(state.mesh.spare.device.has_value());
+  EXPECT_THAT(state.mesh.main.peers, testing::ElementsAre(testing::Key(key_of_host(kA, 1))));
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include "base/encoding.h"
 #include "registry/core/address.h"
 #include "registry/core/record.h"
+#include "registry/core/stored_certificate.h"
 #include "registry/core/trust.pb.h"
 #include "registry/core/wire_values.h"
 
@@ -143,12 +144,29 @@ Result<Invite> read_invite(const std::string& body) {
   return invite;
 }
 
-Result<HostCertificate> read_certificate(const Unverified& statement, const PublicKey& root_key) {
+enum class Check { kAll, kAllButSignatures };
+
+Result<Invite> unseal_invite(std::string_view signed_invite, const PublicKey& root_key,
+                             Check check) {
+  auto statement = unseal(signed_invite, kMaxInviteBytes, "invite");
+  if (!statement) return std::move(statement).error();
+  if (check == Check::kAll && !is_signed_by(*statement, kInviteTag, root_key))
+    return Error("the invite is not signed by the root key of cluster " +
+                 to_hex(cluster_id(root_key)));
+  auto invite = read_invite(statement->body);
+  if (invite && invite->cluster != cluster_id(root_key))
+    return Error("the invite is for cluster " + to_hex(invite->cluster.substr(0, kClusterIdBytes)) +
+                 ", not for " + to_hex(cluster_id(root_key)));
+  return invite;
+}
+
+Result<HostCertificate> read_certificate(const Unverified& statement, const PublicKey& root_key,
+                                         Check check) {
   trust::Certificate wire;
   if (!wire.ParseFromString(statement.body)) return Error("the certificate's content is damaged");
-  auto invite = verify_invite(wire.signed_invite(), root_key);
+  auto invite = unseal_invite(wire.signed_invite(), root_key, check);
   if (!invite) return std::move(invite).error().within("host certificate");
-  if (!is_signed_by(statement, kCertificateTag, invite->enrolment_key))
+  if (check == Check::kAll && !is_signed_by(statement, kCertificateTag, invite->enrolment_key))
     return Error("the host certificate is not signed by the enrolment key of its invite");
   auto signing_key = to_array<32>(wire.signing_key());
   if (!signing_key) return Error("the host certificate's signing key is not 32 bytes");
@@ -192,16 +210,7 @@ std::string sign_invite(const Invite& invite, const SigningKey& root) {
 }
 
 Result<Invite> verify_invite(std::string_view signed_invite, const PublicKey& root_key) {
-  auto statement = unseal(signed_invite, kMaxInviteBytes, "invite");
-  if (!statement) return std::move(statement).error();
-  if (!is_signed_by(*statement, kInviteTag, root_key))
-    return Error("the invite is not signed by the root key of cluster " +
-                 to_hex(cluster_id(root_key)));
-  auto invite = read_invite(statement->body);
-  if (invite && invite->cluster != cluster_id(root_key))
-    return Error("the invite is for cluster " + to_hex(invite->cluster.substr(0, kClusterIdBytes)) +
-                 ", not for " + to_hex(cluster_id(root_key)));
-  return invite;
+  return unseal_invite(signed_invite, root_key, Check::kAll);
 }
 
 Result<HostCertificate> enrol(const Token& token, const PublicKey& signing_key, WallTime now) {
@@ -219,12 +228,26 @@ Result<HostCertificate> enrol(const Token& token, const PublicKey& signing_key, 
                             token.root_key);
 }
 
-Result<HostCertificate> verify_certificate(std::string_view encoded, const PublicKey& root_key) {
+namespace {
+
+Result<HostCertificate> unseal_certificate(std::string_view encoded, const PublicKey& root_key,
+                                           Check check) {
   auto statement = unseal(encoded, kMaxCertificateBytes, "host certificate");
   if (!statement) return std::move(statement).error();
-  auto certificate = read_certificate(*statement, root_key);
+  auto certificate = read_certificate(*statement, root_key, check);
   if (certificate) certificate->encoded = encoded;
   return certificate;
+}
+
+}  // namespace
+
+Result<HostCertificate> verify_certificate(std::string_view encoded, const PublicKey& root_key) {
+  return unseal_certificate(encoded, root_key, Check::kAll);
+}
+
+Result<HostCertificate> read_stored_certificate(std::string_view encoded,
+                                                const PublicKey& root_key) {
+  return unseal_certificate(encoded, root_key, Check::kAllButSignatures);
 }
 
 bool enrolment_wins(const HostCertificate& a, const HostCertificate& b) {

@@ -53,6 +53,25 @@ Result<Record> decode_body(const std::string& bytes) {
   return record;
 }
 
+// Appends a length-delimited field (protobuf encoding, wire type 2).
+void append_field(std::string& out, unsigned number, std::string_view bytes) {
+  out += static_cast<char>(number << 3U | 2U);
+  for (std::size_t left = bytes.size();; left >>= 7U) {
+    out += static_cast<char>((left & 0x7fU) | (left > 0x7f ? 0x80U : 0U));
+    if (left <= 0x7f) break;
+  }
+  out += bytes;
+}
+
+// Whether `wire` is what encoding these fields gives, and nothing else.
+bool is_canonical(std::string_view wire, const std::string& body, const std::string& signature) {
+  std::string canonical;
+  canonical.reserve(wire.size());
+  if (!body.empty()) append_field(canonical, 1, body);
+  append_field(canonical, 2, signature);
+  return canonical == wire;
+}
+
 }  // namespace
 
 Result<SignedRecordPtr> sign_record(const Record& record, const SigningKey& key) {
@@ -72,10 +91,7 @@ Result<SignedRecordPtr> decode_record(std::string wire) {
     return Error("the record's signature is not 64 bytes");
   // One record has one envelope: else a relay could make ever newer-looking copies of a record by
   // adding bytes that no signature covers.
-  wire::SignedRecord canonical;
-  canonical.set_body(envelope.body());
-  canonical.set_signature(envelope.signature());
-  if (canonical.SerializeAsString() != wire)
+  if (!is_canonical(wire, envelope.body(), envelope.signature()))
     return Error("the record's envelope holds surplus bytes");
   auto record = decode_body(envelope.body());
   if (!record) return std::move(record).error();

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "registry/core/address.h"
+#include "registry/core/stored_certificate.h"
 
 namespace sixpn::registry {
 namespace {
@@ -89,7 +90,8 @@ Store::Judgement Store::weigh_host(const SignedRecord& record, const SignedRecor
 
   std::optional<HostCertificate> presented;
   if (!same) {
-    auto verified = checks_.certificate(host.certificate, root_key_);
+    auto verified = origin == Origin::kDisk ? read_stored_certificate(host.certificate, root_key_)
+                                            : checks_.certificate(host.certificate, root_key_);
     if (!verified) return {Verdict::kBadCertificate, {}};
     presented = std::move(*verified);
   }

@@ -91,8 +91,10 @@ class DiskCrashTest : public testing::Test {
 
 // ---- kill -9
 
-// Runs `work` in a child and kills it after `patience`; what the child wrote to its pipe.
-std::string kill_nine(std::chrono::microseconds patience, const std::function<void(int)>& work) {
+// Runs `work` in a child and kills it `patience` after it has written `words` bytes to its pipe;
+// all that it wrote.
+std::string kill_nine(std::size_t words, std::chrono::microseconds patience,
+                      const std::function<void(int)>& work) {
   int ends[2];
   EXPECT_EQ(::pipe2(ends, O_CLOEXEC), 0);
   pid_t child = ::fork();
@@ -102,13 +104,21 @@ std::string kill_nine(std::chrono::microseconds patience, const std::function<vo
   }
   Fd in(ends[0]);
   ::close(ends[1]);
+  std::string first(words, '\0');
+  std::size_t told = 0;
+  while (told < words) {
+    auto size = ::read(in.get(), first.data() + told, words - told);
+    if (size <= 0) break;
+    told += static_cast<std::size_t>(size);
+  }
+  first.resize(told);
   ::usleep(static_cast<useconds_t>(patience.count()));  // any moment is as good as another
   ::kill(child, SIGKILL);
   ::waitpid(child, nullptr, 0);
   std::string text(1 << 16, '\0');
   auto size = ::read(in.get(), text.data(), text.size());
   text.resize(static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
-  return text;
+  return first + text;
 }
 
 TEST_F(DiskCrashTest, KilledAtAnyPointEveryAnsweredBatchIsThereWhole) {
@@ -116,15 +126,17 @@ TEST_F(DiskCrashTest, KilledAtAnyPointEveryAnsweredBatchIsThereWhole) {
   std::uint64_t version = 0;
   int progressed = 0;
   for (int round = 0; round < 40; ++round) {
-    auto patience = std::chrono::microseconds(500 + rng.below(15'000));
-    std::string answered = kill_nine(patience, [&](int out) {
-      auto disk = Disk::open(folder_);
-      if (!disk) ::_exit(1);
-      for (auto next = static_cast<unsigned>(version) + 1;; ++next) {
-        if (!(*disk)->apply(batch(next), 0)) ::_exit(1);
-        if (::write(out, "+", 1) != 1) ::_exit(1);
-      }
-    });
+    // In every third round it may not even have come to its first batch.
+    std::size_t batches = rng.below(3);
+    std::string answered =
+        kill_nine(batches, std::chrono::microseconds(rng.below(5'000)), [&](int out) {
+          auto disk = Disk::open(folder_);
+          if (!disk) ::_exit(1);
+          for (auto next = static_cast<unsigned>(version) + 1;; ++next) {
+            if (!(*disk)->apply(batch(next), 0)) ::_exit(1);
+            if (::write(out, "+", 1) != 1) ::_exit(1);
+          }
+        });
     auto disk = Disk::open(folder_);
     ASSERT_TRUE(disk) << disk.error().message;
     auto content = (*disk)->read();
@@ -162,7 +174,7 @@ TEST_F(DiskCrashTest, KilledWhileMigratingItIsTheOldFileOrTheNewOne) {
   Rng rng(6);
   for (int round = 0; round < 25; ++round) {
     std::string staged = stage(old, "");
-    kill_nine(std::chrono::microseconds(200 + rng.below(9'000)), [&](int) {
+    kill_nine(0, std::chrono::microseconds(200 + rng.below(9'000)), [&](int) {
       auto disk = Disk::open(staged);
       ::pause();
     });

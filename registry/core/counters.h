@@ -21,12 +21,17 @@ struct Counters {
   std::uint64_t downs = 0;
   std::uint64_t stalls = 0;  // this loop ran late: nobody was accused
   std::uint64_t self_refutations = 0;
+  std::uint64_t local_downs = 0;       // downs that nobody else confirmed: believed here only
+  std::uint64_t tcp_only_answers = 0;  // a host that UDP does not reach and TCP does
+  std::uint64_t claims_verified = 0;   // signatures of membership checked, good ones and bad ones
 
   // Dropped, by reason.
   std::uint64_t dropped_malformed = 0;
   std::uint64_t dropped_stranger = 0;  // datagram from a host without a host record, or revoked
   std::uint64_t dropped_unknown_writer = 0;
   std::uint64_t dropped_bad_signature = 0;
+  std::uint64_t dropped_bad_claim = 0;    // membership claims whose signature does not verify
+  std::uint64_t dropped_claim_limit = 0;  // ... or that were not checked: the sender is over its limit
   std::uint64_t dropped_not_permitted = 0;
   std::uint64_t dropped_clock_ahead = 0;
   std::uint64_t dropped_expired = 0;

@@ -18,14 +18,21 @@ std::uint64_t garbage_of(const Counters& counters) {
          counters.dropped_not_permitted;
 }
 
+// Tells a host's enrolments apart.
+std::uint64_t key_code(const PublicKey& key) {
+  std::uint64_t code = 0;
+  for (std::size_t i = 0; i < sizeof code; ++i) code = code << 8 | key[i];
+  return code;
+}
+
 }  // namespace
 
 Gossip::Gossip(Options options, Rng& rng)
-    : options_(options),
+    : options_(std::move(options)),
       rng_(rng),
-      store_(options.root_key, options.limits, options.checks),
-      membership_(options.self, options.incarnation, rng),
-      synced_(!options.expects_peers) {}
+      store_(options_.root_key, options_.limits, options_.checks),
+      membership_(options_.self, options_.incarnation, rng, options_.membership),
+      synced_(!options_.expects_peers) {}
 
 // ---- events
 // ----------------------------------------------------------------------------------------
@@ -46,6 +53,7 @@ Gossip::Output Gossip::start(Now now) {
   Membership::Output probes;
   changed_ = now.mono;
   membership_.start(now.mono);
+  announce_self(probes);
   next_collect_ = now.mono + kCollectInterval;
   return finish(now, {}, probes);
 }
@@ -70,7 +78,7 @@ Gossip::Output Gossip::on_datagram(Now now, HostId from, std::string_view bytes)
   }
   // Updates come before the answer to a probe, so that the answer carries what they changed.
   membership_.on_heard(now.mono, from, datagram->incarnation, probes);
-  for (const auto& update : datagram->updates) membership_.on_update(now.mono, update, probes);
+  receive_claims(now, from, *datagram, probes);
   if (datagram->probe) membership_.on_message(now.mono, from, *datagram->probe, probes);
   receive_records(now, datagram->records, out);
   floods_.on_garbage(now.mono, from, garbage_of(counters_) - garbage);
@@ -167,6 +175,7 @@ Gossip::Output Gossip::leave(Now now) {
   Output out;
   Membership::Output probes;
   membership_.leave(probes);
+  for (auto& update : probes.news) sign_own(update);
   // Said to everybody, twice: nobody is left to repeat it for us.
   for (int i = 0; i < 2; ++i) tell_all(now, {}, probes.news, out);
   probes.news.clear();
@@ -194,13 +203,15 @@ Gossip::Output Gossip::finish(Now now, Output out, Membership::Output& probes) {
 
 void Gossip::apply_membership(Now now, Membership::Output& probes, Output& out) {
   std::vector<MemberUpdate> own;
-  for (const auto& update : probes.news) {
+  for (auto& update : probes.news) {
     bool origin = update.accuser == options_.self || update.host == options_.self;
+    if (origin) sign_own(update);
     spread(update, origin);
     if (origin) own.push_back(update);
   }
   if (is_small()) tell_all(now, {}, own, out);
   for (const auto& message : probes.messages) send_probe(now, message, out);
+  tell_directly(now, probes, out);
   out.snapshot_dirty |= probes.changed;
 }
 
@@ -224,10 +235,11 @@ void Gossip::follow_members(Now now, Output& out) {
     next_trust_ = std::min<Instant>(next_trust_, now.mono + (*trust.next_turn - now.wall));
   for (const auto& [host, certificate] : store_.certificates()) {
     if (!shut_out_.contains(host)) {
-      membership_.add(now.mono, host);
+      membership_.add(now.mono, host, region_code(certificate.invite.region),
+                      key_code(certificate.signing_key));
     } else if (membership_.status(host) && host != options_.self) {
       membership_.remove(host);
-      updates_.erase(host);
+      claim_budget_.erase(host);
     }
   }
 }
@@ -318,6 +330,8 @@ Counters Gossip::counters() const {
   out.stalls = members.stalls;
   out.self_refutations = members.self_refutations;
   out.dropped_flood = floods_.dropped();
+  out.local_downs = members.local_downs;
+  out.tcp_only_answers = members.tcp_only_answers;
   out.dropped_queue_full += members.dropped_queue_full;
   return out;
 }

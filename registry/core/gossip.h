@@ -19,15 +19,18 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
 #include "base/rng.h"
 #include "base/time.h"
+#include "base/token_bucket.h"
 #include "registry/core/counters.h"
 #include "registry/core/flood_guard.h"
 #include "registry/core/gossip_codec.h"
 #include "registry/core/host_trust.h"
+#include "registry/core/keys.h"
 #include "registry/core/membership.h"
 #include "registry/core/spread_queue.h"
 #include "registry/core/store.h"
@@ -42,6 +45,9 @@ inline constexpr std::size_t kSpreadMultiplier =
     3;  // times told: this * ceil(log10(hosts + 1)) * fanout
 inline constexpr std::size_t kMaxSpreadRecords = 1024;
 inline constexpr std::size_t kMaxSpreadUpdates = 1024;
+// Signatures of claims that one sender may have checked; a bad one costs as much as several.
+inline constexpr BucketLimit kClaimLimit{std::chrono::milliseconds(10), 256};
+inline constexpr int kBadClaimCost = 16;
 inline constexpr std::size_t kMaxPending = 256;  // records whose writer is not known yet
 inline constexpr Duration kPendingAge = std::chrono::seconds(30);
 inline constexpr std::size_t kMaxSyncs = 2;  // started by this host, at one time
@@ -67,6 +73,9 @@ class Gossip {
     StoreLimits limits;
     RecordChecks checks;
     std::chrono::milliseconds certificate_grace = kCertificateGrace;  // the same on all hosts
+    // Signs this host's membership claims; without it the host can neither accuse nor refute.
+    std::optional<SigningKey> signing_key;
+    MembershipOptions membership;
   };
   struct Datagram {
     HostId to;
@@ -82,6 +91,10 @@ class Gossip {
     std::uint64_t own_incarnation_seen = 0;
     std::vector<HostId> conflicts;  // host ids that were presented with a second enrolment
     std::optional<Error> refused;   // on_local_write: nothing was written
+    std::vector<HostId> tcp_probes;  // connect to these, then call on_tcp_probe
+    std::vector<HostId> tcp_only;    // hosts that answer by TCP and not by UDP: worth a warning
+    std::vector<Membership::Death> deaths;
+    bool twin = false;  // another process seems to run under this host's id
     Instant wake = kNever;
   };
 
@@ -100,6 +113,10 @@ class Gossip {
   Output on_sync_records(Now now, HostId from, const std::vector<SignedRecordPtr>& records);
   // `settled`: the session ran to its end and left no difference behind.
   Output on_sync_finished(Now now, HostId peer, bool settled);
+  // Whether the host's agent answered on its TCP port.
+  Output on_tcp_probe(Now now, HostId target, bool answered);
+  // How many of an output's datagrams the system took, and how many it would not.
+  void on_sent(Now now, std::size_t taken, std::size_t refused);
   Output leave(Now now);
 
   [[nodiscard]] const Store& store() const { return store_; }
@@ -134,6 +151,16 @@ class Gossip {
   void retry_pending(Now now, Output& out);
   void count(Verdict verdict);
 
+  // gossip_claims.cc: what is signed about members
+  void receive_claims(Now now, HostId from, const GossipDatagram& datagram,
+                      Membership::Output& probes);
+  [[nodiscard]] bool verify_claims(Now now, HostId from, MemberUpdate& update);
+  [[nodiscard]] bool verify_one(Now now, HostId from, const MemberUpdate& update, HostId by,
+                                HostStatus what, const Signature& signature);
+  void sign_own(MemberUpdate& update);
+  void tell_directly(Now now, Membership::Output& probes, Output& out);
+  void announce_self(Membership::Output& probes);
+
   // gossip_spread.cc: telling others, and noticing differences
   void spread(const SignedRecordPtr& record, bool origin);
   void spread(const MemberUpdate& update, bool origin);
@@ -155,7 +182,10 @@ class Gossip {
   Store store_;
   Membership membership_;
   SpreadQueue<Slot, SignedRecordPtr> records_{kMaxSpreadRecords};
-  SpreadQueue<HostId, MemberUpdate> updates_{kMaxSpreadUpdates};
+  using UpdateKey = std::pair<HostId, HostId>;  // host; who says so, nobody for a proven death
+  SpreadQueue<UpdateKey, MemberUpdate> updates_{kMaxSpreadUpdates};
+  std::map<HostId, TokenBucket> claim_budget_;  // by sender
+  std::optional<HostId> claim_wanted_by_;       // by whom this event's datagram was sent
   std::deque<Pending> pending_;
   std::map<HostId, Peer> peers_;
   std::size_t syncing_ = 0;

@@ -4,6 +4,7 @@
 #include <limits>
 #include <tuple>
 
+#include "base/encoding.h"
 #include "registry/core/gossip.pb.h"
 
 namespace sixpn::registry {
@@ -23,11 +24,42 @@ bool take(const wire::Probe& in, ProbeMessage& out) {
          in.kind() <= static_cast<std::uint32_t>(ProbeMessage::Kind::kNack);
 }
 
+// An absent signature is all zero: members of older versions do not sign.
+bool take(const std::string& in, Signature& out) {
+  if (in.empty()) return true;
+  auto bytes = to_array<std::tuple_size_v<Signature>>(in);
+  if (bytes) out = *bytes;
+  return bytes.has_value();
+}
+
 bool take(const wire::MemberUpdate& in, MemberUpdate& out) {
-  out = {HostId{in.host()}, static_cast<HostStatus>(in.status()), in.incarnation(),
-         HostId{in.accuser()}};
-  return in.status() >= static_cast<std::uint32_t>(HostStatus::kAlive) &&
-         in.status() <= static_cast<std::uint32_t>(HostStatus::kLeft);
+  out.host = HostId{in.host()};
+  out.status = static_cast<HostStatus>(in.status());
+  out.incarnation = in.incarnation();
+  out.accuser = HostId{in.accuser()};
+  if (in.status() < static_cast<std::uint32_t>(HostStatus::kAlive) ||
+      in.status() > static_cast<std::uint32_t>(HostStatus::kLeft) ||
+      static_cast<std::size_t>(in.accusers_size()) > kMaxAccusers ||
+      in.accusers_size() != in.signatures_size() || !take(in.signature(), out.signature))
+    return false;
+  for (int i = 0; i < in.accusers_size(); ++i) {
+    auto& added = out.accusers.emplace_back();
+    added.accuser = HostId{in.accusers(i)};
+    if (!take(in.signatures(i), added.signature)) return false;
+  }
+  return true;
+}
+
+void put(const MemberUpdate& in, wire::MemberUpdate& out) {
+  out.set_host(in.host.value);
+  out.set_status(static_cast<std::uint32_t>(in.status));
+  out.set_incarnation(in.incarnation);
+  out.set_accuser(in.accuser.value);
+  if (is_signed(in.signature)) out.set_signature(std::string(as_bytes(in.signature)));
+  for (const auto& each : in.accusers) {
+    out.add_accusers(each.accuser.value);
+    out.add_signatures(std::string(as_bytes(each.signature)));
+  }
 }
 
 auto fields(const ProbeMessage& p) {
@@ -40,7 +72,7 @@ bool operator==(const GossipDatagram& a, const GossipDatagram& b) {
   bool probes = a.probe.has_value() == b.probe.has_value() &&
                 (!a.probe || fields(*a.probe) == fields(*b.probe));
   return probes && a.incarnation == b.incarnation && a.root_hash == b.root_hash &&
-         a.stable == b.stable && a.updates == b.updates && a.records == b.records;
+         a.stable == b.stable && a.wants_claim == b.wants_claim && a.updates == b.updates && a.records == b.records;
 }
 
 std::string encode_datagram(const GossipDatagram& datagram) {
@@ -54,13 +86,8 @@ std::string encode_datagram(const GossipDatagram& datagram) {
     probe->set_sequence(datagram.probe->sequence);
     probe->set_target(datagram.probe->target.value);
   }
-  for (const auto& update : datagram.updates) {
-    auto* added = out.add_updates();
-    added->set_host(update.host.value);
-    added->set_status(static_cast<std::uint32_t>(update.status));
-    added->set_incarnation(update.incarnation);
-    added->set_accuser(update.accuser.value);
-  }
+  out.set_wants_claim(datagram.wants_claim);
+  for (const auto& update : datagram.updates) put(update, *out.add_updates());
   for (const auto& record : datagram.records) out.add_records(record);
   return out.SerializeAsString();
 }
@@ -77,11 +104,12 @@ Result<GossipDatagram> decode_datagram(std::string_view bytes) {
   out.incarnation = in.incarnation();
   out.root_hash = in.root_hash();
   out.stable = std::chrono::milliseconds(in.stable_ms());
+  out.wants_claim = in.wants_claim();
   if (in.has_probe() && !take(in.probe(), out.probe.emplace()))
     return Error("the datagram has an unknown kind of probe");
   for (const auto& update : in.updates())
     if (!take(update, out.updates.emplace_back()))
-      return Error("the datagram has an unknown status");
+      return Error("the datagram has a member update of unknown status or with odd signatures");
   out.records.assign(in.records().begin(), in.records().end());
   return out;
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "registry/core/member_update.h"
 #include "registry/core/membership.h"
 
 namespace sixpn::registry {
@@ -22,14 +23,17 @@ struct GossipDatagram {
   std::uint64_t root_hash = 0;
   Duration stable{};  // for how long the sender's root hash has not changed; millisecond steps
   std::optional<ProbeMessage> probe;  // `to` is not on the wire
+  bool wants_claim = false;  // a ping from somebody without the receiver's own signed word
   std::vector<MemberUpdate> updates;
   std::vector<std::string> records;  // wire form
   friend bool operator==(const GossipDatagram&, const GossipDatagram&);
 };
 
 // What each part adds to an encoded datagram, at most.
-inline constexpr std::size_t kHeaderBytes = 48;  // with a probe
-inline constexpr std::size_t kUpdateBytes = 28;
+inline constexpr std::size_t kHeaderBytes = 50;  // with a probe
+constexpr std::size_t update_bytes(const MemberUpdate& update) {
+  return 96 + (update.accusers.empty() ? 0 : 6 + 70 * update.accusers.size());
+}
 constexpr std::size_t record_bytes(std::size_t wire_size) {
   return wire_size + 4;
 }
@@ -38,7 +42,8 @@ inline constexpr std::size_t kMaxGossipedRecordBytes =
     kMaxDatagramBytes - kHeaderBytes - record_bytes(0);
 
 std::string encode_datagram(const GossipDatagram& datagram);
-// Errors: too long, no such message, an unknown probe kind or status, too many parts.
+// Errors: too long, no such message, an unknown probe kind or status, too many parts,
+// signatures of a wrong size or number.
 Result<GossipDatagram> decode_datagram(std::string_view bytes);
 
 }  // namespace sixpn::registry

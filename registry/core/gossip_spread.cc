@@ -7,14 +7,15 @@ namespace sixpn::registry {
 namespace {
 
 std::size_t size_of(const GossipDatagram& datagram) {
-  std::size_t size = kHeaderBytes + datagram.updates.size() * kUpdateBytes;
+  std::size_t size = kHeaderBytes;
+  for (const auto& update : datagram.updates) size += update_bytes(update);
   for (const auto& record : datagram.records) size += record_bytes(record.size());
   return size;
 }
 
 bool add(GossipDatagram& datagram, const MemberUpdate& update) {
   if (datagram.updates.size() >= kMaxUpdatesPerDatagram ||
-      size_of(datagram) + kUpdateBytes > kMaxDatagramBytes)
+      size_of(datagram) + update_bytes(update) > kMaxDatagramBytes)
     return false;
   datagram.updates.push_back(update);
   return true;
@@ -56,7 +57,10 @@ void Gossip::spread(const SignedRecordPtr& record, bool origin) {
 }
 
 void Gossip::spread(const MemberUpdate& update, bool origin) {
-  if (updates_.add(update.host, update, times_to_tell(origin))) ++counters_.dropped_queue_full;
+  UpdateKey key{update.host, update.status == HostStatus::kSuspected ? update.accuser
+                             : update.status == HostStatus::kDown    ? HostId{}
+                                                                     : update.host};
+  if (updates_.add(key, update, times_to_tell(origin))) ++counters_.dropped_queue_full;
   eager_ = true;
 }
 
@@ -102,6 +106,10 @@ void Gossip::tell_revoked(Now now, const std::vector<SignedRecordPtr>& records, 
 void Gossip::send_probe(Now now, const ProbeMessage& message, Output& out) {
   GossipDatagram datagram;
   datagram.probe = message;
+  if (message.kind == ProbeMessage::Kind::kPing)
+    datagram.wants_claim = !membership_.has_claim(message.to);
+  if (message.kind == ProbeMessage::Kind::kAck && claim_wanted_by_ == message.to)
+    add(datagram, membership_.own_claim());
   fill(message.to, datagram);
   send(now, message.to, std::move(datagram), out);
 }
@@ -109,8 +117,10 @@ void Gossip::send_probe(Now now, const ProbeMessage& message, Output& out) {
 // What the receiver must know of itself first, then what is least told.
 void Gossip::fill(HostId to, GossipDatagram& datagram) {
   if (auto verdict = membership_.verdict_on(to)) add(datagram, *verdict);
-  updates_.offer(kMaxUpdatesPerDatagram,
-                 [&](const MemberUpdate& update) { return add(datagram, update); });
+  updates_.offer(kMaxUpdatesPerDatagram, [&](const MemberUpdate& update) {
+    // What was overtaken uses up its turns unsaid.
+    return !membership_.is_current(update) || add(datagram, update);
+  });
   records_.offer(kMaxRecordsPerDatagram,
                  [&](const SignedRecordPtr& record) { return add(datagram, record); });
 }

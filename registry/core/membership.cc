@@ -1,28 +1,28 @@
-// What this host believes of the others. Who is asked, and when: membership_probes.cc.
+// What this host believes of the others. Accusations: membership_suspicions.cc. Who is asked, and
+// when: membership_probes.cc.
 #include "registry/core/membership.h"
 
 #include <algorithm>
-#include <cmath>
 
 namespace sixpn::registry {
 namespace {
-
-// Rendezvous weight: every host computes the same order of confirmers for a suspect.
-std::uint64_t weight(HostId suspect, HostId confirmer) {
-  std::uint64_t h = (std::uint64_t{suspect.value} << 32 | confirmer.value) + 0x9e3779b97f4a7c15ULL;
-  h = (h ^ (h >> 30)) * 0xbf58476d1ce4e5b9ULL;
-  h = (h ^ (h >> 27)) * 0x94d049bb133111ebULL;
-  return h ^ (h >> 31);
-}
 
 bool moved(Duration from, Duration to) {
   return 10 * std::abs((to - from).count()) > from.count();
 }
 
+// Our own words, heard from elsewhere this often in one life: no restored disk, but a second
+// process with our keys.
+constexpr std::uint64_t kTwinAfter = 3;
+
+bool lives(HostStatus status) {
+  return status == HostStatus::kAlive || status == HostStatus::kSuspected;
+}
+
 }  // namespace
 
-Membership::Membership(HostId self, std::uint64_t incarnation, Rng& rng)
-    : self_(self), incarnation_(incarnation), rng_(rng) {}
+Membership::Membership(HostId self, std::uint64_t incarnation, Rng& rng, MembershipOptions options)
+    : self_(self), incarnation_(incarnation), rng_(rng), options_(options) {}
 
 void Membership::start(Instant now) {
   heard_ = now;
@@ -32,16 +32,32 @@ void Membership::start(Instant now) {
 }
 
 // A host is taken to live until probes say otherwise: after a restart, names keep their answers.
-void Membership::add(Instant now, HostId host) {
-  if (host == self_) return;
-  auto [place, added] = members_.try_emplace(host);
-  if (added) place->second.heard = now;
+void Membership::add(Instant now, HostId host, std::uint32_t region, std::uint64_t key) {
+  if (host == self_) {
+    options_.region = region;
+    return;
+  }
+  auto found = members_.find(host);
+  if (found != members_.end() && found->second.key != key) {
+    remove(host);
+    found = members_.end();
+  }
+  if (found != members_.end()) return;
+  Member& member = members_[host];
+  member.heard = now;
+  member.region = region;
+  member.key = key;
+  living_.insert(std::lower_bound(living_.begin(), living_.end(), host), host);
 }
 
 void Membership::remove(HostId host) {
-  members_.erase(host);
+  if (members_.erase(host) == 0) return;
+  std::erase(living_, host);
   std::erase(round_, host);
-  std::erase_if(probes_, [host](const auto& entry) { return entry.second.target == host; });
+  suspected_.erase(host);
+  accused_.erase(host);
+  down_.erase(host);
+  forget_probes(host);
   std::erase_if(relays_, [host](const auto& entry) {
     return entry.second.target == host || entry.second.requester == host;
   });
@@ -50,14 +66,18 @@ void Membership::remove(HostId host) {
 void Membership::leave(Output& out) {
   if (left_) return;
   left_ = true;
+  signature_ = {};
   probes_.clear();
   relays_.clear();
-  next_probe_ = next_dead_probe_ = next_report_ = kNever;
-  for (auto& [host, member] : members_) {
-    if (member.status == HostStatus::kSuspected) member.status = HostStatus::kAlive;
-    member.suspicion.reset();
+  next_probe_ = next_dead_probe_ = next_report_ = refute_at_ = kNever;
+  for (HostId host : suspected_) {
+    Member& member = members_.at(host);
+    member.status = HostStatus::kAlive;
+    member.trial.reset();
   }
-  out.news.push_back({self_, HostStatus::kLeft, incarnation_, self_});
+  suspected_.clear();
+  accused_.clear();
+  out.news.push_back(own_claim());
 }
 
 // ---- what others say
@@ -66,155 +86,189 @@ void Membership::leave(Output& out) {
 void Membership::on_heard(Instant now, HostId from, std::uint64_t incarnation, Output& out) {
   guard_against_stall(now);
   auto found = members_.find(from);
-  if (found == members_.end()) return;
+  if (found == members_.end() || incarnation > kMaxIncarnation) return;
   Member& member = found->second;
   heard_ = member.heard = now;
+  if (incarnation < member.claimed) return correct(now, from, from, member, out);
   if (incarnation <= member.incarnation) return;
-  bool news = member.incarnation != 0 || member.status != HostStatus::kAlive;
-  believe(from, member, HostStatus::kAlive, incarnation, out);
-  if (news) out.news.push_back({from, HostStatus::kAlive, incarnation, self_});
+  member.incarnation = incarnation;
+  if (member.status == HostStatus::kLeft) member.claim.reset();
+  if (!member.trial || incarnation > member.trial->suspicion.incarnation())
+    believe(now, from, member, HostStatus::kAlive, out);
 }
 
-void Membership::on_update(Instant now, const MemberUpdate& update, Output& out) {
-  if (update.host == self_) return on_claim_about_self(update, out);
+std::optional<MemberUpdate> Membership::wanted(Instant now, const MemberUpdate& update) const {
+  if (left_ || update.incarnation > kMaxIncarnation) return std::nullopt;
+  if (update.host == self_)
+    return wants_about_self(update) ? std::optional(update) : std::nullopt;
   auto found = members_.find(update.host);
-  if (found == members_.end() || left_) return;
-  Member& member = found->second;
+  if (found == members_.end()) return std::nullopt;
+  const Member& member = found->second;
   switch (update.status) {
     case HostStatus::kAlive:
-      if (update.incarnation <= member.incarnation) return;
-      believe(update.host, member, HostStatus::kAlive, update.incarnation, out);
-      out.news.push_back(update);
-      return;
-    case HostStatus::kSuspected:
-      return on_suspect(now, member, update, out);
-    case HostStatus::kDown:
-      return on_down(now, member, update, out);
     case HostStatus::kLeft:
-      if (update.incarnation < member.incarnation || member.status == HostStatus::kLeft) return;
-      believe(update.host, member, HostStatus::kLeft, update.incarnation, out);
-      out.news.push_back(update);
-      return;
+      return wants_own_words(member, update) ? std::optional(update) : std::nullopt;
+    case HostStatus::kSuspected:
+      return may_accuse(now, member, update.host, update.incarnation, update.accuser)
+                 ? std::optional(update)
+                 : std::nullopt;
+    case HostStatus::kDown:
+      return wanted_accusers(now, member, update);
+  }
+  return std::nullopt;
+}
+
+void Membership::on_update(Instant now, const MemberUpdate& update, Output& out, bool quiet) {
+  auto news = wanted(now, update);
+  if (!news) return;
+  if (news->host == self_) return on_claim_about_self(now, *news, out);
+  switch (news->status) {
+    case HostStatus::kAlive:
+    case HostStatus::kLeft:
+      return on_own_words(now, members_.at(news->host), *news, quiet, out);
+    case HostStatus::kSuspected:
+      return on_accusation(now, *news, out);
+    case HostStatus::kDown:
+      return on_evidence(now, *news, out);
   }
 }
 
-// Refutes: a greater incarnation, told to everybody, overrules what was said of the smaller one.
-void Membership::on_claim_about_self(const MemberUpdate& update, Output& out) {
-  bool mistaken = update.status != HostStatus::kAlive && update.incarnation >= incarnation_;
-  bool from_elsewhere = update.status == HostStatus::kAlive && update.incarnation > incarnation_;
-  if (left_ || (!mistaken && !from_elsewhere)) return;
-  incarnation_ = update.incarnation + 1;
-  ++counters_.self_refutations;
-  worsen_health(1);
-  out.news.push_back({self_, HostStatus::kAlive, incarnation_, self_});
+bool Membership::wants_own_words(const Member& member, const MemberUpdate& update) {
+  bool older = update.incarnation < std::max(member.incarnation, member.claimed);
+  bool after_goodbye = member.status == HostStatus::kLeft && update.incarnation <= member.claimed;
+  if (older || after_goodbye) return false;
+  bool known = member.claim && update.incarnation == member.claimed;
+  return !known || update.status == HostStatus::kLeft;
 }
 
-void Membership::on_suspect(Instant now, Member& member, const MemberUpdate& update, Output& out) {
-  if (update.incarnation < member.incarnation || member.status == HostStatus::kDown ||
-      member.status == HostStatus::kLeft)
-    return;
-  bool newer = update.incarnation > member.incarnation;
-  if (member.status == HostStatus::kAlive || newer) {
-    // Who refuted is a new case. But what was never heard has refuted nothing: accused without its
-    // incarnation, it was accused in vain, for those who knew better; so that is said again.
-    bool repeat =
-        member.incarnation == 0 && member.suspicion && member.suspicion->has_accuser(self_);
-    believe(update.host, member, HostStatus::kSuspected, update.incarnation, out);
-    member.suspicion = make_suspicion(now, update.accuser);
+void Membership::on_own_words(Instant now, Member& member, const MemberUpdate& update, bool quiet,
+                              Output& out) {
+  // The first word of a host that was taken to live anyway tells the others nothing.
+  bool news = member.claimed != 0 || member.status != HostStatus::kAlive ||
+              update.status != HostStatus::kAlive;
+  bool accused = member.trial && member.trial->suspicion.incarnation() >= update.incarnation;
+  member.incarnation = member.claimed = update.incarnation;
+  member.claim = std::make_unique<Signature>(update.signature);
+  if (update.status == HostStatus::kLeft || !accused)
+    believe(now, update.host, member, update.status, out);
+  if (news && !quiet && !(accused && update.status == HostStatus::kAlive))
     out.news.push_back(update);
-    if (repeat && member.suspicion->confirm(self_))
-      out.news.push_back({update.host, HostStatus::kSuspected, update.incarnation, self_});
-  } else if (member.suspicion->confirm(update.accuser)) {
-    out.news.push_back(update);
-  } else {
-    return;
-  }
-  if (update.accuser == self_ || member.suspicion->has_accuser(self_)) return;
-  if (is_confirmer(update.host) && !is_probing(update.host))
-    probe(now, update.host, Purpose::kConfirm, out);
 }
 
-// Somebody's verdict. Whoever has just heard the host itself knows better, and only suspects it.
-void Membership::on_down(Instant now, Member& member, const MemberUpdate& update, Output& out) {
-  if (update.incarnation < member.incarnation || member.status == HostStatus::kDown ||
-      member.status == HostStatus::kLeft)
+// Somebody talks of this host's past: what it said last itself, and what is known against it.
+void Membership::on_stale(Instant now, HostId from, const MemberUpdate& update, Output& out) {
+  auto found = members_.find(update.host);
+  if (found == members_.end() || update.status != HostStatus::kSuspected ||
+      update.accuser != from || update.incarnation >= found->second.incarnation)
     return;
-  if (now - member.heard < kProbeInterval) {
-    MemberUpdate doubt = update;
-    doubt.status = HostStatus::kSuspected;
-    return on_suspect(now, member, doubt, out);
+  correct(now, from, update.host, found->second, out);
+}
+
+void Membership::correct(Instant now, HostId to, HostId host, Member& member, Output& out) {
+  if (now - member.corrected < kCorrectionInterval && member.corrected != Instant{}) return;
+  member.corrected = now;
+  if (member.claim) {
+    bool gone = member.status == HostStatus::kLeft;
+    out.direct.push_back({to,
+                          {host, gone ? HostStatus::kLeft : HostStatus::kAlive, member.claimed,
+                           host, *member.claim}});
   }
-  believe(update.host, member, HostStatus::kDown, update.incarnation, out);
-  out.news.push_back(update);
+  if (member.trial && to != host) out.direct.push_back({to, evidence(host, member)});
 }
 
 // The one place where a belief changes.
-void Membership::believe(HostId host, Member& member, HostStatus status, std::uint64_t incarnation,
-                         Output& out) {
-  if (member.status != status) {
-    bool was_accused =
-        member.status == HostStatus::kSuspected || member.status == HostStatus::kDown;
-    if (status == HostStatus::kAlive && was_accused) ++counters_.refuted;
-    if (status == HostStatus::kSuspected) ++counters_.suspicions;
-    if (status == HostStatus::kDown) ++counters_.downs;
-    out.changed = true;
+void Membership::believe(Instant now, HostId host, Member& member, HostStatus status, Output& out) {
+  HostStatus before = std::exchange(member.status, status);
+  if (!(status == HostStatus::kSuspected || status == HostStatus::kDown)) member.trial.reset();
+  if (before == status) return;
+  out.changed = true;
+  bool was_accused = before == HostStatus::kSuspected || before == HostStatus::kDown;
+  if (status == HostStatus::kAlive && was_accused) ++counters_.refuted;
+  if (status == HostStatus::kSuspected) ++counters_.suspicions;
+  if (status == HostStatus::kDown) ++counters_.downs;
+
+  if (lives(before) != lives(status)) {
+    auto place = std::lower_bound(living_.begin(), living_.end(), host);
+    lives(status) ? void(living_.insert(place, host)) : void(living_.erase(place));
   }
-  member.status = status;
-  member.incarnation = incarnation;
-  member.suspicion.reset();
-  if (status == HostStatus::kDown || status == HostStatus::kLeft)
-    std::erase_if(probes_, [host](const auto& entry) { return entry.second.target == host; });
+  status == HostStatus::kSuspected ? void(suspected_.insert(host)) : void(suspected_.erase(host));
+  status == HostStatus::kDown ? void(down_.insert(host)) : void(down_.erase(host));
+  if (status != HostStatus::kSuspected) accused_.erase(host);
+  if (!lives(status)) forget_probes(host);
+  if (before == HostStatus::kDown && lives(status)) retell_departures(now, out);
 }
 
-// ---- suspicion
-// -------------------------------------------------------------------------------------
-
-Suspicion Membership::make_suspicion(Instant now, HostId accuser) const {
-  std::size_t hosts = living().size() + 1;
-  double scale = std::max(1.0, std::log10(static_cast<double>(hosts)));
-  auto stretch = [&](Duration d) {
-    return Duration(static_cast<Duration::rep>(static_cast<double>(d.count()) * scale)) *
-           (2 + health_) / 2;
-  };
-  // The suspect and its first accuser cannot confirm.
-  std::size_t needed = std::min(kConfirmations, hosts > 2 ? hosts - 2 : 0);
-  return {now, accuser, needed, stretch(kSuspicionLeast), stretch(kSuspicionMost)};
-}
-
-// Many at once, or silence from everybody, says more about this host's own network than about
-// theirs.
-bool Membership::must_wait(Instant now, const Member& member) const {
-  if (now - member.suspicion->start() >= kPatience) return false;
-  std::size_t suspected = count(HostStatus::kSuspected);
-  if (suspected >= kMassFailure && suspected * 6 > members_.size()) return true;
-  return living().size() > 1 && now - heard_ > kProbeInterval;
-}
-
-void Membership::check_suspicions(Instant now, Output& out) {
-  for (auto& [host, member] : members_) {
-    if (!member.suspicion || member.suspicion->deadline() > now) continue;
-    if (must_wait(now, member)) {
-      member.suspicion->wait_until(now + kProbeInterval);
-      continue;
-    }
-    believe(host, member, HostStatus::kDown, member.incarnation, out);
-    out.news.push_back({host, HostStatus::kDown, member.incarnation, self_});
+// The other side of a partition did not hear who left meanwhile.
+void Membership::retell_departures(Instant now, Output& out) {
+  next_dead_probe_ = std::min(next_dead_probe_, now + kReturnProbeInterval);
+  if (now - retold_ < kRetellInterval && retold_ != Instant{}) return;
+  retold_ = now;
+  std::size_t told = 0;
+  for (const auto& [host, member] : members_) {
+    if (member.status != HostStatus::kLeft || !member.claim) continue;
+    out.news.push_back({host, HostStatus::kLeft, member.claimed, host, *member.claim, {}});
+    if (++told == kMaxRetold) return;
   }
 }
 
-bool Membership::is_confirmer(HostId suspect) const {
-  std::uint64_t mine = weight(suspect, self_);
-  std::size_t heavier = 0;
-  for (const auto& [host, member] : members_)
-    if (host != suspect && member.status == HostStatus::kAlive && weight(suspect, host) > mine)
-      ++heavier;
-  return heavier < kConfirmers;
+// ---- about this host
+// -------------------------------------------------------------------------------
+
+// Accusations name our present incarnation, or they are old, or made up. Our own words from
+// elsewhere, at a greater one, are those of another life of ours (a restored disk) or of a twin.
+bool Membership::wants_about_self(const MemberUpdate& update) const {
+  bool pending = refute_at_ != kNever;
+  if (pending && update.incarnation <= refute_above_) return false;
+  switch (update.status) {
+    case HostStatus::kAlive:
+      return update.incarnation > incarnation_;
+    case HostStatus::kLeft:
+      return update.incarnation >= incarnation_;
+    case HostStatus::kSuspected:
+      return update.incarnation == incarnation_ && members_.contains(update.accuser);
+    case HostStatus::kDown:
+      return update.incarnation == incarnation_ && !update.accusers.empty() &&
+             members_.contains(update.accusers.front().accuser);
+  }
+  return false;
 }
 
-std::size_t Membership::count(HostStatus status) const {
-  return static_cast<std::size_t>(
-      std::count_if(members_.begin(), members_.end(),
-                    [status](const auto& entry) { return entry.second.status == status; }));
+// Refutes: a greater incarnation, told to everybody, overrules what was said of the smaller one. A
+// host that accuses us again and again is answered ever less at once: it needs company to harm us.
+void Membership::on_claim_about_self(Instant now, const MemberUpdate& update, Output& out) {
+  HostId accuser = update.accuser;
+  if (update.status == HostStatus::kDown) accuser = update.accusers.front().accuser;
+  if (update.status == HostStatus::kAlive || update.status == HostStatus::kLeft) {
+    accuser = self_;
+    out.twin = ++elsewhere_ >= kTwinAfter;
+  }
+  refute_above_ = std::max(refute_above_, update.incarnation);
+  if (limit(now, {accuser, HostId{}}).try_take(kHealthLimit, now)) worsen_health(1);
+  if (limit(now, {accuser, self_}).try_take(kRefutationLimit, now)) return refute(out);
+  refute_at_ = std::min(refute_at_, now + kRefutationLimit.interval);
+}
+
+void Membership::refute(Output& out) {
+  refute_at_ = kNever;
+  incarnation_ = std::max(incarnation_, refute_above_) + 1;
+  signature_ = {};
+  ++counters_.self_refutations;
+  out.news.push_back(own_claim());
+}
+
+void Membership::endorse(const MemberUpdate& own) {
+  if (own.host == self_) {
+    if (own.incarnation == incarnation_) signature_ = own.signature;
+    return;
+  }
+  auto found = members_.find(own.host);
+  if (found != members_.end() && found->second.trial)
+    found->second.trial->suspicion.sign(self_, own.signature);
+}
+
+MemberUpdate Membership::own_claim() const {
+  return {self_, left_ ? HostStatus::kLeft : HostStatus::kAlive, incarnation_, self_, signature_,
+          {}};
 }
 
 // ---- reading
@@ -243,29 +297,48 @@ std::optional<Duration> Membership::round_trip(HostId host) const {
   return found == members_.end() ? std::nullopt : found->second.reported;
 }
 
-std::optional<MemberUpdate> Membership::verdict_on(HostId host) const {
+bool Membership::has_claim(HostId host) const {
   auto found = members_.find(host);
-  if (found == members_.end() || found->second.status == HostStatus::kAlive) return std::nullopt;
-  return MemberUpdate{host, found->second.status, found->second.incarnation, self_};
+  return found != members_.end() && found->second.claim &&
+         found->second.claimed >= found->second.incarnation;
 }
 
-std::vector<HostId> Membership::living() const {
-  std::vector<HostId> out;
-  for (const auto& [host, member] : members_)
-    if (member.status == HostStatus::kAlive || member.status == HostStatus::kSuspected)
-      out.push_back(host);
-  return out;
+bool Membership::is_current(const MemberUpdate& update) const {
+  if (update.host == self_) return update.incarnation == incarnation_;
+  auto found = members_.find(update.host);
+  if (found == members_.end()) return false;
+  const Member& member = found->second;
+  switch (update.status) {
+    case HostStatus::kAlive:
+      return update.incarnation == member.claimed && member.status != HostStatus::kLeft;
+    case HostStatus::kLeft:
+      return update.incarnation == member.claimed && member.status == HostStatus::kLeft;
+    case HostStatus::kSuspected:
+    case HostStatus::kDown:
+      return member.trial && member.trial->suspicion.incarnation() == update.incarnation;
+  }
+  return false;
 }
 
 bool Membership::check_invariants() const {
-  bool timers_match = std::all_of(members_.begin(), members_.end(), [](const auto& entry) {
-    return entry.second.suspicion.has_value() == (entry.second.status == HostStatus::kSuspected);
-  });
+  std::size_t living = 0;
+  for (const auto& [host, member] : members_) {
+    bool on_trial =
+        member.status == HostStatus::kSuspected || member.status == HostStatus::kDown;
+    if ((member.trial != nullptr) != on_trial ||
+        suspected_.contains(host) != (member.status == HostStatus::kSuspected) ||
+        down_.contains(host) != (member.status == HostStatus::kDown) ||
+        (accused_.contains(host) && !suspected_.contains(host)))
+      return false;
+    living += lives(member.status) ? 1 : 0;
+  }
   bool probes_known = std::all_of(probes_.begin(), probes_.end(), [this](const auto& entry) {
     return members_.contains(entry.second.target);
   });
-  return timers_match && probes_known && !members_.contains(self_) && health_ >= 0 &&
-         health_ <= kWorstHealth && probes_.size() <= kMaxProbes && relays_.size() <= kMaxRelays;
+  return living == living_.size() && std::is_sorted(living_.begin(), living_.end()) &&
+         probes_known && !members_.contains(self_) && health_ >= 0 && health_ <= kWorstHealth &&
+         probes_.size() <= kMaxProbes && relays_.size() <= kMaxRelays &&
+         limits_.size() <= kMaxLimits;
 }
 
 }  // namespace sixpn::registry

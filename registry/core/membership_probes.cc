@@ -1,5 +1,7 @@
-// Membership's questions: direct probes, probes through others, and what their failure means.
+// Membership's questions: direct probes, probes through others and by TCP, and what their failure
+// means.
 #include <algorithm>
+#include <utility>
 
 #include "registry/core/membership.h"
 
@@ -33,12 +35,36 @@ void Membership::on_ack(Instant now, HostId from, const ProbeMessage& message, O
   auto found = probes_.find(message.sequence);
   if (found == probes_.end() || found->second.target != message.target) return;
   const Probe& probe = found->second;
-  auto member = members_.find(probe.target);
-  if (from == probe.target && !probe.repeated) {
-    on_round_trip(member->second, now - probe.sent, out);
+  Member& member = members_.at(probe.target);
+  if (from == probe.target) {
+    member.tcp_only = false;
+    if (!probe.repeated) on_round_trip(member, now - probe.sent, out);
   }
   if (probe.purpose == Purpose::kRound) health_ = std::max(0, health_ - 1);
+  if (probe.purpose == Purpose::kDead)
+    next_dead_probe_ = std::min(next_dead_probe_, now + kReturnProbeInterval);
   probes_.erase(found);
+}
+
+// The tunnel carries TCP, and the agent at its other end answered: the host lives, and something
+// between us drops UDP.
+void Membership::on_tcp_probe(Instant now, HostId target, bool answered, Output& out) {
+  guard_against_stall(now);
+  auto found = members_.find(target);
+  if (found == members_.end() || !answered || !is_probing(target)) return;
+  forget_probes(target);
+  Member& member = found->second;
+  heard_ = member.heard = now;
+  ++counters_.tcp_only_answers;
+  if (!std::exchange(member.tcp_only, true)) out.tcp_only.push_back(target);
+}
+
+void Membership::on_sent(Instant now, std::size_t taken, std::size_t refused) {
+  if (taken > 0) {
+    refused_since_ = kNever;
+  } else if (refused > 0 && refused_since_ == kNever) {
+    refused_since_ = now;
+  }
 }
 
 // The first answers are told at once: they hold the tunnel's handshake, and the next ones correct
@@ -78,19 +104,20 @@ void Membership::on_timer(Instant now, Output& out) {
   check_relays(now, out);
   check_probes(now, out);
   check_suspicions(now, out);
+  if (refute_at_ <= now) refute(out);
   if (next_probe_ <= now) probe_next(now, out);
   if (next_dead_probe_ <= now) probe_dead(now, out);
   if (next_report_ <= now) report_round_trips(now, out);
 }
 
 Instant Membership::next_wake() const {
-  Instant wake = std::min({next_probe_, next_dead_probe_, next_report_});
+  Instant wake = std::min({next_probe_, next_dead_probe_, next_report_, refute_at_});
   for (const auto& [sequence, probe] : probes_)
-    wake = std::min({wake, probe.ask_others, probe.deadline});
+    wake = std::min({wake, probe.ask_others, probe.try_tcp, probe.deadline});
   for (const auto& [sequence, relay] : relays_)
     wake = std::min({wake, relay.nack_at, relay.expires});
-  for (const auto& [host, member] : members_)
-    if (member.suspicion) wake = std::min(wake, member.suspicion->deadline());
+  for (HostId host : suspected_)
+    wake = std::min(wake, deadline(host, members_.at(host).trial->suspicion));
   return wake;
 }
 
@@ -103,19 +130,19 @@ Instant Membership::rearm() {
 // The loop did not run for a while: answers may be waiting unread, so nothing that is in flight
 // counts.
 void Membership::guard_against_stall(Instant now) {
-  if (expected_wake_ == kNever || now - expected_wake_ < kStall) return;
+  if (!options_.lifeguard || expected_wake_ == kNever || now - expected_wake_ < kStall) return;
   Duration late = now - expected_wake_;
   expected_wake_ = kNever;
   stalled_until_ = now;  // what is overdue now was judged here, once
   ++counters_.stalls;
-  worsen_health(1);
+  worsen_health(kStallHealth);
   probes_.clear();
   heard_ += late;
-  for (auto& [host, member] : members_)
-    if (member.suspicion) member.suspicion->extend(late);
+  for (HostId host : suspected_) members_.at(host).trial->suspicion.extend(late);
 }
 
 void Membership::worsen_health(int by) {
+  if (!options_.lifeguard) return;
   health_ = std::min(kWorstHealth, health_ + by);
 }
 
@@ -123,14 +150,14 @@ void Membership::worsen_health(int by) {
 // ----------------------------------------------------------------------------------------
 
 Duration Membership::probe_spacing() const {
-  std::size_t at_once = std::clamp<std::size_t>(living().size(), 1, kProbesPerInterval);
+  std::size_t at_once = std::clamp<std::size_t>(living_.size(), 1, kProbesPerInterval);
   return scaled(kProbeInterval) / static_cast<Duration::rep>(at_once);
 }
 
 void Membership::probe_next(Instant now, Output& out) {
   next_probe_ = now + probe_spacing();
   if (round_.empty()) {
-    round_ = living();
+    round_ = living_;
     rng_.shuffle(round_);
   }
   while (!round_.empty()) {
@@ -139,7 +166,7 @@ void Membership::probe_next(Instant now, Output& out) {
     auto found = members_.find(target);
     bool lives = found != members_.end() && (found->second.status == HostStatus::kAlive ||
                                              found->second.status == HostStatus::kSuspected);
-    if (!lives || is_probing(target)) continue;
+    if (!lives || is_probing(target) || accused_.contains(target)) continue;
     return probe(now, target, Purpose::kRound, out);
   }
 }
@@ -147,23 +174,29 @@ void Membership::probe_next(Instant now, Output& out) {
 // The dead are asked for ever: that is how a healed partition is noticed from both sides.
 void Membership::probe_dead(Instant now, Output& out) {
   next_dead_probe_ = now + kDeadProbeInterval;
-  std::vector<HostId> dead;
-  for (const auto& [host, member] : members_)
-    if (member.status == HostStatus::kDown) dead.push_back(host);
-  if (dead.empty()) return;
-  HostId target = dead[rng_.below(dead.size())];
-  if (!is_probing(target)) probe(now, target, Purpose::kDead, out);
+  if (down_.empty()) return;
+  auto pick = std::next(down_.begin(), static_cast<std::ptrdiff_t>(rng_.below(down_.size())));
+  if (!is_probing(*pick)) probe(now, *pick, Purpose::kDead, out);
 }
 
+// A round's probe asks directly, then once more and through others, then by TCP. An observer's is
+// one of many that ask at the same time: it need not go through others. The dead are just asked.
 void Membership::probe(Instant now, HostId target, Purpose purpose, Output& out) {
   if (probes_.size() >= kMaxProbes) {
     ++counters_.dropped_queue_full;
     return;
   }
-  Duration direct = members_.at(target).round_trip.timeout(kDirectTimeoutLeast, kDirectTimeoutMost);
+  const RoundTrip& path = members_.at(target).round_trip;
+  Duration direct = scaled(path.timeout(kDirectTimeoutLeast, kDirectTimeoutMost));
+  Duration by_tcp = scaled(path.smoothed().value_or(Duration::zero()) * 5 / 2 + kTcpSlack);
+  Probe probe{target, purpose, now, kNever, kNever, now + scaled(kProbeInterval)};
+  if (purpose != Purpose::kDead) {
+    probe.ask_others = now + direct;
+    probe.try_tcp = now + (purpose == Purpose::kRound ? 2 * direct : direct);
+    probe.deadline = probe.try_tcp + std::max(direct, by_tcp);
+  }
   std::uint64_t sequence = ++sequence_;
-  Instant ask = purpose == Purpose::kDead ? kNever : now + scaled(direct);
-  probes_[sequence] = {target, purpose, now, ask, now + scaled(kProbeInterval), false, 0, 0};
+  probes_[sequence] = probe;
   out.messages.push_back({Kind::kPing, target, sequence, target});
 }
 
@@ -177,6 +210,11 @@ void Membership::check_probes(Instant now, Output& out) {
       continue;
     }
     if (probe.ask_others <= now) ask_others(probe, entry->first, out);
+    if (probe.try_tcp <= now) {
+      probe.try_tcp = kNever;
+      out.messages.push_back({Kind::kPing, probe.target, entry->first, probe.target});
+      out.tcp_probes.push_back(probe.target);
+    }
     ++entry;
   }
   for (const auto& probe : failed) fail(now, probe, out);
@@ -187,25 +225,39 @@ void Membership::ask_others(Probe& probe, std::uint64_t sequence, Output& out) {
   probe.ask_others = kNever;
   probe.repeated = true;
   out.messages.push_back({Kind::kPing, probe.target, sequence, probe.target});
-  std::vector<HostId> candidates;
-  for (const auto& [host, member] : members_)
-    if (host != probe.target && member.status == HostStatus::kAlive) candidates.push_back(host);
-  rng_.shuffle(candidates);
-  candidates.resize(std::min(candidates.size(), kIndirectProbes));
-  probe.nacks_expected = candidates.size();
-  for (HostId relay : candidates)
+  if (probe.purpose != Purpose::kRound) return;
+  auto relays = choose_relays(probe.target);
+  probe.nacks_expected = relays.size();
+  for (HostId relay : relays)
     out.messages.push_back({Kind::kPingRequest, relay, sequence, probe.target});
 }
 
+// At random, by a bounded number of draws; the first from the target's own region if one is met.
+std::vector<HostId> Membership::choose_relays(HostId target) {
+  std::vector<HostId> relays;
+  std::uint32_t region = members_.at(target).region;
+  for (std::size_t draw = 0; draw < 8 * kIndirectProbes && !living_.empty(); ++draw) {
+    HostId host = living_[static_cast<std::size_t>(rng_.below(living_.size()))];
+    const Member& member = members_.at(host);
+    bool far = relays.empty() && draw < 4 * kIndirectProbes && member.region != region;
+    if (host == target || member.status != HostStatus::kAlive || far ||
+        std::find(relays.begin(), relays.end(), host) != relays.end())
+      continue;
+    relays.push_back(host);
+    if (relays.size() == kIndirectProbes) break;
+  }
+  return relays;
+}
+
 void Membership::fail(Instant now, const Probe& probe, Output& out) {
-  if (probe.purpose == Purpose::kDead) return;
-  auto found = members_.find(probe.target);
-  if (found == members_.end()) return;
+  if (probe.purpose == Purpose::kDead || !members_.contains(probe.target)) return;
+  const Member& member = members_.at(probe.target);
   // Relays that said nothing at all: the fault may be ours (Lifeguard's LHA probe).
   if (probe.nacks < probe.nacks_expected) worsen_health(1);
-  bool cut_off = heard_ < probe.sent && living().size() > 1 && now - heard_ < kPatience;
-  if (cut_off || found->second.heard > probe.sent) return;
-  on_update(now, {probe.target, HostStatus::kSuspected, found->second.incarnation, self_}, out);
+  bool silent = heard_ < probe.sent && living_.size() > 1 && now - heard_ < kPatience;
+  if (options_.lifeguard && (silent || is_cut_off(now))) return;
+  if (member.heard > probe.sent) return;
+  accuse(now, probe.target, out);
 }
 
 void Membership::check_relays(Instant now, Output& out) {
@@ -222,6 +274,10 @@ void Membership::check_relays(Instant now, Output& out) {
 bool Membership::is_probing(HostId target) const {
   return std::any_of(probes_.begin(), probes_.end(),
                      [target](const auto& entry) { return entry.second.target == target; });
+}
+
+void Membership::forget_probes(HostId target) {
+  std::erase_if(probes_, [target](const auto& entry) { return entry.second.target == target; });
 }
 
 }  // namespace sixpn::registry

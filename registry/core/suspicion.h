@@ -1,51 +1,84 @@
-// Suspicion: the timer of a suspected host (Lifeguard, section IV.B: dogpile). It starts long, and
-// shrinks logarithmically with every independent confirmation until it is at its least. A value.
+// Suspicion: the case against one host: who accuses it of being gone, with their signatures, and
+// how long it has to answer. The time is long for a lone accuser and shrinks with every
+// independent confirmation (Lifeguard, section IV.B: dogpile). A value.
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
-#include <set>
+#include <cstdint>
+#include <vector>
 
 #include "base/ids.h"
 #include "base/time.h"
+#include "registry/core/keys.h"
 
 namespace sixpn::registry {
 
+inline constexpr std::size_t kMaxAccusers = 8;
+// Nobody confirms; the least number that proves a death confirms; nearly all observers confirm
+// (counted from the confirmation that completed the proof).
+inline constexpr Duration kSuspicionMost = std::chrono::seconds(20);
+inline constexpr Duration kSuspicionFew = std::chrono::seconds(6);
+inline constexpr Duration kSuspicionLeast = std::chrono::seconds(1);
+
+struct Accusation {
+  HostId accuser;
+  Signature signature{};  // all zero: not signed yet
+  friend bool operator==(const Accusation&, const Accusation&) = default;
+};
+
+// How many accusers it takes, among those who could accuse.
+struct Quorum {
+  std::size_t proof = 1;   // proves the death
+  std::size_t enough = 1;  // makes it certain
+};
+
 class Suspicion {
  public:
-  // `needed`: how many confirmations, beyond the first accuser, bring the timer to `least`.
-  Suspicion(Instant start, HostId accuser, std::size_t needed, Duration least, Duration most)
-      : start_(start), needed_(needed), least_(least), most_(most), accusers_{accuser} {}
+  Suspicion(Instant start, std::uint64_t incarnation) : start_(start), incarnation_(incarnation) {}
 
-  // True when this accuser is new and still shortens the timer.
-  bool confirm(HostId accuser) {
-    if (accusers_.size() > needed_) return false;
-    return accusers_.insert(accuser).second;
+  // True when this accuser is new and there is room.
+  bool accuse(Instant now, const Accusation& accusation) {
+    if (accusers_.size() >= kMaxAccusers || has_accuser(accusation.accuser)) return false;
+    accusers_.push_back(accusation);
+    arrived_.push_back(now);
+    return true;
+  }
+  void sign(HostId accuser, const Signature& signature) {
+    for (auto& each : accusers_)
+      if (each.accuser == accuser) each.signature = signature;
+  }
+  [[nodiscard]] bool has_accuser(HostId host) const {
+    return std::any_of(accusers_.begin(), accusers_.end(),
+                       [host](const auto& each) { return each.accuser == host; });
+  }
+  [[nodiscard]] const std::vector<Accusation>& accusers() const { return accusers_; }
+  [[nodiscard]] std::uint64_t incarnation() const { return incarnation_; }
+  [[nodiscard]] Instant start() const { return start_; }
+
+  // When the accused is judged; `scale` is the judge's own local health multiplier.
+  [[nodiscard]] Instant deadline(const Quorum& quorum, int scale) const {
+    std::size_t n = accusers_.size();
+    if (n < quorum.proof) return start_ + delay_ + scale * kSuspicionMost;
+    // A proof of one has no second witness: it takes twice as long.
+    Duration least = quorum.proof == 1 ? 2 * kSuspicionLeast : kSuspicionLeast;
+    Instant certain = arrived_[quorum.proof - 1] + scale * least;
+    if (n >= quorum.enough) return certain + delay_;
+    auto missing = static_cast<Duration::rep>(quorum.enough - n);
+    auto gap = static_cast<Duration::rep>(quorum.enough - quorum.proof);
+    Instant likely = start_ + scale * (least + (kSuspicionFew - least) * missing / gap);
+    return std::max(certain, likely) + delay_;
   }
 
-  [[nodiscard]] bool has_accuser(HostId host) const { return accusers_.contains(host); }
-  [[nodiscard]] Instant start() const { return start_; }
-  [[nodiscard]] Instant deadline() const { return start_ + delay_ + timeout(); }
   // Time in which this host could not judge does not count.
-  void extend(Duration stalled) { delay_ += stalled; }
-  void wait_until(Instant when) { delay_ += std::max(Duration::zero(), when - deadline()); }
+  void extend(Duration time) { delay_ += time; }
 
  private:
-  [[nodiscard]] Duration timeout() const {
-    if (accusers_.size() > needed_) return least_;
-    // In whole thousandths, so that the last bit of a logarithm decides nothing.
-    auto share = static_cast<Duration::rep>(1000.0 * std::log(double(accusers_.size())) /
-                                            std::log(double(needed_ + 1)));
-    return most_ - (most_ - least_) * share / 1000;
-  }
-
   Instant start_;
-  std::size_t needed_;
-  Duration least_;
-  Duration most_;
+  std::uint64_t incarnation_;  // what is accused is this incarnation of the host
   Duration delay_{};
-  std::set<HostId> accusers_;
+  std::vector<Accusation> accusers_;
+  std::vector<Instant> arrived_;
 };
 
 }  // namespace sixpn::registry

@@ -1,0 +1,97 @@
+// Gossip's side of membership claims: checks the signatures of those that matter, signs this host's
+// own, and answers who asks for them.
+#include <algorithm>
+
+#include "registry/core/claim.h"
+#include "registry/core/gossip.h"
+
+namespace sixpn::registry {
+
+void Gossip::receive_claims(Now now, HostId from, const GossipDatagram& datagram,
+                            Membership::Output& probes) {
+  bool pings = datagram.probe && datagram.probe->kind == ProbeMessage::Kind::kPing;
+  bool answers = datagram.probe && datagram.probe->kind == ProbeMessage::Kind::kAck;
+  claim_wanted_by_ = pings && datagram.wants_claim ? std::optional(from) : std::nullopt;
+  for (const auto& update : datagram.updates) {
+    auto wanted = membership_.wanted(now.mono, update);
+    if (!wanted) {
+      membership_.on_stale(now.mono, from, update, probes);
+    } else if (verify_claims(now, from, *wanted)) {
+      membership_.on_update(now.mono, *wanted, probes, answers && update.host == from);
+    }
+  }
+}
+
+// Of a death, the accusations that verify remain.
+bool Gossip::verify_claims(Now now, HostId from, MemberUpdate& update) {
+  if (update.status != HostStatus::kDown) {
+    HostId by = update.status == HostStatus::kSuspected ? update.accuser : update.host;
+    return verify_one(now, from, update, by, update.status, update.signature);
+  }
+  std::erase_if(update.accusers, [&](const Accusation& each) {
+    return !verify_one(now, from, update, each.accuser, HostStatus::kSuspected, each.signature);
+  });
+  return !update.accusers.empty();
+}
+
+// A liar's garbage is paid from the liar's own budget: hosts check what they pass on.
+bool Gossip::verify_one(Now now, HostId from, const MemberUpdate& update, HostId by,
+                        HostStatus what, const Signature& signature) {
+  const HostCertificate* signer = store_.certificate_of(by);
+  if (!is_signed(signature) || signer == nullptr || store_.is_revoked(by)) {
+    ++counters_.dropped_bad_claim;
+    return false;
+  }
+  TokenBucket& budget = claim_budget_[from];
+  if (!budget.try_take(kClaimLimit, now.mono)) {
+    ++counters_.dropped_claim_limit;
+    return false;
+  }
+  ++counters_.claims_verified;
+  if (verify_claim({what, update.host, update.incarnation, by}, signature, signer->signing_key))
+    return true;
+  for (int i = 1; i < kBadClaimCost; ++i) budget.take(kClaimLimit, now.mono);
+  ++counters_.dropped_bad_claim;
+  return false;
+}
+
+void Gossip::sign_own(MemberUpdate& update) {
+  if (!options_.signing_key || update.status == HostStatus::kDown) return;
+  update.signature = sign_claim({update.status, update.host, update.incarnation, options_.self},
+                                *options_.signing_key);
+  membership_.endorse(update);
+}
+
+// A new life begins: who thought this host dead hears that it is not.
+void Gossip::announce_self(Membership::Output& probes) {
+  if (options_.signing_key) probes.news.push_back(membership_.own_claim());
+}
+
+void Gossip::tell_directly(Now now, Membership::Output& probes, Output& out) {
+  std::optional<MemberUpdate> own;  // one accusation goes to several: signed once
+  for (auto& [to, update] : probes.direct) {
+    if (update.accuser == options_.self && update.status == HostStatus::kSuspected) {
+      if (!own || own->host != update.host) sign_own(own.emplace(update));
+      update = *own;
+    }
+    GossipDatagram datagram;
+    datagram.updates.push_back(std::move(update));
+    send(now, to, std::move(datagram), out);
+  }
+  out.tcp_probes = std::move(probes.tcp_probes);
+  out.tcp_only = std::move(probes.tcp_only);
+  out.deaths = std::move(probes.deaths);
+  out.twin |= probes.twin;
+}
+
+Gossip::Output Gossip::on_tcp_probe(Now now, HostId target, bool answered) {
+  Membership::Output probes;
+  membership_.on_tcp_probe(now.mono, target, answered, probes);
+  return finish(now, {}, probes);
+}
+
+void Gossip::on_sent(Now now, std::size_t taken, std::size_t refused) {
+  membership_.on_sent(now.mono, taken, refused);
+}
+
+}  // namespace sixpn::registry

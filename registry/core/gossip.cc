@@ -78,7 +78,7 @@ Gossip::Output Gossip::on_datagram(Now now, HostId from, std::string_view bytes)
   }
   // Updates come before the answer to a probe, so that the answer carries what they changed.
   membership_.on_heard(now.mono, from, datagram->incarnation, probes);
-  receive_claims(now, from, *datagram, probes);
+  receive_claims(now, from, *datagram, out, probes);
   if (datagram->probe) membership_.on_message(now.mono, from, *datagram->probe, probes);
   receive_records(now, datagram->records, out);
   floods_.on_garbage(now.mono, from, garbage_of(counters_) - garbage);
@@ -197,7 +197,8 @@ Gossip::Output Gossip::finish(Now now, Output out, Membership::Output& probes) {
   } else if (next_spread_ == kNever) {
     next_spread_ = now.mono + kSpreadInterval;
   }
-  out.wake = std::min({membership_.rearm(), next_spread_, next_collect_, next_trust_});
+  out.wake =
+      std::min({membership_.rearm(now.mono), next_spread_, next_collect_, next_trust_});
   return out;
 }
 

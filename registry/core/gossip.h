@@ -116,7 +116,7 @@ class Gossip {
   // Whether the host's agent answered on its TCP port.
   Output on_tcp_probe(Now now, HostId target, bool answered);
   // How many of an output's datagrams the system took, and how many it would not.
-  void on_sent(Now now, std::size_t taken, std::size_t refused);
+  void on_sent(Instant now, std::size_t taken, std::size_t refused);
   Output leave(Now now);
 
   [[nodiscard]] const Store& store() const { return store_; }
@@ -152,11 +152,12 @@ class Gossip {
   void count(Verdict verdict);
 
   // gossip_claims.cc: what is signed about members
-  void receive_claims(Now now, HostId from, const GossipDatagram& datagram,
+  void receive_claims(Now now, HostId from, const GossipDatagram& datagram, Output& out,
                       Membership::Output& probes);
   [[nodiscard]] bool verify_claims(Now now, HostId from, MemberUpdate& update);
   [[nodiscard]] bool verify_one(Now now, HostId from, const MemberUpdate& update, HostId by,
                                 HostStatus what, const Signature& signature);
+  void send_claim(Now now, HostId to, Output& out);
   void sign_own(MemberUpdate& update);
   void tell_directly(Now now, Membership::Output& probes, Output& out);
   void announce_self(Membership::Output& probes);
@@ -185,7 +186,7 @@ class Gossip {
   using UpdateKey = std::pair<HostId, HostId>;  // host; who says so, nobody for a proven death
   SpreadQueue<UpdateKey, MemberUpdate> updates_{kMaxSpreadUpdates};
   std::map<HostId, TokenBucket> claim_budget_;  // by sender
-  std::optional<HostId> claim_wanted_by_;       // by whom this event's datagram was sent
+  std::optional<HostId> claim_wanted_by_;       // its ping is being answered
   std::deque<Pending> pending_;
   std::map<HostId, Peer> peers_;
   std::size_t syncing_ = 0;

@@ -7,19 +7,30 @@
 
 namespace sixpn::registry {
 
-void Gossip::receive_claims(Now now, HostId from, const GossipDatagram& datagram,
+void Gossip::receive_claims(Now now, HostId from, const GossipDatagram& datagram, Output& out,
                             Membership::Output& probes) {
   bool pings = datagram.probe && datagram.probe->kind == ProbeMessage::Kind::kPing;
   bool answers = datagram.probe && datagram.probe->kind == ProbeMessage::Kind::kAck;
-  claim_wanted_by_ = pings && datagram.wants_claim ? std::optional(from) : std::nullopt;
+  claim_wanted_by_.reset();
+  if (datagram.wants_claim && pings) claim_wanted_by_ = from;
+  if (datagram.wants_claim && !pings) send_claim(now, from, out);
   for (const auto& update : datagram.updates) {
     auto wanted = membership_.wanted(now.mono, update);
+    bool asked = answers && update.host == from;
     if (!wanted) {
       membership_.on_stale(now.mono, from, update, probes);
     } else if (verify_claims(now, from, *wanted)) {
-      membership_.on_update(now.mono, *wanted, probes, answers && update.host == from);
+      membership_.on_update(now.mono, *wanted, probes, asked);
     }
   }
+}
+
+// An answer to no ping: it only carries the claim.
+void Gossip::send_claim(Now now, HostId to, Output& out) {
+  GossipDatagram datagram;
+  datagram.probe = ProbeMessage{ProbeMessage::Kind::kAck, to, 0, options_.self};
+  datagram.updates.push_back(membership_.own_claim());
+  send(now, to, std::move(datagram), out);
 }
 
 // Of a death, the accusations that verify remain.
@@ -75,6 +86,10 @@ void Gossip::tell_directly(Now now, Membership::Output& probes, Output& out) {
       update = *own;
     }
     GossipDatagram datagram;
+    // Whoever has not heard the accused name this incarnation can do nothing with an accusation.
+    bool accuses = update.status == HostStatus::kSuspected && update.host != to;
+    if (auto words = accuses ? membership_.claim_of(update.host) : std::nullopt)
+      datagram.updates.push_back(*words);
     datagram.updates.push_back(std::move(update));
     send(now, to, std::move(datagram), out);
   }
@@ -90,8 +105,8 @@ Gossip::Output Gossip::on_tcp_probe(Now now, HostId target, bool answered) {
   return finish(now, {}, probes);
 }
 
-void Gossip::on_sent(Now now, std::size_t taken, std::size_t refused) {
-  membership_.on_sent(now.mono, taken, refused);
+void Gossip::on_sent(Instant now, std::size_t taken, std::size_t refused) {
+  membership_.on_sent(now, taken, refused);
 }
 
 }  // namespace sixpn::registry

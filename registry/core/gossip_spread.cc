@@ -106,7 +106,7 @@ void Gossip::tell_revoked(Now now, const std::vector<SignedRecordPtr>& records, 
 void Gossip::send_probe(Now now, const ProbeMessage& message, Output& out) {
   GossipDatagram datagram;
   datagram.probe = message;
-  if (message.kind == ProbeMessage::Kind::kPing)
+  if (message.kind == ProbeMessage::Kind::kPing || message.kind == ProbeMessage::Kind::kAck)
     datagram.wants_claim = !membership_.has_claim(message.to);
   if (message.kind == ProbeMessage::Kind::kAck && claim_wanted_by_ == message.to)
     add(datagram, membership_.own_claim());

@@ -147,10 +147,15 @@ void Membership::on_own_words(Instant now, Member& member, const MemberUpdate& u
   bool news = member.claimed != 0 || member.status != HostStatus::kAlive ||
               update.status != HostStatus::kAlive;
   bool accused = member.trial && member.trial->suspicion.incarnation() >= update.incarnation;
+  // What was never heard has refuted nothing: accused without its incarnation, it was accused in
+  // vain, for those who knew better; so that is said again.
+  bool in_vain = accused_.contains(update.host) && member.trial->suspicion.incarnation() == 0 &&
+                 member.heard < member.trial->suspicion.start();
   member.incarnation = member.claimed = update.incarnation;
   member.claim = std::make_unique<Signature>(update.signature);
   if (update.status == HostStatus::kLeft || !accused)
     believe(now, update.host, member, update.status, out);
+  if (in_vain && member.status == HostStatus::kAlive) accuse(now, update.host, out);
   if (news && !quiet && !(accused && update.status == HostStatus::kAlive))
     out.news.push_back(update);
 }
@@ -167,12 +172,7 @@ void Membership::on_stale(Instant now, HostId from, const MemberUpdate& update, 
 void Membership::correct(Instant now, HostId to, HostId host, Member& member, Output& out) {
   if (now - member.corrected < kCorrectionInterval && member.corrected != Instant{}) return;
   member.corrected = now;
-  if (member.claim) {
-    bool gone = member.status == HostStatus::kLeft;
-    out.direct.push_back({to,
-                          {host, gone ? HostStatus::kLeft : HostStatus::kAlive, member.claimed,
-                           host, *member.claim}});
-  }
+  if (auto words = claim_of(host)) out.direct.push_back({to, *words});
   if (member.trial && to != host) out.direct.push_back({to, evidence(host, member)});
 }
 
@@ -206,7 +206,7 @@ void Membership::retell_departures(Instant now, Output& out) {
   std::size_t told = 0;
   for (const auto& [host, member] : members_) {
     if (member.status != HostStatus::kLeft || !member.claim) continue;
-    out.news.push_back({host, HostStatus::kLeft, member.claimed, host, *member.claim, {}});
+    out.news.push_back(*claim_of(host));
     if (++told == kMaxRetold) return;
   }
 }
@@ -243,7 +243,7 @@ void Membership::on_claim_about_self(Instant now, const MemberUpdate& update, Ou
     out.twin = ++elsewhere_ >= kTwinAfter;
   }
   refute_above_ = std::max(refute_above_, update.incarnation);
-  if (limit(now, {accuser, HostId{}}).try_take(kHealthLimit, now)) worsen_health(1);
+  if (limit(now, {self_, HostId{}}).try_take(kHealthLimit, now)) worsen_health(1);
   if (limit(now, {accuser, self_}).try_take(kRefutationLimit, now)) return refute(out);
   refute_at_ = std::min(refute_at_, now + kRefutationLimit.interval);
 }
@@ -295,6 +295,15 @@ std::optional<Duration> Membership::round_trip(HostId host) const {
   if (host == self_) return Duration::zero();
   auto found = members_.find(host);
   return found == members_.end() ? std::nullopt : found->second.reported;
+}
+
+std::optional<MemberUpdate> Membership::claim_of(HostId host) const {
+  auto found = members_.find(host);
+  if (found == members_.end() || !found->second.claim) return std::nullopt;
+  const Member& member = found->second;
+  bool gone = member.status == HostStatus::kLeft;
+  return MemberUpdate{host, gone ? HostStatus::kLeft : HostStatus::kAlive, member.claimed, host,
+                      *member.claim, {}};
 }
 
 bool Membership::has_claim(HostId host) const {

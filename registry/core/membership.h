@@ -61,12 +61,12 @@ inline constexpr Duration kDeadProbeInterval = std::chrono::seconds(2);
 inline constexpr Duration kReturnProbeInterval = std::chrono::milliseconds(100);
 inline constexpr Duration kRoundTripReport = std::chrono::seconds(5);
 inline constexpr Duration kCorrectionInterval = std::chrono::seconds(1);  // per host that is talked of
-// What one accuser may say of one host within a life of that host; of all hosts; and how often
-// its accusations make that host refute at once (later ones wait).
+// What one accuser may say of one host within a life of that host; of all hosts; how often its
+// accusations make that host refute at once (later ones wait); how often that tells on its health.
 inline constexpr BucketLimit kAccusationLimit{std::chrono::seconds(20), 4};
 inline constexpr BucketLimit kAccuserLimit{std::chrono::milliseconds(200), 128};
 inline constexpr BucketLimit kRefutationLimit{std::chrono::seconds(5), 3};
-inline constexpr BucketLimit kHealthLimit{std::chrono::seconds(60), 1};
+inline constexpr BucketLimit kHealthLimit{std::chrono::seconds(10), 1};
 inline constexpr std::size_t kMaxLimits = 4096;  // buckets kept
 // "Left" outlives a partition: it is said again when somebody comes back, this much of it.
 inline constexpr Duration kRetellInterval = std::chrono::seconds(30);
@@ -138,7 +138,7 @@ class Membership {
   void on_timer(Instant now, Output& out);
   [[nodiscard]] Instant next_wake() const;
   // next_wake(), remembered as the promise that the stall guard checks. Call it after every event.
-  Instant rearm();
+  Instant rearm(Instant now);
 
   [[nodiscard]] std::uint64_t incarnation() const { return incarnation_; }
   [[nodiscard]] std::optional<HostStatus> status(HostId host) const;
@@ -147,7 +147,8 @@ class Membership {
   [[nodiscard]] std::optional<MemberUpdate> verdict_on(HostId host) const;
   // This host's own claim: alive or left, signed once endorsed.
   [[nodiscard]] MemberUpdate own_claim() const;
-  // Whether the newest word of `host` itself is here, to be shown to others.
+  // The newest word of another host itself, to be shown to others, and whether it is here.
+  [[nodiscard]] std::optional<MemberUpdate> claim_of(HostId host) const;
   [[nodiscard]] bool has_claim(HostId host) const;
   // False once overtaken: not worth telling any more.
   [[nodiscard]] bool is_current(const MemberUpdate& update) const;
@@ -281,7 +282,6 @@ class Membership {
   Instant next_dead_probe_ = kNever;
   Instant next_report_ = kNever;
   Instant expected_wake_ = kNever;
-  Instant stalled_until_{};
   std::uint64_t elsewhere_ = 0;  // how often our own claims came from elsewhere
   Counters counters_;
 };

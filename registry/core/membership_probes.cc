@@ -121,9 +121,11 @@ Instant Membership::next_wake() const {
   return wake;
 }
 
-Instant Membership::rearm() {
+// A deadline may move into the past (a confirmation came, this host's health is better): that is
+// due now, and no stall.
+Instant Membership::rearm(Instant now) {
   Instant wake = next_wake();
-  expected_wake_ = wake == kNever ? kNever : std::max(wake, stalled_until_);
+  expected_wake_ = wake == kNever ? kNever : std::max(wake, now);
   return wake;
 }
 
@@ -133,7 +135,6 @@ void Membership::guard_against_stall(Instant now) {
   if (!options_.lifeguard || expected_wake_ == kNever || now - expected_wake_ < kStall) return;
   Duration late = now - expected_wake_;
   expected_wake_ = kNever;
-  stalled_until_ = now;  // what is overdue now was judged here, once
   ++counters_.stalls;
   worsen_health(kStallHealth);
   probes_.clear();
@@ -151,7 +152,8 @@ void Membership::worsen_health(int by) {
 
 Duration Membership::probe_spacing() const {
   std::size_t at_once = std::clamp<std::size_t>(living_.size(), 1, kProbesPerInterval);
-  return scaled(kProbeInterval) / static_cast<Duration::rep>(at_once);
+  // By a quarter for each step of ill health: a host that asks too rarely recovers slowly.
+  return kProbeInterval * (4 + health_) / static_cast<Duration::rep>(4 * at_once);
 }
 
 void Membership::probe_next(Instant now, Output& out) {
@@ -252,8 +254,9 @@ std::vector<HostId> Membership::choose_relays(HostId target) {
 void Membership::fail(Instant now, const Probe& probe, Output& out) {
   if (probe.purpose == Purpose::kDead || !members_.contains(probe.target)) return;
   const Member& member = members_.at(probe.target);
-  // Relays that said nothing at all: the fault may be ours (Lifeguard's LHA probe).
-  if (probe.nacks < probe.nacks_expected) worsen_health(1);
+  // No relay said anything at all: the fault may be ours (Lifeguard's LHA probe, which counts every
+  // missing one; after a partition that keeps the healthy slow for long).
+  if (probe.nacks == 0 && probe.nacks_expected > 0) worsen_health(1);
   bool silent = heard_ < probe.sent && living_.size() > 1 && now - heard_ < kPatience;
   if (options_.lifeguard && (silent || is_cut_off(now))) return;
   if (member.heard > probe.sent) return;

@@ -137,7 +137,7 @@ Quorum Membership::quorum_on(HostId suspect) const {
 
 Instant Membership::deadline(HostId host, const Suspicion& suspicion) const {
   if (!options_.lifeguard) return suspicion.start() + kSuspicionFew;
-  return suspicion.deadline(quorum_on(host), 1 + health_);
+  return suspicion.deadline(quorum_on(host), health_);
 }
 
 std::vector<HostId> Membership::observers_of(HostId suspect) const {

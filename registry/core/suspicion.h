@@ -56,17 +56,18 @@ class Suspicion {
   [[nodiscard]] std::uint64_t incarnation() const { return incarnation_; }
   [[nodiscard]] Instant start() const { return start_; }
 
-  // When the accused is judged; `scale` is the judge's own local health multiplier.
-  [[nodiscard]] Instant deadline(const Quorum& quorum, int scale) const {
+  // When the accused is judged; `health` is the judge's own local health multiplier.
+  [[nodiscard]] Instant deadline(const Quorum& quorum, int health) const {
+    auto stretch = [health](Duration d) { return d * (2 + health) / 2; };
     std::size_t n = accusers_.size();
-    if (n < quorum.proof) return start_ + delay_ + scale * kSuspicionMost;
+    if (n < quorum.proof) return start_ + delay_ + stretch(kSuspicionMost);
     // A proof of one has no second witness: it takes twice as long.
     Duration least = quorum.proof == 1 ? 2 * kSuspicionLeast : kSuspicionLeast;
-    Instant certain = arrived_[quorum.proof - 1] + scale * least;
+    Instant certain = arrived_[quorum.proof - 1] + stretch(least);
     if (n >= quorum.enough) return certain + delay_;
     auto missing = static_cast<Duration::rep>(quorum.enough - n);
     auto gap = static_cast<Duration::rep>(quorum.enough - quorum.proof);
-    Instant likely = start_ + scale * (least + (kSuspicionFew - least) * missing / gap);
+    Instant likely = start_ + stretch(least + (kSuspicionFew - least) * missing / gap);
     return std::max(certain, likely) + delay_;
   }
 

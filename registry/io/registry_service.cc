@@ -13,6 +13,7 @@
 #include "registry/io/disk_queue.h"
 #include "registry/io/gossip_socket.h"
 #include "registry/io/sync_endpoint.h"
+#include "registry/io/tcp_probe.h"
 
 namespace sixpn::registry {
 namespace {
@@ -37,6 +38,9 @@ struct RegistryService::Impl {
   Result<void> write(const std::vector<LocalWrite>& writes);
   Result<void> write_own_host();
   void perform(Gossip::Output out);
+  void send(const std::vector<Gossip::Datagram>& datagrams);
+  void report_members(const Gossip::Output& out);
+  [[nodiscard]] std::string name_of(HostId host) const;
   void publish();
   void raise_incarnation(std::uint64_t seen);
   static void report_setback(const Disk::Setback& setback);
@@ -59,6 +63,7 @@ struct RegistryService::Impl {
   SnapshotBuilder builder;
   std::unique_ptr<GossipSocket> socket;
   std::unique_ptr<SyncEndpoint> sync;
+  std::unique_ptr<TcpProbe> tcp_probe;
   LoopTimer protocol_timer;
   LoopTimer publish_timer;
   std::vector<std::function<void(SnapshotPtr)>> subscribers;
@@ -67,6 +72,7 @@ struct RegistryService::Impl {
   std::uint64_t send_failures = 0;
   bool publish_pending = false;
   bool displaced = false;
+  bool twin_reported = false;
   bool stopped = false;
   std::shared_ptr<bool> alive = std::make_shared<bool>(true);
 };
@@ -94,6 +100,7 @@ Result<void> RegistryService::Impl::open() {
   core.root_key = options.root_key;
   core.incarnation = *incarnation << 16;  // room to refute within one life
   core.expects_peers = options.expects_peers;
+  core.signing_key = options.signing_key;
   core.certificate_grace = options.certificate_grace;
   gossip = std::make_unique<Gossip>(core, rng);
   writer = std::make_unique<RecordWriter>(options.self, options.signing_key, *incarnation);
@@ -127,6 +134,10 @@ Result<void> RegistryService::Impl::start() {
   if (auto listening = endpoint->listen(); !listening) return listening;
   socket = std::move(*bound);
   sync = std::move(endpoint);
+  tcp_probe = std::make_unique<TcpProbe>(
+      loop, address, options.port, [this](HostId host, bool answered) {
+        perform(gossip->on_tcp_probe(read_clocks(), host, answered));
+      });
   perform(gossip->start(read_clocks()));
   return {};
 }
@@ -135,6 +146,7 @@ void RegistryService::Impl::stop() {
   if (std::exchange(stopped, true)) return;
   protocol_timer.cancel();
   publish_timer.cancel();
+  tcp_probe.reset();
   sync.reset();
   socket.reset();
   disk.reset();
@@ -222,8 +234,7 @@ void RegistryService::Impl::perform(Gossip::Output out) {
   if (stopped) return;
   for (const auto& slot : out.changes.slots) disk->put(slot, gossip->store().find(slot));
   builder.touch(out.changes.networks);
-  for (const auto& datagram : out.datagrams)
-    if (socket && !socket->send(datagram.to, datagram.bytes)) ++send_failures;
+  send(out.datagrams);
   for (HostId peer : out.syncs) {
     if (sync) {
       sync->connect(peer);
@@ -234,11 +245,22 @@ void RegistryService::Impl::perform(Gossip::Output out) {
   if (out.own_incarnation_seen != 0) raise_incarnation(out.own_incarnation_seen);
   report_conflicts(out.conflicts);
   report_floods();
+  report_members(out);
+  for (HostId host : out.tcp_probes)
+    if (tcp_probe) tcp_probe->ask(host);
   if (out.snapshot_dirty && !publish_pending) {
     publish_pending = true;
     publish_timer.arm_after(kPublishDelay);
   }
   if (socket) protocol_timer.arm_at(out.wake);
+}
+
+void RegistryService::Impl::send(const std::vector<Gossip::Datagram>& datagrams) {
+  if (!socket || datagrams.empty()) return;
+  std::size_t taken = 0;
+  for (const auto& datagram : datagrams) taken += socket->send(datagram.to, datagram.bytes) ? 1 : 0;
+  send_failures += datagrams.size() - taken;
+  gossip->on_sent(monotonic_now(), taken, datagrams.size() - taken);
 }
 
 void RegistryService::Impl::on_sync_records(HostId from,
@@ -268,6 +290,35 @@ void RegistryService::Impl::report_conflicts(const std::vector<HostId>& hosts) {
   log::error("registry",
              "this host's id was enrolled elsewhere before: other hosts refuse what this "
              "one writes; it must be invited again under another id");
+}
+
+std::string RegistryService::Impl::name_of(HostId host) const {
+  const HostCertificate* certificate = gossip->store().certificate_of(host);
+  return certificate != nullptr ? certificate->invite.name : to_string(host);
+}
+
+// Who said that a host is gone, and what is odd about the paths to others.
+void RegistryService::Impl::report_members(const Gossip::Output& out) {
+  for (const auto& death : out.deaths) {
+    std::string names;
+    for (HostId accuser : death.accusers) names += (names.empty() ? "" : ", ") + name_of(accuser);
+    if (death.proven) {
+      log::info("registry", "host {} is down: it does not answer {}", name_of(death.host), names);
+    } else {
+      log::warn("registry",
+                "host {} does not answer this host, and too few others say so ({}): it is down "
+                "here only",
+                name_of(death.host), names);
+    }
+  }
+  for (HostId host : out.tcp_only)
+    log::warn("registry",
+              "host {} answers by TCP and not by UDP: something between us drops UDP port {}",
+              name_of(host), options.port);
+  if (out.twin && !std::exchange(twin_reported, true))
+    log::error("registry",
+               "another process answers under this host's id with this host's keys: was the disk "
+               "cloned? Stop one of them");
 }
 
 // Another enrolment of our own host id has taken our record's place.

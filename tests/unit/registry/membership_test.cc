@@ -26,7 +26,7 @@ class MembershipTest : public testing::Test {
   void add_hosts(unsigned others) {
     for (unsigned i = 1; i <= others; ++i) members_.add(now_, host(i));
     members_.start(now_);
-    members_.rearm();
+    members_.rearm(now_);
   }
 
   // Advances to `until`, firing every timer on the way; hosts in `answering` answer pings at once.
@@ -54,9 +54,9 @@ class MembershipTest : public testing::Test {
       members_.on_message(now_, message.to, {Kind::kAck, kSelf, message.sequence, message.to},
                           answer);
       collect(answer);
-      members_.rearm();
+      members_.rearm(now_);
     }
-    members_.rearm();
+    members_.rearm(now_);
     EXPECT_TRUE(members_.check_invariants());
   }
 
@@ -67,20 +67,20 @@ class MembershipTest : public testing::Test {
   Membership::Output update(MemberUpdate update) {
     Membership::Output out;
     members_.on_update(now_, update, out);
-    members_.rearm();
+    members_.rearm(now_);
     collect(out);
     return out;
   }
   Membership::Output hear(HostId from, std::uint64_t incarnation) {
     Membership::Output out;
     members_.on_heard(now_, from, incarnation, out);
-    members_.rearm();
+    members_.rearm(now_);
     return out;
   }
   Membership::Output receive(HostId from, ProbeMessage message) {
     Membership::Output out;
     members_.on_message(now_, from, message, out);
-    members_.rearm();
+    members_.rearm(now_);
     return out;
   }
 
@@ -223,7 +223,7 @@ TEST_F(MembershipTest, AStalledHostVoidsItsProbesAndAccusesNobody) {
   now_ += 30s;  // the loop did not run
   Membership::Output out;
   members_.on_timer(now_, out);
-  members_.rearm();
+  members_.rearm(now_);
   EXPECT_EQ(members_.counters().stalls, 1U);
   EXPECT_NE(members_.status(host(3)), HostStatus::kDown);
   EXPECT_THAT(out.news, IsEmpty());

@@ -30,8 +30,10 @@ struct Counters {
   std::uint64_t dropped_stranger = 0;  // datagram from a host without a host record, or revoked
   std::uint64_t dropped_unknown_writer = 0;
   std::uint64_t dropped_bad_signature = 0;
-  std::uint64_t dropped_bad_claim = 0;    // membership claims whose signature does not verify
-  std::uint64_t dropped_claim_limit = 0;  // ... or that were not checked: the sender is over its limit
+  std::uint64_t dropped_unsigned_claim = 0;  // of an older version, or whose signer is not known
+  std::uint64_t dropped_bad_claim = 0;       // membership claims whose signature does not verify
+  std::uint64_t dropped_claim_limit =
+      0;  // ... or that were not checked: the sender is over its limit
   std::uint64_t dropped_not_permitted = 0;
   std::uint64_t dropped_clock_ahead = 0;
   std::uint64_t dropped_expired = 0;

@@ -197,8 +197,7 @@ Gossip::Output Gossip::finish(Now now, Output out, Membership::Output& probes) {
   } else if (next_spread_ == kNever) {
     next_spread_ = now.mono + kSpreadInterval;
   }
-  out.wake =
-      std::min({membership_.rearm(now.mono), next_spread_, next_collect_, next_trust_});
+  out.wake = std::min({membership_.rearm(now.mono), next_spread_, next_collect_, next_trust_});
   return out;
 }
 

@@ -89,8 +89,8 @@ class Gossip {
     // The incarnation of an own record that came back to us from others and is ahead of ours; 0:
     // none.
     std::uint64_t own_incarnation_seen = 0;
-    std::vector<HostId> conflicts;  // host ids that were presented with a second enrolment
-    std::optional<Error> refused;   // on_local_write: nothing was written
+    std::vector<HostId> conflicts;   // host ids that were presented with a second enrolment
+    std::optional<Error> refused;    // on_local_write: nothing was written
     std::vector<HostId> tcp_probes;  // connect to these, then call on_tcp_probe
     std::vector<HostId> tcp_only;    // hosts that answer by TCP and not by UDP: worth a warning
     std::vector<Membership::Death> deaths;

@@ -50,7 +50,7 @@ bool Gossip::verify_one(Now now, HostId from, const MemberUpdate& update, HostId
                         HostStatus what, const Signature& signature) {
   const HostCertificate* signer = store_.certificate_of(by);
   if (!is_signed(signature) || signer == nullptr || store_.is_revoked(by)) {
-    ++counters_.dropped_bad_claim;
+    ++counters_.dropped_unsigned_claim;  // as members of version 0.1 say them
     return false;
   }
   TokenBucket& budget = claim_budget_[from];

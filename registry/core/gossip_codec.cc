@@ -72,7 +72,8 @@ bool operator==(const GossipDatagram& a, const GossipDatagram& b) {
   bool probes = a.probe.has_value() == b.probe.has_value() &&
                 (!a.probe || fields(*a.probe) == fields(*b.probe));
   return probes && a.incarnation == b.incarnation && a.root_hash == b.root_hash &&
-         a.stable == b.stable && a.wants_claim == b.wants_claim && a.updates == b.updates && a.records == b.records;
+         a.stable == b.stable && a.wants_claim == b.wants_claim && a.updates == b.updates &&
+         a.records == b.records;
 }
 
 std::string encode_datagram(const GossipDatagram& datagram) {

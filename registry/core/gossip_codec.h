@@ -23,7 +23,7 @@ struct GossipDatagram {
   std::uint64_t root_hash = 0;
   Duration stable{};  // for how long the sender's root hash has not changed; millisecond steps
   std::optional<ProbeMessage> probe;  // `to` is not on the wire
-  bool wants_claim = false;  // a ping from somebody without the receiver's own signed word
+  bool wants_claim = false;           // a ping from somebody without the receiver's own signed word
   std::vector<MemberUpdate> updates;
   std::vector<std::string> records;  // wire form
   friend bool operator==(const GossipDatagram&, const GossipDatagram&);

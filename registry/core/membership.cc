@@ -99,8 +99,7 @@ void Membership::on_heard(Instant now, HostId from, std::uint64_t incarnation, O
 
 std::optional<MemberUpdate> Membership::wanted(Instant now, const MemberUpdate& update) const {
   if (left_ || update.incarnation > kMaxIncarnation) return std::nullopt;
-  if (update.host == self_)
-    return wants_about_self(update) ? std::optional(update) : std::nullopt;
+  if (update.host == self_) return wants_about_self(update) ? std::optional(update) : std::nullopt;
   auto found = members_.find(update.host);
   if (found == members_.end()) return std::nullopt;
   const Member& member = found->second;
@@ -155,9 +154,9 @@ void Membership::on_own_words(Instant now, Member& member, const MemberUpdate& u
   member.claim = std::make_unique<Signature>(update.signature);
   if (update.status == HostStatus::kLeft || !accused)
     believe(now, update.host, member, update.status, out);
-  if (in_vain && member.status == HostStatus::kAlive) accuse(now, update.host, out);
   if (news && !quiet && !(accused && update.status == HostStatus::kAlive))
     out.news.push_back(update);
+  if (in_vain && member.status == HostStatus::kAlive) accuse(now, update.host, out);
 }
 
 // Somebody talks of this host's past: what it said last itself, and what is known against it.
@@ -302,8 +301,8 @@ std::optional<MemberUpdate> Membership::claim_of(HostId host) const {
   if (found == members_.end() || !found->second.claim) return std::nullopt;
   const Member& member = found->second;
   bool gone = member.status == HostStatus::kLeft;
-  return MemberUpdate{host, gone ? HostStatus::kLeft : HostStatus::kAlive, member.claimed, host,
-                      *member.claim, {}};
+  return MemberUpdate{
+      host, gone ? HostStatus::kLeft : HostStatus::kAlive, member.claimed, host, *member.claim, {}};
 }
 
 bool Membership::has_claim(HostId host) const {
@@ -332,8 +331,7 @@ bool Membership::is_current(const MemberUpdate& update) const {
 bool Membership::check_invariants() const {
   std::size_t living = 0;
   for (const auto& [host, member] : members_) {
-    bool on_trial =
-        member.status == HostStatus::kSuspected || member.status == HostStatus::kDown;
+    bool on_trial = member.status == HostStatus::kSuspected || member.status == HostStatus::kDown;
     if ((member.trial != nullptr) != on_trial ||
         suspected_.contains(host) != (member.status == HostStatus::kSuspected) ||
         down_.contains(host) != (member.status == HostStatus::kDown) ||

@@ -50,6 +50,9 @@ inline constexpr std::size_t kTellAllSuspicions = 12;
 inline constexpr std::size_t kAnnouncers = 2;  // of the observers, tell everybody of a death
 // Judgement waits this long when many fall at once, or nobody at all is heard.
 inline constexpr Duration kPatience = std::chrono::seconds(15);
+// Whoever heard the accused itself within this time knows better, and asks it again: it may have
+// yet to hear of the accusation.
+inline constexpr Duration kHeardGrace = std::chrono::milliseconds(1750);
 inline constexpr std::size_t kMassFailure = 3;          // suspected at once, and
 inline constexpr std::size_t kMassFailurePercent = 15;  // more than this of all
 inline constexpr Duration kStall =
@@ -60,7 +63,8 @@ inline constexpr Duration kDeadProbeInterval = std::chrono::seconds(2);
 // A dead host that answers is a sign that others of its side are back, too.
 inline constexpr Duration kReturnProbeInterval = std::chrono::milliseconds(100);
 inline constexpr Duration kRoundTripReport = std::chrono::seconds(5);
-inline constexpr Duration kCorrectionInterval = std::chrono::seconds(1);  // per host that is talked of
+inline constexpr Duration kCorrectionInterval =
+    std::chrono::seconds(1);  // per host that is talked of
 // What one accuser may say of one host within a life of that host; of all hosts; how often its
 // accusations make that host refute at once (later ones wait); how often that tells on its health.
 inline constexpr BucketLimit kAccusationLimit{std::chrono::seconds(20), 4};
@@ -102,8 +106,8 @@ class Membership {
     std::vector<ProbeMessage> messages;
     std::vector<MemberUpdate> news;  // to spread; own claims among them are not signed yet
     std::vector<std::pair<HostId, MemberUpdate>> direct;  // to be told to this host only
-    std::vector<HostId> tcp_probes;  // try TCP, then on_tcp_probe()
-    std::vector<HostId> tcp_only;    // answers by TCP and not by UDP: worth a warning
+    std::vector<HostId> tcp_probes;                       // try TCP, then on_tcp_probe()
+    std::vector<HostId> tcp_only;  // answers by TCP and not by UDP: worth a warning
     std::vector<Death> deaths;
     bool twin = false;     // another process seems to answer under this host's id
     bool changed = false;  // a status, or a round trip worth telling

@@ -155,22 +155,24 @@ void Membership::check_suspicions(Instant now, Output& out) {
   for (HostId host : due) {
     Member& member = members_.at(host);
     Suspicion& suspicion = member.trial->suspicion;
-    // Whoever has just heard the host itself knows better: it has yet to hear of the accusation.
-    bool heard = options_.lifeguard && now - member.heard < kProbeInterval;
+    bool heard = options_.lifeguard && now - member.heard < kHeardGrace;
+    // What only others said, and too few, is worth nothing.
+    if (suspicion.accusers().size() < quorum_on(host).proof && !suspicion.has_accuser(self_)) {
+      believe(now, host, member, HostStatus::kAlive, out);
+      continue;
+    }
     if (!heard && !must_wait(now, member)) {
       judge(now, host, member, out);
-    } else {
-      suspicion.extend(now + kProbeInterval - deadline(host, suspicion));
+      continue;
     }
+    suspicion.extend(now + kProbeInterval - deadline(host, suspicion));
+    if (heard && !is_probing(host)) probe(now, host, Purpose::kConfirm, out);
   }
 }
 
 void Membership::judge(Instant now, HostId host, Member& member, Output& out) {
   const Suspicion& suspicion = member.trial->suspicion;
   bool proven = suspicion.accusers().size() >= quorum_on(host).proof;
-  // What only others said, and too few, is worth nothing.
-  if (!proven && !suspicion.has_accuser(self_))
-    return believe(now, host, member, HostStatus::kAlive, out);
   Death death{host, {}, proven};
   for (const auto& each : suspicion.accusers()) death.accusers.push_back(each.accuser);
   out.deaths.push_back(std::move(death));
@@ -217,8 +219,8 @@ std::optional<MemberUpdate> Membership::verdict_on(HostId host) const {
   auto shown = std::find_if(accusers.begin(), accusers.end(),
                             [](const auto& each) { return is_signed(each.signature); });
   if (shown == accusers.end()) shown = accusers.begin();
-  return MemberUpdate{host, HostStatus::kSuspected, suspicion.incarnation(), shown->accuser,
-                      shown->signature, {}};
+  return MemberUpdate{host,           HostStatus::kSuspected, suspicion.incarnation(),
+                      shown->accuser, shown->signature,       {}};
 }
 
 }  // namespace sixpn::registry

@@ -30,7 +30,8 @@ std::uint32_t region_code(std::string_view region) {
   return code;
 }
 
-std::vector<HostId> choose_observers(HostId suspect, const std::vector<ObserverCandidate>& candidates) {
+std::vector<HostId> choose_observers(HostId suspect,
+                                     const std::vector<ObserverCandidate>& candidates) {
   std::vector<Weighted> order;
   order.reserve(candidates.size());
   for (const auto& each : candidates)

@@ -134,8 +134,8 @@ Result<void> RegistryService::Impl::start() {
   if (auto listening = endpoint->listen(); !listening) return listening;
   socket = std::move(*bound);
   sync = std::move(endpoint);
-  tcp_probe = std::make_unique<TcpProbe>(
-      loop, address, options.port, [this](HostId host, bool answered) {
+  tcp_probe =
+      std::make_unique<TcpProbe>(loop, address, options.port, [this](HostId host, bool answered) {
         perform(gossip->on_tcp_probe(read_clocks(), host, answered));
       });
   perform(gossip->start(read_clocks()));

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "registry/core/claim.h"
 #include "registry/core/local_write.h"
 #include "tests/unit/registry/random_record.h"
 
@@ -11,6 +12,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using sim::EnrolledHost;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -43,6 +45,14 @@ class GossipTest : public testing::Test {
     for (const auto& sent : out.datagrams) EXPECT_LE(sent.bytes.size(), kMaxDatagramBytes);
     return out;
   }
+  // What host `by` says about host `about`, signed.
+  static MemberUpdate claim(unsigned by, HostStatus what, unsigned about,
+                            std::uint64_t incarnation) {
+    MemberUpdate update{sim::host_id(about), what, incarnation, sim::host_id(by)};
+    update.signature =
+        sign_claim({what, update.host, incarnation, update.accuser}, kCluster.enrol(by).key);
+    return update;
+  }
   [[nodiscard]] GossipDatagram in_step() const {
     GossipDatagram datagram;
     datagram.incarnation = 1;
@@ -60,7 +70,8 @@ class GossipTest : public testing::Test {
                   .root_key = kCluster.root().public_key(),
                   .incarnation = 1,
                   .expects_peers = true,
-                  .limits = {}},
+                  .limits = {},
+                  .signing_key = host_.key},
                  rng_};
   RecordWriter writer_{host_.id, host_.key, 1};
 };
@@ -250,23 +261,91 @@ TEST_F(GossipTest, TheEndOfAGraceWakesTheTimer) {
   EXPECT_LE(now_.mono, Instant(100s) + 15s + 200ms);
 }
 
-TEST_F(GossipTest, WhoIsThoughtDeadIsToldSoInTheAnswer) {
+TEST_F(GossipTest, WhoIsAccusedIsToldSoInTheAnswer) {
   admit_others(3);
-  pass(5s);
-  gossip_.on_timer(now_);
   auto accusation = in_step();
-  accusation.updates = {{sim::host_id(2), HostStatus::kDown, 0, sim::host_id(1)}};
+  accusation.updates = {claim(1, HostStatus::kSuspected, 2, 0)};
   receive(1, accusation);
-  ASSERT_EQ(gossip_.membership().status(sim::host_id(2)), HostStatus::kDown);
+  ASSERT_EQ(gossip_.membership().status(sim::host_id(2)), HostStatus::kSuspected);
   auto ping = in_step();
   ping.incarnation = 0;
   ping.probe = ProbeMessage{ProbeMessage::Kind::kPing, host_.id, 1, host_.id};
   auto out = receive(2, ping);
-  ASSERT_THAT(out.datagrams, SizeIs(1));
+  ASSERT_FALSE(out.datagrams.empty());
+  EXPECT_THAT(decoded(out.datagrams[0]).updates, Contains(accusation.updates[0]));
+}
+
+TEST_F(GossipTest, OnlyClaimsThatVerifyChangeAnything) {
+  admit_others(3);
+  auto good = claim(1, HostStatus::kSuspected, 2, 0);
+  std::vector<MemberUpdate> forged(6, good);
+  forged[0].signature = {};                        // of a version that does not sign
+  forged[1].signature[5] ^= 1;                     // damaged
+  forged[2].accuser = sim::host_id(3);             // another's name under it
+  forged[3].host = sim::host_id(3);                // another victim
+  forged[4] = claim(1, HostStatus::kAlive, 2, 1);  // for another host
+  forged[5] = claim(1, HostStatus::kLeft, 2, 0);
+  for (const auto& each : forged) {
+    auto datagram = in_step();
+    datagram.updates = {each};
+    receive(1, datagram);
+  }
+  EXPECT_EQ(gossip_.counters().dropped_unsigned_claim, 1U);
+  EXPECT_EQ(gossip_.counters().dropped_bad_claim, forged.size() - 1);
+  for (unsigned i : {2U, 3U})
+    EXPECT_EQ(gossip_.membership().status(sim::host_id(i)), HostStatus::kAlive);
+  auto datagram = in_step();
+  datagram.updates = {good};
+  receive(1, datagram);
+  EXPECT_EQ(gossip_.membership().status(sim::host_id(2)), HostStatus::kSuspected);
+  // What is known is not verified again.
+  auto verified = gossip_.counters().claims_verified;
+  receive(3, datagram);
+  EXPECT_EQ(gossip_.counters().claims_verified, verified);
+}
+
+TEST_F(GossipTest, ALiarsGarbageIsVerifiedOnItsOwnBudget) {
+  admit_others(3);
+  auto datagram = in_step();
+  auto garbage = claim(1, HostStatus::kSuspected, 2, 0);
+  garbage.signature[0] ^= 1;
+  datagram.updates.assign(10, garbage);
+  for (int i = 0; i < 100; ++i) receive(1, datagram);
+  EXPECT_LE(gossip_.counters().claims_verified, 20U);
+  EXPECT_GT(gossip_.counters().dropped_claim_limit, 900U);
+  // Others are heard.
+  datagram.updates = {claim(3, HostStatus::kSuspected, 2, 0)};
+  receive(3, datagram);
+  EXPECT_EQ(gossip_.membership().status(sim::host_id(2)), HostStatus::kSuspected);
+}
+
+TEST_F(GossipTest, ARefutationIsSignedAndToldToEverybody) {
+  admit_others(3);
+  auto datagram = in_step();
+  datagram.updates = {claim(1, HostStatus::kSuspected, 0, 1)};
+  auto out = receive(1, datagram);
+  MemberUpdate expected{host_.id, HostStatus::kAlive, 2, host_.id};
+  expected.signature = sign_claim({HostStatus::kAlive, host_.id, 2, host_.id}, host_.key);
+  std::set<HostId> told;
+  for (const auto& sent : out.datagrams)
+    for (const auto& update : decoded(sent).updates)
+      if (update == expected) told.insert(sent.to);
+  EXPECT_EQ(told.size(), 3U);
+}
+
+TEST_F(GossipTest, WhoAsksForItIsGivenOurOwnWord) {
+  admit_others(3);
+  auto ping = in_step();
+  ping.wants_claim = true;
+  ping.probe = ProbeMessage{ProbeMessage::Kind::kPing, host_.id, 1, host_.id};
+  auto out = receive(1, ping);
+  ASSERT_FALSE(out.datagrams.empty());
   auto answer = decoded(out.datagrams[0]);
   ASSERT_FALSE(answer.updates.empty());
-  EXPECT_EQ(answer.updates[0].host, sim::host_id(2));
-  EXPECT_EQ(answer.updates[0].status, HostStatus::kDown);
+  EXPECT_EQ(answer.updates[0].host, host_.id);
+  EXPECT_TRUE(verify_claim({HostStatus::kAlive, host_.id, 1, host_.id}, answer.updates[0].signature,
+                           host_.key.public_key()));
+  EXPECT_TRUE(answer.wants_claim);  // nor is the asker's word here
 }
 
 TEST_F(GossipTest, DifferentHashesThatLastStartASync) {
@@ -340,8 +419,18 @@ TEST(GossipCodec, DatagramsSurviveTheWireAndFitTheirEstimate) {
   datagram.probe = ProbeMessage{ProbeMessage::Kind::kNack, {}, ~std::uint64_t{0}, HostId{~0U}};
   EXPECT_LE(encode_datagram(datagram).size(), kHeaderBytes);
   std::size_t header = encode_datagram(datagram).size();
-  datagram.updates = {{HostId{~0U}, HostStatus::kLeft, ~std::uint64_t{0}, HostId{~0U}}};
-  EXPECT_LE(encode_datagram(datagram).size() - header, kUpdateBytes);
+  Signature signature;
+  signature.fill(0xff);
+  datagram.wants_claim = true;
+  EXPECT_LE(encode_datagram(datagram).size(), kHeaderBytes);
+  header = encode_datagram(datagram).size();
+  MemberUpdate update{HostId{~0U}, HostStatus::kLeft, ~std::uint64_t{0}, HostId{~0U}, signature};
+  datagram.updates = {update};
+  EXPECT_LE(encode_datagram(datagram).size() - header, update_bytes(update));
+  update.accusers.assign(kMaxAccusers, {HostId{~0U}, signature});
+  datagram.updates = {update};
+  EXPECT_LE(encode_datagram(datagram).size() - header, update_bytes(update));
+  datagram.updates[0].accusers.resize(4, {HostId{~0U}, signature});
   datagram.records = {std::string(500, 'r')};
   auto back = decode_datagram(encode_datagram(datagram));
   ASSERT_TRUE(back);
@@ -355,6 +444,10 @@ TEST(GossipCodec, UnknownKindsAndTooManyPartsAreErrors) {
   EXPECT_FALSE(decode_datagram(encode_datagram(datagram)));
   datagram.probe.reset();
   datagram.updates = {{HostId{1}, static_cast<HostStatus>(0), 1, {}}};
+  EXPECT_FALSE(decode_datagram(encode_datagram(datagram)));
+  MemberUpdate crowded{HostId{1}, HostStatus::kDown, 1, {}};
+  crowded.accusers.resize(kMaxAccusers + 1);
+  datagram.updates = {crowded};
   EXPECT_FALSE(decode_datagram(encode_datagram(datagram)));
   datagram.updates.clear();
   datagram.records.resize(kMaxRecordsPerDatagram + 1);

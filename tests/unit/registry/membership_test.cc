@@ -4,12 +4,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace sixpn::registry {
 namespace {
 
 using namespace std::chrono_literals;
 using Kind = ProbeMessage::Kind;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
@@ -62,6 +64,8 @@ class MembershipTest : public testing::Test {
 
   void collect(const Membership::Output& out) {
     news_.insert(news_.end(), out.news.begin(), out.news.end());
+    direct_.insert(direct_.end(), out.direct.begin(), out.direct.end());
+    tcp_probes_.insert(tcp_probes_.end(), out.tcp_probes.begin(), out.tcp_probes.end());
   }
 
   Membership::Output update(MemberUpdate update) {
@@ -71,10 +75,14 @@ class MembershipTest : public testing::Test {
     collect(out);
     return out;
   }
+  void confirm(HostId suspect, std::uint64_t incarnation, const std::vector<unsigned>& accusers) {
+    for (unsigned i : accusers) update({suspect, HostStatus::kSuspected, incarnation, host(i)});
+  }
   Membership::Output hear(HostId from, std::uint64_t incarnation) {
     Membership::Output out;
     members_.on_heard(now_, from, incarnation, out);
     members_.rearm(now_);
+    collect(out);
     return out;
   }
   Membership::Output receive(HostId from, ProbeMessage message) {
@@ -88,6 +96,8 @@ class MembershipTest : public testing::Test {
   Instant now_{10s};
   Membership members_{kSelf, kIncarnation, rng_};
   std::vector<MemberUpdate> news_;
+  std::vector<std::pair<HostId, MemberUpdate>> direct_;
+  std::vector<HostId> tcp_probes_;
 };
 
 std::size_t count_pings(const std::vector<ProbeMessage>& sent, HostId to) {
@@ -107,19 +117,22 @@ TEST_F(MembershipTest, EveryHostIsAskedOncePerRound) {
   EXPECT_EQ(members_.round_trip(host(1)), Duration::zero());
 }
 
-TEST_F(MembershipTest, SilenceLeadsToQuestionsThroughOthersThenSuspicionThenDown) {
+TEST_F(MembershipTest, SilenceLeadsToQuestionsThroughOthersThenByTcpThenSuspicionThenDown) {
   add_hosts(4);
   std::set<HostId> answering = {host(1), host(2), host(3)};
   run(1s, {host(1), host(2), host(3), host(4)});
-  auto sent = run(3s, answering);
+  auto sent = run(2500ms, answering);
   auto asked = std::count_if(sent.begin(), sent.end(), [](const auto& m) {
     return m.kind == Kind::kPingRequest && m.target == host(4);
   });
   EXPECT_GE(asked, 3);
+  EXPECT_THAT(tcp_probes_, Contains(host(4)));
   EXPECT_EQ(members_.status(host(4)), HostStatus::kSuspected);
-  run(15s, answering);
+  confirm(host(4), kIncarnation, {1, 2});
+  run(5s, answering);
   EXPECT_EQ(members_.status(host(4)), HostStatus::kDown);
   EXPECT_EQ(members_.counters().downs, 1U);
+  EXPECT_EQ(members_.counters().local_downs, 0U);
   // The dead are asked again, and come back by a greater incarnation.
   EXPECT_GE(count_pings(run(5s, answering), host(4)), 2U);
   EXPECT_TRUE(hear(host(4), kIncarnation + 1).changed);
@@ -127,20 +140,253 @@ TEST_F(MembershipTest, SilenceLeadsToQuestionsThroughOthersThenSuspicionThenDown
 }
 
 TEST_F(MembershipTest, ConfirmationsShortenTheTimer) {
-  Suspicion lone({}, host(1), 3, 2s, 6s);
-  EXPECT_EQ(lone.deadline(), Instant(6s));
-  Suspicion confirmed({}, host(1), 3, 2s, 6s);
-  Instant before = confirmed.deadline();
-  for (unsigned i = 2; i <= 4; ++i) {
-    EXPECT_TRUE(confirmed.confirm(host(i)));
-    EXPECT_FALSE(confirmed.confirm(host(i)));
-    EXPECT_LT(confirmed.deadline(), before);
-    before = confirmed.deadline();
+  Quorum quorum{3, 6};
+  Suspicion suspicion({}, 1);
+  suspicion.accuse({}, {host(1)});
+  EXPECT_EQ(suspicion.deadline(quorum, 0), Instant(kSuspicionMost));
+  Instant before = suspicion.deadline(quorum, 0);
+  for (unsigned i = 2; i <= 6; ++i) {
+    EXPECT_TRUE(suspicion.accuse(Instant(100ms), {host(i)}));
+    EXPECT_FALSE(suspicion.accuse(Instant(100ms), {host(i)}));  // one accuser counts once
+    EXPECT_LE(suspicion.deadline(quorum, 0), before);
+    before = suspicion.deadline(quorum, 0);
+    if (i == 3) {
+      EXPECT_EQ(before, Instant(kSuspicionFew));
+    }
   }
-  EXPECT_EQ(before, Instant(2s));
-  EXPECT_FALSE(confirmed.confirm(host(7)));  // enough is enough
-  Suspicion nobody_else({}, host(1), 0, 2s, 6s);
-  EXPECT_EQ(nobody_else.deadline(), Instant(2s));
+  // From the third on, which completed the proof.
+  EXPECT_EQ(before, Instant(100ms + kSuspicionLeast));
+  // A judge in ill health waits longer.
+  EXPECT_EQ(suspicion.deadline(quorum, 2), Instant(100ms + 2 * kSuspicionLeast));
+  for (unsigned i = 7; i <= 20; ++i) suspicion.accuse({}, {host(i)});
+  EXPECT_EQ(suspicion.accusers().size(), kMaxAccusers);
+  Suspicion of_two_hosts({}, 1);
+  of_two_hosts.accuse({}, {host(1)});
+  EXPECT_EQ(of_two_hosts.deadline({1, 1}, 0), Instant(2 * kSuspicionLeast));
+}
+
+// decisions/0017: what detection takes in the smallest clusters, from the last answer to down.
+TEST_F(MembershipTest, TheSmallestClustersDetectWithinThreeAndAHalfSeconds) {
+  add_hosts(2);
+  run(2s, {host(1), host(2)});
+  Instant died = now_;
+  std::set<HostId> answering = {host(1)};
+  while (members_.status(host(2)) == HostStatus::kAlive && now_ < died + 5s) run(10ms, answering);
+  // The other survivor found the same; it needs both.
+  confirm(host(2), kIncarnation, {1});
+  while (members_.status(host(2)) != HostStatus::kDown && now_ < died + 30s) run(10ms, answering);
+  EXPECT_LE(now_ - died, 3s);
+  // Of two hosts, one is left to judge.
+  update({host(1), HostStatus::kAlive, kIncarnation, host(1)});
+  died = now_;
+  while (members_.status(host(1)) != HostStatus::kDown && now_ < died + 30s) run(10ms, {});
+  EXPECT_LE(now_ - died, 3500ms);
+  EXPECT_EQ(members_.counters().local_downs, 0U);
+}
+
+TEST_F(MembershipTest, ALoneAccuserIsBelievedByItselfOnlyAndTellsNobody) {
+  add_hosts(4);
+  std::set<HostId> answering = {host(1), host(2), host(3)};
+  run(1s, {host(1), host(2), host(3), host(4)});
+  run(3s, answering);
+  ASSERT_EQ(members_.status(host(4)), HostStatus::kSuspected);
+  run(10s, answering);
+  EXPECT_EQ(members_.status(host(4)), HostStatus::kSuspected);
+  news_.clear();
+  run(12s, answering);
+  EXPECT_EQ(members_.status(host(4)), HostStatus::kDown);
+  EXPECT_EQ(members_.counters().local_downs, 1U);
+  EXPECT_THAT(news_, IsEmpty());
+}
+
+TEST_F(MembershipTest, FewerAccusersThanTheQuorumAreWorthNothing) {
+  add_hosts(9);
+  std::set<HostId> all;
+  for (unsigned i = 1; i <= 9; ++i) all.insert(host(i));
+  run(4s, all);
+  // Two liars: the case lapses, for this host finds nothing wrong itself.
+  confirm(host(9), kIncarnation, {1, 2});
+  EXPECT_EQ(members_.status(host(9)), HostStatus::kSuspected);
+  run(30s, all);
+  EXPECT_EQ(members_.status(host(9)), HostStatus::kAlive);
+  EXPECT_EQ(members_.counters().downs, 0U);
+  // A whole proof counts, but whoever hears the accused goes on believing its own ears.
+  confirm(host(9), kIncarnation, {1, 2, 3, 4, 5, 6});
+  run(10s, all);
+  EXPECT_EQ(members_.status(host(9)), HostStatus::kSuspected);
+}
+
+TEST_F(MembershipTest, AProofIsTakenAtAnyIncarnationAndLessIsNot) {
+  add_hosts(9);
+  MemberUpdate death{host(9), HostStatus::kDown, 77, {}, {}, {{host(1)}, {host(2)}}};
+  EXPECT_FALSE(members_.wanted(now_, death));
+  EXPECT_FALSE(members_.wanted(now_, {host(9), HostStatus::kSuspected, 77, host(1)}));
+  death.accusers.push_back({host(2)});
+  EXPECT_FALSE(members_.wanted(now_, death));  // twice the same
+  death.accusers.push_back({host(3)});
+  ASSERT_TRUE(members_.wanted(now_, death));
+  update(death);
+  EXPECT_EQ(members_.status(host(9)), HostStatus::kSuspected);
+  EXPECT_FALSE(members_.wanted(now_, death));  // known by now: not verified again
+  // The word of its former life does not save it, a later one does.
+  update({host(9), HostStatus::kAlive, 77, host(9)});
+  EXPECT_EQ(members_.status(host(9)), HostStatus::kSuspected);
+  update({host(9), HostStatus::kAlive, 78, host(9)});
+  EXPECT_EQ(members_.status(host(9)), HostStatus::kAlive);
+}
+
+TEST_F(MembershipTest, AbsurdIncarnationsAreIgnored) {
+  add_hosts(3);
+  for (std::uint64_t absurd : {std::uint64_t{1} << 63, ~std::uint64_t{0}, kMaxIncarnation + 1}) {
+    hear(host(1), absurd);
+    update({host(1), HostStatus::kSuspected, absurd, host(2)});
+    update({host(1), HostStatus::kAlive, absurd, host(1)});
+    update({kSelf, HostStatus::kSuspected, absurd, host(2)});
+  }
+  EXPECT_EQ(members_.status(host(1)), HostStatus::kAlive);
+  EXPECT_EQ(members_.incarnation(), kIncarnation);
+  update({host(1), HostStatus::kAlive, 5, host(1)});
+  EXPECT_TRUE(members_.has_claim(host(1)));
+}
+
+TEST_F(MembershipTest, OneAccuserCannotKeepAHostRefutingNorSpoilItsHealth) {
+  add_hosts(3);
+  for (int i = 0; i < 1000; ++i) {
+    update({kSelf, HostStatus::kSuspected, members_.incarnation(), host(1)});
+    run(10ms, {host(1), host(2), host(3)});
+  }
+  EXPECT_LE(members_.incarnation(), kIncarnation + 6);  // ten seconds
+  EXPECT_LE(members_.health(), 1);
+}
+
+TEST_F(MembershipTest, OneAccuserCannotKeepAnotherSuspected) {
+  add_hosts(9);
+  std::uint64_t incarnation = 1U << kLifeBits;
+  std::size_t accepted = 0;
+  for (int i = 0; i < 100; ++i) {
+    update({host(9), HostStatus::kAlive, ++incarnation, host(9)});
+    if (members_.wanted(now_, {host(9), HostStatus::kSuspected, incarnation, host(1)})) ++accepted;
+    update({host(9), HostStatus::kSuspected, incarnation, host(1)});
+  }
+  EXPECT_EQ(accepted, static_cast<std::size_t>(kAccusationLimit.burst));
+  // A new life begins without that history.
+  incarnation = 2U << kLifeBits;
+  update({host(9), HostStatus::kAlive, incarnation, host(9)});
+  EXPECT_TRUE(members_.wanted(now_, {host(9), HostStatus::kSuspected, incarnation, host(1)}));
+}
+
+TEST_F(MembershipTest, InALargeClusterAFirstSuspicionGoesToTheObserversOnly) {
+  add_hosts(30);
+  std::set<HostId> answering;
+  for (unsigned i = 1; i <= 29; ++i) answering.insert(host(i));
+  while (direct_.empty() && now_ < Instant(60s)) run(100ms, answering);
+  ASSERT_EQ(members_.status(host(30)), HostStatus::kSuspected);
+  EXPECT_THAT(news_, IsEmpty());
+  std::set<HostId> told;
+  for (const auto& [to, update] : direct_) {
+    EXPECT_EQ(update.host, host(30));
+    told.insert(to);
+  }
+  EXPECT_TRUE(told.contains(host(30)));  // which may refute at once
+  EXPECT_LE(told.size(), kObservers + 1);
+  EXPECT_GE(told.size(), kObservers);
+}
+
+TEST_F(MembershipTest, AnAnswerByTcpIsALife) {
+  add_hosts(3);
+  std::set<HostId> answering = {host(1), host(2)};
+  for (int i = 0; i < 400; ++i) {
+    run(50ms, answering);
+    for (HostId asked : std::exchange(tcp_probes_, {})) {
+      Membership::Output out;
+      members_.on_tcp_probe(now_, asked, true, out);
+      members_.rearm(now_);
+      EXPECT_EQ(out.tcp_only.size(), members_.counters().tcp_only_answers == 1 ? 1U : 0U);
+    }
+  }
+  EXPECT_EQ(members_.status(host(3)), HostStatus::kAlive);
+  EXPECT_GT(members_.counters().tcp_only_answers, 5U);
+  EXPECT_EQ(members_.counters().suspicions, 0U);
+}
+
+TEST_F(MembershipTest, WhoCannotSendAccusesNobodyForAWhile) {
+  add_hosts(2);
+  run(1s, {host(1), host(2)});
+  members_.on_sent(now_, 0, 3);
+  run(10s, {host(1)});  // one is still heard
+  EXPECT_EQ(members_.status(host(2)), HostStatus::kAlive);
+  members_.on_sent(now_, 1, 0);
+  run(3s, {host(1)});
+  EXPECT_EQ(members_.status(host(2)), HostStatus::kSuspected);
+}
+
+TEST_F(MembershipTest, WhoLeftIsSaidAgainWhenSomebodyReturns) {
+  add_hosts(4);
+  update({host(1), HostStatus::kLeft, 3, host(1), Signature{1}});
+  confirm(host(2), 0, {3, 4});
+  run(30s, {host(3), host(4)});
+  ASSERT_EQ(members_.status(host(2)), HostStatus::kDown);
+  news_.clear();
+  hear(host(2), 9);
+  EXPECT_THAT(news_,
+              ElementsAre(MemberUpdate{host(1), HostStatus::kLeft, 3, host(1), Signature{1}}));
+}
+
+TEST_F(MembershipTest, OurOwnWordsFromElsewhereAreOvertakenAndATwinIsNoticed) {
+  add_hosts(2);
+  auto out = update({kSelf, HostStatus::kAlive, 90, kSelf});
+  EXPECT_EQ(members_.incarnation(), 91U);
+  EXPECT_FALSE(out.twin);  // a restored disk
+  bool twin = false;
+  for (int i = 0; i < 5; ++i)
+    twin |= update({kSelf, HostStatus::kAlive, members_.incarnation() + 1, kSelf}).twin;
+  EXPECT_TRUE(twin);
+}
+
+TEST_F(MembershipTest, WhoTalksOfThePastIsToldWhatItMissed) {
+  add_hosts(4);
+  update({host(1), HostStatus::kAlive, 6, host(1), Signature{1}});
+  Membership::Output out;
+  members_.on_stale(now_, host(2), {host(1), HostStatus::kSuspected, 0, host(2)}, out);
+  ASSERT_EQ(out.direct.size(), 1U);
+  EXPECT_EQ(out.direct[0].first, host(2));
+  EXPECT_EQ(out.direct[0].second.incarnation, 6U);
+  members_.on_stale(now_, host(2), {host(1), HostStatus::kSuspected, 0, host(2)}, out);
+  EXPECT_EQ(out.direct.size(), 1U);  // not for every datagram
+}
+
+TEST_F(MembershipTest, AnotherEnrolmentBeginsAnew) {
+  add_hosts(2);
+  update({host(1), HostStatus::kAlive, 900, host(1)});
+  members_.add(now_, host(1), 0, 42);
+  EXPECT_FALSE(members_.has_claim(host(1)));
+  update({host(1), HostStatus::kAlive, 7, host(1)});
+  EXPECT_TRUE(members_.has_claim(host(1)));
+}
+
+TEST_F(MembershipTest, ObserversAreTheSameForAllAndStandInSeveralRegions) {
+  std::vector<ObserverCandidate> hosts;
+  for (unsigned i = 1; i <= 200; ++i) hosts.push_back({host(i), i % 50 == 0 ? 2U + i / 100 : 1U});
+  auto chosen = choose_observers(host(7), hosts);
+  EXPECT_EQ(chosen.size(), kObservers);
+  EXPECT_EQ(std::count(chosen.begin(), chosen.end(), host(7)), 0);
+  std::set<std::uint32_t> regions;
+  for (const auto& each : hosts)
+    if (std::count(chosen.begin(), chosen.end(), each.host) > 0) regions.insert(each.region);
+  EXPECT_GE(regions.size(), kObserverRegions);
+  rng_.shuffle(hosts);
+  EXPECT_EQ(choose_observers(host(7), hosts), chosen);
+  EXPECT_NE(choose_observers(host(8), hosts), chosen);
+}
+
+TEST_F(MembershipTest, WithoutLifeguardOneAccuserIsEnough) {
+  Membership plain(kSelf, kIncarnation, rng_, {.lifeguard = false, .quorum = 1});
+  for (unsigned i = 1; i <= 5; ++i) plain.add(now_, host(i));
+  plain.start(now_);
+  Membership::Output out;
+  plain.on_update(now_, {host(1), HostStatus::kSuspected, 0, host(2)}, out);
+  plain.on_timer(now_ + kSuspicionFew, out);
+  EXPECT_EQ(plain.status(host(1)), HostStatus::kDown);
 }
 
 TEST_F(MembershipTest, AHeardSuspicionIsCheckedAtOnce) {
@@ -157,11 +403,12 @@ TEST_F(MembershipTest, WhoIsAccusedRefutes) {
   add_hosts(2);
   for (auto status : {HostStatus::kSuspected, HostStatus::kDown, HostStatus::kLeft}) {
     auto before = members_.incarnation();
-    auto out = update({kSelf, status, before, host(1)});
+    MemberUpdate claim{kSelf, status, before, host(1), {}, {{host(1)}}};
+    auto out = update(claim);
     EXPECT_EQ(members_.incarnation(), before + 1);
     ASSERT_EQ(out.news.size(), 1U);
     EXPECT_EQ(out.news[0], (MemberUpdate{kSelf, HostStatus::kAlive, before + 1, kSelf}));
-    EXPECT_THAT(update({kSelf, status, before, host(1)}).news, IsEmpty());  // of an earlier life
+    EXPECT_THAT(update(claim).news, IsEmpty());  // of an earlier life
   }
   EXPECT_GT(members_.health(), 0);
 }
@@ -169,50 +416,53 @@ TEST_F(MembershipTest, WhoIsAccusedRefutes) {
 TEST_F(MembershipTest, TheSmallerIncarnationNeverWins) {
   add_hosts(3);
   hear(host(1), 9);
-  update({host(1), HostStatus::kSuspected, 8, host(2)});
-  EXPECT_EQ(members_.status(host(1)), HostStatus::kAlive);
-  update({host(1), HostStatus::kDown, 8, host(2)});
+  confirm(host(1), 8, {2, 3});
   EXPECT_EQ(members_.status(host(1)), HostStatus::kAlive);
   now_ += 5s;
-  update({host(1), HostStatus::kDown, 9, host(2)});
+  members_.rearm(now_);
+  update({host(1), HostStatus::kDown, 9, {}, {}, {{host(2)}, {host(3)}, {kSelf}}});
+  run(10s, {host(2), host(3)});
   EXPECT_EQ(members_.status(host(1)), HostStatus::kDown);
-  update({host(1), HostStatus::kAlive, 9, host(2)});
+  update({host(1), HostStatus::kAlive, 9, host(1)});
   EXPECT_EQ(members_.status(host(1)), HostStatus::kDown);
-  update({host(1), HostStatus::kAlive, 10, host(2)});
+  update({host(1), HostStatus::kAlive, 10, host(1)});
   EXPECT_EQ(members_.status(host(1)), HostStatus::kAlive);
   EXPECT_EQ(members_.counters().refuted, 1U);
 }
 
 TEST_F(MembershipTest, AnAccusationWithoutTheIncarnationIsSaidAgain) {
   add_hosts(3);
+  run(1s, {host(2), host(3)});
   update({host(1), HostStatus::kSuspected, 0, kSelf});
   news_.clear();
-  update({host(1), HostStatus::kSuspected, 4, host(2)});
-  EXPECT_THAT(news_, ElementsAre(MemberUpdate{host(1), HostStatus::kSuspected, 4, host(2)},
+  // Who knew better answers with the host's own word; that host was never heard here since.
+  update({host(1), HostStatus::kAlive, 4, host(1)});
+  EXPECT_THAT(news_, ElementsAre(MemberUpdate{host(1), HostStatus::kAlive, 4, host(1)},
                                  MemberUpdate{host(1), HostStatus::kSuspected, 4, kSelf}));
+  EXPECT_EQ(members_.status(host(1)), HostStatus::kSuspected);
 }
 
 TEST_F(MembershipTest, AnAccusationThatWasRefutedIsNotSaidAgain) {
   add_hosts(3);
   hear(host(1), 3);
   update({host(1), HostStatus::kSuspected, 3, kSelf});
-  run(1s, {host(2), host(3)});
   news_.clear();
+  update({host(1), HostStatus::kAlive, 4, host(1)});
+  EXPECT_THAT(news_, ElementsAre(MemberUpdate{host(1), HostStatus::kAlive, 4, host(1)}));
+  EXPECT_EQ(members_.status(host(1)), HostStatus::kAlive);
+  // The next case starts anew: nobody has confirmed it yet.
   update({host(1), HostStatus::kSuspected, 4, host(2)});
-  EXPECT_THAT(news_, ElementsAre(MemberUpdate{host(1), HostStatus::kSuspected, 4, host(2)}));
-  // Its timer starts anew, and until this host has asked for itself nobody has confirmed.
   run(1500ms, {host(2), host(3)});
   EXPECT_EQ(members_.status(host(1)), HostStatus::kSuspected);
 }
 
-TEST_F(MembershipTest, AVerdictAgainstWhoWasJustHeardIsOnlyASuspicion) {
+TEST_F(MembershipTest, WhoIsSuspectedIsToldByWhomAndOfWhat) {
   add_hosts(3);
   hear(host(1), 1);
-  update({host(1), HostStatus::kDown, 1, host(2)});
-  EXPECT_EQ(members_.status(host(1)), HostStatus::kSuspected);
+  update({host(1), HostStatus::kSuspected, 1, host(2), Signature{9}});
   auto verdict = members_.verdict_on(host(1));
   ASSERT_TRUE(verdict);
-  EXPECT_EQ(verdict->status, HostStatus::kSuspected);
+  EXPECT_EQ(*verdict, (MemberUpdate{host(1), HostStatus::kSuspected, 1, host(2), Signature{9}}));
   EXPECT_FALSE(members_.verdict_on(host(2)));
 }
 

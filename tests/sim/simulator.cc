@@ -353,6 +353,7 @@ void Simulator::perform(Node& node, Gossip::Output out) {
   }
   for (auto& datagram : out.datagrams) transmit(node, datagram.to, std::move(datagram.bytes));
   for (HostId peer : out.syncs) open_stream(node, peer);
+  for (HostId peer : out.tcp_probes) probe_by_tcp(node, peer);
   arm(node, out.wake);
 }
 
@@ -374,6 +375,19 @@ void Simulator::transmit(Node& from, HostId to_id, std::string bytes) {
                 .bytes = shared};
     schedule(now_ + delay, std::move(event));
   }
+}
+
+// A connection and the first byte back. Streams are reliable here, so loss does not delay it.
+void Simulator::probe_by_tcp(Node& from, HostId to) {
+  unsigned peer = to.value - host_id(0).value;
+  if (!reachable(from.index, peer)) return;  // the probe that asked has its own deadline
+  Duration there = 3 * network_.delay(from.index, peer, rng_);
+  deliver(now_ + there, peer, [this, source = from.index, to](Node& self) {
+    if (!reachable(self.index, source)) return;
+    deliver(now_ + network_.delay(self.index, source, rng_), source, [this, to](Node& asker) {
+      perform(asker, asker.gossip->on_tcp_probe(clocks(asker), to, true));
+    });
+  });
 }
 
 void Simulator::inject(unsigned from, unsigned to, std::string bytes) {

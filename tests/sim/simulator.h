@@ -141,6 +141,7 @@ class Simulator {
   void transmit(Node& from, HostId to, std::string bytes);
   void watch_changes(Node& node, const registry::Changes& changes);
   void persist(Node& node, const registry::Changes& changes, Instant when);
+  void probe_by_tcp(Node& from, HostId to);
   void open_stream(Node& from, HostId to);
   void pump(const std::shared_ptr<Stream>& stream);
   void receive_chunk(const std::shared_ptr<Stream>& stream, bool to_initiator,

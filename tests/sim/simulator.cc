@@ -331,7 +331,9 @@ void Simulator::persist(Node& node, const registry::Changes& changes, Instant wh
   auto apply = [batch = std::move(batch)](Node& self) {
     for (const auto& [slot, record] : batch) {
       if (record) {
-        self.disk[slot] = record;
+        // A local write goes to the disk at once, and may overtake a batch.
+        auto& place = self.disk[slot];
+        if (!place || place->record.stamp <= record->record.stamp) place = record;
       } else {
         self.disk.erase(slot);
       }

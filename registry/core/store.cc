@@ -14,6 +14,11 @@ bool is_newer(const SignedRecord& a, const SignedRecord& b) {
   return std::tie(a.record.stamp, a.digest) > std::tie(b.record.stamp, b.digest);
 }
 
+bool is_ahead(const Record& record, WallTime now) {
+  return record.deleted > now + kMaxClockAhead ||
+         (!is_owned(record) && HybridClock::too_far_ahead(record.stamp.major, now));
+}
+
 // The network whose view a record is part of.
 struct NetworkOf {
   using Answer = std::optional<NetworkId>;
@@ -72,9 +77,8 @@ Store::Judgement Store::weigh(const SignedRecord& record, WallTime now, Origin o
   // Cheap refusals come before the signature.
   if (known && !is_newer(record, *known)) return {Verdict::kDuplicate, {}};
   if (is_root_signed(r.key.kind)) return {weigh_statement(record, origin), {}};
-  if (!is_owned(r) && HybridClock::too_far_ahead(r.stamp.major, now))
-    return {Verdict::kClockAhead, {}};
-  if (r.deleted > now + kMaxClockAhead) return {Verdict::kClockAhead, {}};
+  // What is on our own disk was taken once: a host that wakes up in 1970 still has its registry.
+  if (origin == Origin::kNetwork && is_ahead(r, now)) return {Verdict::kClockAhead, {}};
   if (!known && r.tombstone && r.deleted + kTombstoneHorizon < now) return {Verdict::kExpired, {}};
   if (!known && !has_room(r)) return {Verdict::kFull, {}};
   return {weigh_right(record, origin), {}};

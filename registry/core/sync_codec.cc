@@ -3,9 +3,13 @@
 #include <algorithm>
 
 #include "registry/core/gossip.pb.h"
+#include "registry/core/record_rules.h"
 
 namespace sixpn::registry {
 namespace {
+
+constexpr std::uint32_t kMaxKind = 255;
+constexpr std::size_t kMaxOriginBytes = 63;  // an org's name, or a host id
 
 void put(auto& out, const Slot& slot) {
   out.set_kind(static_cast<std::uint32_t>(slot.key.kind));
@@ -184,10 +188,36 @@ Result<SyncFrame> decode_parts(const wire::SyncFrame::Parts& in) {
   return SyncFrame(std::move(frame));
 }
 
+// Sessions count slots and origins; so each must be small, or a peer with long ones could fill the
+// memory long before it reaches a count.
+bool is_origin(const std::string& origin) {
+  return origin.size() <= kMaxOriginBytes;
+}
+bool are_slots(const auto& slots) {
+  return std::all_of(slots.begin(), slots.end(), [](const auto& slot) {
+    return slot.kind() <= kMaxKind && slot.id().size() <= kMaxIdBytes && is_origin(slot.scope());
+  });
+}
+
+bool is_bounded(const wire::SyncFrame& in) {
+  auto named = [](const auto& each) { return is_origin(each.origin()); };
+  const auto& heads = in.heads().heads();
+  const auto& compared = in.compare().groups();
+  const auto& parts = in.parts().groups();
+  const auto& origins = in.want().origins();
+  return are_slots(in.summary().slots()) && are_slots(in.want().slots()) &&
+         std::all_of(origins.begin(), origins.end(), is_origin) &&
+         std::all_of(heads.begin(), heads.end(), named) &&
+         std::all_of(compared.begin(), compared.end(), named) &&
+         std::all_of(parts.begin(), parts.end(),
+                     [&](const auto& group) { return named(group) && are_slots(group.slots()); });
+}
+
 Result<SyncFrame> decode_frame(std::string_view bytes) {
   wire::SyncFrame in;
   if (!in.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
     return Error("the bytes are no sync frame");
+  if (!is_bounded(in)) return Error("a sync frame names a record that cannot be");
   switch (in.part_case()) {
     case wire::SyncFrame::kHello:
       return decode_hello(in.hello());

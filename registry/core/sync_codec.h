@@ -105,7 +105,7 @@ using SyncFrame = std::variant<HelloFrame, SummaryFrame, WantFrame, RecordsFrame
 std::string encode_frame(const SyncFrame& frame);
 
 // Takes the first whole frame off the front of `buffer`; nothing when it is not complete yet.
-// Errors: a frame over kMaxFrameBytes, or bytes that are no frame.
+// Errors: a frame over kMaxFrameBytes, bytes that are no frame, ids longer than any record's.
 Result<std::optional<SyncFrame>> take_frame(std::string& buffer);
 
 }  // namespace sixpn::registry

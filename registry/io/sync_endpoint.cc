@@ -2,6 +2,7 @@
 
 #include <netinet/in.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/error.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -77,6 +78,7 @@ struct SyncEndpoint::Impl : std::enable_shared_from_this<Impl> {
   void accept();
   void admit(tcp::socket socket);
   void forget(const Connection* connection);
+  void end_served(HostId peer);
   [[nodiscard]] std::size_t served() const;
 
   EventLoop& loop;
@@ -126,9 +128,15 @@ void SyncEndpoint::Impl::accept() {
 void SyncEndpoint::Impl::admit(tcp::socket socket) {
   error_code failed;
   auto peer = host_behind(socket.remote_endpoint(failed));
-  if (failed || !peer || !callbacks.is_member(*peer) || served() >= kMaxSyncsServed) {
+  if (failed || !peer || !callbacks.is_member(*peer)) {
     ++counts.refused;
     return;  // the socket closes
+  }
+  // One for each peer, the newest: else a single one could hold all places, half open and silent.
+  end_served(*peer);
+  if (served() >= kMaxSyncsServed) {
+    ++counts.refused;
+    return;
   }
   connections.push_back(
       std::make_shared<Connection>(*this, std::move(socket), *peer, SyncSession::Role::kResponder));
@@ -139,6 +147,16 @@ std::size_t SyncEndpoint::Impl::served() const {
   std::size_t count = 0;
   for (const auto& connection : connections) count += connection->initiator ? 0 : 1;
   return count;
+}
+
+void SyncEndpoint::Impl::end_served(HostId peer) {
+  auto found = std::find_if(connections.begin(), connections.end(), [peer](const auto& each) {
+    return !each->initiator && each->peer == peer;
+  });
+  if (found == connections.end()) return;
+  ++counts.broken;
+  auto connection = *found;  // outlives its place in the list
+  connection->end(false);
 }
 
 void SyncEndpoint::Impl::forget(const Connection* connection) {

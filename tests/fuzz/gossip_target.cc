@@ -35,6 +35,7 @@ Gossip::Options options_of(const sim::EnrolledHost& host) {
   options.self = host.id;
   options.root_key = pool_cluster().root().public_key();
   options.incarnation = 1000;
+  options.signing_key = host.key;
   return options;
 }
 
@@ -84,7 +85,7 @@ std::vector<std::string> overhear() {
 
 std::uint64_t odd_number(Choices& choices) {
   constexpr std::uint64_t kOdd[] = {
-      0, 1, 999, 1000, 1001, std::uint64_t{1} << 32, std::uint64_t{1} << 48};
+      0, 1, 999, 1000, 1001, std::uint64_t{1} << 32, std::uint64_t{1} << 48, ~0ULL - 1, ~0ULL};
   return kOdd[choices.below(std::size(kOdd))];
 }
 

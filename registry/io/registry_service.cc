@@ -125,11 +125,12 @@ Result<void> RegistryService::Impl::start() {
     return gossip->membership().status(host).has_value() && host != options.self &&
            gossip->floods().admits_sync(monotonic_now(), host);
   };
+  callbacks.is_new = [this] { return !gossip->synced(); };
   callbacks.on_records = [this](HostId from, const auto& records) {
     on_sync_records(from, records);
   };
   callbacks.on_finished = [this](HostId peer, bool settled) { on_sync_finished(peer, settled); };
-  auto endpoint = std::make_unique<SyncEndpoint>(loop, gossip->store(), address, options.port,
+  auto endpoint = std::make_unique<SyncEndpoint>(loop, rng, gossip->store(), address, options.port,
                                                  std::move(callbacks));
   if (auto listening = endpoint->listen(); !listening) return listening;
   socket = std::move(*bound);

@@ -7,12 +7,14 @@
 #include <boost/asio/error.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/write.hpp>
+#include <deque>
 #include <list>
 #include <utility>
 
 #include "base/io/clock.h"
 #include "base/io/event_loop.h"
 #include "registry/core/address.h"
+#include "registry/core/sync_budget.h"
 #include "registry/core/sync_session.h"
 
 namespace sixpn::registry {
@@ -47,7 +49,14 @@ struct SyncEndpoint::Connection : std::enable_shared_from_this<Connection> {
   void read();
   void write();
   void on_bytes(std::string_view bytes);
+  void merge_later();
+  void merge_some();
+  void refuse();
   void touch();
+  [[nodiscard]] bool is_over() const {
+    return session.finished() && writing.empty() && arrived.empty();
+  }
+  [[nodiscard]] Duration pace();
   void end(bool settled);
   void close();
 
@@ -57,16 +66,22 @@ struct SyncEndpoint::Connection : std::enable_shared_from_this<Connection> {
   bool initiator;
   SyncSession session;
   LoopTimer timer;
+  LoopTimer write_again;
+  SyncPace own_pace;
+  SyncChunk chunk;
   Instant deadline;
+  std::deque<SignedRecordPtr> arrived;  // not merged yet; nothing is read while there are some
   std::array<char, 16 * 1024> buffer{};
   std::string writing;
+  bool turned_away = false;
   bool closed = false;
 };
 
 struct SyncEndpoint::Impl : std::enable_shared_from_this<Impl> {
-  Impl(EventLoop& event_loop, const Store& records, const Ip6& own, std::uint16_t own_port,
-       Callbacks calls)
+  Impl(EventLoop& event_loop, Rng& random, const Store& records, const Ip6& own,
+       std::uint16_t own_port, Callbacks calls)
       : loop(event_loop),
+        rng(random),
         store(records),
         address(own),
         port(own_port),
@@ -80,8 +95,12 @@ struct SyncEndpoint::Impl : std::enable_shared_from_this<Impl> {
   void forget(const Connection* connection);
   void end_served(HostId peer);
   [[nodiscard]] std::size_t served() const;
+  [[nodiscard]] std::size_t refusals() const;
+  // Whether this connection is the one that goes at the pace of a first sync.
+  [[nodiscard]] bool goes_first(const Connection* connection);
 
   EventLoop& loop;
+  Rng& rng;
   const Store& store;
   Ip6 address;
   std::uint16_t port;
@@ -89,6 +108,8 @@ struct SyncEndpoint::Impl : std::enable_shared_from_this<Impl> {
   tcp::acceptor acceptor;
   LoopTimer accept_again;
   std::list<std::shared_ptr<Connection>> connections;
+  SyncPace pace;                      // of all connections
+  const Connection* first = nullptr;  // the one that serves a first sync
   Counts counts;
   bool stopped = false;
 };
@@ -134,19 +155,29 @@ void SyncEndpoint::Impl::admit(tcp::socket socket) {
   }
   // One for each peer, the newest: else a single one could hold all places, half open and silent.
   end_served(*peer);
-  if (served() >= kMaxSyncsServed) {
-    ++counts.refused;
-    return;
-  }
-  connections.push_back(
-      std::make_shared<Connection>(*this, std::move(socket), *peer, SyncSession::Role::kResponder));
-  connections.back()->run();
+  bool full = served() >= kMaxSyncsServed;
+  if (full) ++counts.refused;
+  if (full && refusals() >= kMaxRefusals) return;
+  auto connection =
+      std::make_shared<Connection>(*this, std::move(socket), *peer, SyncSession::Role::kResponder);
+  connections.push_back(connection);
+  full ? connection->refuse() : connection->run();
 }
 
 std::size_t SyncEndpoint::Impl::served() const {
-  std::size_t count = 0;
-  for (const auto& connection : connections) count += connection->initiator ? 0 : 1;
-  return count;
+  return static_cast<std::size_t>(
+      std::count_if(connections.begin(), connections.end(),
+                    [](const auto& each) { return !each->initiator && !each->turned_away; }));
+}
+
+std::size_t SyncEndpoint::Impl::refusals() const {
+  return static_cast<std::size_t>(std::count_if(connections.begin(), connections.end(),
+                                                [](const auto& each) { return each->turned_away; }));
+}
+
+bool SyncEndpoint::Impl::goes_first(const Connection* connection) {
+  if (first == nullptr) first = connection;
+  return first == connection;
 }
 
 void SyncEndpoint::Impl::end_served(HostId peer) {
@@ -160,6 +191,7 @@ void SyncEndpoint::Impl::end_served(HostId peer) {
 }
 
 void SyncEndpoint::Impl::forget(const Connection* connection) {
+  if (first == connection) first = nullptr;
   connections.remove_if([connection](const auto& each) { return each.get() == connection; });
 }
 
@@ -172,8 +204,11 @@ SyncEndpoint::Connection::Connection(Impl& owner, tcp::socket connected, HostId 
       socket(std::move(connected)),
       peer(other),
       initiator(role == SyncSession::Role::kInitiator),
-      session(role, owner.store),
+      session(role, owner.store,
+              {.version = kSyncByHeads,
+               .first = role == SyncSession::Role::kInitiator && owner.callbacks.is_new()}),
       timer(owner.loop, [this] { end(false); }),
+      write_again(owner.loop, [this] { write(); }),
       deadline(monotonic_now() + kSyncDeadline) {}
 
 void SyncEndpoint::Connection::connect(const tcp::endpoint& local, const tcp::endpoint& remote) {
@@ -211,34 +246,84 @@ void SyncEndpoint::Connection::read() {
                            if (self->closed) return;
                            if (failed) return self->end(false);
                            self->on_bytes({self->buffer.data(), size});
-                           if (!self->closed) self->read();
+                           if (self->closed) return;
+                           self->arrived.empty() ? self->read() : self->merge_later();
                          });
 }
 
+// Says so, and then waits for the peer to close: closing before its hello is read would reset the
+// connection and could take the answer with it.
+void SyncEndpoint::Connection::refuse() {
+  turned_away = true;
+  touch();
+  auto spread = static_cast<std::uint64_t>((kRetryAfterMost - kRetryAfterLeast).count());
+  writing = refuse_sync(kRetryAfterLeast + std::chrono::milliseconds(impl.rng.below(spread)));
+  asio::async_write(socket, asio::buffer(writing),
+                    [self = shared_from_this()](const error_code& failed, std::size_t) {
+                      if (self->closed) return;
+                      if (failed) return self->end(false);
+                      error_code ignored;
+                      self->socket.shutdown(tcp::socket::shutdown_send, ignored);
+                      self->read();
+                    });
+}
+
 void SyncEndpoint::Connection::on_bytes(std::string_view bytes) {
+  if (turned_away) return;  // its hello came too late
   touch();
   auto records = session.on_bytes(bytes);
   if (!records) {
     ++impl.counts.broken;
     return end(false);
   }
-  if (!records->empty()) impl.callbacks.on_records(peer, *records);
-  if (closed) return;
-  if (session.finished() && writing.empty()) return end(session.settled());
+  if (session.refused_for().count() > 0) return end(false);
+  arrived.insert(arrived.end(), records->begin(), records->end());
+  if (is_over()) return end(session.settled());
   write();
 }
 
+// Lets the loop do something else first.
+void SyncEndpoint::Connection::merge_later() {
+  impl.loop.post([self = shared_from_this()] {
+    if (!self->closed) self->merge_some();
+  });
+}
+
+void SyncEndpoint::Connection::merge_some() {
+  touch();
+  auto last = arrived.begin() + static_cast<std::ptrdiff_t>(std::min(chunk.size(), arrived.size()));
+  std::vector<SignedRecordPtr> some(arrived.begin(), last);
+  arrived.erase(arrived.begin(), last);
+  Instant begin = monotonic_now();
+  impl.callbacks.on_records(peer, some);
+  chunk.on_merged(monotonic_now() - begin);
+  if (closed) return;
+  if (is_over()) return end(session.settled());
+  arrived.empty() ? read() : merge_later();
+}
+
+// How long to wait before the next frame; zero: it may go.
+Duration SyncEndpoint::Connection::pace() {
+  Instant now = monotonic_now();
+  if (session.is_first() && impl.goes_first(this)) return own_pace.wait(now);
+  return std::max(own_pace.wait(now), impl.pace.wait(now));
+}
+
 void SyncEndpoint::Connection::write() {
-  if (!writing.empty()) return;
+  if (closed || !writing.empty()) return;
+  if (auto wait = pace(); wait > Duration::zero()) return write_again.arm_after(wait);
   writing = session.take_output();
   if (writing.empty()) return;
+  bool fast = session.is_first() && impl.first == this;
+  own_pace.take(monotonic_now(), writing.size(), fast ? kFirstSyncRate : kSyncRatePerPeer);
+  if (!fast) impl.pace.take(monotonic_now(), writing.size(), kSyncRateInAll);
   asio::async_write(socket, asio::buffer(writing),
                     [self = shared_from_this()](const error_code& failed, std::size_t) {
                       if (self->closed) return;
                       if (failed) return self->end(false);
                       self->touch();
                       self->writing.clear();
-                      if (self->session.finished()) return self->end(self->session.settled());
+                      if (self->is_over()) return self->end(self->session.settled());
                       self->write();
                     });
 }
@@ -255,6 +340,7 @@ void SyncEndpoint::Connection::end(bool settled) {
 void SyncEndpoint::Connection::close() {
   closed = true;
   timer.cancel();
+  write_again.cancel();
   error_code ignored;
   socket.close(ignored);
 }
@@ -262,9 +348,9 @@ void SyncEndpoint::Connection::close() {
 // ---- public
 // ----------------------------------------------------------------------------------------
 
-SyncEndpoint::SyncEndpoint(EventLoop& loop, const Store& store, const Ip6& address,
+SyncEndpoint::SyncEndpoint(EventLoop& loop, Rng& rng, const Store& store, const Ip6& address,
                            std::uint16_t port, Callbacks callbacks)
-    : impl_(std::make_shared<Impl>(loop, store, address, port, std::move(callbacks))) {}
+    : impl_(std::make_shared<Impl>(loop, rng, store, address, port, std::move(callbacks))) {}
 
 SyncEndpoint::~SyncEndpoint() {
   impl_->stopped = true;

@@ -1,6 +1,8 @@
 // SyncEndpoint: carries sync sessions (registry/core/sync_session.h) over TCP inside the tunnel, as
 // listener and as initiator. Bounded: connections served and run at one time, silence, total
-// duration. Control loop only.
+// duration, bytes a second (registry/core/sync_budget.h). Who comes while all places are taken is
+// told when to come back. Received records are handed on a few at a time, the loop's other work in
+// between; nothing is read meanwhile, so a fast sender is held back by TCP. Control loop only.
 #pragma once
 
 #include <chrono>
@@ -12,6 +14,7 @@
 #include "base/ids.h"
 #include "base/ip.h"
 #include "base/result.h"
+#include "base/rng.h"
 #include "registry/core/signed_record.h"
 #include "registry/core/store.h"
 
@@ -21,7 +24,10 @@ class EventLoop;
 
 namespace sixpn::registry {
 
-inline constexpr std::size_t kMaxSyncsServed = 4;
+inline constexpr std::size_t kMaxSyncsServed = 3;
+inline constexpr std::size_t kMaxRefusals = 16;  // being told so at one time; others are cut off
+inline constexpr std::chrono::milliseconds kRetryAfterLeast{1000};
+inline constexpr std::chrono::milliseconds kRetryAfterMost{3000};
 inline constexpr std::chrono::seconds kSyncIdleTimeout{5};
 inline constexpr std::chrono::seconds kSyncDeadline{60};
 
@@ -29,6 +35,7 @@ class SyncEndpoint {
  public:
   struct Callbacks {
     std::function<bool(HostId)> is_member;  // others are refused
+    std::function<bool()> is_new;           // this host has never been in step with anybody
     std::function<void(HostId, const std::vector<SignedRecordPtr>&)> on_records;
     std::function<void(HostId, bool settled)> on_finished;  // of sessions that connect() began
   };
@@ -38,9 +45,9 @@ class SyncEndpoint {
     std::uint64_t broken = 0;     // sessions that ended early
   };
 
-  // `store` outlives this object.
-  SyncEndpoint(EventLoop& loop, const Store& store, const Ip6& address, std::uint16_t port,
-               Callbacks callbacks);
+  // `store` and `rng` outlive this object.
+  SyncEndpoint(EventLoop& loop, Rng& rng, const Store& store, const Ip6& address,
+               std::uint16_t port, Callbacks callbacks);
   ~SyncEndpoint();  // closes everything; no more callbacks
 
   // Errors: the port is taken.

@@ -75,6 +75,7 @@ const std::vector<AdminApi::Route>& AdminApi::routes() {
       {"POST", "v1/revocations", &AdminApi::revoke_host},
       {"POST", "v1/renewals", &AdminApi::renew_hosts},
       {"POST", "v1/host/rotate-key", &AdminApi::rotate_key},
+      {"POST", "v1/leave", &AdminApi::leave_cluster},
       {"GET", "v1/apps", &AdminApi::get_apps},
       {"POST", "v1/apps", &AdminApi::create_app},
       {"DELETE", "v1/apps/*", &AdminApi::destroy_app},

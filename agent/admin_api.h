@@ -63,6 +63,7 @@ class AdminApi {
   void revoke_host(const Call& call, Reply reply);
   void renew_hosts(const Call& call, Reply reply);
   void rotate_key(const Call& call, Reply reply);
+  void leave_cluster(const Call& call, Reply reply);
   // admin_watch.cc
   void watch_registry(const Call& call, Reply reply);
   // admin_apps.cc

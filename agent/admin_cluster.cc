@@ -70,6 +70,21 @@ json::object counters_json(const registry::Counters& counters) {
           {"dropped_queue_full", counters.dropped_queue_full}};
 }
 
+// What this host has heard of each; `hosts` are the snapshot's, in its order.
+void contacts_into(json::array& hosts, const Snapshot& snapshot,
+                   const std::map<HostId, registry::Contact>& contacts) {
+  auto place = hosts.begin();
+  for (const auto& [id, host] : snapshot.hosts) {
+    json::object& out = (place++)->as_object();
+    auto found = contacts.find(id);
+    const registry::Contact contact = found == contacts.end() ? registry::Contact{} : found->second;
+    out["heard_ms_ago"] =
+        contact.heard_ago ? json::value(contact.heard_ago->count() / 1000) : json::value(nullptr);
+    out["clock_ahead_ms"] =
+        contact.clock_ahead ? json::value(contact.clock_ahead->count()) : json::value(nullptr);
+  }
+}
+
 json::object dig_json(const dns::Explanation& said, const NetworkRecord& network) {
   json::array answers;
   json::array authority;
@@ -99,6 +114,8 @@ void AdminApi::get_status(const Call&, Reply reply) {
       status["version"] = SIXPN_VERSION;
       status["backend"] = rooms_.backend;
       status["registry"] = counters_json(rooms_.registry->counters());
+      status["conflicts"] = conflicts_json(rooms_.registry->conflicts());
+      contacts_into(status["hosts"].as_array(), *snapshot, rooms_.registry->contacts());
       for (const auto& notice : rooms_.notices())
         status["warnings"].as_array().emplace_back(notice.sentence);
       if (const auto& refusal = rooms_.knock->last_refusal())

@@ -68,4 +68,11 @@ void AdminApi::rotate_key(const Call& call, Reply reply) {
                         });
 }
 
+void AdminApi::leave_cluster(const Call&, Reply reply) {
+  rooms_.leave([reply](const Result<void>& left) {
+    if (!left) return reply.fail(left.error());
+    reply.ok(json::object());
+  });
+}
+
 }  // namespace sixpn::agent

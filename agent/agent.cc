@@ -7,10 +7,13 @@
 
 #include "agent/admin_api.h"
 #include "agent/admin_server.h"
+#include "agent/core/trust_writes.h"
+#include "agent/core/writes.h"
 #include "agent/rooms.h"
 #include "agent/trust_watch.h"
 #include "agent/underlay.h"
 #include "base/log.h"
+#include "base/rng.h"
 #include "registry/core/address.h"
 
 namespace sixpn::agent {
@@ -19,6 +22,11 @@ namespace {
 // From the first refusal until a host that joins for the first time gives up: each seed gets to
 // speak.
 constexpr Duration kJoinPatience = std::chrono::seconds(3);
+// From the withdrawal of its machines until a host leaves: others choose theirs meanwhile, and
+// what is under way ends.
+constexpr Duration kWithdrawal = std::chrono::seconds(1);
+// Knocked at by an agent that starts: whoever left before is let in again by them.
+constexpr std::size_t kHostsToldOfStart = 3;
 
 mesh::BackendChoice backend_choice(config::WireGuardBackend backend) {
   switch (backend) {
@@ -109,8 +117,10 @@ struct Agent::Impl {
                 api.answer(request, reply);
               }),
         trust(control_loop, [this] { return rooms.notices(); }),
-        patience(control_loop, [this] { give_up_joining(); }) {
+        patience(control_loop, [this] { give_up_joining(); }),
+        withdrawal(control_loop, [this] { tell_that_it_leaves(); }) {
     build();
+    rooms.leave = [this](std::function<void(Result<void>)> done) { leave(std::move(done)); };
   }
 
   void build() {
@@ -152,6 +162,9 @@ struct Agent::Impl {
       patience.cancel();
       rooms.registry->admit(record);
       advertise(observed_self);
+    };
+    callbacks.on_second_enrolment = [this](const HostCertificate& refused) {
+      rooms.registry->note_second_enrolment(refused);
     };
     callbacks.on_refused = [this](const std::string& reason) {
       if (!options.first_join || joined()) return;
@@ -229,6 +242,36 @@ struct Agent::Impl {
     if (on_fatal && !joined()) on_fatal("this host was refused by the cluster: " + refusal);
   }
 
+  void leave(std::function<void(Result<void>)> done) {
+    if (leaving) return done(Error("this host is leaving already", kTaken));
+    leaving = std::move(done);
+    rooms.write(plan_withdrawal(*rooms.registry->snapshot()), [this](const Result<void>& written) {
+      if (!written) log::error("agent", "withdrawing machines: {}", written.error().message);
+      withdrawal.arm_after(kWithdrawal);
+    });
+  }
+
+  void tell_that_it_leaves() {
+    rooms.registry->leave([this] {
+      log::info("agent", "this host has left the cluster; starting the agent brings it back");
+      leaving({});  // the reply is in the client's socket when the next task runs
+      rooms.control.post([this] {
+        if (on_left) on_left();
+      });
+    });
+  }
+
+  void knock_at_some() {
+    std::vector<HostRecord> others;
+    SnapshotPtr snapshot = rooms.registry->snapshot();
+    for (const auto& [id, host] : snapshot->hosts)
+      if (id != snapshot->self) others.push_back(host.record);
+    Rng rng(random_u64());
+    rng.shuffle(others);
+    others.resize(std::min(others.size(), kHostsToldOfStart));
+    for (const auto& host : others) rooms.knock->knock(host);
+  }
+
   void on_snapshot(const SnapshotPtr& snapshot) {
     auto alive = std::any_of(
         snapshot->hosts.begin(), snapshot->hosts.end(),
@@ -236,7 +279,6 @@ struct Agent::Impl {
     bool alone = snapshot->hosts.size() == 1 && options.identity.seeds.empty();
     rooms.knock->set_connected(alive || alone);
     rooms.hand_out(snapshot);
-    trust.look();
     api.publish(snapshot);
   }
 
@@ -256,6 +298,8 @@ struct Agent::Impl {
     if (auto gossip = rooms.registry->start(); !gossip) return std::move(gossip).within("registry");
     if (auto knock = rooms.knock->start(); !knock) return std::move(knock).within("knock");
     rooms.registry->on_snapshot([this](const SnapshotPtr& snapshot) { on_snapshot(snapshot); });
+    knock_at_some();
+    trust.look();
     rooms.machine_loop.post([this] { rooms.machines->resume(); });
     rooms.rotator->resume();
     return admin.start();
@@ -315,8 +359,11 @@ struct Agent::Impl {
   AdminServer admin;
   TrustWatch trust;
   LoopTimer patience;
+  LoopTimer withdrawal;
+  std::function<void(Result<void>)> leaving;  // whom to tell; empty unless it leaves
   std::string refusal;
   std::function<void(const std::string&)> on_fatal;
+  std::function<void()> on_left;
   bool threads_run = false;
   bool stopped = false;
 };
@@ -338,6 +385,10 @@ void Agent::stop() {
 
 std::vector<EventLoop*> Agent::loops() {
   return impl_->loops();
+}
+
+void Agent::on_left(std::function<void()> callback) {
+  impl_->on_left = std::move(callback);
 }
 
 void Agent::on_fatal(std::function<void(const std::string&)> callback) {

@@ -49,6 +49,8 @@ class Agent {
   // The loops beside `control`, for the watchdog: they run between start() and stop().
   [[nodiscard]] std::vector<EventLoop*> loops();
 
+  // Called on the control loop after `sixpn host leave`: the others were told, the agent may end.
+  void on_left(std::function<void()> callback);
   // Called on the control loop when the agent cannot go on (a joining host was refused), with why.
   void on_fatal(std::function<void(const std::string& reason)> callback);
 

@@ -150,6 +150,22 @@ json::object shut_out_json(const Snapshot& snapshot, const ShutOut& host) {
   return out;
 }
 
+json::array conflicts_json(const std::map<HostId, registry::EnrolmentConflict>& conflicts) {
+  auto enrolment = [](const HostCertificate& certificate) {
+    return json::object{{"name", certificate.invite.name},
+                        {"region", certificate.invite.region},
+                        {"certificate", to_hex(as_bytes(certificate_digest(certificate.encoded)))},
+                        {"enrolled_ms", unix_ms(certificate.enrolled)}};
+  };
+  json::array out;
+  for (const auto& [id, conflict] : conflicts)
+    out.push_back(json::object{{"host", to_string(id)},
+                               {"standing", enrolment(conflict.standing)},
+                               {"lost", enrolment(conflict.lost)},
+                               {"seen_ms", unix_ms(conflict.seen)}});
+  return out;
+}
+
 json::array apps_json(const Snapshot& snapshot) {
   json::array out;
   for (const auto& [id, network] : snapshot.networks)

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "registry/core/enrolment_conflicts.h"
 #include "registry/core/snapshot.h"
 
 namespace sixpn::agent {
@@ -42,6 +43,7 @@ boost::json::object network_json(const NetworkRecord& network);
 boost::json::object service_json(const Service& service);
 boost::json::object host_json(const Snapshot& snapshot, const HostView& host,
                               const PeerFacts* peer);
+boost::json::array conflicts_json(const std::map<HostId, registry::EnrolmentConflict>& conflicts);
 boost::json::object shut_out_json(const Snapshot& snapshot, const ShutOut& host);
 boost::json::array apps_json(const Snapshot& snapshot);
 // Machines that pass the filters ("" passes all).

@@ -1,6 +1,7 @@
 // sixpnd: the agent. Reads its configuration, takes its state folder, finds or makes its identity,
 // and runs the rooms until a signal ends it. Exit codes: 0 stopped by a signal, 1 could not start
-// or go on, 2 usage or configuration. The watchdog ends it by SIGABRT (134 to a shell).
+// or go on, 2 usage or configuration, 3 left the cluster (`sixpn host leave`). The watchdog ends it
+// by SIGABRT (134 to a shell).
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -32,6 +33,7 @@ using sixpn::Result;
 
 constexpr int kFailed = 1;
 constexpr int kUsage = 2;
+constexpr int kLeft = 3;
 
 struct Arguments {
   std::string config_path;
@@ -146,6 +148,11 @@ int run(const sixpn::config::AgentConfig& config, bool dev) {
     fatal = reason;
     control.stop();
   });
+  bool left = false;
+  agent.on_left([&] {
+    left = true;
+    control.stop();
+  });
   if (auto started = agent.start(); !started) return fail(started.error().message);
   sixpn::log::info("agent", "ready; the command line answers on {}/sixpnd.sock", config.run_dir);
 
@@ -157,6 +164,7 @@ int run(const sixpn::config::AgentConfig& config, bool dev) {
   });
   run_watched(control, agent, config.watchdog, manager);
   agent.stop();
+  if (left) return kLeft;
   if (fatal.empty()) return 0;
   if (first_join) discard_enrolment(config.state_dir);
   return fail(fatal);

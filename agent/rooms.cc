@@ -1,5 +1,6 @@
 #include "agent/rooms.h"
 
+#include <iterator>
 #include <utility>
 
 #include "base/io/clock.h"
@@ -37,7 +38,20 @@ void Rooms::write(std::vector<registry::LocalWrite> writes,
 }
 
 std::vector<Notice> Rooms::notices() const {
-  return certificate_notices(*registry->snapshot(), wall_now());
+  SnapshotPtr snapshot = registry->snapshot();
+  const WallTime now = wall_now();
+  auto out = certificate_notices(*snapshot, now);
+  auto add = [&out](std::vector<Notice> more) {
+    out.insert(out.end(), std::make_move_iterator(more.begin()),
+               std::make_move_iterator(more.end()));
+  };
+  add(conflict_notices(registry->conflicts(), snapshot->self, now));
+  std::map<std::string, std::chrono::milliseconds> ahead;
+  for (const auto& [id, contact] : registry->contacts())
+    if (const HostView* host = snapshot->find_host(id); host != nullptr && contact.clock_ahead)
+      ahead[host->record.name] = *contact.clock_ahead;
+  add(clock_notices(ahead));
+  return out;
 }
 
 void Rooms::list_machines(std::function<void(std::vector<machine::LocalMachine>)> done) {

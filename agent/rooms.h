@@ -37,6 +37,8 @@ struct Rooms {
   std::unique_ptr<dns::DnsService> dns;
   std::unique_ptr<flycast::FlycastService> flycast;
   std::string backend;  // of WireGuard; set once at start
+  // Leaves the cluster; `done` once the others were told, then the agent ends. Set by Agent.
+  std::function<void(std::function<void(Result<void>)> done)> leave;
 
   Rooms(EventLoop& control_loop, mesh::Identity who)
       : control(control_loop), identity(std::move(who)) {}

@@ -10,12 +10,12 @@
 
 namespace sixpn::agent {
 
-inline constexpr Duration kTrustWatchInterval = std::chrono::seconds(60);
+inline constexpr Duration kTrustWatchInterval = std::chrono::seconds(10);
 
 class TrustWatch {
  public:
   TrustWatch(EventLoop& control, std::function<std::vector<Notice>()> gather);
-  // After a new snapshot, and by its own timer.
+  // Starts it. By its own timer from then on: snapshots come by the hundred.
   void look();
 
  private:

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <array>
 
+#include "base/encoding.h"
 #include "mesh/core/utc.h"
+#include "registry/core/clock_offset.h"
 #include "registry/core/validity.h"
 
 namespace sixpn::agent {
@@ -23,6 +25,8 @@ constexpr std::array kSteps = {kExpiryNotice, milliseconds(std::chrono::hours(14
 constexpr int kExpiredLevel = static_cast<int>(kSteps.size()) + 1;
 constexpr int kCutLevel = kExpiredLevel + 1;
 constexpr int kUrgentLevel = 4;  // three days
+constexpr std::size_t kDigestDigits = 16;
+constexpr std::size_t kClockQuorum = 3;  // others, to say that the odd one is this host
 
 int level_of(milliseconds left) {
   return static_cast<int>(
@@ -76,6 +80,26 @@ Notice summary(std::vector<Notice> all) {
                       all.size(), remedy("--all"), worst->sentence)};
 }
 
+std::string describe(const HostCertificate& certificate) {
+  std::string digest = to_hex(as_bytes(certificate_digest(certificate.encoded)));
+  return fmt::format("{} in {} (enrolled {}, certificate {})", certificate.invite.name,
+                     certificate.invite.region, format_utc(certificate.enrolled),
+                     digest.substr(0, kDigestDigits));
+}
+
+bool is_far(milliseconds offset) {
+  return std::chrono::abs(offset) > registry::kClockOffsetNoted;
+}
+
+// Beyond a minute the difference begins to matter: shared records of a clock that is ahead wait.
+int far_level(milliseconds offset) {
+  return std::chrono::abs(offset) > std::chrono::minutes(1) ? 2 : 1;
+}
+
+std::string away(milliseconds offset) {
+  return format_span(std::chrono::abs(offset)) + (offset > offset.zero() ? " ahead of" : " behind");
+}
+
 }  // namespace
 
 std::vector<Notice> certificate_notices(const Snapshot& snapshot, WallTime now) {
@@ -96,6 +120,52 @@ std::vector<Notice> certificate_notices(const Snapshot& snapshot, WallTime now) 
                    "this host is revoked: the others deal with it no more. If that was a mistake, "
                    "stop the agent, move its identity away and join with a new token"});
   return out;
+}
+
+std::vector<Notice> conflict_notices(const std::map<HostId, registry::EnrolmentConflict>& conflicts,
+                                     HostId self, WallTime now) {
+  std::vector<Notice> out;
+  for (const auto& [id, conflict] : conflicts) {
+    if (now - conflict.seen > kConflictNotice) continue;
+    const std::string stands = describe(conflict.standing);
+    const std::string lost = describe(conflict.lost);
+    Notice notice{"conflict/" + to_string(id), 1, true, ""};
+    notice.sentence =
+        id == self ? fmt::format(
+                         "the id of this host, {}, is enrolled twice: {} or {}. The first stands "
+                         "and the other is refused by every host. On the server of the other, stop "
+                         "the agent, move its identity away and join with a new token; if there is "
+                         "no such server, somebody else has used the token: revoke {}",
+                         to_string(id), stands, lost, to_string(id))
+                   : fmt::format(
+                         "host id {} is enrolled twice: {} stands, {} is refused. If both are your "
+                         "servers, invite the second anew; if not, somebody else has used the "
+                         "token: `sixpn host revoke {}`, and invite the first anew",
+                         to_string(id), stands, lost, to_string(id));
+    out.push_back(std::move(notice));
+  }
+  return out;
+}
+
+std::vector<Notice> clock_notices(const std::map<std::string, milliseconds>& ahead) {
+  std::vector<Notice> out;
+  std::vector<milliseconds> sorted;
+  for (const auto& [name, offset] : ahead) {
+    sorted.push_back(offset);
+    if (is_far(offset))
+      out.push_back({"clock/" + name, far_level(offset), far_level(offset) > 1,
+                     fmt::format("the clock of host {} is {} this one's: set both by NTP", name,
+                                 away(offset))});
+  }
+  if (sorted.size() < kClockQuorum) return out;
+  std::sort(sorted.begin(), sorted.end());
+  milliseconds median = sorted[sorted.size() / 2];
+  if (!is_far(median)) return out;
+  return {
+      {"clock", far_level(median), far_level(median) > 1,
+       fmt::format("the clocks of most hosts are {} this one's: this host's clock is wrong, set "
+                   "it by NTP",
+                   away(median))}};
 }
 
 std::vector<Notice> NoticeMemory::news(const std::vector<Notice>& all) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "registry/core/enrolment_conflicts.h"
 #include "registry/core/snapshot.h"
 
 namespace sixpn::agent {
@@ -26,6 +27,17 @@ struct Notice {
 // Certificates that end within kExpiryNotice or have ended, hosts that are shut out for it, and
 // that this host itself is revoked. Louder 14, 7, 3 and 1 days before.
 std::vector<Notice> certificate_notices(const Snapshot& snapshot, WallTime now);
+
+// A second enrolment is told of for so long after it was last presented.
+inline constexpr std::chrono::milliseconds kConflictNotice = std::chrono::hours(24);
+
+// Host ids enrolled twice, this host's own among them.
+std::vector<Notice> conflict_notices(const std::map<HostId, registry::EnrolmentConflict>& conflicts,
+                                     HostId self, WallTime now);
+
+// Clocks more than kClockOffsetNoted away from this host's. When it is this host that most others
+// disagree with, one sentence says that instead. `ahead`: by host name.
+std::vector<Notice> clock_notices(const std::map<std::string, std::chrono::milliseconds>& ahead);
 
 // Remembers what was said. Bounded by what there is to say.
 class NoticeMemory {

@@ -55,6 +55,20 @@ Result<registry::LocalWrite> plan_revocation(const Snapshot& snapshot, const Pub
   return write;
 }
 
+std::vector<registry::LocalWrite> plan_withdrawal(const Snapshot& snapshot) {
+  std::vector<registry::LocalWrite> writes;
+  for (const auto& [network, view] : snapshot.networks)
+    for (const auto& [id, machine] : view->machines) {
+      if (machine->host != snapshot.self || (machine->skip_dns && machine->cordoned)) continue;
+      MachineRecord withdrawn = *machine;
+      withdrawn.skip_dns = withdrawn.cordoned = true;
+      registry::LocalWrite write;
+      write.value = std::move(withdrawn);
+      writes.push_back(std::move(write));
+    }
+  return writes;
+}
+
 Result<std::vector<registry::LocalWrite>> plan_renewals(
     const Snapshot& snapshot, const PublicKey& root_key,
     const std::vector<std::string>& statements) {

@@ -28,4 +28,8 @@ Result<std::vector<registry::LocalWrite>> plan_renewals(const Snapshot& snapshot
                                                         const PublicKey& root_key,
                                                         const std::vector<std::string>& statements);
 
+// Takes this host's machines out of names and balancing before it leaves; they go on running. The
+// machine room publishes them as they are when the agent starts again.
+std::vector<registry::LocalWrite> plan_withdrawal(const Snapshot& snapshot);
+
 }  // namespace sixpn::agent

@@ -126,13 +126,17 @@ GateOutput KnockGate::decide(Now now, const IpEndpoint& from, const Knock& knock
     ++counters_.own;
     return {};
   }
-  if (auto refusal = judge_knock(*host, snapshot, now.wall))
-    return refuse(from, knock, std::move(*refusal));
+  if (auto refusal = judge_knock(*host, snapshot, now.wall)) {
+    bool second = refusal->reason == RefusalReason::kTokenUsed;
+    GateOutput output = refuse(from, knock, std::move(*refusal));
+    if (second) output.second_enrolment = std::move(host->certificate);
+    return output;
+  }
   ++counters_.accepted;
   KnockReply reply = reply_to(from, knock);
   reply.accepted = true;
   if (own != nullptr) reply.record = own->wire;
-  return {encode_reply(reply, options_.cluster_key), std::move(*host), std::nullopt};
+  return {encode_reply(reply, options_.cluster_key), std::move(*host), {}, {}};
 }
 
 KnockReply KnockGate::reply_to(const IpEndpoint& from, const Knock& knock) const {
@@ -143,7 +147,7 @@ GateOutput KnockGate::refuse(const IpEndpoint& from, const Knock& knock, Refusal
   ++counters_.refused;
   KnockReply reply = reply_to(from, knock);
   reply.reason = refusal.sentence;
-  return {encode_reply(reply, options_.cluster_key), std::nullopt, std::move(refusal)};
+  return {encode_reply(reply, options_.cluster_key), {}, std::move(refusal), {}};
 }
 
 void KnockGate::on_garbage(KnockGarbage garbage) {

@@ -57,6 +57,7 @@ struct GateOutput {
   std::string reply;  // to send to where the knock came from; empty: stay silent
   std::optional<VerifiedHost> admitted;
   std::optional<Refusal> refused;
+  std::optional<HostCertificate> second_enrolment;  // with kTokenUsed: the one that was refused
 };
 
 struct GateCounters {

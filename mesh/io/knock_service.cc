@@ -62,6 +62,8 @@ struct KnockService::Impl {
     if (output.refused)
       say(fmt::format("refused a knock from {}: {}", to_string(datagram.from),
                       output.refused->sentence));
+    if (output.second_enrolment && callbacks.on_second_enrolment)
+      callbacks.on_second_enrolment(*output.second_enrolment);
     if (output.admitted) admit(*output.admitted, datagram.from);
     if (!output.reply.empty()) report(socket->reply(datagram, output.reply));
   }

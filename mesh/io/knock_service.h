@@ -40,6 +40,8 @@ struct KnockCallbacks {
   std::function<SignedRecordPtr()> own_record;
   // Another host accepted this one. `observed_self`: the underlay address it sees this host at.
   std::function<void(SignedRecordPtr peer_record, Ip6 observed_self)> on_accepted;
+  // A host knocked under another certificate than its id is known by, and was refused.
+  std::function<void(const HostCertificate& refused)> on_second_enrolment;
   // Another host refused this one, with the reason in a sentence. Knocking goes on elsewhere.
   std::function<void(const std::string& reason)> on_refused;
 };

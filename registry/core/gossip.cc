@@ -80,6 +80,11 @@ Gossip::Output Gossip::on_datagram(Now now, HostId from, std::string_view bytes)
   membership_.on_heard(now.mono, from, datagram->incarnation, probes);
   receive_claims(now, from, *datagram, out, probes);
   if (datagram->probe) membership_.on_message(now.mono, from, *datagram->probe, probes);
+  if (datagram->wall) {
+    Duration half = membership_.round_trip(from).value_or(Duration::zero()) / 2;
+    clocks_[from].add(*datagram->wall - now.wall +
+                      std::chrono::duration_cast<std::chrono::milliseconds>(half));
+  }
   receive_records(now, datagram->records, out);
   floods_.on_garbage(now.mono, from, garbage_of(counters_) - garbage);
   compare_roots(now, from, *datagram, out);
@@ -188,6 +193,7 @@ Gossip::Output Gossip::leave(Now now) {
 
 Gossip::Output Gossip::finish(Now now, Output out, Membership::Output& probes) {
   follow_store(now, out);
+  welcome_back(now, out.changes, probes);
   apply_membership(now, probes, out);
   if (eager_ && !is_small()) tell_some(now, out);
   eager_ = false;
@@ -215,6 +221,19 @@ void Gossip::apply_membership(Now now, Membership::Output& probes, Output& out) 
   out.snapshot_dirty |= probes.changed;
 }
 
+// Who left is back when it signs a host record in a later life: its WireGuard peer is gone, so this
+// is the first that others can hear of it.
+void Gossip::welcome_back(Now now, const Changes& changes, Membership::Output& probes) {
+  for (const auto& slot : changes.slots) {
+    auto record = slot.key.kind == RecordKind::kHost ? store_.find(slot) : nullptr;
+    if (!record || membership_.status(record->record.writer) != HostStatus::kLeft) continue;
+    HostId host = record->record.writer;
+    membership_.on_update(
+        now.mono, {host, HostStatus::kAlive, record->record.stamp.major << kLifeShift, host},
+        probes);
+  }
+}
+
 // After merges: what changed, for the shell, and who is a member now.
 void Gossip::follow_store(Now now, Output& out) {
   Changes changes = store_.take_changes();
@@ -240,6 +259,8 @@ void Gossip::follow_members(Now now, Output& out) {
     } else if (membership_.status(host) && host != options_.self) {
       membership_.remove(host);
       claim_budget_.erase(host);
+      updates_.erase(host);
+      clocks_.erase(host);
     }
   }
 }
@@ -260,6 +281,11 @@ void Gossip::receive_records(Now now, const std::vector<std::string>& wires, Out
 
 Verdict Gossip::receive(Now now, const SignedRecordPtr& record, Output& out) {
   const Record& r = record->record;
+  std::optional<HostCertificate> before;
+  const auto* host = std::get_if<HostRecord>(&r.value);
+  if (const HostCertificate* standing = store_.certificate_of(r.writer);
+      host != nullptr && standing != nullptr && standing->encoded != host->certificate)
+    before = *standing;
   auto verdict = store_.merge(record, now.wall);
   count(verdict);
   if (verdict == Verdict::kUnknownWriter) {
@@ -269,12 +295,35 @@ Verdict Gossip::receive(Now now, const SignedRecordPtr& record, Output& out) {
     }
     pending_.push_back({now.mono, record});
   }
-  if (verdict == Verdict::kEnrolmentLost) out.conflicts.push_back(r.writer);
+  if (verdict == Verdict::kEnrolmentLost) {
+    out.conflicts.push_back(r.writer);
+    note_conflict(now, *host);
+  }
   if (verdict != Verdict::kAccepted) return verdict;
+  if (before) {
+    out.conflicts.push_back(r.writer);
+    conflicts_.note(*store_.certificate_of(r.writer), *before, now.wall);
+  }
   spread(record, false);
   if (r.writer == options_.self && is_owned(r))
     out.own_incarnation_seen = std::max(out.own_incarnation_seen, r.stamp.major);
   return verdict;
+}
+
+// The store has verified the certificate that it refused, and does not keep it.
+void Gossip::note_conflict(Now now, const HostRecord& refused) {
+  auto certificate = verify_certificate(refused.certificate, options_.root_key);
+  if (certificate) note_second_enrolment(now, *certificate);
+}
+
+void Gossip::note_second_enrolment(Now now, const HostCertificate& refused) {
+  if (const HostCertificate* standing = store_.certificate_of(refused.invite.host))
+    conflicts_.note(*standing, refused, now.wall);
+}
+
+std::optional<std::chrono::milliseconds> Gossip::clock_ahead(HostId host) const {
+  auto found = clocks_.find(host);
+  return found == clocks_.end() ? std::nullopt : found->second.ahead();
 }
 
 // Records whose writer has become known meanwhile.

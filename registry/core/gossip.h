@@ -26,8 +26,10 @@
 #include "base/rng.h"
 #include "base/time.h"
 #include "base/token_bucket.h"
+#include "registry/core/clock_offset.h"
 #include "registry/core/counters.h"
 #include "registry/core/flood_guard.h"
+#include "registry/core/enrolment_conflicts.h"
 #include "registry/core/gossip_codec.h"
 #include "registry/core/host_trust.h"
 #include "registry/core/keys.h"
@@ -60,6 +62,8 @@ inline constexpr Duration kSyncYield =
 inline constexpr Duration kSyncBackoffFirst = std::chrono::seconds(1);
 inline constexpr Duration kSyncBackoffMost = std::chrono::seconds(30);
 inline constexpr Duration kCollectInterval = std::chrono::seconds(60);
+// Membership incarnations of one life of an agent: its own, shifted, and room to refute.
+inline constexpr int kLifeShift = 16;
 // A wall clock may be set meanwhile: certificates are looked at anew at least this often.
 inline constexpr Duration kTrustInterval = std::chrono::seconds(60);
 
@@ -118,10 +122,15 @@ class Gossip {
   // How many of an output's datagrams the system took, and how many it would not.
   void on_sent(Instant now, std::size_t taken, std::size_t refused);
   Output leave(Now now);
+  // A knock presented another certificate of a host that is known.
+  void note_second_enrolment(Now now, const HostCertificate& refused);
 
   [[nodiscard]] const Store& store() const { return store_; }
   [[nodiscard]] HybridClock& clock() { return store_.clock(); }
   [[nodiscard]] const Membership& membership() const { return membership_; }
+  [[nodiscard]] const EnrolmentConflicts& conflicts() const { return conflicts_; }
+  // How far its clock is ahead of ours; nothing until it was measured.
+  [[nodiscard]] std::optional<std::chrono::milliseconds> clock_ahead(HostId host) const;
   // Whether this store may be taken for the truth (Snapshot::synced).
   [[nodiscard]] bool synced() const { return synced_; }
   [[nodiscard]] Counters counters() const;
@@ -148,6 +157,8 @@ class Gossip {
   void follow_members(Now now, Output& out);
   void receive_records(Now now, const std::vector<std::string>& wires, Output& out);
   Verdict receive(Now now, const SignedRecordPtr& record, Output& out);
+  void note_conflict(Now now, const HostRecord& refused);
+  void welcome_back(Now now, const Changes& changes, Membership::Output& probes);
   void retry_pending(Now now, Output& out);
   void count(Verdict verdict);
 
@@ -198,6 +209,8 @@ class Gossip {
   Instant next_trust_ = kNever;  // time alone may shut a host out
   std::set<HostId> shut_out_;    // no members, whatever certificate they hold
   FloodGuard floods_;
+  EnrolmentConflicts conflicts_;
+  std::map<HostId, ClockOffset> clocks_;  // of members
   Counters counters_;
 };
 

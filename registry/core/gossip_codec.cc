@@ -6,6 +6,7 @@
 
 #include "base/encoding.h"
 #include "registry/core/gossip.pb.h"
+#include "registry/core/wire_values.h"
 
 namespace sixpn::registry {
 namespace {
@@ -73,7 +74,7 @@ bool operator==(const GossipDatagram& a, const GossipDatagram& b) {
                 (!a.probe || fields(*a.probe) == fields(*b.probe));
   return probes && a.incarnation == b.incarnation && a.root_hash == b.root_hash &&
          a.stable == b.stable && a.wants_claim == b.wants_claim && a.updates == b.updates &&
-         a.records == b.records;
+         a.records == b.records && a.wall == b.wall;
 }
 
 std::string encode_datagram(const GossipDatagram& datagram) {
@@ -90,6 +91,7 @@ std::string encode_datagram(const GossipDatagram& datagram) {
   out.set_wants_claim(datagram.wants_claim);
   for (const auto& update : datagram.updates) put(update, *out.add_updates());
   for (const auto& record : datagram.records) out.add_records(record);
+  if (datagram.wall) out.set_wall_ms(static_cast<std::uint64_t>(unix_ms(*datagram.wall)));
   return out.SerializeAsString();
 }
 
@@ -112,6 +114,9 @@ Result<GossipDatagram> decode_datagram(std::string_view bytes) {
     if (!take(update, out.updates.emplace_back()))
       return Error("the datagram has a member update of unknown status or with odd signatures");
   out.records.assign(in.records().begin(), in.records().end());
+  // Only reported: a time that is no date is left out.
+  if (in.wall_ms() <= static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
+    out.wall = decode_unix_ms(static_cast<std::int64_t>(in.wall_ms()));
   return out;
 }
 

@@ -26,11 +26,12 @@ struct GossipDatagram {
   bool wants_claim = false;           // a ping from somebody without the receiver's own signed word
   std::vector<MemberUpdate> updates;
   std::vector<std::string> records;  // wire form
+  std::optional<WallTime> wall;      // with a probe: the sender's clock (clock_offset.h)
   friend bool operator==(const GossipDatagram&, const GossipDatagram&);
 };
 
 // What each part adds to an encoded datagram, at most.
-inline constexpr std::size_t kHeaderBytes = 50;  // with a probe
+inline constexpr std::size_t kHeaderBytes = 58;  // with a probe
 constexpr std::size_t update_bytes(const MemberUpdate& update) {
   return 96 + (update.accusers.empty() ? 0 : 6 + 70 * update.accusers.size());
 }

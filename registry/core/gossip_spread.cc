@@ -110,6 +110,7 @@ void Gossip::send_probe(Now now, const ProbeMessage& message, Output& out) {
     datagram.wants_claim = !membership_.has_claim(message.to);
   if (message.kind == ProbeMessage::Kind::kAck && claim_wanted_by_ == message.to)
     add(datagram, membership_.own_claim());
+  datagram.wall = now.wall;
   fill(message.to, datagram);
   send(now, message.to, std::move(datagram), out);
 }

@@ -296,6 +296,11 @@ std::optional<Duration> Membership::round_trip(HostId host) const {
   return found == members_.end() ? std::nullopt : found->second.reported;
 }
 
+std::optional<Instant> Membership::heard(HostId host) const {
+  auto found = members_.find(host);
+  return found == members_.end() ? std::nullopt : std::optional(found->second.heard);
+}
+
 std::optional<MemberUpdate> Membership::claim_of(HostId host) const {
   auto found = members_.find(host);
   if (found == members_.end() || !found->second.claim) return std::nullopt;

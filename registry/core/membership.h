@@ -147,6 +147,8 @@ class Membership {
   [[nodiscard]] std::uint64_t incarnation() const { return incarnation_; }
   [[nodiscard]] std::optional<HostStatus> status(HostId host) const;
   [[nodiscard]] std::optional<Duration> round_trip(HostId host) const;
+  // When a datagram of it last arrived, or it became a member.
+  [[nodiscard]] std::optional<Instant> heard(HostId host) const;
   // What `host` should hear about itself, so that it can refute (Lifeguard's buddy system).
   [[nodiscard]] std::optional<MemberUpdate> verdict_on(HostId host) const;
   // This host's own claim: alive or left, signed once endorsed.

@@ -1,7 +1,6 @@
 #include "registry/io/registry_service.h"
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 #include "base/io/clock.h"
@@ -20,7 +19,6 @@ namespace {
 
 constexpr Duration kPublishDelay =
     std::chrono::milliseconds(5);  // changes that come together make one snapshot
-constexpr std::size_t kMaxReportedConflicts = 256;
 
 }  // namespace
 
@@ -46,7 +44,6 @@ struct RegistryService::Impl {
   static void report_setback(const Disk::Setback& setback);
   void on_setback(const Disk::Setback& setback);
   void report_floods();
-  void report_conflicts(const std::vector<HostId>& hosts);
   void report_status(const Snapshot& before, const Snapshot& after) const;
   [[nodiscard]] bool says_nothing_new(const LocalWrite& write) const;
   void on_sync_records(HostId from, const std::vector<SignedRecordPtr>& records);
@@ -68,10 +65,8 @@ struct RegistryService::Impl {
   LoopTimer publish_timer;
   std::vector<std::function<void(SnapshotPtr)>> subscribers;
   SnapshotPtr snapshot;
-  std::set<HostId> reported_conflicts;
   std::uint64_t send_failures = 0;
   bool publish_pending = false;
-  bool displaced = false;
   bool twin_reported = false;
   bool stopped = false;
   std::shared_ptr<bool> alive = std::make_shared<bool>(true);
@@ -98,7 +93,7 @@ Result<void> RegistryService::Impl::open() {
   Gossip::Options core;
   core.self = options.self;
   core.root_key = options.root_key;
-  core.incarnation = *incarnation << 16;  // room to refute within one life
+  core.incarnation = *incarnation << kLifeShift;
   core.expects_peers = options.expects_peers;
   core.signing_key = options.signing_key;
   core.certificate_grace = options.certificate_grace;
@@ -108,7 +103,8 @@ Result<void> RegistryService::Impl::open() {
                                      [this](const auto& setback) { on_setback(setback); });
   auto loaded = gossip->load(read_clocks(), content->records);
   builder.touch(loaded.changes.networks);
-  if (auto own = write_own_host(); !own) return own;
+  // Displaced, this host says nothing any more, but its operator can ask it why.
+  if (auto own = write_own_host(); !own && !is_displaced()) return own;
   publish();
   return {};
 }
@@ -244,7 +240,6 @@ void RegistryService::Impl::perform(Gossip::Output out) {
     }
   }
   if (out.own_incarnation_seen != 0) raise_incarnation(out.own_incarnation_seen);
-  report_conflicts(out.conflicts);
   report_floods();
   report_members(out);
   for (HostId host : out.tcp_probes)
@@ -280,17 +275,6 @@ void RegistryService::Impl::report_floods() {
               view != nullptr ? view->record.name : to_string(flood.host), to_string(flood.kind),
               flood.dropped);
   }
-}
-
-void RegistryService::Impl::report_conflicts(const std::vector<HostId>& hosts) {
-  for (HostId host : hosts)
-    if (reported_conflicts.size() < kMaxReportedConflicts && reported_conflicts.insert(host).second)
-      log::error("registry", "host id {} was enrolled a second time; the first enrolment stands",
-                 to_string(host));
-  if (std::exchange(displaced, is_displaced()) || !displaced) return;
-  log::error("registry",
-             "this host's id was enrolled elsewhere before: other hosts refuse what this "
-             "one writes; it must be invited again under another id");
 }
 
 std::string RegistryService::Impl::name_of(HostId host) const {
@@ -407,7 +391,9 @@ void RegistryService::admit(SignedRecordPtr host_record) {
 }
 
 SignedRecordPtr RegistryService::own_host_record() const {
-  return impl_->gossip ? impl_->gossip->store().host_record(impl_->options.self) : nullptr;
+  return impl_->gossip && !impl_->is_displaced()
+             ? impl_->gossip->store().host_record(impl_->options.self)
+             : nullptr;
 }
 
 void RegistryService::update_own_host(HostRecord record) {
@@ -442,6 +428,31 @@ Counters RegistryService::counters() const {
 
 std::vector<HostId> RegistryService::flooding() const {
   return impl_->gossip ? impl_->gossip->floods().limited(monotonic_now()) : std::vector<HostId>();
+void RegistryService::note_second_enrolment(const HostCertificate& refused) {
+  if (impl_->gossip) impl_->gossip->note_second_enrolment(read_clocks(), refused);
+}
+
+std::map<HostId, Contact> RegistryService::contacts() const {
+  std::map<HostId, Contact> out;
+  if (!impl_->gossip) return out;
+  const Instant now = read_clocks().mono;
+  for (const auto& [host, view] : impl_->snapshot->hosts) {
+    auto heard = impl_->gossip->membership().heard(host);
+    out[host] = {heard ? std::optional(now - *heard) : std::nullopt,
+                 impl_->gossip->clock_ahead(host)};
+  }
+  return out;
+}
+
+// This host's own loss is known from its disk too, after a restart.
+std::map<HostId, EnrolmentConflict> RegistryService::conflicts() const {
+  if (!impl_->gossip) return {};
+  auto out = impl_->gossip->conflicts().all();
+  if (!impl_->is_displaced()) return out;
+  auto own = verify_certificate(impl_->options.own_host.certificate, impl_->options.root_key);
+  const HostId self = impl_->options.self;
+  if (own) out[self] = {*impl_->gossip->store().certificate_of(self), *own, wall_now()};
+  return out;
 }
 
 std::optional<Error> RegistryService::disk_error() const {

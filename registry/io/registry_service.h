@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,6 +19,7 @@
 #include "base/ip.h"
 #include "base/result.h"
 #include "registry/core/counters.h"
+#include "registry/core/enrolment_conflicts.h"
 #include "registry/core/keys.h"
 #include "registry/core/local_write.h"
 #include "registry/core/record.h"
@@ -47,6 +49,12 @@ struct RegistryOptions {
   std::chrono::milliseconds certificate_grace = kCertificateGrace;  // the same on all hosts
 };
 
+// What this host has heard of another.
+struct Contact {
+  std::optional<Duration> heard_ago;
+  std::optional<std::chrono::milliseconds> clock_ahead;  // of ours; nothing until measured
+};
+
 class RegistryService {
  public:
   RegistryService(EventLoop& loop, RegistryOptions options);
@@ -73,7 +81,11 @@ class RegistryService {
   // A host record that the knock verified; a no-op when known. It is checked again like any other.
   void admit(SignedRecordPtr host_record);
 
-  // The own host record as it travels now (for the knock). Null before open().
+  // A knock presented another certificate of a known host, and was refused.
+  void note_second_enrolment(const HostCertificate& refused);
+
+  // The own host record as it travels now (for the knock). Null before open(), and when another
+  // enrolment of this host's id stands.
   [[nodiscard]] SignedRecordPtr own_host_record() const;
   void update_own_host(HostRecord record);
 
@@ -87,6 +99,9 @@ class RegistryService {
   [[nodiscard]] Counters counters() const;
   // Hosts that send more than they may, within the last minute (flood_guard.h).
   [[nodiscard]] std::vector<HostId> flooding() const;
+  [[nodiscard]] std::map<HostId, Contact> contacts() const;
+  // Host ids that were enrolled twice, as far as this host knows.
+  [[nodiscard]] std::map<HostId, EnrolmentConflict> conflicts() const;
   // Why the last write to disk failed; nothing when all is well.
   [[nodiscard]] std::optional<Error> disk_error() const;
 

@@ -227,4 +227,20 @@ CommandResult rotate_key(CommandContext& context, const RotateKeyOptions& option
   return ExitCode::kOk;
 }
 
+// ---- leave
+// -----------------------------------------------------------------------------------------
+
+CommandResult host_leave(CommandContext& context) {
+  auto answer = ApiClient(context.socket_path).post(ApiTarget("/v1/leave"), {});
+  if (!answer) return answer.error();
+  if (context.json) {
+    context.out << pretty(*answer);
+    return ExitCode::kOk;
+  }
+  context.out << "Left the cluster; the agent has ended.\n";
+  context.err << "Its machines go on running, out of all names and cut off from the other hosts.\n"
+                 "Start the agent to come back: `systemctl start sixpnd`, or `sixpnd`.\n";
+  return ExitCode::kOk;
+}
+
 }  // namespace sixpn::cli

@@ -1,4 +1,4 @@
-// Commands of the holder of the root key about hosts that are in the cluster. The statements are
+// Commands about hosts that are in the cluster. What needs the root key is
 // signed here, where the root key is; the agent only passes them on.
 #pragma once
 
@@ -36,5 +36,7 @@ struct RotateKeyOptions {
 };
 // New WireGuard keys for this host; returns when every link uses them. Needs no root key.
 CommandResult rotate_key(CommandContext& context, const RotateKeyOptions& options);
+// Needs no root key: a host may leave by itself.
+CommandResult host_leave(CommandContext& context);
 
 }  // namespace sixpn::cli

@@ -61,6 +61,8 @@ void add_host_commands(CLI::App& root, Invocation& invocation) {
   CLI::App& host = add_group(root, "host", "let hosts in, keep them, shut them out");
   add_invite(host, invocation);
   add_plain_command(host, invocation, "list", "all hosts, as this one sees them", list_hosts);
+  add_plain_command(host, invocation, "leave",
+                    "take this host out until its agent is started again", host_leave);
   add_renew(host, invocation);
   add_revoke(host, invocation);
   add_rotate_key(host, invocation);

@@ -140,5 +140,20 @@ TEST_F(Trust, AnExpiredHostIsCutAfterItsGraceAndARenewalBringsItBack) {
   }
 }
 
+TEST_F(Trust, AHostThatLeavesIsOutAtOnceAndComesBackByStartingItsAgent) {
+  cluster_.must("c", {"host", "leave"});
+  EXPECT_EQ(cluster_.host("c").agent->wait(), 3);
+  for (const char* name : {"a", "b"}) {
+    EXPECT_TRUE(eventually([&] { return has_gone(name); })) << name;
+    EXPECT_EQ(status_of_c(name), "left");
+  }
+  ASSERT_NO_FATAL_FAILURE(cluster_.start_agent("c"));
+  EXPECT_TRUE(eventually([&] { return cluster_.all_see_alive({"a", "b", "c"}); }, seconds(60)));
+  for (const char* name : {"a", "b"}) {
+    EXPECT_TRUE(eventually([&] { return digs(name) == 3; }));
+    EXPECT_TRUE(has_peer(name));
+  }
+}
+
 }  // namespace
 }  // namespace sixpn::testing

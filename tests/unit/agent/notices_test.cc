@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/encoding.h"
+#include "tests/sim/enrolled_host.h"
+
 namespace sixpn::agent {
 namespace {
 
@@ -85,6 +88,44 @@ TEST(Notices, ManyEndsMakeOneSentence) {
   ASSERT_THAT(told, SizeIs(1));
   EXPECT_THAT(told[0].sentence, HasSubstr("host renew --all"));
   EXPECT_THAT(told[0].sentence, HasSubstr("host b expires in 1 hour"));
+}
+
+TEST(Notices, BothEnrolmentsOfAnIdAreNamedWithWhatToDo) {
+  const sim::TestCluster cluster;
+  auto first = cluster.enrol(1);
+  auto second = cluster.enrol(1, {"*"}, 60);
+  std::map<HostId, registry::EnrolmentConflict> conflicts = {
+      {first.id, {first.certificate, second.certificate, kEnd}}};
+  auto digest = [](const sim::EnrolledHost& host) {
+    return to_hex(as_bytes(certificate_digest(host.record.certificate))).substr(0, 16);
+  };
+  auto elsewhere = conflict_notices(conflicts, kSelf, kEnd);
+  ASSERT_THAT(elsewhere, SizeIs(1));
+  EXPECT_THAT(elsewhere[0].sentence,
+              HasSubstr("host id 00010001 is enrolled twice: h1 in fra (enrolled 2023-11-14 "
+                        "22:13:20 UTC, certificate " +
+                        digest(first) +
+                        ") stands, h1 in fra (enrolled 2023-11-14 22:14:20 UTC, "
+                        "certificate " +
+                        digest(second) + ") is refused"));
+  EXPECT_THAT(elsewhere[0].sentence, HasSubstr("sixpn host revoke 00010001"));
+  auto own = conflict_notices(conflicts, first.id, kEnd);
+  ASSERT_THAT(own, SizeIs(1));
+  EXPECT_THAT(own[0].sentence, HasSubstr("the id of this host, 00010001, is enrolled twice"));
+  EXPECT_THAT(conflict_notices(conflicts, kSelf, kEnd + kConflictNotice + 1ms), IsEmpty());
+}
+
+TEST(Notices, AClockIsNamedFromFiveSecondsOnAndTheOddOneIsFound) {
+  EXPECT_THAT(clock_notices({{"b", 5s}, {"c", -5s}}), IsEmpty());
+  auto one = clock_notices({{"b", 12s}, {"c", 0s}, {"d", -90s}});
+  ASSERT_THAT(one, SizeIs(2));
+  EXPECT_THAT(one[0].sentence, HasSubstr("the clock of host b is 12 seconds ahead of this one's"));
+  EXPECT_FALSE(one[0].urgent);
+  EXPECT_THAT(one[1].sentence, HasSubstr("host d is 1 minute behind this one's"));
+  EXPECT_TRUE(one[1].urgent);
+  auto mine = clock_notices({{"b", 120s}, {"c", 121s}, {"d", 0s}, {"e", 119s}});
+  ASSERT_THAT(mine, SizeIs(1));
+  EXPECT_THAT(mine[0].sentence, HasSubstr("this host's clock is wrong"));
 }
 
 TEST(Notices, WhatIsOverMayBeSaidAgain) {

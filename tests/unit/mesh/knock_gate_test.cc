@@ -182,6 +182,14 @@ TEST_F(KnockGateTest, AKnownHostIsShutOutWhenTheSnapshotSaysSo) {
   EXPECT_EQ(taken.refused->reason, RefusalReason::kNameTaken);
 }
 
+TEST_F(KnockGateTest, ASecondEnrolmentIsHandedOutToBeReported) {
+  auto other = cluster_.host("b", 0x20003);
+  auto output = knock(b_, knowing({a_, other}), kNow);
+  ASSERT_TRUE(output.second_enrolment);
+  EXPECT_EQ(output.second_enrolment->encoded, b_.record.certificate);
+  EXPECT_FALSE(knock(b_, knowing({a_, b_}), later(kNow, milliseconds(1))).second_enrolment);
+}
+
 TEST_F(KnockGateTest, TheNameOfARevokedHostIsFree) {
   auto old = cluster_.host("b", 0x30004);
   auto snapshot = knowing({a_, old});

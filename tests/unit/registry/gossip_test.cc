@@ -242,6 +242,70 @@ TEST_F(GossipTest, AHostPastItsGraceIsNoMemberUntilItIsRenewed) {
   EXPECT_TRUE(gossip_.membership().status(host.id));
 }
 
+TEST_F(GossipTest, ASecondEnrolmentIsRememberedWhicheverCameFirst) {
+  admit_others(2);
+  auto first = kCluster.enrol(7, {"*"}, 0);
+  auto second = kCluster.enrol(7, {"*"}, 60);
+  gossip_.admit(now_, second.signed_host());
+  EXPECT_TRUE(gossip_.conflicts().all().empty());
+  gossip_.admit(now_, first.signed_host());  // displaces it
+  ASSERT_EQ(gossip_.conflicts().all().size(), 1U);
+  EXPECT_EQ(gossip_.conflicts().all().at(first.id).standing, first.certificate);
+  EXPECT_EQ(gossip_.conflicts().all().at(first.id).lost, second.certificate);
+  pass(1h);
+  gossip_.admit(now_, second.signed_host());  // refused
+  const auto& conflict = gossip_.conflicts().all().at(first.id);
+  EXPECT_EQ(conflict.standing, first.certificate);
+  EXPECT_EQ(conflict.lost, second.certificate);
+  EXPECT_EQ(conflict.seen, now_.wall);
+  gossip_.note_second_enrolment(now_, first.certificate);  // the one that stands: no news
+  EXPECT_EQ(gossip_.conflicts().all().at(first.id).lost, second.certificate);
+}
+
+TEST_F(GossipTest, WhoLeftIsBackWhenItSignsARecordInALaterLife) {
+  admit_others(3);
+  auto host = kCluster.enrol(2);
+  const HostId id = host.id;
+  auto goodbye = in_step();
+  goodbye.incarnation = (1 << kLifeShift) + 5;
+  goodbye.updates = {{id, HostStatus::kLeft, goodbye.incarnation, id}};
+  receive(2, goodbye);
+  ASSERT_EQ(gossip_.membership().status(id), HostStatus::kLeft);
+  // A record of the life that left, however new, is an echo.
+  gossip_.admit(now_, host.signed_host(1, 9));
+  EXPECT_EQ(gossip_.membership().status(id), HostStatus::kLeft);
+  gossip_.admit(now_, host.signed_host(2, 1));
+  EXPECT_EQ(gossip_.membership().status(id), HostStatus::kAlive);
+}
+
+TEST_F(GossipTest, TheClocksOfOthersAreMeasuredByTheirProbes) {
+  admit_others(2);
+  auto ping = in_step();
+  ping.probe = ProbeMessage{ProbeMessage::Kind::kPing, host_.id, 1, host_.id};
+  EXPECT_FALSE(gossip_.clock_ahead(sim::host_id(1)));
+  for (auto delay : {0ms, 40ms, 3000ms}) {  // late datagrams make a clock look behind
+    ping.wall = now_.wall + 90s - delay;
+    auto out = receive(1, ping);
+    ASSERT_THAT(out.datagrams, SizeIs(1));
+    EXPECT_EQ(decoded(out.datagrams[0]).wall, now_.wall);  // the answer carries ours
+  }
+  EXPECT_EQ(gossip_.clock_ahead(sim::host_id(1)), 90s);
+  EXPECT_FALSE(gossip_.clock_ahead(sim::host_id(2)));
+  auto out = own_write(OrgRecord{"acme"}, "acme");
+  ASSERT_FALSE(out.datagrams.empty());
+  EXPECT_FALSE(decoded(out.datagrams[0]).wall);  // only probes pay for it
+}
+
+TEST(ClockOffset, NeedsTwoSamplesAndForgetsOldOnes) {
+  ClockOffset offset;
+  offset.add(100s);
+  EXPECT_FALSE(offset.ahead());
+  offset.add(-7s);
+  EXPECT_EQ(offset.ahead(), 100s);
+  for (int i = 0; i < 4; ++i) offset.add(-6s);  // the clock was set
+  EXPECT_EQ(offset.ahead(), -6s);
+}
+
 TEST_F(GossipTest, TheEndOfAGraceWakesTheTimer) {
   admit_others(1);
   auto host = kCluster.enrol(9, {"*"}, 0, now_.wall + 10s);

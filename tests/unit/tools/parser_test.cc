@@ -33,6 +33,7 @@ TEST(Parser, EveryCommandOfTheGuide) {
       {"host", "invite", "--name", "b", "--region", "fra", "--orgs", "a,b", "--expires", "24h"},
       {"host", "invite", "--name", "b", "--region", "fra", "--valid", "90d"},
       {"host", "list"},
+      {"host", "leave"},
       {"host", "renew", "b", "--valid", "365d", "--root-key", "/k"},
       {"host", "renew", "--all"},
       {"host", "revoke", "b", "--yes"},

@@ -61,6 +61,8 @@ TEST_F(Program, AsksTheAgent) {
   const Asked cases[] = {
       {{"status"}, "GET /v1/status "},
       {{"hosts", "list"}, "GET /v1/status "},
+      {{"host", "list"}, "GET /v1/status "},
+      {{"host", "leave"}, "POST /v1/leave {}"},
       {{"orgs", "list"}, "GET /v1/status "},
       {{"apps", "create", "web", "--org", "acme"}, R"(POST /v1/apps {"name":"web","org":"acme"})"},
       {{"apps", "create", "web", "--org", "acme", "--network", "lab"},

@@ -33,8 +33,8 @@ struct RegistryService::Impl {
 
   Result<void> open();
   Result<void> start();
-  Result<void> write(const std::vector<LocalWrite>& writes);
-  Result<void> write_own_host();
+  Result<void> write(const std::vector<LocalWrite>& writes, bool anew = false);
+  Result<void> write_own_host(bool anew = false);
   void perform(Gossip::Output out);
   void send(const std::vector<Gossip::Datagram>& datagrams);
   void report_members(const Gossip::Output& out);
@@ -103,8 +103,9 @@ Result<void> RegistryService::Impl::open() {
                                      [this](const auto& setback) { on_setback(setback); });
   auto loaded = gossip->load(read_clocks(), content->records);
   builder.touch(loaded.changes.networks);
-  // Displaced, this host says nothing any more, but its operator can ask it why.
-  if (auto own = write_own_host(); !own && !is_displaced()) return own;
+  // Signed anew in each life: who left before is let in by it (Gossip::welcome_back). Displaced,
+  // this host says nothing any more, but its operator can ask it why.
+  if (auto own = write_own_host(true); !own && !is_displaced()) return own;
   publish();
   return {};
 }
@@ -175,10 +176,10 @@ void RegistryService::Impl::on_setback(const Disk::Setback& setback) {
 // ---- writing
 // ---------------------------------------------------------------------------------------
 
-Result<void> RegistryService::Impl::write_own_host() {
+Result<void> RegistryService::Impl::write_own_host(bool anew) {
   LocalWrite own;
   own.value = options.own_host;
-  return write({own}).within("publishing this host");
+  return write({own}, anew).within("publishing this host");
 }
 
 // Rewriting what is already said would only make traffic.
@@ -192,11 +193,11 @@ bool RegistryService::Impl::says_nothing_new(const LocalWrite& write) const {
   return known && !known->record.tombstone && known->record.value == write.value;
 }
 
-Result<void> RegistryService::Impl::write(const std::vector<LocalWrite>& writes) {
+Result<void> RegistryService::Impl::write(const std::vector<LocalWrite>& writes, bool anew) {
   std::vector<SignedRecordPtr> records;
   Now now = read_clocks();
   for (const auto& write : writes) {
-    if (says_nothing_new(write)) continue;
+    if (!anew && says_nothing_new(write)) continue;
     auto record = writer->sign(write, gossip->clock(), now.wall);
     if (!record) return std::move(record).error();
     records.push_back(std::move(*record));

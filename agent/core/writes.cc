@@ -5,18 +5,10 @@
 #include <algorithm>
 
 #include "registry/core/address.h"
+#include "registry/core/network_id.h"
 
 namespace sixpn::agent {
 namespace {
-
-constexpr std::uint32_t kFirstNetworkId = 0x10000;
-constexpr unsigned kMaxRehashes = 64;
-
-std::uint64_t leading_u64(const Hash& digest) {
-  std::uint64_t value = 0;
-  for (std::size_t i = 0; i < 8; ++i) value = value << 8 | digest.at(i);
-  return value;
-}
 
 Error forbidden(const HostCertificate& self, const std::string& org) {
   return Error(
@@ -66,7 +58,7 @@ Result<std::pair<NetworkRecord, bool>> network_for(const Snapshot& snapshot,
                                                    const std::string& name) {
   if (const NetworkView* known = snapshot.find_network(org, name))
     return std::pair(known->network, false);
-  for (unsigned attempt = 0; attempt < kMaxRehashes; ++attempt) {
+  for (unsigned attempt = 0; attempt < kMaxNetworkRehashes; ++attempt) {
     NetworkId id = network_id(self.invite.cluster, org, name, attempt);
     if (snapshot.find_network(id) == nullptr) return std::pair(NetworkRecord{id, org, name}, true);
   }
@@ -74,15 +66,6 @@ Result<std::pair<NetworkRecord, bool>> network_for(const Snapshot& snapshot,
 }
 
 }  // namespace
-
-NetworkId network_id(const std::string& cluster, const std::string& org, const std::string& name,
-                     unsigned attempt) {
-  // 0 separates: no name holds it, so no two triples read the same.
-  std::string text = "sixpn network" + std::string(1, '\0') + cluster + '\0' + org + '\0' + name +
-                     '\0' + std::to_string(attempt);
-  auto value = static_cast<std::uint32_t>(leading_u64(hash(text)));
-  return NetworkId{std::max(value, kFirstNetworkId)};
-}
 
 Result<const AppView*> find_app(const Snapshot& snapshot, const AppName& name) {
   std::vector<const AppView*> found;
@@ -180,7 +163,7 @@ Result<AllocatedAddress> plan_allocate_flycast(const Snapshot& snapshot,
     if (record.app == app.name && record.app_network == app.network && record.service_name.empty())
       return AllocatedAddress{record, {}};
   NetworkId dialler = network->network.id;
-  for (unsigned attempt = 0; attempt < kMaxRehashes; ++attempt) {
+  for (unsigned attempt = 0; attempt < kMaxNetworkRehashes; ++attempt) {
     // From the app's own name, so that two hosts that allocate at once agree instead of colliding.
     std::string text = "sixpn flycast" + std::string(1, '\0') + to_string(app.network) + '\0' +
                        app.name + '\0' + std::to_string(attempt);

@@ -38,11 +38,6 @@ struct AppName {
   std::string network;  // "" means any network of the org
 };
 
-// The id of a network: from a hash of cluster, org and name; `attempt` > 0 rehashes after a
-// collision.
-NetworkId network_id(const std::string& cluster, const std::string& org, const std::string& name,
-                     unsigned attempt);
-
 // Finds the one app that is meant. Errors: none (with the apps' orgs), several (asks for --org).
 Result<const AppView*> find_app(const Snapshot& snapshot, const AppName& name);
 

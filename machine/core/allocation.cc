@@ -4,13 +4,6 @@
 
 namespace sixpn::machine {
 
-MachineId allocate_machine_id(Rng& rng, const std::function<bool(MachineId)>& taken) {
-  for (;;) {
-    MachineId id(rng() >> 8);
-    if (id.value != 0 && !taken(id)) return id;
-  }
-}
-
 std::uint32_t allocate_machine_field(Rng& rng, const std::function<bool(std::uint32_t)>& taken) {
   constexpr std::uint64_t kFields = (std::uint64_t{1} << 32) - kFirstMachineField;
   for (;;) {

@@ -1,4 +1,5 @@
-// Names and addresses of new machines, drawn at random so that hosts need not ask one another.
+// Addresses of new machines, drawn at random so that hosts need not ask one another; their ids
+// follow from them (machine_id_of).
 // Pure: the generator is passed in (seed it from the kernel's).
 #pragma once
 
@@ -11,9 +12,6 @@
 #include "base/time.h"
 
 namespace sixpn::machine {
-
-// 56 random bits, not zero, not `taken`.
-MachineId allocate_machine_id(Rng& rng, const std::function<bool(MachineId)>& taken);
 
 // The machine field of an address: >= kFirstMachineField, not `taken` by another machine of this
 // host, in whatever network: the host's end of its veth is named after it.

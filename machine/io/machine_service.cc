@@ -9,6 +9,7 @@
 #include "machine/io/machine_service_impl.h"
 #include "registry/core/address.h"
 #include "registry/core/keys.h"
+#include "registry/core/machine_id.h"
 
 namespace sixpn::machine {
 namespace {
@@ -208,12 +209,15 @@ void MachineService::Impl::add(MachineKind kind, Placement placement, ProcessSpe
     return fail_later(std::move(done), Error("this host has " + std::to_string(kMaxMachines) +
                                              " machines, and takes no more"));
   MachineFile file;
-  file.id = allocate_machine_id(
-      rng_, [&](MachineId id) { return find(id) != nullptr || setup_.is_name_taken(id); });
   file.kind = kind;
-  file.address = machine_address(
-      placement.network, options_.self,
-      allocate_machine_field(rng_, [&](std::uint32_t field) { return is_field_taken(field); }));
+  auto address_of = [&](std::uint32_t field) {
+    return machine_address(placement.network, options_.self, field);
+  };
+  file.address = address_of(allocate_machine_field(rng_, [&](std::uint32_t field) {
+    MachineId id = machine_id_of(address_of(field));
+    return is_field_taken(field) || find(id) != nullptr || setup_.is_name_taken(id);
+  }));
+  file.id = machine_id_of(file.address);
   file.placement = std::move(placement);
   file.process = std::move(process);
   file.netns_path = kind == MachineKind::kRun ? setup_.netns_path(file.id) : std::move(netns_path);

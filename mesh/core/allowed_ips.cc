@@ -1,6 +1,7 @@
 #include "mesh/core/allowed_ips.h"
 
 #include "registry/core/address.h"
+#include "registry/core/machine_id.h"
 
 namespace sixpn::mesh {
 namespace {
@@ -16,14 +17,21 @@ bool lives_at_birthplace(const MachineRecord& machine) {
   return machine.host == host_of(machine.address);
 }
 
+// Nobody but an address's birthplace is at home there; an id that proves it goes before others.
+bool outranks(const MachineRecord& a, const MachineRecord& b) {
+  auto rank = [](const MachineRecord& machine) {
+    return std::pair(lives_at_birthplace(machine), machine.id == machine_id_of(machine.address));
+  };
+  return rank(a) > rank(b);
+}
+
 // Each address with the machine that has it. Machines come by id, so the smaller one stays.
 std::map<Ip6, const MachineRecord*> claim_addresses(const NetworkView& view) {
   std::map<Ip6, const MachineRecord*> owners;
   for (const auto& [id, machine] : view.machines) {
     if (!is_routable(*machine, view.network.id)) continue;
     auto [slot, fresh] = owners.try_emplace(machine->address, machine.get());
-    if (!fresh && !lives_at_birthplace(*slot->second) && lives_at_birthplace(*machine))
-      slot->second = machine.get();
+    if (!fresh && outranks(*machine, *slot->second)) slot->second = machine.get();
   }
   return owners;
 }

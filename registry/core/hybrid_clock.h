@@ -12,8 +12,9 @@
 namespace sixpn::registry {
 
 // A stamp further ahead of our wall clock is refused: one bad clock must not drag the cluster's
-// with it. The refused record heals by anti-entropy once time has caught up.
-inline constexpr std::chrono::seconds kMaxClockAhead{60};
+// with it. The refused record heals by anti-entropy once time has caught up. Minutes, as the knock
+// tolerates: clocks that differ by less delay nothing.
+inline constexpr std::chrono::seconds kMaxClockAhead{300};
 
 class HybridClock {
  public:

@@ -1,24 +1,62 @@
 #include "registry/core/snapshot_builder.h"
 
+#include <algorithm>
 #include <optional>
 #include <tuple>
 #include <utility>
 
 #include "registry/core/address.h"
+#include "registry/core/machine_id.h"
+#include "registry/core/network_id.h"
 
 namespace sixpn::registry {
 namespace {
 
-// The live network record that stands among the claims: the first by clock, then by org.
+// No host claimed anything before it was invited: such a claim comes after all others.
+bool is_backdated(const Store& store, const SignedRecord& claim) {
+  const HostCertificate* writer = store.certificate_of(claim.record.writer);
+  return writer != nullptr && writer->invite.issued &&
+         claim.record.stamp.major < HybridClock::from_wall(*writer->invite.issued - kMaxClockAhead);
+}
+
+// Which of two claims of one thing by two orgs goes first.
+auto claim_rank(const Store& store, const SignedRecord& claim) {
+  return std::tuple(is_backdated(store, claim), claim.record.stamp, claim.record.org);
+}
+
+// The live network record that stands among the claims: the one whose id proves its org and name
+// best, then the first by clock, then by org.
 const SignedRecord* standing_claim(const Store& store, NetworkId id) {
-  const SignedRecord* first = nullptr;
-  auto rank = [](const SignedRecord& r) { return std::tie(r.record.stamp, r.record.org); };
+  std::vector<const SignedRecord*> claims;
   const auto& records = store.records();
   for (auto it = records.lower_bound({network_key(id), ""});
        it != records.end() && it->first.key == network_key(id); ++it)
-    if (!it->second->record.tombstone && (first == nullptr || rank(*it->second) < rank(*first)))
-      first = it->second.get();
-  return first;
+    if (!it->second->record.tombstone) claims.push_back(it->second.get());
+  if (claims.size() <= 1) return claims.empty() ? nullptr : claims.front();
+  const std::string cluster = cluster_id(store.root_key());
+  auto rank = [&](const SignedRecord* claim) {
+    return std::pair(attempt_of(cluster, std::get<NetworkRecord>(claim->record.value)),
+                     claim_rank(store, *claim));
+  };
+  return *std::min_element(claims.begin(), claims.end(),
+                           [&](const auto* a, const auto* b) { return rank(a) < rank(b); });
+}
+
+bool is_at_home(const MachineRecord& machine) {
+  return machine.host == host_of(machine.address);
+}
+bool proves_address(const MachineRecord& machine) {
+  return machine.id == machine_id_of(machine.address);
+}
+
+// Of two machines that claim one id: the one that the id belongs to by its address, then the one on
+// the host where that address was born, until it lets go.
+bool outranks_for_id(const MachineRecord& a, const MachineRecord& b) {
+  return std::pair(proves_address(a), is_at_home(a)) > std::pair(proves_address(b), is_at_home(b));
+}
+// Of two that claim one address: nobody but its birthplace is at home there.
+bool outranks_for_address(const MachineRecord& a, const MachineRecord& b) {
+  return std::pair(is_at_home(a), proves_address(a)) > std::pair(is_at_home(b), proves_address(b));
 }
 
 std::string org_of(const Store& store, NetworkId id) {
@@ -40,7 +78,8 @@ class ViewBuilder {
     for (const auto& record : store_.of_network(view_->network.id))
       std::visit([&](const auto& value) { add(record, value); }, record->record.value);
     for (const auto& [id, machine] : view_->machines) {
-      view_->machines_by_address[machine->address] = machine;
+      auto& place = view_->machines_by_address[machine->address];
+      if (!place || outranks_for_address(*machine, *place)) place = machine;
       if (auto app = view_->apps.find(machine->app); app != view_->apps.end())
         app->second.machines.push_back(machine);
     }
@@ -59,30 +98,35 @@ class ViewBuilder {
   void add(const SignedRecordPtr& record, const MachineRecord& machine) {
     if (shut_out_.contains(machine.host)) return;
     const HostCertificate* certificate = store_.certificate_of(machine.host);
-    if (certificate == nullptr || !certificate->invite.allows_org(org())) return;
+    if (certificate == nullptr || !certificate->invite.allows_org(org()) ||
+        certificate->invite.region != machine.region)
+      return;
     auto& place = view_->machines[machine.id];
-    // Two hosts may claim one id: the host that the address names as birthplace stands, until it
-    // lets go.
-    bool stands = !place || (place->host != host_of(place->address) &&
-                             machine.host == host_of(machine.address));
-    if (stands) place = MachinePtr(record, &machine);
+    if (!place || outranks_for_id(machine, *place)) place = MachinePtr(record, &machine);
   }
 
   void add(const SignedRecordPtr& record, const PeerRecord& peer) {
     if (record->record.org == org()) view_->peers[peer.name] = peer;
   }
 
-  // An address for an app of another org is let in, but the network's own org goes first.
+  // An address for an app of another org is let in, but the network's own org goes first; of
+  // several others, the first to claim it.
   void add(const SignedRecordPtr& record, const FlycastRecord& flycast) {
     const std::string& right = record->record.org;
     if (org_of(store_, flycast.app_network) != right) return;
-    if (view_->flycast.contains(flycast.address) && right != org()) return;
+    auto& place = flycast_claims_[flycast.address];
+    auto rank = [&](const SignedRecord& claim) {
+      return std::pair(claim.record.org != org(), claim_rank(store_, claim));
+    };
+    if (place != nullptr && rank(*place) < rank(*record)) return;
+    place = record.get();
     view_->flycast[flycast.address] = flycast;
   }
 
   const Store& store_;
   const std::set<HostId>& shut_out_;
   std::shared_ptr<NetworkView> view_;
+  std::map<Ip6, const SignedRecord*> flycast_claims_;  // that stand
 };
 
 void add_hosts(const Store& store, const Membership& membership, const HostTrust& trust,

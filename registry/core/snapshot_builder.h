@@ -3,10 +3,11 @@
 // only.
 //
 // Here it is decided which of several claims stands, from records alone, so that every host decides
-// the same (decisions/0010): a network id belongs to the org that claimed it first; apps, machines
-// and peers count only under that org; a machine only on a host that may serve it; a Flycast
-// address for the org that may dial it before others. Records of hosts that are shut out,
-// about themselves, are left out.
+// the same (decisions/0010, 0026): a network id belongs to the org that it is the hash of, else to
+// the one that claimed it first; apps, machines and peers count only under that org; a machine only
+// on a host that may serve it, in that host's region, and under an id or address of another only
+// while nobody is there; a Flycast address for the org that may dial it before others. Records of
+// hosts that are shut out, about themselves, are left out.
 #pragma once
 
 #include <cstdint>

@@ -14,9 +14,15 @@ bool is_newer(const SignedRecord& a, const SignedRecord& b) {
   return std::tie(a.record.stamp, a.digest) > std::tie(b.record.stamp, b.digest);
 }
 
-bool is_ahead(const Record& record, WallTime now) {
-  return record.deleted > now + kMaxClockAhead ||
-         (!is_owned(record) && HybridClock::too_far_ahead(record.stamp.major, now));
+// Times that nobody may claim: ahead of every tolerable clock, or a tombstone written long before
+// its own stamp, which would be forgotten at once and let the record return.
+std::optional<Verdict> weigh_times(const Record& r, WallTime now) {
+  if (!is_owned(r) && HybridClock::too_far_ahead(r.stamp.major, now)) return Verdict::kClockAhead;
+  if (r.deleted > now + kMaxClockAhead) return Verdict::kClockAhead;
+  bool shared_tombstone = r.tombstone && !is_owned(r);
+  if (shared_tombstone && HybridClock::from_wall(r.deleted + kMaxClockAhead) < r.stamp.major)
+    return Verdict::kExpired;
+  return std::nullopt;
 }
 
 // The network whose view a record is part of.
@@ -77,8 +83,10 @@ Store::Judgement Store::weigh(const SignedRecord& record, WallTime now, Origin o
   // Cheap refusals come before the signature.
   if (known && !is_newer(record, *known)) return {Verdict::kDuplicate, {}};
   if (is_root_signed(r.key.kind)) return {weigh_statement(record, origin), {}};
-  // What is on our own disk was taken once: a host that wakes up in 1970 still has its registry.
-  if (origin == Origin::kNetwork && is_ahead(r, now)) return {Verdict::kClockAhead, {}};
+  // What is on our disk passed when it came: a clock that was set back since (a host without a
+  // battery, at boot) takes nothing away.
+  if (origin == Origin::kNetwork)
+    if (auto refused = weigh_times(r, now)) return {*refused, {}};
   if (!known && r.tombstone && r.deleted + kTombstoneHorizon < now) return {Verdict::kExpired, {}};
   if (!known && !has_room(r)) return {Verdict::kFull, {}};
   return {weigh_right(record, origin), {}};

@@ -97,6 +97,8 @@ class Store {
   [[nodiscard]] bool is_revoked(HostId host) const { return revoked_.contains(host); }
   [[nodiscard]] const std::set<HostId>& revoked() const { return revoked_; }
 
+  [[nodiscard]] const PublicKey& root_key() const { return root_key_; }
+
   // Equal roots mean equal stores. A bucket holds the slots that hash to it (what peers of version
   // 0.1 compare); groups() are the records by origin.
   [[nodiscard]] std::uint64_t root_hash() const { return root_; }

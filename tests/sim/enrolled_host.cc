@@ -42,7 +42,8 @@ TestCluster::TestCluster(const std::string& label, std::vector<std::string> regi
     : label_(label), regions_(std::move(regions)), root_(labelled_secret(label + " root")) {}
 
 EnrolledHost TestCluster::enrol(unsigned index, std::vector<std::string> orgs, unsigned enrolment,
-                                std::optional<WallTime> valid_until) const {
+                                std::optional<WallTime> valid_until,
+                                std::optional<WallTime> issued) const {
   std::string name = "h" + std::to_string(index);
   std::string label = label_ + " " + name + " " + std::to_string(enrolment);
   SigningKey enrolment_key(labelled_secret(label + " enrolment"));
@@ -58,6 +59,7 @@ EnrolledHost TestCluster::enrol(unsigned index, std::vector<std::string> orgs, u
   invite.expires = kEnrolled + std::chrono::hours(24);
   invite.enrolment_key = enrolment_key.public_key();
   invite.valid_until = valid_until;
+  invite.issued = issued;
   Token token{root_.public_key(),
               labelled_secret(label_ + " cluster"),
               enrolment_key.seed(),

@@ -38,9 +38,10 @@ class TestCluster {
   // Host `index` (0...): id 0x10000 + index, named "h<index>".
   // `enrolment` tells several enrolments of one host id apart; a later number enrolled later.
   // `valid_until`: the end of its certificate; nothing: for ever.
+  // `issued`: when it was invited; nothing: not said.
   [[nodiscard]] EnrolledHost enrol(unsigned index, std::vector<std::string> orgs = {"*"},
-                                   unsigned enrolment = 0,
-                                   std::optional<WallTime> valid_until = {}) const;
+                                   unsigned enrolment = 0, std::optional<WallTime> valid_until = {},
+                                   std::optional<WallTime> issued = {}) const;
 
  private:
   std::string label_;

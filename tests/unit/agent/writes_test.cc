@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "registry/core/address.h"
+#include "registry/core/network_id.h"
 
 namespace sixpn::agent {
 namespace {

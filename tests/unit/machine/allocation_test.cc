@@ -5,31 +5,22 @@
 #include <set>
 
 #include "registry/core/address.h"
+#include "registry/core/machine_id.h"
 
 namespace sixpn::machine {
 namespace {
 
-TEST(AllocateMachineId, Draws56BitsAndAvoidsTaken) {
-  Rng rng(1);
+TEST(MachineIdOf, Is56BitsOfItsOwnForEveryAddress) {
   std::set<MachineId> seen;
   std::uint64_t bits = 0;
-  for (int i = 0; i < 1000; ++i) {
-    auto id =
-        allocate_machine_id(rng, [&](MachineId candidate) { return seen.contains(candidate); });
+  for (std::uint32_t i = 0; i < 1000; ++i) {
+    auto id = machine_id_of(machine_address(NetworkId(9), HostId(0x20001), kFirstMachineField + i));
     EXPECT_NE(id.value, 0u);
     EXPECT_EQ(to_string(id).size(), 14u);
     EXPECT_TRUE(seen.insert(id).second);
     bits |= id.value;
   }
   EXPECT_EQ(bits, (std::uint64_t{1} << 56) - 1);
-}
-
-TEST(AllocateMachineId, DrawsAgainWhenTaken) {
-  Rng rng(1);
-  Rng same(1);
-  MachineId first = allocate_machine_id(same, [](MachineId) { return false; });
-  MachineId other = allocate_machine_id(rng, [&](MachineId id) { return id == first; });
-  EXPECT_NE(first, other);
 }
 
 TEST(AllocateMachineField, StaysAboveTheReservedRowsAndIsUnique) {

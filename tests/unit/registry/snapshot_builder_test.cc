@@ -102,6 +102,7 @@ TEST_F(SnapshotBuilderTest, AMachineIdIsItsBirthplacesUntilItLetsGo) {
   machine(any_, original);
   auto claim = original;
   claim.host = acme_.id;  // same id and address, as after a move, or a theft
+  claim.region = acme_.record.region;
   machine(acme_, claim);
   EXPECT_EQ(build()->find_network(kTestNetwork)->machines.at(original.id)->host, any_.id);
   merge(any_.sign(test::make_tombstone(make_owned_record(any_, original, 1, 1), 2, kNow)));

@@ -7,7 +7,9 @@
 #include <limits>
 
 #include "registry/core/address.h"
+#include "registry/core/machine_id.h"
 #include "registry/core/network_id.h"
+#include "registry/core/record_rules.h"
 #include "registry/core/snapshot_builder.h"
 #include "tests/unit/registry/random_record.h"
 
@@ -36,8 +38,7 @@ class StolenHost : public testing::Test {
   }
   static SignedRecordPtr write(const EnrolledHost& host, RecordValue value, const std::string& org,
                                WallTime when) {
-    return host.sign(
-        make_shared_record(host, std::move(value), org, HybridClock::from_wall(when)));
+    return host.sign(make_shared_record(host, std::move(value), org, HybridClock::from_wall(when)));
   }
   static SignedRecordPtr own(const EnrolledHost& host, const MachineRecord& machine,
                              std::uint64_t incarnation = 1, std::uint64_t version = 1) {
@@ -64,7 +65,8 @@ class StolenHost : public testing::Test {
     return *last_->find_network(acme_net_);
   }
 
-  // The thief's id is the smaller one, and its enrolment the earlier one: no tie goes to the victim.
+  // The thief's id is the smaller one, and its enrolment the earlier one: no tie goes to the
+  // victim.
   EnrolledHost thief_ = kCluster.enrol(1, {"globex"}, 0, {}, kIssued);
   EnrolledHost victim_ = kCluster.enrol(2, {"*"}, 60);
   std::string cluster_ = cluster_id(kCluster.root().public_key());
@@ -185,7 +187,8 @@ TEST_F(StolenHost, LocksNobodyOutByGreatStamps) {
   };
   refuses(app(thief_, std::numeric_limits<std::uint64_t>::max(), ""), Verdict::kClockAhead);
   accepts(app(thief_, HybridClock::from_wall(kNow + kMaxClockAhead), "fra"));
-  accepts(app(victim_, store_.clock().tick(kNow), "iad"));
+  WallTime next = kNow + 1ms;
+  EXPECT_EQ(store_.merge(app(victim_, store_.clock().tick(next), "iad"), next), Verdict::kAccepted);
   last_ = build();
   EXPECT_EQ(last_->find_network(globex_net_)->apps.at("api").app.primary_region, "iad");
 }

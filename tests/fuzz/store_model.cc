@@ -35,7 +35,11 @@ bool StoreModel::merge(const SignedRecordPtr& record, WallTime now) {
   bool ahead = r.deleted > now + kMaxClockAhead ||
                (!registry::is_owned(r) && HybridClock::too_far_ahead(r.stamp.major, now));
   bool long_dead = r.tombstone && r.deleted + kTombstoneHorizon < now;
-  if (ahead || (long_dead && known == content_.end()) || !is_permitted(*record)) return false;
+  // A tombstone is as old as its stamp.
+  bool backdated = r.tombstone && !registry::is_owned(r) &&
+                   HybridClock::from_wall(r.deleted + kMaxClockAhead) < r.stamp.major;
+  if (ahead || backdated || (long_dead && known == content_.end()) || !is_permitted(*record))
+    return false;
   content_[registry::slot_of(r)] = record;
   return true;
 }

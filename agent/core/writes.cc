@@ -10,6 +10,12 @@
 namespace sixpn::agent {
 namespace {
 
+std::uint64_t leading_u64(const Hash& digest) {
+  std::uint64_t value = 0;
+  for (std::size_t i = 0; i < 8; ++i) value = value << 8 | digest.at(i);
+  return value;
+}
+
 Error forbidden(const HostCertificate& self, const std::string& org) {
   return Error(
       fmt::format("host {} is not allowed to serve organisation {} (its invitation names {})",

@@ -429,6 +429,8 @@ Counters RegistryService::counters() const {
 
 std::vector<HostId> RegistryService::flooding() const {
   return impl_->gossip ? impl_->gossip->floods().limited(monotonic_now()) : std::vector<HostId>();
+}
+
 void RegistryService::note_second_enrolment(const HostCertificate& refused) {
   if (impl_->gossip) impl_->gossip->note_second_enrolment(read_clocks(), refused);
 }

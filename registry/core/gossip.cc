@@ -227,10 +227,8 @@ void Gossip::welcome_back(Now now, const Changes& changes, Membership::Output& p
   for (const auto& slot : changes.slots) {
     auto record = slot.key.kind == RecordKind::kHost ? store_.find(slot) : nullptr;
     if (!record || membership_.status(record->record.writer) != HostStatus::kLeft) continue;
-    HostId host = record->record.writer;
-    membership_.on_update(
-        now.mono, {host, HostStatus::kAlive, record->record.stamp.major << kLifeShift, host},
-        probes);
+    membership_.on_heard(now.mono, record->record.writer, record->record.stamp.major << kLifeShift,
+                         probes);
   }
 }
 
@@ -259,7 +257,6 @@ void Gossip::follow_members(Now now, Output& out) {
     } else if (membership_.status(host) && host != options_.self) {
       membership_.remove(host);
       claim_budget_.erase(host);
-      updates_.erase(host);
       clocks_.erase(host);
     }
   }

@@ -232,7 +232,7 @@ Result<void> check_record(const Record& record) {
   if (auto right = check_right(record); !right) return right;
   if (!is_owned(record) && record.stamp.minor != record.writer.value)
     return Error("a shared record's stamp must end with its writer");
-  if (is_owned(record) && record.stamp.major > kMaxIncarnation)
+  if (is_owned(record) && record.stamp.major > kMaxRecordIncarnation)
     return Error("the record's incarnation is out of range");
   if (record.tombstone) return check_tombstone(record);
   if (unix_ms(record.deleted) != 0) return Error("only a tombstone says when it was deleted");

@@ -22,7 +22,7 @@ inline constexpr std::size_t kMaxStatementBytes = 1024;
 inline constexpr std::size_t kMaxVersionBytes = 64;
 
 // Of an owned record: hosts count seconds. Room is left above for whoever must continue after it.
-inline constexpr std::uint64_t kMaxIncarnation = std::uint64_t{1} << 46;
+inline constexpr std::uint64_t kMaxRecordIncarnation = std::uint64_t{1} << 46;
 
 // Errors: the first rule broken, as a sentence that names the field.
 Result<void> check_record(const Record& record);

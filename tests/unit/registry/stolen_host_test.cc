@@ -197,7 +197,7 @@ TEST_F(StolenHost, IncarnationsLeaveRoomAboveThem) {
   auto huge = make_owned_record(thief_, machine(thief_, 1, globex_net_),
                                 std::numeric_limits<std::uint64_t>::max(), 1);
   EXPECT_FALSE(sign_record(huge, thief_.key));
-  huge.stamp.major = kMaxIncarnation;
+  huge.stamp.major = kMaxRecordIncarnation;
   EXPECT_TRUE(sign_record(huge, thief_.key));
 }
 

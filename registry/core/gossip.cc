@@ -227,7 +227,7 @@ void Gossip::welcome_back(Now now, const Changes& changes, Membership::Output& p
   for (const auto& slot : changes.slots) {
     auto record = slot.key.kind == RecordKind::kHost ? store_.find(slot) : nullptr;
     if (!record || membership_.status(record->record.writer) != HostStatus::kLeft) continue;
-    membership_.on_heard(now.mono, record->record.writer, record->record.stamp.major << kLifeShift,
+    membership_.on_heard(now.mono, record->record.writer, record->record.stamp.major << kLifeBits,
                          probes);
   }
 }

@@ -62,8 +62,6 @@ inline constexpr Duration kSyncYield =
 inline constexpr Duration kSyncBackoffFirst = std::chrono::seconds(1);
 inline constexpr Duration kSyncBackoffMost = std::chrono::seconds(30);
 inline constexpr Duration kCollectInterval = std::chrono::seconds(60);
-// Membership incarnations of one life of an agent: its own, shifted, and room to refute.
-inline constexpr int kLifeShift = 16;
 // A wall clock may be set meanwhile: certificates are looked at anew at least this often.
 inline constexpr Duration kTrustInterval = std::chrono::seconds(60);
 

@@ -93,7 +93,7 @@ Result<void> RegistryService::Impl::open() {
   Gossip::Options core;
   core.self = options.self;
   core.root_key = options.root_key;
-  core.incarnation = *incarnation << kLifeShift;
+  core.incarnation = *incarnation << kLifeBits;
   core.expects_peers = options.expects_peers;
   core.signing_key = options.signing_key;
   core.certificate_grace = options.certificate_grace;

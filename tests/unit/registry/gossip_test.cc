@@ -267,8 +267,8 @@ TEST_F(GossipTest, WhoLeftIsBackWhenItSignsARecordInALaterLife) {
   auto host = kCluster.enrol(2);
   const HostId id = host.id;
   auto goodbye = in_step();
-  goodbye.incarnation = (1 << kLifeShift) + 5;
-  goodbye.updates = {{id, HostStatus::kLeft, goodbye.incarnation, id}};
+  goodbye.incarnation = (1 << kLifeBits) + 5;
+  goodbye.updates = {claim(2, HostStatus::kLeft, 2, goodbye.incarnation)};
   receive(2, goodbye);
   ASSERT_EQ(gossip_.membership().status(id), HostStatus::kLeft);
   // A record of the life that left, however new, is an echo.

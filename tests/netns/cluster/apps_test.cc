@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
+
 #include "tests/netns/cluster/cluster.h"
 
 namespace sixpn::testing {
@@ -53,7 +56,10 @@ class Apps : public ::testing::Test {
     cluster_.must("a", {"apps", "create", "client", "--org", "acme"});
     cluster_.must("a", {"apps", "create", "spy", "--org", "globex"});
     ASSERT_TRUE(eventually([&] {
-      return cluster_.must("b", {"apps", "list"}).find("spy") != std::string::npos;
+      auto apps = cluster_.must("b", {"apps", "list"});
+      return std::ranges::all_of(std::array{"web", "client", "spy"}, [&](const char* app) {
+        return apps.find(app) != std::string::npos;
+      });
     }));
     web_a_ = cluster_.run_machine("a", {"--app", "web", "--", "python3", "-c", kServer});
     web_b_ = cluster_.run_machine(
@@ -63,10 +69,21 @@ class Apps : public ::testing::Test {
     web_a_address_ = cluster_.machine_address("a", web_a_);
     web_b_address_ = cluster_.machine_address("b", web_b_);
     ASSERT_TRUE(eventually([&] { return client_digs("web.internal").size() == 2; }));
+    // A name may be known a moment before the route to it is installed, on both ends.
+    ASSERT_TRUE(eventually([&] { return reaches(web_b_address_); }));
+  }
+
+  bool reaches(const std::string& target) {
+    return client_does({"ping", "-6", "-c", "1", "-W", "1", target}).status == 0;
   }
 
   std::vector<std::string> client_digs(const std::string& name, const std::string& type = "AAAA") {
     return cluster_.dig("a", client_, name, type);
+  }
+
+  bool serves(const std::string& server) {
+    return client_does({"curl", "-sS", "--max-time", "5", "http://[" + server + "]:8080/"})
+               .status == 0;
   }
 
   Finished client_does(const Words& argv) { return cluster_.in_machine("a", client_, argv); }
@@ -120,6 +137,7 @@ TEST_F(Apps, FlycastTakesTheNearestAndThenTheNext) {
   cluster_.must("a", {"ips", "allocate-v6", "--private", "-a", "web"});
   std::string mine = cluster_.machine_address("a", client_);
   Words curl = {"curl", "-sS", "--max-time", "5", "http://web.flycast/"};
+  ASSERT_TRUE(eventually([&] { return serves(web_a_address_) && serves(web_b_address_); }));
   EXPECT_EQ(client_does(curl).out, "iad " + mine + "\n");
   cluster_.must("a", {"machine", "stop", web_a_});
   EXPECT_EQ(client_does(curl).out, "fra " + mine + "\n");

@@ -137,7 +137,12 @@ TEST_F(Service, GarbageOnUdpIsSurvived) {
     for (char& c : bytes) c = static_cast<char>(rng());
     client.send(bytes);
   }
-  EXPECT_EQ(ask({}).answers.size(), 4U);
+  // On a busy machine the flood may fill the socket and our question falls off its end: it is
+  // asked again, as every client does.
+  std::optional<std::string> answer;
+  for (int tries = 0; tries < 20 && !answer; ++tries) answer = udp_ask(six(), encode({}), 1s);
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(parse_reply(*answer)->answers.size(), 4U);
   // A datagram beyond the buffer earns a FORMERR, not silence.
   auto reply = udp_ask(six(), encode({}) + std::string(8000, 'x'));
   ASSERT_TRUE(reply);

@@ -31,9 +31,21 @@ bool is_steered(HostId host, const DesiredMesh& desired, const ObservedMesh& obs
 
 }  // namespace
 
+bool LinkSwitch::is_proven(HostId host, const ObservedPeer* peer, Now now) {
+  if (!has_session(peer, now.wall)) {
+    proofs_.erase(host);
+    return false;
+  }
+  Proof fresh{*peer->last_handshake, now.mono};
+  Proof& proof = proofs_.try_emplace(host, fresh).first->second;
+  if (proof.handshake != fresh.handshake) proof = fresh;
+  return now.mono - proof.seen >= kLinkProven;
+}
+
 void LinkSwitch::update(const DesiredMesh& desired, const ObservedMesh& observed, Now now) {
   std::erase_if(links_, [&](const auto& item) { return !desired.links.contains(item.first); });
   std::erase_if(left_rx_, [&](const auto& item) { return !desired.links.contains(item.first); });
+  std::erase_if(proofs_, [&](const auto& item) { return !desired.links.contains(item.first); });
   next_check_ = kNever;
   if (!desired.spare) return;
   std::map<HostId, Ends> ends;
@@ -48,9 +60,10 @@ void LinkSwitch::update(const DesiredMesh& desired, const ObservedMesh& observed
       link.settled = false;
       link.left_heard = now.mono;
       left_rx_.erase(host);
+      proofs_.erase(host);
     }
     Ends& pair = ends[host];
-    if (link.on != target && has_session(pair[target], now.wall)) {
+    if (link.on != target && is_proven(host, pair[target], now)) {
       link.on = target;
       link.left_heard = now.mono;
     }

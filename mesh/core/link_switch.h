@@ -23,6 +23,11 @@ namespace sixpn::mesh {
 // Nothing arrived on the device that was left for this long: above any path's delay, queues
 // included, and short beside the 25 s between keepalives.
 inline constexpr Duration kLinkQuiet = std::chrono::milliseconds(1500);
+// A session must have stood for this long before packets are trusted to it. The end that calls
+// makes its peer anew when it has seen no handshake (first_handshake.h), and may do so just after
+// one: the other end then holds a session that nobody knows, until the next call a round trip
+// later.
+inline constexpr Duration kLinkProven = std::chrono::milliseconds(600);
 // How often the peers are looked at until every link is settled.
 inline constexpr Duration kLinkPoll = std::chrono::milliseconds(200);
 
@@ -48,7 +53,15 @@ class LinkSwitch {
   [[nodiscard]] Instant next_check() const { return next_check_; }
 
  private:
+  struct Proof {
+    WallTime handshake{};
+    Instant seen{};
+  };
+  // Whether the session that `peer` has on the link's target is the one of kLinkProven ago.
+  bool is_proven(HostId host, const ObservedPeer* peer, Now now);
+
   std::map<HostId, LinkState> links_;
+  std::map<HostId, Proof> proofs_;
   std::map<HostId, std::uint64_t> left_rx_;  // bytes received on the device to be left
   Instant next_check_ = kNever;
 };

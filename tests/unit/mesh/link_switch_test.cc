@@ -65,8 +65,19 @@ TEST_F(LinkSwitchTest, ALinkMovesWhenTheOtherDeviceHasASessionAndNotBefore) {
   EXPECT_EQ(links_.next_check(), kStart.mono + kLinkPoll);
   EXPECT_FALSE(is_steered());
   spare_peer().last_handshake = after(100ms).wall;
-  EXPECT_EQ(update(200ms).on, Plane::kSpare);
+  EXPECT_EQ(update(200ms).on, Plane::kMain) << "it has to stand for a while";
+  EXPECT_EQ(update(200ms + kLinkProven).on, Plane::kSpare);
   EXPECT_TRUE(is_steered());
+}
+
+// The caller made its peer anew just after the handshake; what this end holds is dead until the
+// next one.
+TEST_F(LinkSwitchTest, ASessionThatIsReplacedAtOnceIsNotTrusted) {
+  spare_peer().last_handshake = kStart.wall;
+  update(0ms);
+  spare_peer().last_handshake = after(300ms).wall;
+  EXPECT_EQ(update(kLinkProven).on, Plane::kMain);
+  EXPECT_EQ(update(2 * kLinkProven).on, Plane::kSpare);
 }
 
 TEST_F(LinkSwitchTest, AnOldSessionIsNone) {
@@ -76,8 +87,8 @@ TEST_F(LinkSwitchTest, AnOldSessionIsNone) {
 }
 
 TEST_F(LinkSwitchTest, ALinkIsSettledWhenNothingArrivesOnTheDeviceThatWasLeft) {
-  update(0ms);
   spare_peer().last_handshake = kStart.wall;
+  update(0ms);
   update(1s);
   main_peer().rx_bytes = 1000;  // the other end has not moved yet
   EXPECT_FALSE(update(2s).settled);
@@ -91,43 +102,49 @@ TEST_F(LinkSwitchTest, ALinkIsSettledWhenNothingArrivesOnTheDeviceThatWasLeft) {
 TEST_F(LinkSwitchTest, SilenceBeforeThisEndMovedDoesNotCount) {
   update(0ms);
   spare_peer().last_handshake = after(1h).wall;
-  EXPECT_FALSE(update(1h).settled);
-  EXPECT_TRUE(update(1h + kLinkQuiet).settled);
+  update(1h);
+  EXPECT_FALSE(update(1h + kLinkProven).settled);
+  EXPECT_TRUE(update(1h + kLinkProven + kLinkQuiet).settled);
 }
 
 TEST_F(LinkSwitchTest, TheWayBackNeedsASessionUnderTheNewKey) {
   main_peer().last_handshake = kStart.wall;
   spare_peer().last_handshake = kStart.wall;
   update(0ms);
-  ASSERT_TRUE(update(kLinkQuiet).settled);
+  update(kLinkProven);
+  ASSERT_TRUE(update(kLinkProven + kLinkQuiet).settled);
   follow(Rotation::kReturn, 1);
   EXPECT_FALSE(mesh_.main.peers.contains(key_of_host(kA)));
-  LinkState link = update(2s);
+  LinkState link = update(3s);
   EXPECT_EQ(link.target, Plane::kMain);
   EXPECT_EQ(link.on, Plane::kSpare);
   EXPECT_FALSE(link.settled);
   EXPECT_TRUE(is_steered());
-  main_peer(1).last_handshake = after(3s).wall;
-  EXPECT_EQ(update(3s).on, Plane::kMain);
+  main_peer(1).last_handshake = after(4s).wall;
+  update(4s);
+  EXPECT_EQ(update(5s).on, Plane::kMain);
   EXPECT_FALSE(is_steered());
-  EXPECT_TRUE(update(3s + kLinkQuiet).settled);
+  EXPECT_TRUE(update(5s + kLinkQuiet).settled);
 }
 
 TEST_F(LinkSwitchTest, ARotationThatWasGivenUpComesBackOnTheOldKey) {
   main_peer().last_handshake = kStart.wall;
   spare_peer().last_handshake = kStart.wall;
   update(0ms);
+  ASSERT_EQ(update(1s).on, Plane::kSpare);
   follow(Rotation::kReturn);
-  EXPECT_EQ(update(1s).on, Plane::kMain);
+  update(2s);
+  EXPECT_EQ(update(3s).on, Plane::kMain);
 }
 
 TEST_F(LinkSwitchTest, ARestartedAgentReadsFromTheRoutesWhereALinkIs) {
   spare_peer().last_handshake = kStart.wall;
   update(0ms);
+  update(1s);
   ASSERT_TRUE(is_steered());
   links_ = LinkSwitch();
   spare_peer().last_handshake.reset();
-  EXPECT_EQ(update(1s).on, Plane::kSpare);
+  EXPECT_EQ(update(2s).on, Plane::kSpare);
 }
 
 TEST_F(LinkSwitchTest, OurOwnKeyChangeVoidsWhatIsSeenUnderTheOldOne) {
@@ -136,22 +153,26 @@ TEST_F(LinkSwitchTest, OurOwnKeyChangeVoidsWhatIsSeenUnderTheOldOne) {
   options.private_key = *Secret::from_bytes(std::string(32, '\x43'));
   spare_peer().last_handshake = kStart.wall;
   update(0ms);
+  ASSERT_EQ(update(1s).on, Plane::kSpare);
   main_peer().last_handshake = kStart.wall;
   desired_ =
       make_desired(SnapshotBuilder().host(kA).rotating(kA, Rotation::kNone).build(), {}, options);
-  links_.update(desired_, mesh_, after(1s));  // before the plan changed the key
+  links_.update(desired_, mesh_, after(1s));
+  links_.update(desired_, mesh_, after(2s));  // before the plan changed the key
   EXPECT_EQ(links_.links().at(kA).on, Plane::kSpare);
   apply();
   EXPECT_FALSE(main_peer().last_handshake.has_value());
-  main_peer().last_handshake = after(2s).wall;
-  EXPECT_EQ(update(2s).on, Plane::kMain);
+  main_peer().last_handshake = after(3s).wall;
+  update(3s);
+  EXPECT_EQ(update(4s).on, Plane::kMain);
 }
 
 TEST_F(LinkSwitchTest, OutsideRotationsThereIsNothing) {
   spare_peer().last_handshake = kStart.wall;
   update(0ms);
-  follow(Rotation::kNone);
   update(1s);
+  follow(Rotation::kNone);
+  update(2s);
   EXPECT_THAT(links_.links(), testing::IsEmpty());
   EXPECT_EQ(links_.next_check(), kNever);
   EXPECT_FALSE(is_steered());

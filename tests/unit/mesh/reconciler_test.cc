@@ -200,14 +200,16 @@ TEST(Reconciler, ALinkFollowsARotationToTheSpareDeviceAndBack) {
   EXPECT_FALSE(is_steered());
   state.mesh.spare.peers.at(spare_key_of_host(kA)).last_handshake = kNow.wall;
   pass(rotating(Rotation::kLeave, 0), 2s);
+  pass(rotating(Rotation::kLeave, 0), 3s);
   EXPECT_TRUE(is_steered());
   EXPECT_EQ(reconciler.on_spare(), std::set<HostId>{kA});
-  pass(rotating(Rotation::kReturn, 1), 3s);
+  pass(rotating(Rotation::kReturn, 1), 4s);
   EXPECT_TRUE(is_steered()) << "no session under the new key yet";
   state.mesh.main.peers.at(key_of_host(kA, 1)).last_handshake = kNow.wall;
-  pass(rotating(Rotation::kReturn, 1), 4s);
+  pass(rotating(Rotation::kReturn, 1), 5s);
+  pass(rotating(Rotation::kReturn, 1), 6s);
   EXPECT_FALSE(is_steered());
-  pass(rotating(Rotation::kNone, 1), 5s);
+  pass(rotating(Rotation::kNone, 1), 7s);
   EXPECT_FALSE(state.mesh.spare.device.has_value());
   EXPECT_THAT(state.mesh.main.peers, testing::ElementsAre(testing::Key(key_of_host(kA, 1))));
 }

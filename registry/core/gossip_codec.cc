@@ -63,6 +63,31 @@ void put(const MemberUpdate& in, wire::MemberUpdate& out) {
   }
 }
 
+bool take(const wire::Push& in, PushHeader& out) {
+  if (in.inner_size() > static_cast<int>(kMaxInner) || in.tree() >= kTreeCount) return false;
+  out.level = static_cast<RelayLevel>(in.level());
+  out.tree = static_cast<std::uint8_t>(in.tree());
+  out.sequence = in.sequence();
+  for (std::uint32_t host : in.inner()) out.inner.push_back(HostId{host});
+  return in.level() >= static_cast<std::uint32_t>(RelayLevel::kEntry) &&
+         in.level() <= static_cast<std::uint32_t>(RelayLevel::kLeaf);
+}
+
+void put(const PushHeader& in, wire::Push& out) {
+  out.set_level(static_cast<std::uint32_t>(in.level));
+  out.set_tree(in.tree);
+  out.set_sequence(in.sequence);
+  for (HostId host : in.inner) out.add_inner(host.value);
+}
+
+bool fits(const wire::Datagram& in) {
+  auto most = [](int count, std::size_t limit) { return static_cast<std::size_t>(count) <= limit; };
+  return most(in.updates_size(), kMaxUpdatesPerDatagram) &&
+         most(in.records_size(), kMaxRecordsPerDatagram) &&
+         most(in.acks_size(), kMaxAcksPerDatagram) && most(in.ihave_size(), kMaxHeads) &&
+         most(in.pull_size(), kMaxHeads);
+}
+
 auto fields(const ProbeMessage& p) {
   return std::tuple(p.kind, p.sequence, p.target);
 }
@@ -74,7 +99,8 @@ bool operator==(const GossipDatagram& a, const GossipDatagram& b) {
                 (!a.probe || fields(*a.probe) == fields(*b.probe));
   return probes && a.incarnation == b.incarnation && a.root_hash == b.root_hash &&
          a.stable == b.stable && a.wants_claim == b.wants_claim && a.updates == b.updates &&
-         a.records == b.records && a.wall == b.wall;
+         a.records == b.records && a.push == b.push && a.acks == b.acks && a.ihave == b.ihave &&
+         a.pull == b.pull && a.wall == b.wall;
 }
 
 std::string encode_datagram(const GossipDatagram& datagram) {
@@ -91,8 +117,20 @@ std::string encode_datagram(const GossipDatagram& datagram) {
   out.set_wants_claim(datagram.wants_claim);
   for (const auto& update : datagram.updates) put(update, *out.add_updates());
   for (const auto& record : datagram.records) out.add_records(record);
+  if (datagram.push) put(*datagram.push, *out.mutable_push());
+  for (std::uint32_t sequence : datagram.acks) out.add_acks(sequence);
+  for (std::uint64_t head : datagram.ihave) out.add_ihave(head);
+  for (std::uint64_t head : datagram.pull) out.add_pull(head);
   if (datagram.wall) out.set_wall_ms(static_cast<std::uint64_t>(unix_ms(*datagram.wall)));
   return out.SerializeAsString();
+}
+
+// Repeated fields of concatenated messages add up (Protocol Buffers encoding, "Last One Wins").
+void append_acks(std::string& encoded, const std::vector<std::uint32_t>& acks) {
+  if (acks.empty()) return;
+  wire::Datagram tail;
+  for (std::uint32_t sequence : acks) tail.add_acks(sequence);
+  tail.AppendToString(&encoded);
 }
 
 Result<GossipDatagram> decode_datagram(std::string_view bytes) {
@@ -100,9 +138,7 @@ Result<GossipDatagram> decode_datagram(std::string_view bytes) {
   wire::Datagram in;
   if (!in.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
     return Error("the bytes are no gossip datagram");
-  if (static_cast<std::size_t>(in.updates_size()) > kMaxUpdatesPerDatagram ||
-      static_cast<std::size_t>(in.records_size()) > kMaxRecordsPerDatagram)
-    return Error("the datagram has too many parts");
+  if (!fits(in)) return Error("the datagram has too many parts");
   GossipDatagram out;
   out.incarnation = in.incarnation();
   out.root_hash = in.root_hash();
@@ -114,6 +150,11 @@ Result<GossipDatagram> decode_datagram(std::string_view bytes) {
     if (!take(update, out.updates.emplace_back()))
       return Error("the datagram has a member update of unknown status or with odd signatures");
   out.records.assign(in.records().begin(), in.records().end());
+  if (in.has_push() && !take(in.push(), out.push.emplace()))
+    return Error("the datagram has an unknown level or tree of a push");
+  out.acks.assign(in.acks().begin(), in.acks().end());
+  out.ihave.assign(in.ihave().begin(), in.ihave().end());
+  out.pull.assign(in.pull().begin(), in.pull().end());
   // Only reported: a time that is no date is left out.
   if (in.wall_ms() <= static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
     out.wall = decode_unix_ms(static_cast<std::int64_t>(in.wall_ms()));

@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "registry/core/member_update.h"
 #include "registry/core/membership.h"
+#include "registry/core/relay_tree.h"
 
 namespace sixpn::registry {
 
@@ -17,6 +18,18 @@ namespace sixpn::registry {
 inline constexpr std::size_t kMaxDatagramBytes = 1200;
 inline constexpr std::size_t kMaxUpdatesPerDatagram = 32;
 inline constexpr std::size_t kMaxRecordsPerDatagram = 16;
+
+inline constexpr std::size_t kMaxAcksPerDatagram = 64;
+inline constexpr std::size_t kMaxHeads = 40;  // told, or asked for, in one datagram
+
+// Makes a datagram a push: its updates and records travel by a relay tree (relay.h).
+struct PushHeader {
+  RelayLevel level = RelayLevel::kLeaf;
+  std::uint8_t tree = 0;  // below kTreeCount
+  std::uint32_t sequence = 0;
+  std::vector<HostId> inner;  // at most kMaxInner
+  friend bool operator==(const PushHeader&, const PushHeader&) = default;
+};
 
 struct GossipDatagram {
   std::uint64_t incarnation = 0;  // of the sender
@@ -26,12 +39,19 @@ struct GossipDatagram {
   bool wants_claim = false;           // a ping from somebody without the receiver's own signed word
   std::vector<MemberUpdate> updates;
   std::vector<std::string> records;  // wire form
+  std::optional<PushHeader> push;
+  std::vector<std::uint32_t> acks;   // sequences of pushes received
+  std::vector<std::uint64_t> ihave;  // heads of records that changed lately (relay_repair.h)
+  std::vector<std::uint64_t> pull;   // heads of records that the sender lacks
   std::optional<WallTime> wall;      // with a probe: the sender's clock (clock_offset.h)
   friend bool operator==(const GossipDatagram&, const GossipDatagram&);
 };
 
 // What each part adds to an encoded datagram, at most.
-inline constexpr std::size_t kHeaderBytes = 58;  // with a probe
+inline constexpr std::size_t kHeaderBytes = 58;  // with a probe, or as a push without siblings
+constexpr std::size_t sibling_bytes(std::size_t count) {
+  return count == 0 ? 0 : 4 + 4 * count;
+}
 constexpr std::size_t update_bytes(const MemberUpdate& update) {
   return 96 + (update.accusers.empty() ? 0 : 6 + 70 * update.accusers.size());
 }
@@ -43,7 +63,14 @@ inline constexpr std::size_t kMaxGossipedRecordBytes =
     kMaxDatagramBytes - kHeaderBytes - record_bytes(0);
 
 std::string encode_datagram(const GossipDatagram& datagram);
-// Errors: too long, no such message, an unknown probe kind or status, too many parts,
+// Adds acknowledgements to an encoded datagram: one encoding serves many receivers.
+void append_acks(std::string& encoded, const std::vector<std::uint32_t>& acks);
+constexpr std::size_t ack_room(std::size_t encoded_size) {
+  constexpr std::size_t kTag = 3;
+  return encoded_size + kTag >= kMaxDatagramBytes ? 0
+                                                  : (kMaxDatagramBytes - encoded_size - kTag) / 4;
+}
+// Errors: too long, no such message, an unknown probe kind, status or level, too many parts,
 // signatures of a wrong size or number.
 Result<GossipDatagram> decode_datagram(std::string_view bytes);
 

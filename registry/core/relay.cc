@@ -1,0 +1,393 @@
+#include "registry/core/relay.h"
+
+#include <algorithm>
+
+#include "registry/core/relay_repair.h"
+
+namespace sixpn::registry {
+namespace {
+
+constexpr std::size_t kContentBytes = kMaxDatagramBytes - kHeaderBytes;
+constexpr std::uint8_t kAllDuties = (1U << 2 * kTreesPerRotation) - 1;
+
+// Updates first, then records, in packets of at most `budget` bytes; what is larger goes alone.
+std::vector<std::shared_ptr<const PushContent>> pack(const std::vector<MemberUpdate>& updates,
+                                                     const std::vector<SignedRecordPtr>& records,
+                                                     std::size_t budget) {
+  std::vector<std::shared_ptr<const PushContent>> out;
+  PushContent open;
+  auto close = [&] {
+    if (open.bytes > 0) out.push_back(std::make_shared<const PushContent>(std::move(open)));
+    open = {};
+  };
+  for (const auto& update : updates) {
+    std::size_t bytes = update_bytes(update);
+    if (open.bytes + bytes > budget || open.updates.size() >= kMaxUpdatesPerDatagram) close();
+    open.updates.push_back(update);
+    open.bytes += bytes;
+  }
+  for (const auto& record : records) {
+    std::size_t bytes = record_bytes(record->wire.size());
+    if (open.bytes + bytes > budget || open.records.size() >= kMaxRecordsPerDatagram) close();
+    open.records.push_back(record);
+    open.bytes += bytes;
+  }
+  close();
+  return out;
+}
+
+}  // namespace
+
+void PathTime::sample(Duration measured) {
+  if (!known_) {
+    known_ = true;
+    smoothed_ = measured;
+    deviation_ = measured / 16;
+    return;
+  }
+  Duration error = measured - smoothed_;
+  deviation_ += (std::max(error, -error) - deviation_) / 4;
+  smoothed_ += error / 8;
+}
+
+Duration PathTime::repeat_after() const {
+  if (!known_) return kRepeatUnknown;
+  auto wait = std::max(smoothed_ * 13 / 10, smoothed_ + 4 * deviation_) + kRepeatSlack;
+  return std::min(wait, kRepeatMost);
+}
+
+Relay::Relay(HostId self, Rng& rng)
+    : tree_(self), sequence_(static_cast<std::uint32_t>(rng() >> 32)) {}
+
+void Relay::set_members(std::vector<RelayMember> members, const std::string& own_region) {
+  tree_.set_members(std::move(members), own_region);
+  std::erase_if(paths_, [this](const auto& entry) {
+    const auto& names = tree_.regions();
+    return std::find(names.begin(), names.end(), entry.first) == names.end();
+  });
+  std::erase_if(owed_, [this](const auto& entry) {
+    return tree_.region_of(entry.first) == RelayTree::kNoRegion;
+  });
+}
+
+PathTime* Relay::path(HostId host) {
+  std::size_t region = tree_.region_of(host);
+  return region == RelayTree::kNoRegion ? nullptr : &paths_[tree_.regions()[region]];
+}
+
+Duration Relay::repeat_after(HostId host) {
+  const PathTime* known = path(host);
+  return known == nullptr ? kRepeatUnknown : known->repeat_after();
+}
+
+// ---- gathering
+// -------------------------------------------------------------------------------------
+
+std::uint64_t Relay::item_of(const SignedRecord& record) {
+  return record_head(record.digest);
+}
+
+// Without signatures: what is passed on again is the copy that was verified.
+std::uint64_t Relay::item_of(const MemberUpdate& update) {
+  std::uint64_t h = 0xcbf29ce484222325ULL;  // FNV-1a, by words
+  auto mix = [&h](std::uint64_t word) { h = (h ^ word) * 0x100000001b3ULL; };
+  mix(update.host.value);
+  mix(update.accuser.value);
+  mix(update.incarnation);
+  mix(static_cast<std::uint64_t>(update.status));
+  for (const auto& accusation : update.accusers) mix(accusation.accuser.value);
+  return h ^ (h >> 29);
+}
+
+// Also counts the rate of changes.
+Relay::Duty& Relay::remember(Instant now, std::uint64_t item) {
+  if (now - second_ >= std::chrono::seconds(1)) {
+    items_before_ = now - second_ < std::chrono::seconds(2) ? items_ : 0;
+    items_ = 0;
+    second_ = now;
+  }
+  ++items_;
+  auto [place, added] = duties_.try_emplace(item);
+  if (!added) return place->second = {};
+  duties_order_.push_back(item);
+  if (duties_order_.size() > kMaxDuties) {
+    duties_.erase(duties_order_.front());
+    duties_order_.pop_front();
+  }
+  return place->second;
+}
+
+Relay::Bundle* Relay::bundle(Instant now, Order order, HostId from, bool urgent) {
+  std::size_t level = order.level;
+  auto found = bundles_.find(order);
+  if (found == bundles_.end()) {
+    if (bundles_.size() >= kMaxBundles) return nullptr;
+    found = bundles_.emplace(std::move(order), Bundle{}).first;
+    found->second.from = from;
+  }
+  Bundle& bundle = found->second;
+  Instant due = std::max(now, last_sent_[level] + (urgent ? kUrgentWindow : kNormalWindow));
+  bundle.due = std::min(bundle.due, due);
+  return bundle.updates.size() + bundle.records.size() < kMaxBundled ? &bundle : nullptr;
+}
+
+void Relay::originate(Instant now, const MemberUpdate& update) {
+  remember(now, item_of(update)).done = kAllDuties;
+  auto* gathered = bundle(now, {0, kTreesPerRotation, {}}, {}, true);
+  gathered != nullptr ? gathered->updates.push_back(update) : void(++counters_.dropped_full);
+}
+
+void Relay::originate(Instant now, const SignedRecordPtr& record, bool urgent) {
+  remember(now, item_of(*record)).done = kAllDuties;
+  bool spare = urgent || items_before_ <= kBusyRate;
+  auto trees = static_cast<std::uint8_t>(spare ? kTreesPerRotation : 1);
+  auto* gathered = bundle(now, {0, trees, {}}, {}, urgent);
+  gathered != nullptr ? gathered->records.push_back(record) : void(++counters_.dropped_full);
+}
+
+void Relay::pass_on(Instant now, HostId from, const PushHeader& order, const MemberUpdate& update) {
+  Duty& duty = remember(now, item_of(update));
+  duty.update = update;
+  perform_duty(now, from, order, duty);
+}
+
+void Relay::pass_on(Instant now, HostId from, const PushHeader& order,
+                    const SignedRecordPtr& record, bool urgent) {
+  Duty& duty = remember(now, item_of(*record));
+  duty.record = record;
+  duty.urgent = urgent;
+  perform_duty(now, from, order, duty);
+}
+
+bool Relay::pass_on_again(Instant now, HostId from, const PushHeader& order, std::uint64_t item) {
+  auto found = duties_.find(item);
+  if (found == duties_.end()) return false;
+  perform_duty(now, from, order, found->second);
+  return true;
+}
+
+void Relay::perform_duty(Instant now, HostId from, const PushHeader& order, Duty& duty) {
+  // In a small region an entry may be an inner host as well.
+  unsigned duties = order.level == RelayLevel::kInner ? kTreesPerRotation : 0;
+  auto bit = static_cast<std::uint8_t>(1U << (order.tree % kTreesPerRotation + duties));
+  if (order.level == RelayLevel::kLeaf || (duty.done & bit) != 0) return;
+  duty.done = static_cast<std::uint8_t>(duty.done | bit);
+  auto record = duty.record.lock();
+  if (!duty.update && record == nullptr) return;  // a newer one is on its way
+  auto* gathered = bundle(now, {static_cast<std::uint8_t>(order.level), order.tree, order.inner},
+                          from, duty.urgent);
+  if (gathered == nullptr) {
+    ++counters_.dropped_full;
+  } else if (duty.update) {
+    gathered->updates.push_back(*duty.update);
+  } else {
+    gathered->records.push_back(std::move(record));
+  }
+}
+
+void Relay::answer(Now now, HostId to, const std::vector<SignedRecordPtr>& records, Output& out) {
+  for (const auto& content : pack({}, records, kContentBytes))
+    dispatch(now.mono, {RelayLevel::kLeaf, 0, 0, {}}, content, {to}, kMaxAdoptions, out);
+}
+
+// ---- sending
+// ---------------------------------------------------------------------------------------
+
+void Relay::send_due(Now now, Output& out) {
+  for (auto it = bundles_.begin(); it != bundles_.end();) {
+    if (it->second.due > now.mono) {
+      ++it;
+      continue;
+    }
+    last_sent_[it->first.level] = now.mono;
+    send_bundle(now, it->first, it->second, out);
+    it = bundles_.erase(it);
+  }
+  while (!flights_due_.empty() && flights_due_.begin()->first <= now.mono)
+    repeat(now.mono, flights_due_.begin()->second, out);
+  send_acks(now.mono, out);
+}
+
+void Relay::send_bundle(Now now, const Order& order, const Bundle& bundle, Output& out) {
+  std::size_t named = order.level == static_cast<std::uint8_t>(RelayLevel::kInner)
+                          ? 0
+                          : sibling_bytes(tree_.from_entry(order.tree).inner.size());
+  auto contents = pack(bundle.updates, bundle.records, kContentBytes - named);
+  if (order.level == static_cast<std::uint8_t>(RelayLevel::kInner)) {
+    RelayStep step{RelayLevel::kLeaf, tree_.leaves(order.tree, order.inner), {}};
+    send_step(now.mono, order.tree, step, contents, bundle.from, out);
+  } else if (order.level == static_cast<std::uint8_t>(RelayLevel::kEntry)) {
+    send_step(now.mono, order.tree, tree_.from_entry(order.tree), contents, bundle.from, out);
+  } else {
+    auto rotation = static_cast<std::uint64_t>(now.wall.time_since_epoch() / kRotationTime);
+    for (std::size_t which = 0; which < order.tree; ++which) {
+      std::uint8_t tree = RelayTree::tree_of(rotation, which);
+      for (const auto& step : tree_.from_origin(tree))
+        send_step(now.mono, tree, step, contents, {}, out);
+    }
+  }
+}
+
+void Relay::send_step(Instant now, std::uint8_t tree, const RelayStep& step,
+                      const Contents& contents, HostId except, Output& out) {
+  auto to = step.to;
+  std::erase(to, except);
+  if (to.empty()) return;
+  for (const auto& content : contents) {
+    PushHeader header{step.level, tree, 0, step.inner};
+    // A large record leaves no room for names: the receiver then goes by its own view.
+    if (content->bytes + sibling_bytes(step.inner.size()) > kContentBytes) header.inner.clear();
+    dispatch(now, std::move(header), content, to, 0, out);
+  }
+}
+
+void Relay::dispatch(Instant now, PushHeader header,
+                     const std::shared_ptr<const PushContent>& content, std::vector<HostId> to,
+                     unsigned adoptions, Output& out) {
+  header.sequence = ++sequence_;
+  if (in_flight_ + to.size() <= kMaxInFlight) {
+    Flight& flight = flights_[header.sequence];
+    flight.header = header;
+    flight.content = content;
+    flight.adoptions = adoptions;
+    for (HostId host : to) flight.targets.push_back({host, now, now + repeat_after(host), 0});
+    in_flight_ += to.size();
+    schedule(header.sequence, flight);
+  } else {
+    ++counters_.dropped_full;
+  }
+  out.sendings.push_back({std::move(header), content, std::move(to)});
+}
+
+void Relay::schedule(std::uint32_t sequence, Flight& flight) {
+  flights_due_.erase({flight.due, sequence});
+  flight.due = kNever;
+  for (const auto& target : flight.targets) flight.due = std::min(flight.due, target.due);
+  flights_due_.emplace(flight.due, sequence);
+}
+
+void Relay::erase_flight(std::map<std::uint32_t, Flight>::iterator place) {
+  flights_due_.erase({place->second.due, place->first});
+  in_flight_ -= place->second.targets.size();
+  flights_.erase(place);
+}
+
+// Sends again to those who are late, and takes over from those who stay silent.
+void Relay::repeat(Instant now, std::uint32_t sequence, Output& out) {
+  auto place = flights_.find(sequence);
+  Flight& flight = place->second;
+  std::vector<HostId> again;
+  std::vector<HostId> silent;
+  for (auto& target : flight.targets) {
+    if (target.due > now) continue;
+    if (target.repeats >= repeats()) {
+      silent.push_back(target.host);
+      continue;
+    }
+    ++target.repeats;
+    auto patience = tree_.is_small() ? target.repeats + 1 : 1U;
+    target.due = now + patience * repeat_after(target.host);
+    again.push_back(target.host);
+  }
+  in_flight_ -= std::erase_if(flight.targets, [&silent](const Target& target) {
+    return std::find(silent.begin(), silent.end(), target.host) != silent.end();
+  });
+  counters_.retried += again.size();
+  counters_.unanswered += silent.size();
+  if (!again.empty()) out.sendings.push_back({flight.header, flight.content, std::move(again)});
+  for (HostId dead : silent) adopt(now, flight, dead, out);
+  flight.targets.empty() ? erase_flight(place) : schedule(sequence, flight);
+}
+
+void Relay::adopt(Instant now, const Flight& flight, HostId dead, Output& out) {
+  if (flight.adoptions >= kMaxAdoptions) return;
+  PushHeader header = flight.header;
+  std::vector<HostId> to;
+  if (header.level == RelayLevel::kInner) {
+    auto siblings = header.inner.empty() ? tree_.from_entry(header.tree).inner : header.inner;
+    to = tree_.leaves_of(dead, header.tree, siblings);
+    header.level = RelayLevel::kLeaf;
+    header.inner.clear();
+  } else if (header.level == RelayLevel::kEntry) {
+    auto next = tree_.next_entry(dead, header.tree, flight.adoptions);
+    if (next) to.push_back(*next);
+  }
+  if (to.empty()) return;
+  counters_.adopted += to.size();
+  dispatch(now, std::move(header), flight.content, std::move(to), flight.adoptions + 1, out);
+}
+
+// ---- acknowledgements
+// ------------------------------------------------------------------------------
+
+void Relay::on_push(Instant now, HostId from, std::uint32_t sequence) {
+  auto& owed = owed_[from];
+  if (owed.empty()) acks_due_.emplace_back(now + kAckDelay, from);
+  if (owed.size() >= kMaxOwedAcks) {
+    ++counters_.dropped_full;  // it will repeat
+    return;
+  }
+  owed.push_back(sequence);
+}
+
+void Relay::send_acks(Instant now, Output& out) {
+  while (!acks_due_.empty() && acks_due_.front().first <= now) {
+    HostId host = acks_due_.front().second;
+    acks_due_.pop_front();
+    if (owed_.contains(host)) out.acks.push_back(host);
+  }
+}
+
+std::vector<std::uint32_t> Relay::take_acks(HostId host, std::size_t most) {
+  auto found = owed_.find(host);
+  if (found == owed_.end() || most == 0) return {};
+  auto& owed = found->second;
+  if (owed.size() <= most) {
+    auto out = std::move(owed);
+    owed_.erase(found);
+    return out;
+  }
+  auto end = owed.begin() + static_cast<std::ptrdiff_t>(most);
+  std::vector<std::uint32_t> out(owed.begin(), end);
+  owed.erase(owed.begin(), end);
+  return out;
+}
+
+void Relay::on_acks(Instant now, HostId from, const std::vector<std::uint32_t>& sequences) {
+  for (std::uint32_t sequence : sequences) {
+    auto place = flights_.find(sequence);
+    if (place == flights_.end()) continue;
+    auto& targets = place->second.targets;
+    auto target = std::find_if(targets.begin(), targets.end(),
+                               [from](const Target& waiting) { return waiting.host == from; });
+    if (target == targets.end()) continue;
+    if (PathTime* known = path(from); known != nullptr && target->repeats == 0)
+      known->sample(now - target->sent);
+    targets.erase(target);
+    --in_flight_;
+    if (targets.empty()) erase_flight(place);
+  }
+}
+
+Instant Relay::next_wake() const {
+  Instant wake = flights_due_.empty() ? kNever : flights_due_.begin()->first;
+  if (!acks_due_.empty()) wake = std::min(wake, acks_due_.front().first);
+  for (const auto& [order, bundle] : bundles_) wake = std::min(wake, bundle.due);
+  return wake;
+}
+
+bool Relay::check_invariants() const {
+  std::size_t targets = 0;
+  for (const auto& [sequence, flight] : flights_) {
+    if (flight.targets.empty() || !flights_due_.contains({flight.due, sequence})) return false;
+    targets += flight.targets.size();
+  }
+  bool owed = std::all_of(owed_.begin(), owed_.end(), [](const auto& entry) {
+    return !entry.second.empty() && entry.second.size() <= kMaxOwedAcks;
+  });
+  return owed && targets == in_flight_ && in_flight_ <= kMaxInFlight &&
+         flights_due_.size() == flights_.size() && duties_.size() == duties_order_.size() &&
+         duties_.size() <= kMaxDuties && bundles_.size() <= kMaxBundles;
+}
+
+}  // namespace sixpn::registry

@@ -1,0 +1,200 @@
+// Relay: how news travels over the relay trees. It gathers what leaves for the same hosts within a
+// few milliseconds, sends it as few datagrams, repeats what is not acknowledged, and after two
+// repetitions takes over the duty of the host that does not answer. It owes acknowledgements for
+// what it received; they ride on other datagrams or go together after kAckDelay.
+//
+// Not what is news: Gossip hands over only what was new and accepted here. Both trees' packets ask
+// for a duty of their own, whichever comes first; each is done once per item and level, so nobody
+// can make a host send more than the trees ask. Not which host is whose parent: relay_tree.h. Not
+// repair of what both trees lost: relay_repair.h and anti-entropy.
+//
+// A pure state machine, driven by Gossip; control loop only. Tables are bounded by the constants
+// below; what finds no room is sent without being tracked, or left to repair, and counted.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "base/rng.h"
+#include "base/time.h"
+#include "registry/core/gossip_codec.h"
+#include "registry/core/relay_tree.h"
+#include "registry/core/signed_record.h"
+
+namespace sixpn::registry {
+
+// At least this long between two datagrams of one level. What comes alone goes at once; only what
+// follows closely waits for company.
+inline constexpr Duration kUrgentWindow = std::chrono::milliseconds(2);
+inline constexpr Duration kNormalWindow = std::chrono::milliseconds(20);
+inline constexpr Duration kAckDelay = std::chrono::milliseconds(3);
+inline constexpr Duration kRotationTime = std::chrono::milliseconds(100);
+// A repetition after 1.3 round trips + kRepeatSlack (which holds kAckDelay), or four deviations.
+inline constexpr Duration kRepeatSlack = std::chrono::milliseconds(8);
+inline constexpr Duration kRepeatUnknown = std::chrono::milliseconds(250);  // nothing measured yet
+inline constexpr Duration kRepeatMost = std::chrono::seconds(1);
+inline constexpr unsigned kRepeats = 2;
+inline constexpr unsigned kDirectRepeats = 5;  // in a small cluster, where nobody else helps
+inline constexpr unsigned kMaxAdoptions = 3;   // of one packet, one after the other
+// Above so many changes a second in the whole cluster, what is not urgent takes one tree only.
+inline constexpr std::size_t kBusyRate = 400;
+inline constexpr std::size_t kMaxBundles = 128;
+inline constexpr std::size_t kMaxBundled = 1024;    // items of one bundle
+inline constexpr std::size_t kMaxInFlight = 16384;  // (packet, receiver) pairs not acknowledged
+inline constexpr std::size_t kMaxOwedAcks = 64;     // to one host
+inline constexpr std::size_t kMaxDuties = 2048;     // items whose duties are remembered
+
+// What one push carries.
+struct PushContent {
+  std::vector<MemberUpdate> updates;
+  std::vector<SignedRecordPtr> records;
+  std::size_t bytes = 0;  // on the wire, at most
+};
+
+// The round trip to a region, from acknowledgements of packets that were not repeated (Karn).
+class PathTime {
+ public:
+  void sample(Duration measured);
+  [[nodiscard]] Duration repeat_after() const;
+
+ private:
+  bool known_ = false;
+  Duration smoothed_{};
+  Duration deviation_{};
+};
+
+class Relay {
+ public:
+  // One packet: the same bytes for all receivers.
+  struct Sending {
+    PushHeader header;
+    std::shared_ptr<const PushContent> content;
+    std::vector<HostId> to;
+  };
+  struct Output {
+    std::vector<Sending> sendings;
+    std::vector<HostId> acks;  // hosts whose acknowledgements are due: see take_acks
+  };
+  struct Counters {
+    std::uint64_t retried = 0;       // packets sent again
+    std::uint64_t adopted = 0;       // receivers served in place of one who did not answer
+    std::uint64_t unanswered = 0;    // receivers given up
+    std::uint64_t dropped_full = 0;  // a table was full
+  };
+
+  // `rng` is used here only, for the first sequence number: acknowledgements of an earlier life of
+  // this host must not match.
+  Relay(HostId self, Rng& rng);
+
+  void set_members(std::vector<RelayMember> members, const std::string& own_region);
+  [[nodiscard]] RelayTree& tree() { return tree_; }
+  [[nodiscard]] const RelayTree& tree() const { return tree_; }
+
+  // News of this host's own, to everybody.
+  void originate(Instant now, const MemberUpdate& update);
+  void originate(Instant now, const SignedRecordPtr& record, bool urgent);
+  // News that came from `from` under `order`, for the first time.
+  void pass_on(Instant now, HostId from, const PushHeader& order, const MemberUpdate& update);
+  void pass_on(Instant now, HostId from, const PushHeader& order, const SignedRecordPtr& record,
+               bool urgent);
+  // The same item again: the duty of the other tree, if that is what this order asks. True when the
+  // item is remembered.
+  bool pass_on_again(Instant now, HostId from, const PushHeader& order, std::uint64_t item);
+  [[nodiscard]] static std::uint64_t item_of(const MemberUpdate& update);
+  [[nodiscard]] static std::uint64_t item_of(const SignedRecord& record);
+  // Records for one host that asked for them.
+  void answer(Now now, HostId to, const std::vector<SignedRecordPtr>& records, Output& out);
+
+  void on_push(Instant now, HostId from, std::uint32_t sequence);
+  void on_acks(Instant now, HostId from, const std::vector<std::uint32_t>& sequences);
+  // Everything that is due: new packets, repetitions, acknowledgements.
+  void send_due(Now now, Output& out);
+  [[nodiscard]] Instant next_wake() const;
+  // At most `most` acknowledgements owed to `host`, to put into a datagram to it.
+  std::vector<std::uint32_t> take_acks(HostId host, std::size_t most);
+
+  [[nodiscard]] const Counters& counters() const { return counters_; }
+  [[nodiscard]] bool check_invariants() const;
+
+ private:
+  // What leaves under one order: level 0 stands for this host as origin (tree: in how many trees).
+  struct Order {
+    std::uint8_t level;
+    std::uint8_t tree;
+    std::vector<HostId> inner;
+    friend auto operator<=>(const Order&, const Order&) = default;
+  };
+  struct Bundle {
+    Instant due = kNever;
+    HostId from;  // who sent the first of it: not to be sent back to
+    std::vector<MemberUpdate> updates;
+    std::vector<SignedRecordPtr> records;
+  };
+  struct Target {
+    HostId host;
+    Instant sent;
+    Instant due;
+    unsigned repeats = 0;
+  };
+  struct Flight {
+    PushHeader header;
+    std::shared_ptr<const PushContent> content;
+    std::vector<Target> targets;
+    unsigned adoptions = 0;
+    Instant due = kNever;  // of the first target
+  };
+  // An item that was news here, and in which trees its duty is done.
+  struct Duty {
+    std::optional<MemberUpdate> update;
+    std::weak_ptr<const SignedRecord> record;
+    bool urgent = true;
+    std::uint8_t done = 0;  // bits: entry, then inner, by tree of a rotation
+  };
+  using Contents = std::vector<std::shared_ptr<const PushContent>>;
+
+  Bundle* bundle(Instant now, Order order, HostId from, bool urgent);
+  Duty& remember(Instant now, std::uint64_t item);
+  void perform_duty(Instant now, HostId from, const PushHeader& order, Duty& duty);
+  void send_bundle(Now now, const Order& order, const Bundle& bundle, Output& out);
+  void send_step(Instant now, std::uint8_t tree, const RelayStep& step, const Contents& contents,
+                 HostId except, Output& out);
+  void dispatch(Instant now, PushHeader header, const std::shared_ptr<const PushContent>& content,
+                std::vector<HostId> to, unsigned adoptions, Output& out);
+  void repeat(Instant now, std::uint32_t sequence, Output& out);
+  void adopt(Instant now, const Flight& flight, HostId dead, Output& out);
+  void send_acks(Instant now, Output& out);
+  void erase_flight(std::map<std::uint32_t, Flight>::iterator place);
+  void schedule(std::uint32_t sequence, Flight& flight);
+  [[nodiscard]] PathTime* path(HostId host);
+  [[nodiscard]] Duration repeat_after(HostId host);
+  [[nodiscard]] unsigned repeats() const { return tree_.is_small() ? kDirectRepeats : kRepeats; }
+
+  RelayTree tree_;
+  std::uint32_t sequence_;
+  std::map<Order, Bundle> bundles_;
+  std::array<Instant, 3> last_sent_{};  // by level of the order
+  std::map<std::uint32_t, Flight> flights_;
+  std::set<std::pair<Instant, std::uint32_t>> flights_due_;
+  std::size_t in_flight_ = 0;
+  std::map<HostId, std::vector<std::uint32_t>> owed_;
+  std::deque<std::pair<Instant, HostId>> acks_due_;
+  std::map<std::string, PathTime> paths_;           // by region
+  std::unordered_map<std::uint64_t, Duty> duties_;  // never iterated
+  std::deque<std::uint64_t> duties_order_;
+  Instant second_{};  // for the rate of changes
+  std::size_t items_ = 0;
+  std::size_t items_before_ = 0;
+  Counters counters_;
+};
+
+}  // namespace sixpn::registry

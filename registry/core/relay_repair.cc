@@ -1,0 +1,102 @@
+#include "registry/core/relay_repair.h"
+
+#include <algorithm>
+
+namespace sixpn::registry {
+
+RecordHead record_head(const Hash& digest) {
+  RecordHead out = 0;
+  for (std::size_t i = 0; i < sizeof(RecordHead); ++i) out |= RecordHead{digest[i]} << (8 * i);
+  return out;
+}
+
+RelayRepair::Seen& RelayRepair::remember(const SignedRecordPtr& record) {
+  RecordHead head = record_head(record->digest);
+  auto [place, added] = seen_.try_emplace(head);
+  if (!added) return place->second;
+  order_.push_back(head);
+  if (order_.size() > kMaxSeen) {
+    seen_.erase(order_.front());
+    order_.pop_front();
+  }
+  return place->second;
+}
+
+bool RelayRepair::knows(RecordHead head) const {
+  auto found = seen_.find(head);
+  return found != seen_.end() && (found->second.old || !found->second.record.expired());
+}
+
+void RelayRepair::learn_old(const SignedRecordPtr& record) {
+  remember(record).old = true;
+}
+
+void RelayRepair::learn(Instant now, const SignedRecordPtr& record, bool news) {
+  bool again = knows(record_head(record->digest));
+  remember(record) = {record, false};
+  if (!news || again) return;
+  news_.push_back({now, record_head(record->digest)});
+  bool old = news_.size() > kMaxSeen || now - news_.front().learnt > kRepairUntil;
+  if (!old) return;
+  news_.pop_front();
+  if (cursor_ > 0) --cursor_;
+}
+
+bool RelayRepair::has_news(Instant now) const {
+  return !news_.empty() && now - news_.back().learnt <= kRepairUntil;
+}
+
+std::vector<RecordHead> RelayRepair::news(Instant now, std::size_t most) {
+  while (!news_.empty() && now - news_.front().learnt > kRepairUntil) {
+    news_.pop_front();
+    if (cursor_ > 0) --cursor_;
+  }
+  auto ripe = static_cast<std::size_t>(
+      std::partition_point(news_.begin(), news_.end(),
+                           [now](const Told& told) { return now - told.learnt >= kRepairFrom; }) -
+      news_.begin());
+  std::vector<RecordHead> out;
+  for (std::size_t i = 0; i < std::min(ripe, most); ++i) {
+    if (cursor_ >= ripe) cursor_ = 0;
+    out.push_back(news_[cursor_++].head);
+  }
+  return out;
+}
+
+std::vector<RecordHead> RelayRepair::lacking(Instant now, const std::vector<RecordHead>& heads) {
+  while (!asked_.empty() && now - asked_.front().learnt >= kAskAgain) asked_.pop_front();
+  std::vector<RecordHead> out;
+  for (RecordHead head : heads) {
+    if (seen_.contains(head) || asked_.size() >= kMaxAsked) continue;
+    bool asked = std::any_of(asked_.begin(), asked_.end(),
+                             [head](const Told& told) { return told.head == head; });
+    if (asked) continue;
+    asked_.push_back({now, head});
+    out.push_back(head);
+  }
+  return out;
+}
+
+SignedRecordPtr RelayRepair::find(Instant now, RecordHead head) {
+  if (now - answering_ >= kRepairInterval) {
+    answering_ = now;
+    answers_ = 0;
+  }
+  auto found = seen_.find(head);
+  if (found == seen_.end()) return nullptr;
+  auto record = found->second.record.lock();
+  if (record == nullptr) return nullptr;
+  if (answers_ >= kMaxAnswers) {
+    ++refused_;
+    return nullptr;
+  }
+  ++answers_;
+  return record;
+}
+
+bool RelayRepair::check_invariants() const {
+  return seen_.size() == order_.size() && order_.size() <= kMaxSeen && news_.size() <= kMaxSeen &&
+         asked_.size() <= kMaxAsked && (cursor_ <= news_.size());
+}
+
+}  // namespace sixpn::registry

@@ -1,0 +1,287 @@
+#include "registry/core/relay.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+
+namespace sixpn::registry {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+HostId host(std::uint32_t i) {
+  return HostId{0x10000 + i};
+}
+
+// Each one different.
+SignedRecordPtr record(std::size_t bytes) {
+  static std::uint32_t number = 0;
+  ++number;
+  auto out = std::make_shared<SignedRecord>();
+  out->wire = std::string(bytes, 'r');
+  for (std::size_t i = 0; i < 4; ++i) out->digest[i] = static_cast<std::uint8_t>(number >> (8 * i));
+  return out;
+}
+
+// Host 0's Relay; the test plays the network.
+class RelayTest : public testing::Test {
+ protected:
+  void join(std::uint32_t hosts, std::uint32_t regions) {
+    std::vector<RelayMember> members;
+    for (std::uint32_t i = 0; i < hosts; ++i)
+      members.push_back({host(i), "r" + std::to_string(i % regions)});
+    relay_.set_members(members, "r0");
+  }
+  Relay::Output send_due() {
+    Relay::Output out;
+    relay_.send_due(now_, out);
+    EXPECT_TRUE(relay_.check_invariants());
+    return out;
+  }
+  Relay::Output at(Duration later) {
+    now_.mono += later;
+    now_.wall += std::chrono::duration_cast<std::chrono::milliseconds>(later);
+    return send_due();
+  }
+  Relay::Output at_wake() { return at(relay_.next_wake() - now_.mono); }
+  void acknowledge(const Relay::Sending& sending, HostId from) {
+    relay_.on_acks(now_.mono, from, {sending.header.sequence});
+    EXPECT_TRUE(relay_.check_invariants());
+  }
+  void acknowledge_all(const Relay::Output& out) {
+    for (const auto& sending : out.sendings)
+      for (HostId to : sending.to) acknowledge(sending, to);
+  }
+
+  Rng rng_{1};
+  Relay relay_{host(0), rng_};
+  Now now_{Instant(100s), from_unix_ms(1'800'000'000'000)};
+};
+
+TEST_F(RelayTest, WhatComesAloneGoesAtOnceAndWhatFollowsCloselyGoesTogether) {
+  join(5, 1);
+  relay_.originate(now_.mono, record(300), false);
+  auto first = send_due();
+  ASSERT_THAT(first.sendings, SizeIs(1));
+  acknowledge_all(first);
+  for (int i = 0; i < 5; ++i) {
+    now_.mono += 1ms;
+    relay_.originate(now_.mono, record(300), false);
+    EXPECT_THAT(send_due().sendings, IsEmpty());
+  }
+  EXPECT_EQ(relay_.next_wake(), Instant(100s) + kNormalWindow);
+  auto together = at_wake();
+  ASSERT_THAT(together.sendings, SizeIs(2));  // three records of 300 bytes fit a datagram
+  EXPECT_THAT(together.sendings[0].content->records, SizeIs(3));
+  EXPECT_THAT(together.sendings[1].content->records, SizeIs(2));
+}
+
+TEST_F(RelayTest, UrgentNewsWaitsLessAndTakesTheRestAlong) {
+  join(5, 1);
+  relay_.originate(now_.mono, record(300), true);
+  acknowledge_all(send_due());
+  relay_.originate(now_.mono, record(300), false);
+  relay_.originate(now_.mono, MemberUpdate{host(3), HostStatus::kDown, 1, host(0)});
+  EXPECT_EQ(relay_.next_wake(), now_.mono + kUrgentWindow);
+  auto out = at_wake();
+  ASSERT_THAT(out.sendings, SizeIs(1));
+  EXPECT_THAT(out.sendings[0].content->updates, SizeIs(1));
+  EXPECT_THAT(out.sendings[0].content->records, SizeIs(1));
+}
+
+TEST_F(RelayTest, RepeatsAfterTheMeasuredRoundTripToThoseWhoAreSilent) {
+  join(4, 1);
+  relay_.originate(now_.mono, record(100), true);
+  auto first = send_due();
+  ASSERT_THAT(first.sendings[0].to, SizeIs(3));
+  now_.mono += 40ms;
+  acknowledge_all(first);  // 40 ms: so much is a round trip
+  now_.mono += 1s;
+  relay_.originate(now_.mono, record(100), true);
+  auto second = send_due();
+  acknowledge(second.sendings[0], host(1));
+  acknowledge(second.sendings[0], host(2));
+  EXPECT_LE(relay_.next_wake() - now_.mono, 62ms);
+  EXPECT_GE(relay_.next_wake() - now_.mono, 48ms);
+  auto again = at_wake();
+  ASSERT_THAT(again.sendings, SizeIs(1));
+  EXPECT_THAT(again.sendings[0].to, ElementsAre(host(3)));
+  EXPECT_EQ(again.sendings[0].header.sequence, second.sendings[0].header.sequence);
+  acknowledge(again.sendings[0], host(3));
+  EXPECT_EQ(relay_.next_wake(), kNever);
+  EXPECT_EQ(relay_.counters().retried, 1U);
+}
+
+TEST_F(RelayTest, TheDutyOfASilentInnerHostIsTakenOver) {
+  join(100, 1);
+  relay_.originate(now_.mono, record(100), true);
+  auto out = send_due();
+  ASSERT_THAT(out.sendings, SizeIs(2));  // two trees
+  auto first = out.sendings[0];
+  ASSERT_EQ(first.header.level, RelayLevel::kInner);
+  HostId silent = first.to[3];
+  for (const auto& sending : out.sendings)
+    for (HostId to : sending.to)
+      if (to != silent) acknowledge(sending, to);
+  auto orphans = relay_.tree().leaves_of(silent, first.header.tree, first.header.inner);
+  ASSERT_FALSE(orphans.empty());
+  EXPECT_THAT(at_wake().sendings[0].to, ElementsAre(silent));
+  EXPECT_THAT(at_wake().sendings[0].to, ElementsAre(silent));
+  auto adopted = at_wake();
+  ASSERT_THAT(adopted.sendings, SizeIs(1));
+  EXPECT_EQ(adopted.sendings[0].to, orphans);
+  EXPECT_EQ(adopted.sendings[0].header.level, RelayLevel::kLeaf);
+  EXPECT_EQ(relay_.counters().adopted, orphans.size());
+  acknowledge_all(adopted);
+  EXPECT_EQ(relay_.next_wake(), kNever);
+}
+
+TEST_F(RelayTest, AnotherEntryStandsInABoundedNumberOfTimes) {
+  join(100, 2);
+  relay_.originate(now_.mono, record(100), true);
+  auto out = send_due();
+  std::set<HostId> asked;
+  for (const auto& sending : out.sendings)
+    if (sending.header.level == RelayLevel::kInner) {
+      for (HostId to : sending.to) acknowledge(sending, to);
+    } else {
+      asked.insert(sending.to.begin(), sending.to.end());
+    }
+  EXPECT_THAT(asked, SizeIs(kTreesPerRotation * kEntriesPerTree));
+  std::size_t sent = 0;
+  while (relay_.next_wake() != kNever) {
+    for (const auto& sending : at_wake().sendings) {
+      EXPECT_EQ(sending.header.level, RelayLevel::kEntry);
+      asked.insert(sending.to.begin(), sending.to.end());
+      sent += sending.to.size();
+    }
+    ASSERT_LE(sent, 100U);
+  }
+  EXPECT_GT(asked.size(), kTreesPerRotation * kEntriesPerTree);
+  EXPECT_LE(asked.size(), kTreesPerRotation * (kEntriesPerTree + kMaxAdoptions));
+}
+
+TEST_F(RelayTest, ReceiversDoWhatThePacketAsks) {
+  join(100, 2);
+  PushHeader entry{RelayLevel::kEntry, 4, 1, {}};
+  relay_.pass_on(now_.mono, host(1), entry, record(100), true);
+  auto inside = send_due();
+  ASSERT_THAT(inside.sendings, SizeIs(1));
+  EXPECT_EQ(inside.sendings[0].header.level, RelayLevel::kInner);
+  EXPECT_EQ(inside.sendings[0].to, relay_.tree().from_entry(4).to);
+  acknowledge_all(inside);
+
+  auto siblings = inside.sendings[0].header.inner;
+  siblings.push_back(host(0));
+  PushHeader inner{RelayLevel::kInner, 4, 2, siblings};
+  now_.mono += 1s;
+  relay_.pass_on(now_.mono, host(2), inner, record(100), true);
+  auto leaves = send_due();
+  ASSERT_THAT(leaves.sendings, SizeIs(1));
+  EXPECT_EQ(leaves.sendings[0].header.level, RelayLevel::kLeaf);
+  EXPECT_THAT(leaves.sendings[0].to, testing::Not(testing::Contains(host(2))));
+
+  PushHeader leaf{RelayLevel::kLeaf, 4, 3, {}};
+  now_.mono += 1s;
+  acknowledge_all(leaves);
+  relay_.pass_on(now_.mono, host(2), leaf, record(100), true);
+  EXPECT_THAT(send_due().sendings, IsEmpty());
+}
+
+TEST_F(RelayTest, EachTreesDutyIsDoneOnceWhicheverComesFirst) {
+  join(100, 1);
+  auto news = record(100);
+  auto item = Relay::item_of(*news);
+  EXPECT_FALSE(relay_.pass_on_again(now_.mono, host(2), {RelayLevel::kInner, 4, 1, {}}, item));
+  relay_.pass_on(now_.mono, host(2), {RelayLevel::kLeaf, 5, 1, {}}, news, true);
+  EXPECT_THAT(send_due().sendings, IsEmpty());
+  auto asked = [&](RelayLevel level, std::uint8_t tree) {
+    EXPECT_TRUE(relay_.pass_on_again(now_.mono, host(3), {level, tree, 2, {}}, item));
+    auto out = at(kUrgentWindow);
+    acknowledge_all(out);
+    return out.sendings.size();
+  };
+  EXPECT_EQ(asked(RelayLevel::kInner, 4), 1U);
+  EXPECT_EQ(asked(RelayLevel::kInner, 4), 0U);
+  EXPECT_EQ(asked(RelayLevel::kInner, 6), 0U);  // whatever the rotation
+  EXPECT_EQ(asked(RelayLevel::kEntry, 5), 1U);
+  EXPECT_EQ(asked(RelayLevel::kEntry, 5), 0U);
+}
+
+TEST_F(RelayTest, ARecordThatLeavesNoRoomForNamesGoesWithoutThem) {
+  join(400, 1);
+  relay_.originate(now_.mono, record(kMaxGossipedRecordBytes), true);
+  relay_.originate(now_.mono, record(100), true);
+  auto out = send_due();
+  ASSERT_THAT(out.sendings, SizeIs(4));
+  for (const auto& sending : out.sendings)
+    EXPECT_EQ(sending.header.inner.empty(), sending.content->bytes > 1000);
+}
+
+TEST_F(RelayTest, AcknowledgementsWaitABitAndRideAlong) {
+  join(5, 1);
+  relay_.on_push(now_.mono, host(1), 11);
+  relay_.on_push(now_.mono, host(1), 12);
+  relay_.on_push(now_.mono, host(2), 21);
+  EXPECT_EQ(relay_.next_wake(), now_.mono + kAckDelay);
+  EXPECT_THAT(relay_.take_acks(host(2), 9), ElementsAre(21));  // on some other datagram
+  auto out = at_wake();
+  EXPECT_THAT(out.acks, ElementsAre(host(1)));
+  EXPECT_THAT(relay_.take_acks(host(1), 1), ElementsAre(11));
+  EXPECT_THAT(relay_.take_acks(host(1), 9), ElementsAre(12));
+  EXPECT_THAT(relay_.take_acks(host(1), 9), IsEmpty());
+  for (std::uint32_t i = 0; i < 2 * kMaxOwedAcks; ++i) relay_.on_push(now_.mono, host(3), i);
+  EXPECT_TRUE(relay_.check_invariants());
+  EXPECT_EQ(relay_.counters().dropped_full, kMaxOwedAcks);
+}
+
+TEST_F(RelayTest, StrangeAcknowledgementsAreIgnored) {
+  join(5, 1);
+  relay_.originate(now_.mono, record(100), true);
+  auto out = send_due();
+  relay_.on_acks(now_.mono, host(9), {out.sendings[0].header.sequence});
+  relay_.on_acks(now_.mono, host(1), {1, 2, 3});
+  EXPECT_THAT(at_wake().sendings[0].to, SizeIs(4));
+}
+
+TEST_F(RelayTest, ABusyClusterTakesOneTreeForWhatIsNotUrgent) {
+  join(100, 1);
+  auto trees_of = [this](bool urgent) {
+    relay_.originate(now_.mono, record(10), urgent);
+    std::set<std::uint8_t> trees;
+    auto out = at(kNormalWindow);
+    acknowledge_all(out);
+    for (const auto& sending : out.sendings) trees.insert(sending.header.tree);
+    return trees.size();
+  };
+  EXPECT_EQ(trees_of(false), 2U);
+  PushHeader leaf{RelayLevel::kLeaf, 0, 3, {}};
+  for (std::size_t i = 0; i < 2 * kBusyRate; ++i)
+    relay_.pass_on(now_.mono, host(2), leaf, record(10), false);
+  now_.mono += 1s;
+  relay_.pass_on(now_.mono, host(2), leaf, record(10), false);
+  EXPECT_EQ(trees_of(false), 1U);
+  EXPECT_EQ(trees_of(true), 2U);
+  now_.mono += 3s;
+  EXPECT_EQ(trees_of(false), 2U);
+}
+
+TEST_F(RelayTest, TablesAreBounded) {
+  join(300, 1);
+  std::vector<HostId> siblings;
+  for (std::uint32_t i = 0; i < 2 * kMaxBundles; ++i) {
+    PushHeader inner{RelayLevel::kInner, 4, i, {host(0), host(500 + i)}};
+    relay_.pass_on(now_.mono, host(2), inner, record(1000), true);
+  }
+  for (std::size_t i = 0; i < kMaxBundled + 9; ++i) relay_.originate(now_.mono, record(1000), true);
+  EXPECT_TRUE(relay_.check_invariants());
+  EXPECT_GT(relay_.counters().dropped_full, 0U);
+  send_due();
+}
+
+}  // namespace
+}  // namespace sixpn::registry

@@ -25,6 +25,16 @@ struct Counters {
   std::uint64_t tcp_only_answers = 0;  // a host that UDP does not reach and TCP does
   std::uint64_t claims_verified = 0;   // signatures of membership checked, good ones and bad ones
 
+  // Dissemination: pushes are datagrams; each record or update in one is a copy.
+  std::uint64_t pushes_sent = 0;  // repetitions included
+  std::uint64_t pushes_received = 0;
+  std::uint64_t copies_received = 0;
+  std::uint64_t copies_duplicate = 0;  // of those, known before
+  std::uint64_t pushes_retried = 0;
+  std::uint64_t pushes_adopted = 0;     // receivers served in place of a silent one
+  std::uint64_t pushes_unanswered = 0;  // receivers given up
+  std::uint64_t records_pulled = 0;     // asked for, because both trees missed this host
+
   // Dropped, by reason.
   std::uint64_t dropped_malformed = 0;
   std::uint64_t dropped_stranger = 0;  // datagram from a host without a host record, or revoked

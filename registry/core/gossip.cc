@@ -1,4 +1,5 @@
-// Gossip's events. How things are told to others: gossip_spread.cc.
+// Gossip's events. Records that come in: gossip_records.cc; how things are told to others:
+// gossip_spread.cc.
 #include "registry/core/gossip.h"
 
 #include <algorithm>
@@ -32,6 +33,7 @@ Gossip::Gossip(Options options, Rng& rng)
       rng_(rng),
       store_(options_.root_key, options_.limits, options_.checks),
       membership_(options_.self, options_.incarnation, rng, options_.membership),
+      relay_(options_.self, rng),
       synced_(!options_.expects_peers) {}
 
 // ---- events
@@ -78,6 +80,12 @@ Gossip::Output Gossip::on_datagram(Now now, HostId from, std::string_view bytes)
   }
   // Updates come before the answer to a probe, so that the answer carries what they changed.
   membership_.on_heard(now.mono, from, datagram->incarnation, probes);
+  if (datagram->push) {
+    order_ = Order{from, *datagram->push};
+    ++counters_.pushes_received;
+    relay_.on_push(now.mono, from, datagram->push->sequence);
+  }
+  relay_.on_acks(now.mono, from, datagram->acks);
   receive_claims(now, from, *datagram, out, probes);
   if (datagram->probe) membership_.on_message(now.mono, from, *datagram->probe, probes);
   if (datagram->wall) {
@@ -87,6 +95,7 @@ Gossip::Output Gossip::on_datagram(Now now, HostId from, std::string_view bytes)
   }
   receive_records(now, datagram->records, out);
   floods_.on_garbage(now.mono, from, garbage_of(counters_) - garbage);
+  hear_heads(now, from, *datagram, out);
   compare_roots(now, from, *datagram, out);
   return finish(now, std::move(out), probes);
 }
@@ -103,6 +112,7 @@ Gossip::Output Gossip::on_timer(Now now) {
   }
   if (next_trust_ <= now.mono) follow_members(now, out);
   if (next_spread_ <= now.mono) tell_some(now, out);
+  if (next_repair_ <= now.mono) repair_due(now, out);
   return finish(now, std::move(out), probes);
 }
 
@@ -121,11 +131,11 @@ Gossip::Output Gossip::on_local_write(Now now, const std::vector<SignedRecordPtr
   }
   for (const auto& record : records) {
     count(store_.merge(record, now.wall));
-    spread(record, true);
+    spread(now, record, true);
   }
   tell_revoked(now, records, out);
   follow_store(now, out);
-  if (is_small()) tell_all(now, records, {}, out);
+  if (is_random() && is_small()) tell_all(now, records, {}, out);
   bool too_large = std::any_of(records.begin(), records.end(), [](const auto& record) {
     return record->wire.size() > kMaxGossipedRecordBytes;
   });
@@ -142,8 +152,8 @@ Gossip::Output Gossip::admit(Now now, const SignedRecordPtr& host_record) {
   retry_pending(now, out);
   follow_store(now, out);
   // The newcomer is known only here: this host is the origin for all others.
-  if (news) spread(host_record, true);
-  if (news && is_small()) tell_all(now, {host_record}, {}, out);
+  if (news) spread(now, host_record, true);
+  if (news && is_random() && is_small()) tell_all(now, {host_record}, {}, out);
   return finish(now, std::move(out), probes);
 }
 
@@ -184,7 +194,7 @@ Gossip::Output Gossip::leave(Now now) {
   // Said to everybody, twice: nobody is left to repeat it for us.
   for (int i = 0; i < 2; ++i) tell_all(now, {}, probes.news, out);
   probes.news.clear();
-  next_spread_ = next_collect_ = next_trust_ = kNever;
+  next_spread_ = next_collect_ = next_trust_ = next_repair_ = kNever;
   return finish(now, std::move(out), probes);
 }
 
@@ -195,27 +205,33 @@ Gossip::Output Gossip::finish(Now now, Output out, Membership::Output& probes) {
   follow_store(now, out);
   welcome_back(now, out.changes, probes);
   apply_membership(now, probes, out);
-  if (eager_ && !is_small()) tell_some(now, out);
+  if (is_random() && eager_ && !is_small()) tell_some(now, out);
   eager_ = false;
-  bool more = !records_.empty() || !updates_.empty();
+  order_.reset();
+  if (!membership_.left()) relay_due(now, out);
+  bool more = is_random() && (!records_.empty() || !updates_.empty());
   if (membership_.left() || !more) {
     next_spread_ = kNever;
   } else if (next_spread_ == kNever) {
     next_spread_ = now.mono + kSpreadInterval;
   }
-  out.wake = std::min({membership_.rearm(now.mono), next_spread_, next_collect_, next_trust_});
+  out.wake = std::min(
+      {membership_.rearm(now.mono), next_spread_, next_collect_, next_trust_, next_repair_});
+  if (!membership_.left()) out.wake = std::min(out.wake, relay_.next_wake());
   return out;
 }
 
 void Gossip::apply_membership(Now now, Membership::Output& probes, Output& out) {
+  if (probes.changed) refresh_members();
+  if (probes.changed) suggest_paths();
   std::vector<MemberUpdate> own;
   for (auto& update : probes.news) {
     bool origin = update.accuser == options_.self || update.host == options_.self;
     if (origin) sign_own(update);
-    spread(update, origin);
+    spread(now, update, origin);
     if (origin) own.push_back(update);
   }
-  if (is_small()) tell_all(now, {}, own, out);
+  if (is_random() && is_small()) tell_all(now, {}, own, out);
   for (const auto& message : probes.messages) send_probe(now, message, out);
   tell_directly(now, probes, out);
   out.snapshot_dirty |= probes.changed;
@@ -260,111 +276,12 @@ void Gossip::follow_members(Now now, Output& out) {
       clocks_.erase(host);
     }
   }
-}
-
-void Gossip::receive_records(Now now, const std::vector<std::string>& wires, Output& out) {
-  for (const auto& wire : wires) {
-    auto record = options_.checks.decode(wire);
-    if (!record) {
-      ++counters_.dropped_malformed;
-      continue;
-    }
-    HostId writer = (*record)->record.writer;
-    if (!floods_.admits_change(now.mono, writer)) continue;
-    if (receive(now, *record, out) == Verdict::kAccepted) floods_.on_change(now.mono, writer);
-  }
-  if (!wires.empty()) retry_pending(now, out);
-}
-
-Verdict Gossip::receive(Now now, const SignedRecordPtr& record, Output& out) {
-  const Record& r = record->record;
-  std::optional<HostCertificate> before;
-  const auto* host = std::get_if<HostRecord>(&r.value);
-  if (const HostCertificate* standing = store_.certificate_of(r.writer);
-      host != nullptr && standing != nullptr && standing->encoded != host->certificate)
-    before = *standing;
-  auto verdict = store_.merge(record, now.wall);
-  count(verdict);
-  if (verdict == Verdict::kUnknownWriter) {
-    if (pending_.size() >= kMaxPending) {
-      pending_.pop_front();
-      ++counters_.dropped_queue_full;
-    }
-    pending_.push_back({now.mono, record});
-  }
-  if (verdict == Verdict::kEnrolmentLost) {
-    out.conflicts.push_back(r.writer);
-    note_conflict(now, *host);
-  }
-  if (verdict != Verdict::kAccepted) return verdict;
-  if (before) {
-    out.conflicts.push_back(r.writer);
-    conflicts_.note(*store_.certificate_of(r.writer), *before, now.wall);
-  }
-  spread(record, false);
-  if (r.writer == options_.self && is_owned(r))
-    out.own_incarnation_seen = std::max(out.own_incarnation_seen, r.stamp.major);
-  return verdict;
-}
-
-// The store has verified the certificate that it refused, and does not keep it.
-void Gossip::note_conflict(Now now, const HostRecord& refused) {
-  auto certificate = verify_certificate(refused.certificate, options_.root_key);
-  if (certificate) note_second_enrolment(now, *certificate);
-}
-
-void Gossip::note_second_enrolment(Now now, const HostCertificate& refused) {
-  if (const HostCertificate* standing = store_.certificate_of(refused.invite.host))
-    conflicts_.note(*standing, refused, now.wall);
+  refresh_members();
 }
 
 std::optional<std::chrono::milliseconds> Gossip::clock_ahead(HostId host) const {
   auto found = clocks_.find(host);
   return found == clocks_.end() ? std::nullopt : found->second.ahead();
-}
-
-// Records whose writer has become known meanwhile.
-void Gossip::retry_pending(Now now, Output& out) {
-  std::vector<SignedRecordPtr> ready;
-  std::erase_if(pending_, [&](const Pending& waiting) {
-    if (store_.certificate_of(waiting.record->record.writer) == nullptr) return false;
-    ready.push_back(waiting.record);
-    return true;
-  });
-  for (const auto& record : ready) receive(now, record, out);
-}
-
-void Gossip::count(Verdict verdict) {
-  switch (verdict) {
-    case Verdict::kAccepted:
-      ++counters_.records_accepted;
-      return;
-    case Verdict::kDuplicate:
-      ++counters_.records_duplicate;
-      return;
-    case Verdict::kUnknownWriter:
-      ++counters_.dropped_unknown_writer;
-      return;
-    case Verdict::kBadSignature:
-    case Verdict::kBadCertificate:
-      ++counters_.dropped_bad_signature;
-      return;
-    case Verdict::kEnrolmentLost:
-      ++counters_.enrolment_conflicts;
-      return;
-    case Verdict::kNotPermitted:
-      ++counters_.dropped_not_permitted;
-      return;
-    case Verdict::kClockAhead:
-      ++counters_.dropped_clock_ahead;
-      return;
-    case Verdict::kExpired:
-      ++counters_.dropped_expired;
-      return;
-    case Verdict::kFull:
-      ++counters_.dropped_full;
-      return;
-  }
 }
 
 Counters Gossip::counters() const {
@@ -378,7 +295,10 @@ Counters Gossip::counters() const {
   out.dropped_flood = floods_.dropped();
   out.local_downs = members.local_downs;
   out.tcp_only_answers = members.tcp_only_answers;
-  out.dropped_queue_full += members.dropped_queue_full;
+  out.dropped_queue_full += members.dropped_queue_full + relay_.counters().dropped_full;
+  out.pushes_retried = relay_.counters().retried;
+  out.pushes_adopted = relay_.counters().adopted;
+  out.pushes_unanswered = relay_.counters().unanswered;
   return out;
 }
 
@@ -386,6 +306,7 @@ bool Gossip::check_invariants() const {
   auto running = std::count_if(peers_.begin(), peers_.end(),
                                [](const auto& entry) { return entry.second.syncing; });
   return membership_.check_invariants() && floods_.check_invariants() &&
+         relay_.check_invariants() && repair_.check_invariants() &&
          static_cast<std::size_t>(running) == syncing_ && syncing_ <= kMaxSyncs &&
          pending_.size() <= kMaxPending && records_.size() <= kMaxSpreadRecords &&
          updates_.size() <= kMaxSpreadUpdates;

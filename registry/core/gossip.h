@@ -3,10 +3,11 @@
 // the next wake-up out. The daemon's shell is registry/io/registry_service.h, the simulator's
 // tests/sim.
 //
-// Dissemination: in small clusters the origin tells everybody at once and repeats a few times; in
-// larger ones everybody who learns something tells a few others, a bounded number of times. Loss is
-// healed by anti-entropy: each datagram carries the sender's root hash, and hashes that stay apart
-// start a sync session (sync_session.h), whose bytes the shell carries over TCP.
+// Dissemination: news travels over two relay trees, acknowledged hop by hop (relay.h); in small
+// clusters the origin tells everybody itself. What both trees lost is found within a few hundred
+// milliseconds by comparing heads of what changed lately (relay_repair.h). The rest is healed by
+// anti-entropy: each datagram carries the sender's root hash, and hashes that stay apart start a
+// sync session (sync_session.h), whose bytes the shell carries over TCP.
 //
 // Control loop only. Every queue is bounded by a constant below; drops are counted by reason.
 #pragma once
@@ -34,17 +35,26 @@
 #include "registry/core/host_trust.h"
 #include "registry/core/keys.h"
 #include "registry/core/membership.h"
+#include "registry/core/relay.h"
+#include "registry/core/relay_repair.h"
 #include "registry/core/spread_queue.h"
 #include "registry/core/store.h"
 
 namespace sixpn::registry {
 
-// Up to this many living hosts (this one included), the origin tells everybody at once.
-inline constexpr std::size_t kSmallCluster = 12;
+// How news reaches others. Random gossip (everybody tells a few others, a bounded number of times)
+// is here to be compared with.
+enum class Dissemination : std::uint8_t { kTrees, kRandom };
+
+// Of random gossip.
 inline constexpr std::size_t kFanout = 3;
 inline constexpr Duration kSpreadInterval = std::chrono::milliseconds(200);
 inline constexpr std::size_t kSpreadMultiplier =
     3;  // times told: this * ceil(log10(hosts + 1)) * fanout
+// Beside the trees, each host puts an update into this many of its probes.
+inline constexpr std::size_t kPiggybacks = 2;
+// Both stores unchanged for this long, and different: heads are compared at once.
+inline constexpr Duration kRepairAfter = std::chrono::milliseconds(150);
 inline constexpr std::size_t kMaxSpreadRecords = 1024;
 inline constexpr std::size_t kMaxSpreadUpdates = 1024;
 // Signatures of claims that one sender may have checked; a bad one costs as much as several.
@@ -74,6 +84,7 @@ class Gossip {
     bool expects_peers = false;     // see RegistryOptions
     StoreLimits limits;
     RecordChecks checks;
+    Dissemination dissemination = Dissemination::kTrees;
     std::chrono::milliseconds certificate_grace = kCertificateGrace;  // the same on all hosts
     // Signs this host's membership claims; without it the host can neither accuse nor refute.
     std::optional<SigningKey> signing_key;
@@ -142,6 +153,12 @@ class Gossip {
     Instant not_before{};
     Duration backoff{};
     bool syncing = false;
+    Instant told_heads{};
+  };
+  // The push that is being received: what it asks of this host.
+  struct Order {
+    HostId from;
+    PushHeader header;
   };
   struct Pending {
     Instant arrived;
@@ -153,10 +170,12 @@ class Gossip {
   void apply_membership(Now now, Membership::Output& probes, Output& out);
   void follow_store(Now now, Output& out);
   void follow_members(Now now, Output& out);
+  void welcome_back(Now now, const Changes& changes, Membership::Output& probes);
+
+  // gossip_records.cc: records that come in
   void receive_records(Now now, const std::vector<std::string>& wires, Output& out);
   Verdict receive(Now now, const SignedRecordPtr& record, Output& out);
   void note_conflict(Now now, const HostRecord& refused);
-  void welcome_back(Now now, const Changes& changes, Membership::Output& probes);
   void retry_pending(Now now, Output& out);
   void count(Verdict verdict);
 
@@ -172,18 +191,29 @@ class Gossip {
   void announce_self(Membership::Output& probes);
 
   // gossip_spread.cc: telling others, and noticing differences
-  void spread(const SignedRecordPtr& record, bool origin);
-  void spread(const MemberUpdate& update, bool origin);
+  void spread(Now now, const SignedRecordPtr& record, bool origin);
+  void spread(Now now, const MemberUpdate& update, bool origin);
+  void refresh_members();
+  void suggest_paths();
+  void relay_due(Now now, Output& out);
+  void perform(Now now, const Relay::Output& relayed, Output& out);
+  void repair_due(Now now, Output& out);
+  void hear_heads(Now now, HostId from, const GossipDatagram& datagram, Output& out);
+  void tell_heads(Now now, HostId to, Output& out);
+  [[nodiscard]] std::optional<HostId> repair_peer(Now now) const;
   void tell_all(Now now, const std::vector<SignedRecordPtr>& records,
                 const std::vector<MemberUpdate>& updates, Output& out);
   void tell_some(Now now, Output& out);
   void tell_revoked(Now now, const std::vector<SignedRecordPtr>& records, Output& out);
   void send(Now now, HostId to, GossipDatagram datagram, Output& out);
+  void send(Now now, const std::vector<HostId>& to, GossipDatagram datagram, Output& out);
   void fill(HostId to, GossipDatagram& datagram);
+  void offer_updates(GossipDatagram& datagram);
   void send_probe(Now now, const ProbeMessage& message, Output& out);
   void compare_roots(Now now, HostId from, const GossipDatagram& datagram, Output& out);
   void request_sync(Now now, HostId peer, Output& out);
-  [[nodiscard]] bool is_small() const;
+  [[nodiscard]] bool is_small() const { return relay_.tree().is_small(); }
+  [[nodiscard]] bool is_random() const;
   [[nodiscard]] std::size_t times_to_tell(bool origin) const;
   [[nodiscard]] std::vector<HostId> choose_living(std::size_t most);
 
@@ -196,6 +226,12 @@ class Gossip {
   SpreadQueue<UpdateKey, MemberUpdate> updates_{kMaxSpreadUpdates};
   std::map<HostId, TokenBucket> claim_budget_;  // by sender
   std::optional<HostId> claim_wanted_by_;       // its ping is being answered
+  Relay relay_;
+  RelayRepair repair_;
+  std::optional<Order> order_;
+  std::vector<HostId> living_;  // those that relay_ knows
+  std::string region_;
+  Instant next_repair_ = kNever;
   std::deque<Pending> pending_;
   std::map<HostId, Peer> peers_;
   std::size_t syncing_ = 0;

@@ -15,6 +15,11 @@ void Gossip::receive_claims(Now now, HostId from, const GossipDatagram& datagram
   if (datagram.wants_claim && pings) claim_wanted_by_ = from;
   if (datagram.wants_claim && !pings) send_claim(now, from, out);
   for (const auto& update : datagram.updates) {
+    if (order_) ++counters_.copies_received;
+    if (order_ && relay_.pass_on_again(now.mono, from, order_->header, Relay::item_of(update))) {
+      ++counters_.copies_duplicate;
+      continue;
+    }
     auto wanted = membership_.wanted(now.mono, update);
     bool asked = answers && update.host == from;
     if (!wanted) {

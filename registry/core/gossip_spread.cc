@@ -1,4 +1,5 @@
-// Gossip's telling: direct sends, piggyback, and the comparison of root hashes.
+// Gossip's telling: relay trees, heads, piggyback, random gossip, and the comparison of root
+// hashes.
 #include <algorithm>
 
 #include "registry/core/gossip.h"
@@ -7,7 +8,7 @@ namespace sixpn::registry {
 namespace {
 
 std::size_t size_of(const GossipDatagram& datagram) {
-  std::size_t size = kHeaderBytes;
+  std::size_t size = kHeaderBytes + 8 * datagram.ihave.size();
   for (const auto& update : datagram.updates) size += update_bytes(update);
   for (const auto& record : datagram.records) size += record_bytes(record.size());
   return size;
@@ -36,33 +37,161 @@ std::size_t decades(std::size_t n) {
   return count;
 }
 
+// What takes something out of answers, and what decides who is trusted, hurries.
+bool is_urgent(const Record& record) {
+  if (record.tombstone || record.key.kind == RecordKind::kHost || is_root_signed(record.key.kind))
+    return true;
+  const auto* machine = std::get_if<MachineRecord>(&record.value);
+  return machine != nullptr &&
+         (machine->state != MachineState::kStarted || machine->health == Health::kCritical);
+}
+
 }  // namespace
 
-bool Gossip::is_small() const {
-  return membership_.living().size() < kSmallCluster;
+bool Gossip::is_random() const {
+  return options_.dissemination == Dissemination::kRandom;
 }
 
 // In a small cluster the origin has told everybody directly, and the rest only helps against loss.
 std::size_t Gossip::times_to_tell(bool origin) const {
-  std::size_t living = membership_.living().size();
+  std::size_t living = living_.size();
   if (living < kSmallCluster) return origin ? 2 * living : std::min(living, kFanout);
   return kSpreadMultiplier * kFanout * decades(living);
 }
 
-void Gossip::spread(const SignedRecordPtr& record, bool origin) {
-  if (record->wire.size() > kMaxGossipedRecordBytes) return;  // anti-entropy carries it
-  if (records_.add(slot_of(record->record), record, times_to_tell(origin)))
-    ++counters_.dropped_queue_full;
-  eager_ = true;
+void Gossip::spread(Now now, const SignedRecordPtr& record, bool origin) {
+  bool fits = record->wire.size() <= kMaxGossipedRecordBytes;
+  repair_.learn(now.mono, record, fits && (origin || order_));
+  if (!fits) return;  // anti-entropy carries it
+  if (is_random()) {
+    if (records_.add(slot_of(record->record), record, times_to_tell(origin)))
+      ++counters_.dropped_queue_full;
+    eager_ = true;
+  } else if (origin) {
+    relay_.originate(now.mono, record, is_urgent(record->record));
+  } else if (order_) {
+    relay_.pass_on(now.mono, order_->from, order_->header, record, is_urgent(record->record));
+  }
 }
 
-void Gossip::spread(const MemberUpdate& update, bool origin) {
+void Gossip::spread(Now now, const MemberUpdate& update, bool origin) {
   UpdateKey key{update.host, update.status == HostStatus::kSuspected ? update.accuser
                              : update.status == HostStatus::kDown    ? HostId{}
                                                                      : update.host};
-  if (updates_.add(key, update, times_to_tell(origin))) ++counters_.dropped_queue_full;
+  if (updates_.add(key, update, is_random() ? times_to_tell(origin) : kPiggybacks))
+    ++counters_.dropped_queue_full;
   eager_ = true;
+  if (is_random()) return;
+  if (origin) {
+    relay_.originate(now.mono, update);
+  } else if (order_) {
+    relay_.pass_on(now.mono, order_->from, order_->header, update);
+  }
 }
+
+// ---- the relay trees
+// ------------------------------------------------------------------------------
+
+// The trees stand on who lives here and now; a mere suspicion moves nobody.
+void Gossip::refresh_members() {
+  auto living = membership_.living();
+  const auto* own = store_.certificate_of(options_.self);
+  const std::string& region = own == nullptr ? region_ : own->invite.region;
+  if (living == living_ && region == region_) return;
+  living_ = std::move(living);
+  region_ = region;
+  std::vector<RelayMember> members;
+  for (HostId host : living_) {
+    const auto* certificate = store_.certificate_of(host);
+    members.push_back({host, certificate == nullptr ? "" : certificate->invite.region});
+  }
+  relay_.set_members(std::move(members), region_);
+}
+
+// Until acknowledgements tell more, what probes measured.
+void Gossip::suggest_paths() {
+  if (relay_.knows_all_paths()) return;
+  for (HostId host : living_)
+    if (auto measured = membership_.round_trip(host)) relay_.suggest_path(host, *measured);
+}
+
+void Gossip::relay_due(Now now, Output& out) {
+  Relay::Output relayed;
+  relay_.send_due(now, relayed);
+  perform(now, relayed, out);
+  if (next_repair_ == kNever && !is_random() && repair_.has_news(now.mono))
+    next_repair_ = now.mono + kRepairInterval;
+}
+
+void Gossip::perform(Now now, const Relay::Output& relayed, Output& out) {
+  for (const auto& sending : relayed.sendings) {
+    GossipDatagram datagram;
+    datagram.push = sending.header;
+    datagram.updates = sending.content->updates;
+    for (const auto& record : sending.content->records) datagram.records.push_back(record->wire);
+    send(now, sending.to, std::move(datagram), out);
+    counters_.pushes_sent += sending.to.size();
+  }
+  for (HostId host : relayed.acks) {
+    GossipDatagram datagram;
+    datagram.acks = relay_.take_acks(host, kMaxAcksPerDatagram);
+    if (!datagram.acks.empty()) send(now, host, std::move(datagram), out);
+  }
+}
+
+// ---- repair
+// ---------------------------------------------------------------------------------------
+
+// Everybody tells the member that is a step further in the ring of members, or of the region; the
+// step changes with time, alike for all: so nearly everybody is told in each round.
+std::optional<HostId> Gossip::repair_peer(Now now) const {
+  if (living_.empty()) return std::nullopt;
+  auto round = static_cast<std::uint64_t>(now.wall.time_since_epoch() / kRepairInterval);
+  Rng step(round);
+  const RelayTree& tree = relay_.tree();
+  const auto& region = tree.region_members(tree.region_of(options_.self));
+  bool near = round % 2 == 1 && region.size() > 1;
+  auto ring = near ? region : living_;
+  if (!near) ring.insert(std::lower_bound(ring.begin(), ring.end(), options_.self), options_.self);
+  auto self = std::lower_bound(ring.begin(), ring.end(), options_.self) - ring.begin();
+  return ring[(static_cast<std::size_t>(self) + 1 + step.below(ring.size() - 1)) % ring.size()];
+}
+
+void Gossip::repair_due(Now now, Output& out) {
+  next_repair_ = repair_.has_news(now.mono) ? now.mono + kRepairInterval : kNever;
+  if (auto peer = repair_peer(now)) tell_heads(now, *peer, out);
+}
+
+void Gossip::tell_heads(Now now, HostId to, Output& out) {
+  GossipDatagram datagram;
+  datagram.ihave = repair_.news(now.mono, kMaxHeads);
+  if (datagram.ihave.empty()) return;
+  peers_[to].told_heads = now.mono;
+  offer_updates(datagram);
+  send(now, to, std::move(datagram), out);
+}
+
+void Gossip::hear_heads(Now now, HostId from, const GossipDatagram& datagram, Output& out) {
+  if (is_random()) return;
+  GossipDatagram request;
+  request.pull = repair_.lacking(now.mono, datagram.ihave);
+  counters_.records_pulled += request.pull.size();
+  if (!request.pull.empty()) send(now, from, std::move(request), out);
+
+  std::vector<SignedRecordPtr> asked;
+  for (RecordHead head : datagram.pull)
+    if (auto record = repair_.find(now.mono, head)) asked.push_back(std::move(record));
+  Relay::Output answer;
+  relay_.answer(now, from, asked, answer);
+  perform(now, answer, out);
+
+  bool settled = datagram.stable >= kRepairAfter && now.mono - changed_ >= kRepairAfter;
+  if (datagram.root_hash == store_.root_hash() || !settled || !repair_.has_news(now.mono)) return;
+  if (now.mono - peers_[from].told_heads >= kRepairInterval) tell_heads(now, from, out);
+}
+
+// ---- directly
+// -------------------------------------------------------------------------------------
 
 // At once, to everybody, in as few datagrams as they fit.
 void Gossip::tell_all(Now now, const std::vector<SignedRecordPtr>& records,
@@ -115,28 +244,43 @@ void Gossip::send_probe(Now now, const ProbeMessage& message, Output& out) {
   send(now, message.to, std::move(datagram), out);
 }
 
-// What the receiver must know of itself first, then what is least told.
-void Gossip::fill(HostId to, GossipDatagram& datagram) {
-  if (auto verdict = membership_.verdict_on(to)) add(datagram, *verdict);
+void Gossip::offer_updates(GossipDatagram& datagram) {
   updates_.offer(kMaxUpdatesPerDatagram, [&](const MemberUpdate& update) {
     // What was overtaken uses up its turns unsaid.
     return !membership_.is_current(update) || add(datagram, update);
   });
+}
+
+// What the receiver must know of itself first, then what is least told.
+void Gossip::fill(HostId to, GossipDatagram& datagram) {
+  if (auto verdict = membership_.verdict_on(to)) add(datagram, *verdict);
+  offer_updates(datagram);
+  if (!is_random()) return;
   records_.offer(kMaxRecordsPerDatagram,
                  [&](const SignedRecordPtr& record) { return add(datagram, record); });
 }
 
 void Gossip::send(Now now, HostId to, GossipDatagram datagram, Output& out) {
+  send(now, std::vector{to}, std::move(datagram), out);
+}
+
+// One encoding for all; what this host owes to each of them rides along.
+void Gossip::send(Now now, const std::vector<HostId>& to, GossipDatagram datagram, Output& out) {
   datagram.incarnation = membership_.incarnation();
   datagram.root_hash = store_.root_hash();
   datagram.stable = now.mono - changed_;
-  auto& sent = out.datagrams.emplace_back(Datagram{to, encode_datagram(datagram)});
-  ++counters_.datagrams_out;
-  counters_.bytes_out += sent.bytes.size();
+  auto encoded = encode_datagram(datagram);
+  auto room = std::min(ack_room(encoded.size()), kMaxAcksPerDatagram - datagram.acks.size());
+  for (HostId host : to) {
+    auto& sent = out.datagrams.emplace_back(Datagram{host, encoded});
+    append_acks(sent.bytes, relay_.take_acks(host, room));
+    ++counters_.datagrams_out;
+    counters_.bytes_out += sent.bytes.size();
+  }
 }
 
 std::vector<HostId> Gossip::choose_living(std::size_t most) {
-  auto hosts = membership_.living();
+  auto hosts = living_;
   rng_.shuffle(hosts);
   hosts.resize(std::min(hosts.size(), most));
   return hosts;

@@ -38,24 +38,6 @@ std::vector<std::shared_ptr<const PushContent>> pack(const std::vector<MemberUpd
 
 }  // namespace
 
-void PathTime::sample(Duration measured) {
-  if (!known_) {
-    known_ = true;
-    smoothed_ = measured;
-    deviation_ = measured / 16;
-    return;
-  }
-  Duration error = measured - smoothed_;
-  deviation_ += (std::max(error, -error) - deviation_) / 4;
-  smoothed_ += error / 8;
-}
-
-Duration PathTime::repeat_after() const {
-  if (!known_) return kRepeatUnknown;
-  auto wait = std::max(smoothed_ * 13 / 10, smoothed_ + 4 * deviation_) + kRepeatSlack;
-  return std::min(wait, kRepeatMost);
-}
-
 Relay::Relay(HostId self, Rng& rng)
     : tree_(self), sequence_(static_cast<std::uint32_t>(rng() >> 32)) {}
 
@@ -77,7 +59,20 @@ PathTime* Relay::path(HostId host) {
 
 Duration Relay::repeat_after(HostId host) {
   const PathTime* known = path(host);
-  return known == nullptr ? kRepeatUnknown : known->repeat_after();
+  if (known == nullptr) return kRepeatUnknown;
+  bool near = tree_.region_of(host) == tree_.own_region();
+  return near && !known->known() ? kRepeatNear : known->repeat_after();
+}
+
+void Relay::suggest_path(HostId host, Duration measured) {
+  PathTime* known = path(host);
+  if (known != nullptr && !known->known()) known->sample(measured);
+}
+
+bool Relay::knows_all_paths() const {
+  return paths_.size() == tree_.regions().size() &&
+         std::all_of(paths_.begin(), paths_.end(),
+                     [](const auto& entry) { return entry.second.known(); });
 }
 
 // ---- gathering

@@ -28,6 +28,7 @@
 #include "base/rng.h"
 #include "base/time.h"
 #include "registry/core/gossip_codec.h"
+#include "registry/core/path_time.h"
 #include "registry/core/relay_tree.h"
 #include "registry/core/signed_record.h"
 
@@ -39,10 +40,8 @@ inline constexpr Duration kUrgentWindow = std::chrono::milliseconds(2);
 inline constexpr Duration kNormalWindow = std::chrono::milliseconds(20);
 inline constexpr Duration kAckDelay = std::chrono::milliseconds(3);
 inline constexpr Duration kRotationTime = std::chrono::milliseconds(100);
-// A repetition after 1.3 round trips + kRepeatSlack (which holds kAckDelay), or four deviations.
-inline constexpr Duration kRepeatSlack = std::chrono::milliseconds(8);
-inline constexpr Duration kRepeatUnknown = std::chrono::milliseconds(250);  // nothing measured yet
-inline constexpr Duration kRepeatMost = std::chrono::seconds(1);
+// To the own region before anything was measured; otherwise path_time.h says when to repeat.
+inline constexpr Duration kRepeatNear = std::chrono::milliseconds(30);
 inline constexpr unsigned kRepeats = 2;
 inline constexpr unsigned kDirectRepeats = 5;  // in a small cluster, where nobody else helps
 inline constexpr unsigned kMaxAdoptions = 3;   // of one packet, one after the other
@@ -59,18 +58,6 @@ struct PushContent {
   std::vector<MemberUpdate> updates;
   std::vector<SignedRecordPtr> records;
   std::size_t bytes = 0;  // on the wire, at most
-};
-
-// The round trip to a region, from acknowledgements of packets that were not repeated (Karn).
-class PathTime {
- public:
-  void sample(Duration measured);
-  [[nodiscard]] Duration repeat_after() const;
-
- private:
-  bool known_ = false;
-  Duration smoothed_{};
-  Duration deviation_{};
 };
 
 class Relay {
@@ -114,6 +101,10 @@ class Relay {
   [[nodiscard]] static std::uint64_t item_of(const SignedRecord& record);
   // Records for one host that asked for them.
   void answer(Now now, HostId to, const std::vector<SignedRecordPtr>& records, Output& out);
+
+  // A round trip that was measured otherwise; counts until acknowledgements say.
+  void suggest_path(HostId host, Duration measured);
+  [[nodiscard]] bool knows_all_paths() const;
 
   void on_push(Instant now, HostId from, std::uint32_t sequence);
   void on_acks(Instant now, HostId from, const std::vector<std::uint32_t>& sequences);

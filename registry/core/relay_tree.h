@@ -87,6 +87,7 @@ class RelayTree {
   // Regions by number, for estimates of round trips; kNoRegion for strangers.
   static constexpr std::size_t kNoRegion = ~std::size_t{0};
   [[nodiscard]] std::size_t region_of(HostId host) const;
+  [[nodiscard]] std::size_t own_region() const { return own_region_; }
   [[nodiscard]] const std::vector<std::string>& regions() const { return region_names_; }
   [[nodiscard]] const std::vector<HostId>& region_members(std::size_t region) const {
     return regions_[region];

@@ -23,6 +23,15 @@ const sim::TestCluster kCluster;
 // Host 0's Gossip; the other hosts are played by the test.
 class GossipTest : public testing::Test {
  protected:
+  explicit GossipTest(Dissemination dissemination = Dissemination::kTrees)
+      : gossip_({.self = host_.id,
+                 .root_key = kCluster.root().public_key(),
+                 .incarnation = 1,
+                 .expects_peers = true,
+                 .limits = {},
+                 .dissemination = dissemination,
+                 .signing_key = host_.key},
+                rng_) {}
   void SetUp() override { own_write(host_.record); }
 
   Gossip::Output own_write(RecordValue value, const std::string& org = "") {
@@ -32,7 +41,27 @@ class GossipTest : public testing::Test {
   void admit_others(unsigned count) {
     for (unsigned i = 1; i <= count; ++i) gossip_.admit(now_, kCluster.enrol(i).signed_host());
     gossip_.start(now_);
-    pass(100ms);
+    pass(50ms);
+    gossip_.on_timer(now_);
+    pass(50ms);
+  }
+  // The same, until nothing of it has to be repeated any more.
+  void admit_answering(unsigned count) {
+    for (unsigned i = 1; i <= count; ++i)
+      acknowledge(gossip_.admit(now_, kCluster.enrol(i).signed_host()));
+    acknowledge(gossip_.start(now_));
+    for (int i = 0; i < 10; ++i) {
+      pass(10ms);
+      acknowledge(gossip_.on_timer(now_));
+    }
+  }
+  // Every host answers what it was pushed.
+  void acknowledge(const Gossip::Output& out) {
+    for (const auto& sent : out.datagrams) {
+      auto datagram = in_step();
+      if (auto push = decoded(sent).push) datagram.acks = {push->sequence};
+      if (!datagram.acks.empty()) gossip_.on_datagram(now_, sent.to, encode_datagram(datagram));
+    }
   }
   void pass(Duration time) {
     now_.mono += time;
@@ -66,18 +95,12 @@ class GossipTest : public testing::Test {
   EnrolledHost host_ = kCluster.enrol(0);
   Rng rng_{1};
   Now now_{Instant(100s), from_unix_ms(1'800'000'000'000)};
-  Gossip gossip_{{.self = host_.id,
-                  .root_key = kCluster.root().public_key(),
-                  .incarnation = 1,
-                  .expects_peers = true,
-                  .limits = {},
-                  .signing_key = host_.key},
-                 rng_};
+  Gossip gossip_;
   RecordWriter writer_{host_.id, host_.key, 1};
 };
 
 TEST_F(GossipTest, ALocalWriteGoesToEveryHostOfASmallClusterAtOnce) {
-  admit_others(9);
+  admit_answering(9);
   auto out = own_write(OrgRecord{"acme"}, "acme");
   EXPECT_FALSE(out.refused);
   EXPECT_TRUE(out.snapshot_dirty);
@@ -90,7 +113,136 @@ TEST_F(GossipTest, ALocalWriteGoesToEveryHostOfASmallClusterAtOnce) {
   EXPECT_EQ(out.datagrams.size(), 9U);
 }
 
-TEST_F(GossipTest, InALargeClusterAFewAreToldAtOnceAndTheRestByThem) {
+// Three regions of about ten: in each tree two entries of either other region, and the inner hosts
+// of this one.
+TEST_F(GossipTest, InALargeClusterTheHeadsOfTwoTreesAreTold) {
+  admit_answering(30);
+  auto out = own_write(OrgRecord{"acme"}, "acme");
+  std::map<RelayLevel, std::size_t> told;
+  for (const auto& sent : out.datagrams) {
+    auto datagram = decoded(sent);
+    ASSERT_TRUE(datagram.push);
+    EXPECT_THAT(datagram.records, SizeIs(1));
+    ++told[datagram.push->level];
+  }
+  EXPECT_EQ(told[RelayLevel::kEntry], 2 * 2 * kEntriesPerTree);
+  EXPECT_LE(told[RelayLevel::kInner], 6U);
+  EXPECT_GE(told[RelayLevel::kInner], 5U);
+  EXPECT_EQ(told[RelayLevel::kLeaf], 0U);
+}
+
+TEST_F(GossipTest, WhatIsNotAcknowledgedIsRepeatedABoundedNumberOfTimes) {
+  admit_answering(4);
+  auto out = own_write(OrgRecord{"acme"}, "acme");
+  EXPECT_THAT(out.datagrams, SizeIs(4));
+  auto wires = decoded(out.datagrams[0]).records;
+  std::map<HostId, std::size_t> repeated;
+  for (Instant end = now_.mono + 20s; out.wake <= end;) {
+    now_.mono = out.wake;
+    out = gossip_.on_timer(now_);
+    for (const auto& sent : out.datagrams) {
+      auto push = decoded(sent).push;
+      if (!push || decoded(sent).records != wires || ++repeated[sent.to] > 1 ||
+          sent.to != sim::host_id(2))
+        continue;
+      auto answer = in_step();
+      answer.acks = {push->sequence};
+      out.wake = gossip_.on_datagram(now_, sent.to, encode_datagram(answer)).wake;
+    }
+  }
+  EXPECT_EQ(repeated[sim::host_id(1)], kDirectRepeats);
+  EXPECT_EQ(repeated[sim::host_id(2)], 1U);
+}
+
+TEST_F(GossipTest, APushIsAcknowledgedAndItsNewsPassedOnOnce) {
+  admit_answering(30);
+  auto other = kCluster.enrol(3);
+  auto record = other.sign(test::make_shared_record(other, OrgRecord{"acme"}, "acme", 1));
+  auto datagram = in_step();
+  datagram.records = {record->wire};
+  datagram.push = PushHeader{RelayLevel::kEntry, 2, 77, {}};
+  auto first = receive(3, datagram);
+  std::size_t inner = 0;
+  for (const auto& sent : first.datagrams) {
+    auto passed = decoded(sent);
+    if (!passed.push || passed.push->level != RelayLevel::kInner) continue;
+    ++inner;
+    EXPECT_THAT(passed.records, ElementsAre(record->wire));
+    EXPECT_THAT(passed.push->inner, testing::Contains(sent.to));
+  }
+  EXPECT_GE(inner, 2U);
+  // Again: known before it is decoded, and nobody else hears of it.
+  EXPECT_THAT(receive(3, datagram).datagrams, IsEmpty());
+  // By the other tree: its duty is another, and done once too.
+  pass(kUrgentWindow);
+  datagram.push = PushHeader{RelayLevel::kInner, 3, 78, {host_.id}};
+  auto second = receive(4, datagram);
+  EXPECT_GE(second.datagrams.size(), 5U);
+  for (const auto& sent : second.datagrams)
+    if (auto push = decoded(sent).push) {
+      EXPECT_EQ(push->level, RelayLevel::kLeaf);
+    }
+  pass(kUrgentWindow);
+  EXPECT_THAT(receive(4, datagram).datagrams, IsEmpty());
+  EXPECT_EQ(gossip_.counters().copies_received, 4U);
+  EXPECT_EQ(gossip_.counters().copies_duplicate, 3U);
+  pass(kAckDelay);
+  std::map<HostId, std::vector<std::uint32_t>> acknowledged;
+  for (const auto& out : {first, second, gossip_.on_timer(now_)})
+    for (const auto& sent : out.datagrams)
+      for (std::uint32_t sequence : decoded(sent).acks) acknowledged[sent.to].push_back(sequence);
+  EXPECT_THAT(acknowledged[sim::host_id(3)], testing::Contains(77));
+  EXPECT_THAT(acknowledged[sim::host_id(4)], testing::Contains(78));
+}
+
+TEST_F(GossipTest, WhatIsRefusedIsNotPassedOn) {
+  admit_answering(30);
+  auto other = kCluster.enrol(3);
+  auto forged = other.sign(test::make_shared_record(other, OrgRecord{"acme"}, "acme", 1))->wire;
+  forged.back() = static_cast<char>(forged.back() ^ 1);
+  auto datagram = in_step();
+  datagram.records = {forged};
+  datagram.push = PushHeader{RelayLevel::kEntry, 2, 77, {}};
+  EXPECT_THAT(receive(3, datagram).datagrams, IsEmpty());
+  EXPECT_EQ(gossip_.counters().dropped_bad_signature, 1U);
+}
+
+TEST_F(GossipTest, WhoLacksWhatChangedLatelyAsksForItAndGetsIt) {
+  admit_others(30);
+  acknowledge(own_write(OrgRecord{"acme"}, "acme"));
+  auto own = gossip_.store().find({org_key("acme"), "acme"});
+  ASSERT_TRUE(own);
+  // They tell: this host asks for what it lacks, once.
+  auto telling = in_step();
+  telling.ihave = {record_head(own->digest), 12345};
+  auto asking = receive(5, telling);
+  ASSERT_THAT(asking.datagrams, SizeIs(1));
+  EXPECT_THAT(decoded(asking.datagrams[0]).pull, ElementsAre(12345));
+  EXPECT_THAT(receive(6, telling).datagrams, IsEmpty());
+  // They ask: they get it.
+  auto request = in_step();
+  request.pull = {record_head(own->digest), 999};
+  auto answer = receive(5, request);
+  ASSERT_THAT(answer.datagrams, SizeIs(1));
+  EXPECT_EQ(answer.datagrams[0].to, sim::host_id(5));
+  EXPECT_THAT(decoded(answer.datagrams[0]).records, ElementsAre(own->wire));
+  // Somebody's hash has differed for long enough: this host tells.
+  pass(300ms);
+  auto differs = in_step();
+  differs.root_hash += 1;
+  differs.stable = 300ms;
+  std::vector<std::uint64_t> told;
+  for (const auto& sent : receive(7, differs).datagrams)
+    if (sent.to == sim::host_id(7) && !decoded(sent).ihave.empty()) told = decoded(sent).ihave;
+  EXPECT_THAT(told, testing::Contains(record_head(own->digest)));
+}
+
+class RandomGossipTest : public GossipTest {
+ protected:
+  RandomGossipTest() : GossipTest(Dissemination::kRandom) {}
+};
+
+TEST_F(RandomGossipTest, RandomGossipTellsAFewOthersABoundedNumberOfTimes) {
   admit_others(30);
   auto out = own_write(OrgRecord{"acme"}, "acme");
   std::set<HostId> told;
@@ -123,7 +275,7 @@ TEST_F(GossipTest, ManyRecordsAreSplitOverDatagramsThatFit) {
 }
 
 TEST_F(GossipTest, ARecordTooLargeForADatagramStartsASync) {
-  admit_others(3);
+  admit_answering(3);
   auto machine = test::make_machine(host_, 1);
   machine.metadata["note"] = std::string(1000, 'x');
   machine.metadata["more"] = std::string(1000, 'x');

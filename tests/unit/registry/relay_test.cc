@@ -116,6 +116,27 @@ TEST_F(RelayTest, RepeatsAfterTheMeasuredRoundTripToThoseWhoAreSilent) {
   EXPECT_EQ(relay_.counters().retried, 1U);
 }
 
+TEST_F(RelayTest, BeforeAnyAcknowledgementProbesTellThePath) {
+  join(100, 2);
+  EXPECT_FALSE(relay_.knows_all_paths());
+  relay_.suggest_path(host(1), 100ms);
+  relay_.suggest_path(host(3), 300ms);  // the first counts
+  relay_.suggest_path(host(9999), 1ms);
+  relay_.originate(now_.mono, record(100), true);
+  for (const auto& sending : send_due().sendings)
+    if (sending.header.level == RelayLevel::kInner)
+      for (HostId to : sending.to) acknowledge(sending, to);
+  EXPECT_TRUE(relay_.knows_all_paths());
+  EXPECT_EQ(relay_.next_wake() - now_.mono, 138ms);
+  // Nothing known of the own region: near enough to ask soon.
+  Relay other(host(0), rng_);
+  other.set_members({{host(1), "r0"}, {host(2), "r0"}}, "r0");
+  other.originate(now_.mono, record(100), true);
+  Relay::Output out;
+  other.send_due(now_, out);
+  EXPECT_EQ(other.next_wake() - now_.mono, kRepeatNear);
+}
+
 TEST_F(RelayTest, TheDutyOfASilentInnerHostIsTakenOver) {
   join(100, 1);
   relay_.originate(now_.mono, record(100), true);

@@ -1,0 +1,119 @@
+// Gossip's side of records that come in: recognised, judged by the store, passed on when they are
+// news, kept for a while when their writer is not known yet.
+#include <algorithm>
+
+#include "registry/core/gossip.h"
+
+namespace sixpn::registry {
+
+void Gossip::receive_records(Now now, const std::vector<std::string>& wires, Output& out) {
+  for (const auto& wire : wires) {
+    if (order_) ++counters_.copies_received;
+    RecordHead head = record_head(hash(wire));
+    if (repair_.knows(head)) {
+      if (order_) ++counters_.copies_duplicate;
+      if (order_) relay_.pass_on_again(now.mono, order_->from, order_->header, head);
+      ++counters_.records_duplicate;
+      continue;
+    }
+    auto record = options_.checks.decode(wire);
+    if (!record) {
+      ++counters_.dropped_malformed;
+      continue;
+    }
+    HostId writer = (*record)->record.writer;
+    if (!floods_.admits_change(now.mono, writer)) continue;
+    if (receive(now, *record, out) == Verdict::kAccepted) floods_.on_change(now.mono, writer);
+  }
+  if (!wires.empty()) retry_pending(now, out);
+}
+
+Verdict Gossip::receive(Now now, const SignedRecordPtr& record, Output& out) {
+  const Record& r = record->record;
+  std::optional<HostCertificate> before;
+  const auto* host = std::get_if<HostRecord>(&r.value);
+  if (const HostCertificate* standing = store_.certificate_of(r.writer);
+      host != nullptr && standing != nullptr && standing->encoded != host->certificate)
+    before = *standing;
+  auto verdict = store_.merge(record, now.wall);
+  count(verdict);
+  if (verdict == Verdict::kUnknownWriter) {
+    if (pending_.size() >= kMaxPending) {
+      pending_.pop_front();
+      ++counters_.dropped_queue_full;
+    }
+    pending_.push_back({now.mono, record});
+  }
+  if (verdict == Verdict::kDuplicate) repair_.learn_old(record);
+  if (verdict == Verdict::kDuplicate && order_) ++counters_.copies_duplicate;
+  if (verdict == Verdict::kEnrolmentLost) {
+    out.conflicts.push_back(r.writer);
+    note_conflict(now, *host);
+  }
+  if (verdict != Verdict::kAccepted) return verdict;
+  if (before) {
+    out.conflicts.push_back(r.writer);
+    conflicts_.note(*store_.certificate_of(r.writer), *before, now.wall);
+  }
+  spread(now, record, false);
+  if (r.writer == options_.self && is_owned(r))
+    out.own_incarnation_seen = std::max(out.own_incarnation_seen, r.stamp.major);
+  return verdict;
+}
+
+// The store has verified the certificate that it refused, and does not keep it.
+void Gossip::note_conflict(Now now, const HostRecord& refused) {
+  auto certificate = verify_certificate(refused.certificate, options_.root_key);
+  if (certificate) note_second_enrolment(now, *certificate);
+}
+
+void Gossip::note_second_enrolment(Now now, const HostCertificate& refused) {
+  if (const HostCertificate* standing = store_.certificate_of(refused.invite.host))
+    conflicts_.note(*standing, refused, now.wall);
+}
+
+// Records whose writer has become known meanwhile.
+void Gossip::retry_pending(Now now, Output& out) {
+  std::vector<SignedRecordPtr> ready;
+  std::erase_if(pending_, [&](const Pending& waiting) {
+    if (store_.certificate_of(waiting.record->record.writer) == nullptr) return false;
+    ready.push_back(waiting.record);
+    return true;
+  });
+  for (const auto& record : ready) receive(now, record, out);
+}
+
+void Gossip::count(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kAccepted:
+      ++counters_.records_accepted;
+      return;
+    case Verdict::kDuplicate:
+      ++counters_.records_duplicate;
+      return;
+    case Verdict::kUnknownWriter:
+      ++counters_.dropped_unknown_writer;
+      return;
+    case Verdict::kBadSignature:
+    case Verdict::kBadCertificate:
+      ++counters_.dropped_bad_signature;
+      return;
+    case Verdict::kEnrolmentLost:
+      ++counters_.enrolment_conflicts;
+      return;
+    case Verdict::kNotPermitted:
+      ++counters_.dropped_not_permitted;
+      return;
+    case Verdict::kClockAhead:
+      ++counters_.dropped_clock_ahead;
+      return;
+    case Verdict::kExpired:
+      ++counters_.dropped_expired;
+      return;
+    case Verdict::kFull:
+      ++counters_.dropped_full;
+      return;
+  }
+}
+
+}  // namespace sixpn::registry

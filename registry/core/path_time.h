@@ -1,0 +1,31 @@
+// PathTime: how long a push to a region may stay unacknowledged before it is sent again. A running
+// estimate of the round trip and its deviation (Jacobson, RFC 6298, with a smaller margin: a
+// repetition too many costs one datagram). Pure; owned by Relay.
+#pragma once
+
+#include <chrono>
+
+#include "base/time.h"
+
+namespace sixpn::registry {
+
+// A repetition after 1.3 round trips + kRepeatSlack (which holds Relay's kAckDelay), or four
+// deviations.
+inline constexpr Duration kRepeatSlack = std::chrono::milliseconds(8);
+inline constexpr Duration kRepeatUnknown = std::chrono::milliseconds(250);  // nothing measured yet
+inline constexpr Duration kRepeatMost = std::chrono::seconds(1);
+
+// The round trip to a region, from acknowledgements of packets that were not repeated (Karn).
+class PathTime {
+ public:
+  void sample(Duration measured);
+  [[nodiscard]] bool known() const { return known_; }
+  [[nodiscard]] Duration repeat_after() const;
+
+ private:
+  bool known_ = false;
+  Duration smoothed_{};
+  Duration deviation_{};
+};
+
+}  // namespace sixpn::registry

@@ -47,7 +47,7 @@ class Process {
 
 // Polls `condition` until it holds or `limit` is over; returns whether it held.
 bool eventually(const std::function<bool()>& condition,
-                std::chrono::milliseconds limit = std::chrono::seconds(10));
+                std::chrono::milliseconds limit = std::chrono::seconds(30));
 
 std::string read_file(const std::string& path);
 void write_file(const std::string& path, const std::string& text);

@@ -48,7 +48,7 @@ bool has_ended(pid_t pid) {
 }
 
 bool wait_until(const std::function<bool()>& met) {
-  auto deadline = monotonic_now() + std::chrono::seconds(10);
+  auto deadline = monotonic_now() + std::chrono::seconds(30);
   while (!met()) {
     if (monotonic_now() > deadline) return false;
     usleep(2000);
@@ -140,7 +140,7 @@ MachineService::Callbacks MachineFixture::callbacks() {
 }
 
 bool MachineFixture::wait_for(const std::function<bool()>& met) {
-  auto deadline = monotonic_now() + std::chrono::seconds(10);
+  auto deadline = monotonic_now() + std::chrono::seconds(30);
   while (!met()) {
     if (monotonic_now() > deadline) return false;
     loop->context().run_one_for(std::chrono::milliseconds(5));

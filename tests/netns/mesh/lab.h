@@ -79,6 +79,6 @@ class Lab {
 };
 
 // Asks until it holds or the time is over.
-bool eventually(const std::function<bool()>& condition, Duration limit = std::chrono::seconds(10));
+bool eventually(const std::function<bool()>& condition, Duration limit = std::chrono::seconds(30));
 
 }  // namespace sixpn::mesh

@@ -68,7 +68,7 @@ TEST(HostilePeer, HoldsOnePlaceAtTheSyncPortAndNoMore) {
     auto open = [&held] {
       return std::count_if(held.begin(), held.end(), [](const Fd& s) { return !is_closed(s); });
     };
-    EXPECT_TRUE(eventually([&] { return open() == 1; }, 2s));
+    EXPECT_TRUE(eventually([&] { return open() == 1; }, 20s));
     Fd asking = connect_as(honest.id, victim.id());
     EXPECT_FALSE(eventually([&] { return is_closed(asking); }, 1s));
     EXPECT_EQ(open(), 1);

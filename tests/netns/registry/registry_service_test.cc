@@ -146,13 +146,14 @@ TEST_F(Registries, AWriteIsInEverySnapshotOfTenHostsAtOnce) {
     auto begin = monotonic_now().time_since_epoch().count();
     TestHost& writer = *hosts_[i % hosts_.size()];
     ASSERT_TRUE(writer.write(machine_write(writer, i)));
-    ASSERT_TRUE(eventually([&] { return arrivals->count == hosts_.size(); }, 5s)) << "write " << i;
+    ASSERT_TRUE(eventually([&] { return arrivals->count == hosts_.size(); }, 20s)) << "write " << i;
     millis.push_back((arrivals->last - begin) / 1000);
   }
   std::sort(millis.begin(), millis.end());
   RecordProperty("median_ms", static_cast<int>(millis[kWrites / 2]));
   RecordProperty("max_ms", static_cast<int>(millis.back()));
-  EXPECT_LT(millis[kWrites / 2], 50);
+  // Pushed, not repaired: that takes a second and more.
+  EXPECT_LT(millis[kWrites / 2], 500);
 }
 
 TEST_F(Registries, RecordsTooLargeForADatagramTravelByStream) {
@@ -167,7 +168,7 @@ TEST_F(Registries, RecordsTooLargeForADatagramTravelByStream) {
           return network != nullptr && network->machines.contains(MachineId{0x1007});
         });
       },
-      5s));
+      20s));
   auto refused = hosts_[2]->write(machine_write(*hosts_[2], 8, 17'000));
   ASSERT_FALSE(refused);
   EXPECT_THAT(refused.error().message, HasSubstr("longer than 16384 bytes"));
@@ -192,7 +193,7 @@ TEST_F(Registries, ALateHostReceivesThousandsOfRecordsAndSurvivesAlone) {
     return snapshot->synced && network != nullptr && network->apps.size() == 2000;
   };
   ASSERT_TRUE(eventually(complete, 20s));
-  ASSERT_TRUE(eventually([&] { return late.record_count() == 2005; }, 5s));
+  ASSERT_TRUE(eventually([&] { return late.record_count() == 2005; }, 20s));
 
   // A power cut with nobody left: the last state comes back from disk, and counts as synced.
   hosts_.clear();
@@ -256,10 +257,10 @@ TEST_F(Registries, GarbageOnBothPortsOnlyCounts) {
         auto counters = hosts_[0]->counters();
         return counters.dropped_malformed >= 50 && counters.dropped_stranger >= 50;
       },
-      5s));
+      20s));
   ASSERT_TRUE(hosts_[1]->write(org_write()));
   EXPECT_TRUE(eventually(
-      [&] { return all_of([](const Snapshot& s) { return s.orgs.contains("acme"); }); }, 5s));
+      [&] { return all_of([](const Snapshot& s) { return s.orgs.contains("acme"); }); }, 20s));
 }
 
 TEST_F(Registries, AFullDiskKeepsTheWriteAndTriesAgain) {
@@ -306,7 +307,7 @@ TEST_F(Registries, DamageThatIsFoundWhileRunningCostsNothing) {
       if (entry.path().string().find(".corrupt-") != std::string::npos) return true;
     return false;
   };
-  ASSERT_TRUE(eventually(is_set_aside, 5s));
+  ASSERT_TRUE(eventually(is_set_aside, 20s));
   ASSERT_TRUE(host.write(machine_write(host, 100)));
   hosts_.clear();
   EXPECT_EQ(start(0).snapshot()->find_network(kNetwork)->machines.size(), 101U);

@@ -51,7 +51,7 @@ class Link {
 
  private:
   static void wait_until_up(const std::string& netns, const std::string& link) {
-    const Instant deadline = monotonic_now() + std::chrono::seconds(10);
+    const Instant deadline = monotonic_now() + std::chrono::seconds(30);
     const std::string show = "ip -n " + netns + " -o link show " + link;
     while (run_program("/bin/sh", {"-c", show}).out.find("state UP") == std::string::npos)
       if (monotonic_now() > deadline) throw std::runtime_error(link + " does not come up");

@@ -227,6 +227,25 @@ Result<std::vector<InterfaceAddress>> Netlink::addresses() {
   return addresses;
 }
 
+Result<bool> Netlink::has_joined(const std::string& interface, const Ip6& group) {
+  auto index = index_of(interface);
+  if (!index) return std::move(index).error();
+  NetlinkMessage message(RTM_GETMULTICAST, NLM_F_DUMP);
+  message.header<ifaddrmsg>().ifa_family = AF_INET6;
+  bool joined = false;
+  auto done = socket_.dump(
+      message, "listing multicast groups", [&] { joined = false; },
+      [&](const nlmsghdr* answer) {
+        const auto* header = header_of<ifaddrmsg>(answer);
+        if (header == nullptr || static_cast<int>(header->ifa_index) != *index) return;
+        for_each_attribute(answer, sizeof(ifaddrmsg), [&](int type, const nlattr* attribute) {
+          if (type == IFA_MULTICAST && ip6_of(attribute) == group) joined = true;
+        });
+      });
+  if (!done) return std::move(done).error();
+  return joined;
+}
+
 Result<void> Netlink::add_address(const InterfaceAddress& address) {
   auto index = index_of(address.interface);
   if (!index) return std::move(index).error();

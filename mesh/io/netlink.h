@@ -50,6 +50,8 @@ class Netlink {
   Result<std::vector<InterfaceAddress>> addresses();
   Result<void> add_address(const InterfaceAddress& address);
   Result<void> remove_address(const InterfaceAddress& address);
+  // Whether the interface has joined this IPv6 multicast group.
+  Result<bool> has_joined(const std::string& interface, const Ip6& group);
 
   // ---- routes (IPv6) of protocol kRouteProtocol
   Result<std::vector<Route>> routes();

@@ -3,8 +3,11 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 
 #include "base/fd.h"
+#include "base/io/clock.h"
 #include "mesh/io/sysctl.h"
 #include "registry/core/address.h"
 
@@ -29,6 +32,28 @@ bool contains(const std::vector<InterfaceAddress>& addresses, const InterfaceAdd
   return std::ranges::find(addresses, wanted) != addresses.end();
 }
 
+// RFC 4291, 2.7.1: ff02::1:ff00:0/104 and the last 24 bits.
+Ip6 solicited_node_group(const Ip6& address) {
+  Ip6 group = *parse_ip6("ff02::1:ff00:0");
+  std::copy(address.bytes.end() - 3, address.bytes.end(), group.bytes.end() - 3);
+  return group;
+}
+
+// The kernel joins an address's solicited-node group in a work queue, after it said that the
+// address is there. On a busy host a machine's first packet comes before that, its neighbour
+// solicitation is dropped, and the next one follows a second later. A join that does not come
+// within the time is not this step's failure.
+Result<void> await_neighbour_discovery(Netlink& netlink, const InterfaceAddress& address) {
+  constexpr auto kPatience = std::chrono::milliseconds(500);
+  const Instant deadline = monotonic_now() + kPatience;
+  for (;;) {
+    auto joined = netlink.has_joined(address.interface, solicited_node_group(address.ip));
+    if (!joined) return std::move(joined).error();
+    if (*joined || monotonic_now() >= deadline) return {};
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));  // between two polls
+  }
+}
+
 Result<void> configure_machine_end(const Veth& veth) {
   // A namespace made by a container runtime may have IPv6 off by default.
   auto enabled = run_in_netns(veth.netns_path, [] {
@@ -40,7 +65,8 @@ Result<void> configure_machine_end(const Veth& veth) {
   if (auto up = machine->set_link_up("lo", 0); !up) return up;
   if (auto up = machine->set_link_up(kMachineInterface, veth.mtu); !up) return up;
   if (auto added = machine->add_address(machine_interface_address(veth)); !added) return added;
-  return machine->add_route(route_to_mesh(), kGatewayAddress);
+  if (auto added = machine->add_route(route_to_mesh(), kGatewayAddress); !added) return added;
+  return await_neighbour_discovery(*machine, machine_interface_address(veth));
 }
 
 Result<bool> is_machine_end_configured(Netlink& machine, const Link& end, const Veth& veth) {
@@ -76,7 +102,8 @@ Result<void> configure_veth(Netlink& host, const Veth& veth) {
   if (!deaf) return deaf;
   if (auto up = host.set_link_up(veth.name, veth.mtu); !up) return up;
   if (auto added = host.add_address(gateway_address(veth.name)); !added) return added;
-  return configure_machine_end(veth);
+  if (auto configured = configure_machine_end(veth); !configured) return configured;
+  return await_neighbour_discovery(host, gateway_address(veth.name));
 }
 
 ObservedVeth inspect_veth(const Link& host_end, const std::vector<InterfaceAddress>& host_addresses,

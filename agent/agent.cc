@@ -7,6 +7,7 @@
 
 #include "agent/admin_api.h"
 #include "agent/admin_server.h"
+#include "agent/contacts.h"
 #include "agent/core/trust_writes.h"
 #include "agent/core/writes.h"
 #include "agent/rooms.h"
@@ -25,8 +26,6 @@ constexpr Duration kJoinPatience = std::chrono::seconds(3);
 // From the withdrawal of its machines until a host leaves: others choose theirs meanwhile, and
 // what is under way ends.
 constexpr Duration kWithdrawal = std::chrono::seconds(1);
-// Knocked at by an agent that starts: whoever left before is let in again by them.
-constexpr std::size_t kHostsToldOfStart = 3;
 
 mesh::BackendChoice backend_choice(config::WireGuardBackend backend) {
   switch (backend) {
@@ -116,6 +115,7 @@ struct Agent::Impl {
               [this](const ApiRequest& request, const ApiResponder& reply) {
                 api.answer(request, reply);
               }),
+        contacts(rooms, options.config.state_dir, options.identity.seeds),
         trust(control_loop, [this] { return rooms.notices(); }),
         patience(control_loop, [this] { give_up_joining(); }),
         withdrawal(control_loop, [this] { tell_that_it_leaves(); }) {
@@ -261,17 +261,6 @@ struct Agent::Impl {
     });
   }
 
-  void knock_at_some() {
-    std::vector<HostRecord> others;
-    SnapshotPtr snapshot = rooms.registry->snapshot();
-    for (const auto& [id, host] : snapshot->hosts)
-      if (id != snapshot->self) others.push_back(host.record);
-    Rng rng(random_u64());
-    rng.shuffle(others);
-    others.resize(std::min(others.size(), kHostsToldOfStart));
-    for (const auto& host : others) rooms.knock->knock(host);
-  }
-
   void on_snapshot(const SnapshotPtr& snapshot) {
     auto alive = std::any_of(
         snapshot->hosts.begin(), snapshot->hosts.end(),
@@ -298,7 +287,7 @@ struct Agent::Impl {
     if (auto gossip = rooms.registry->start(); !gossip) return std::move(gossip).within("registry");
     if (auto knock = rooms.knock->start(); !knock) return std::move(knock).within("knock");
     rooms.registry->on_snapshot([this](const SnapshotPtr& snapshot) { on_snapshot(snapshot); });
-    knock_at_some();
+    contacts.start();
     trust.look();
     rooms.machine_loop.post([this] { rooms.machines->resume(); });
     rooms.rotator->resume();
@@ -357,6 +346,7 @@ struct Agent::Impl {
   Rooms rooms;
   AdminApi api;
   AdminServer admin;
+  Contacts contacts;
   TrustWatch trust;
   LoopTimer patience;
   LoopTimer withdrawal;

@@ -49,4 +49,48 @@ std::vector<KnockTarget> knock_targets(const Snapshot* snapshot, const std::vect
   return targets;
 }
 
+std::vector<KnockTarget> lost_targets(const Snapshot& snapshot, const std::vector<Seed>& seeds,
+                                      Rng& rng) {
+  std::vector<KnockTarget> unknown;
+  for (const Seed& seed : seeds) {
+    bool known = seed.host == snapshot.self || snapshot.hosts.contains(seed.host) ||
+                 snapshot.shut_out.contains(seed.host) || snapshot.revocations.contains(seed.host);
+    if (!known) add_target(unknown, seed.host, seed.knock);
+  }
+  std::vector<const HostRecord*> down;
+  std::size_t usable = 0;
+  for (const auto& [id, host] : snapshot.hosts) {
+    if (host.usable()) ++usable;
+    if (host.status == HostStatus::kDown) down.push_back(&host.record);
+  }
+  std::vector<KnockTarget> out;
+  if (!unknown.empty()) out.push_back(unknown[rng.below(unknown.size())]);
+  if (!down.empty() && rng.below(std::max<std::size_t>(usable, 1)) < down.size()) {
+    KnockTarget chosen = target_of(*down[rng.below(down.size())]);
+    if (!chosen.endpoints.empty()) out.push_back(std::move(chosen));
+  }
+  return out;
+}
+
+std::vector<Seed> choose_contacts(const Snapshot& snapshot, const std::vector<Seed>& known) {
+  std::vector<Seed> out;
+  auto add = [&](const Seed& seed) {
+    auto same_host = [&](const Seed& chosen) { return chosen.host == seed.host; };
+    bool is_new = std::none_of(out.begin(), out.end(), same_host);
+    if (is_new && out.size() < kMaxContacts && !seed.knock.empty()) out.push_back(seed);
+  };
+  auto seed_of = [](const HostRecord& host) {
+    return Seed{host.id, host.wireguard_key, {}, target_of(host).endpoints};
+  };
+  for (const Seed& seed : known) {
+    const HostView* host = snapshot.find_host(seed.host);
+    if (host != nullptr && host->usable()) add(seed_of(host->record));
+  }
+  for (const auto& [id, host] : snapshot.hosts)
+    if (id != snapshot.self && host.usable()) add(seed_of(host.record));
+  for (const Seed& seed : known)
+    if (!snapshot.revocations.contains(seed.host)) add(seed);
+  return out;
+}
+
 }  // namespace sixpn::mesh

@@ -283,6 +283,17 @@ Result<Identity> IdentityStore::enrol_host(const std::string& state_dir, const T
   return identity;
 }
 
+Result<void> IdentityStore::replace_seeds(const std::string& state_dir,
+                                          const std::vector<Seed>& seeds) {
+  const std::string folder = identity_dir(state_dir);
+  const std::string place = in_folder(folder, kSeedsFile);
+  const std::string staged = place + ".new";
+  ::unlink(staged.c_str());  // of an attempt that a power cut interrupted
+  if (auto written = write_line(staged, encode_seeds(seeds)); !written) return written;
+  if (::rename(staged.c_str(), place.c_str()) != 0) return Error::from_errno("replacing " + place);
+  return sync_folder(folder);
+}
+
 Result<SigningKey> IdentityStore::load_root_key(const std::string& path) {
   auto seed = read_secret(path);
   if (!seed) return std::move(seed).error().within("the root key");

@@ -7,7 +7,7 @@
 //
 // The folder is 0700, the files 0600, all owned by the user that runs; anything else is refused
 // with the path, what was found and how to mend it. A new identity appears whole or not at all: it
-// is written to <state>/identity.new, synced, and renamed.
+// is written to <state>/identity.new, synced, and renamed. Only the seeds change later.
 #pragma once
 
 #include <optional>
@@ -28,7 +28,8 @@ struct Identity {
   Secret wireguard_key;  // X25519 private key, clamped
   Secret cluster_key;
   PublicKey root_key{};
-  std::vector<Seed> seeds;  // kept so that a host that never had contact can retry after a restart
+  // Where to knock without a registry: at first the token's, later the hosts that were met.
+  std::vector<Seed> seeds;
 };
 
 struct CreateClusterOptions {
@@ -59,6 +60,9 @@ class IdentityStore {
   // another host or cluster than this folder's, not a valid token, the disk.
   static Result<Identity> enrol_host(const std::string& state_dir, const Token& token,
                                      WallTime now);
+
+  // Replaces the seeds of the identity that is there, whole or not at all. Errors: the disk.
+  static Result<void> replace_seeds(const std::string& state_dir, const std::vector<Seed>& seeds);
 
   // Errors: as load.
   static Result<SigningKey> load_root_key(const std::string& path);

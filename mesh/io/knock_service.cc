@@ -30,7 +30,8 @@ struct KnockService::Impl {
         port(wanted_port),
         gate({identity.root_key, identity.cluster_key, self}),
         knocker({identity.root_key, identity.cluster_key, self}, rng),
-        timer(owner, [this] { tick(); }) {}
+        timer(owner, [this] { tick(); }),
+        seek_timer(owner, [this] { seek(); }) {}
 
   // ---- the world
   // ------------------------------------------------------------------------------------
@@ -119,6 +120,15 @@ struct KnockService::Impl {
     arm();
   }
 
+  // Without contact the rounds do it.
+  void seek() {
+    if (snapshot && connected)
+      for (const auto& target : lost_targets(*snapshot, seeds, rng))
+        knocker.knock_at(read_clocks(), target);
+    seek_timer.arm_after(kSeekInterval);
+    arm();
+  }
+
   // Nothing is sent before start().
   void arm() {
     if (socket) timer.arm_at(knocker.next_wake());
@@ -159,6 +169,7 @@ struct KnockService::Impl {
   TokenBucket log_bucket;
   std::uint64_t unsaid = 0;
   LoopTimer timer;
+  LoopTimer seek_timer;
   std::optional<KnockSocket> socket;
   std::optional<FdWatch> watch;  // before the socket closes
 };
@@ -176,6 +187,7 @@ Result<void> KnockService::start() {
   impl_->watch.emplace(impl_->loop, impl_->socket->fd(),
                        [impl = impl_.get()] { impl->read_socket(); });
   impl_->arm();
+  impl_->seek_timer.arm_after(kSeekInterval);
   return {};
 }
 

@@ -41,6 +41,10 @@ SignedRecordPtr EnrolledHost::signed_host(std::uint64_t incarnation, std::uint64
 TestCluster::TestCluster(const std::string& label, std::vector<std::string> regions)
     : label_(label), regions_(std::move(regions)), root_(labelled_secret(label + " root")) {}
 
+Secret TestCluster::cluster_key() const {
+  return labelled_secret(label_ + " cluster");
+}
+
 EnrolledHost TestCluster::enrol(unsigned index, std::vector<std::string> orgs, unsigned enrolment,
                                 std::optional<WallTime> valid_until,
                                 std::optional<WallTime> issued) const {
@@ -56,15 +60,12 @@ EnrolledHost TestCluster::enrol(unsigned index, std::vector<std::string> orgs, u
   invite.name = name;
   invite.region = regions_.at(index % regions_.size());
   invite.orgs = std::move(orgs);
-  invite.expires = kEnrolled + std::chrono::hours(24);
+  invite.expires = invites_expire_.value_or(kEnrolled + std::chrono::hours(24));
   invite.enrolment_key = enrolment_key.public_key();
   invite.valid_until = valid_until;
   invite.issued = issued;
-  Token token{root_.public_key(),
-              labelled_secret(label_ + " cluster"),
-              enrolment_key.seed(),
-              sign_invite(invite, root_),
-              {}};
+  Token token{
+      root_.public_key(), cluster_key(), enrolment_key.seed(), sign_invite(invite, root_), {}};
   auto certificate =
       must(sixpn::enrol(token, key.public_key(), kEnrolled + std::chrono::seconds(enrolment)));
 

@@ -35,6 +35,9 @@ class TestCluster {
                        std::vector<std::string> regions = {"iad", "fra", "nrt"});
 
   [[nodiscard]] const SigningKey& root() const { return root_; }
+  [[nodiscard]] Secret cluster_key() const;
+  // When invites made from here on end; else a day after the enrolments.
+  void set_invites_expire(WallTime when) { invites_expire_ = when; }
   // Host `index` (0...): id 0x10000 + index, named "h<index>".
   // `enrolment` tells several enrolments of one host id apart; a later number enrolled later.
   // `valid_until`: the end of its certificate; nothing: for ever.
@@ -47,6 +50,7 @@ class TestCluster {
   std::string label_;
   std::vector<std::string> regions_;
   SigningKey root_;
+  std::optional<WallTime> invites_expire_;
 };
 
 HostId host_id(unsigned index);

@@ -1,5 +1,5 @@
-// The simulator's clock, hosts, disk and datagrams. Sync sessions: simulator_streams.cc; questions:
-// simulator_questions.cc.
+// The simulator's clock, hosts and datagrams. Disks: simulator_disks.cc. Sync sessions:
+// simulator_streams.cc; knocks: simulator_knocks.cc; questions: simulator_questions.cc.
 #include "tests/sim/simulator.h"
 
 #include <algorithm>
@@ -14,6 +14,7 @@ using registry::Gossip;
 namespace {
 
 const WallTime kEpoch = from_unix_ms(1'800'000'000'000);
+constexpr std::uint16_t kWireGuardPort = 51820;
 constexpr Duration kDiskDelay = 100ms;           // remote records reach the disk in batches
 constexpr std::uint64_t kFullCheckEvery = 4096;  // checks between checks of a whole store
 
@@ -45,6 +46,7 @@ Simulator::Simulator(SimOptions options)
       cluster_("test cluster", regions_of(options_)),
       rng_(options_.seed),
       network_(options_.network, options_.hosts) {
+  if (options_.invites_last) cluster_.set_invites_expire(kEpoch + std::chrono::hours(1));
   for (unsigned i = 0; i < options_.hosts; ++i) {
     auto skew = static_cast<std::int64_t>(
         rng_.below(static_cast<std::uint64_t>(2 * options_.clock_skew.count() + 1)));
@@ -54,6 +56,7 @@ Simulator::Simulator(SimOptions options)
             cluster_.enrol(i, options_.orgs ? options_.orgs(i) : std::vector<std::string>{"*"}),
         .rng = Rng(options_.seed * 1000 + i)}));
     nodes_.back()->skew = std::chrono::milliseconds(skew) - options_.clock_skew;
+    nodes_.back()->identity.record.endpoints = {underlay_of(i, kWireGuardPort)};
   }
 }
 
@@ -195,8 +198,8 @@ void Simulator::knock(unsigned host, unsigned door) {
   Node& guest = *nodes_[host];
   Node& keeper = *nodes_[door];
   if (!guest.running || !keeper.running) return;
-  auto card = guest.gossip->store().host_record(guest.identity.id);
-  auto answer = keeper.gossip->store().host_record(keeper.identity.id);
+  auto card = own_record(guest);
+  auto answer = own_record(keeper);
   perform(keeper, keeper.gossip->admit(clocks(keeper), card));
   perform(guest, guest.gossip->admit(clocks(guest), answer));
 }
@@ -230,6 +233,7 @@ void Simulator::begin_life(Node& node) {
   bool known = options_.warm && node.life == 1 && node.disk.contains(own_slot(node.identity));
   if (!known && !write(node.index, own)) throw std::logic_error("a host refused its own record");
   perform(node, node.gossip->start(clocks(node)));
+  begin_knocking(node);
 }
 
 bool Simulator::write(unsigned host, registry::LocalWrite write) {
@@ -243,25 +247,18 @@ bool Simulator::write(unsigned host, registry::LocalWrite write) {
   bool accepted = !out.refused;
   if (accepted) {
     persist(node, out.changes, now_);
-    if (node.trusted) remember(*record);
+    if (node.trusted) remember(node, *record);
   }
   perform(node, std::move(out));
   check(node);
   return accepted;
 }
 
-void Simulator::remember(const SignedRecordPtr& record) {
-  auto slot = registry::slot_of(record->record);
-  auto& known = truth_[slot];
-  if (known && known->record.stamp >= record->record.stamp) return;
-  known = record;
-  uncertain_.erase(slot);
-}
-
 void Simulator::crash(unsigned host) {
   Node& node = *nodes_[host];
   node.running = false;
   ++node.life;
+  node.knocking.reset();
   node.gossip.reset();
 }
 
@@ -279,68 +276,11 @@ void Simulator::set_skew(unsigned host, std::chrono::milliseconds skew) {
 
 void Simulator::distrust(unsigned host) {
   nodes_[host]->trusted = false;
-  std::erase_if(truth_, [&](const auto& entry) {
-    return entry.second->record.writer == nodes_[host]->identity.id;
-  });
-}
-
-// ---- disks
-// -----------------------------------------------------------------------------------------
-
-// What only this disk had is gone, unless it was on its way.
-void Simulator::forget_unspread(const Node& victim) {
-  for (const auto& [slot, record] : truth_) {
-    bool elsewhere = std::any_of(nodes_.begin(), nodes_.end(), [&](const auto& node) {
-      if (node->index == victim.index) return false;
-      auto found = node->disk.find(slot);
-      return found != node->disk.end() && found->second->record.stamp >= record->record.stamp;
+  for (auto& [slot, versions] : accepted_)
+    std::erase_if(versions, [&](const SignedRecordPtr& record) {
+      return record->record.writer == nodes_[host]->identity.id;
     });
-    if (!elsewhere) uncertain_.insert(slot);
-  }
-}
-
-void Simulator::lose_disk(unsigned host) {
-  Node& node = *nodes_[host];
-  node.disk.clear();
-  node.incarnation = 0;
-  forget_unspread(node);
-}
-
-void Simulator::copy_disk(unsigned host) {
-  Node& node = *nodes_[host];
-  node.old_disk = node.disk;
-  node.old_incarnation = node.incarnation;
-}
-
-void Simulator::restore_disk(unsigned host) {
-  Node& node = *nodes_[host];
-  if (node.old_disk.empty()) return;
-  node.disk = std::exchange(node.old_disk, {});
-  node.incarnation = node.old_incarnation;
-  forget_unspread(node);
-}
-
-void Simulator::persist(Node& node, const registry::Changes& changes, Instant when) {
-  if (changes.slots.empty()) return;
-  std::vector<std::pair<registry::Slot, SignedRecordPtr>> batch;
-  for (const auto& slot : changes.slots) {
-    auto record = node.gossip->store().find(slot);
-    if (record) record_effect(node.index, record->wire);
-    batch.emplace_back(slot, record);
-  }
-  auto apply = [batch = std::move(batch)](Node& self) {
-    for (const auto& [slot, record] : batch) {
-      if (record) {
-        // A local write goes to the disk at once, and may overtake a batch.
-        auto& place = self.disk[slot];
-        if (!place || place->record.stamp <= record->record.stamp) place = record;
-      } else {
-        self.disk.erase(slot);
-      }
-    }
-  };
-  if (when == now_) return apply(node);
-  deliver(when, node.index, std::move(apply));
+  std::erase_if(accepted_, [](const auto& entry) { return entry.second.empty(); });
 }
 
 // ---- performing a host's output
@@ -357,6 +297,7 @@ void Simulator::perform(Node& node, Gossip::Output out) {
   for (HostId peer : out.syncs) open_stream(node, peer);
   for (HostId peer : out.tcp_probes) probe_by_tcp(node, peer);
   arm(node, out.wake);
+  follow_contact(node);
 }
 
 void Simulator::transmit(Node& from, HostId to_id, std::string bytes) {

@@ -11,7 +11,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -38,6 +37,10 @@ struct SimOptions {
   bool warm = false;
   double warm_without = 0;  // share of the other hosts that each host's disk lacks, when warm
   std::uint64_t check_every = 1;
+  // Hosts knock as the daemon does, at the hosts of the registry and at these seeds of a host's
+  // token; not given: nobody knocks but by knock().
+  std::function<std::vector<unsigned>(unsigned)> seeds;
+  bool invites_last = false;  // else they have expired: a host lets in whom it knows
   std::function<std::vector<std::string>(unsigned)> orgs;  // a host's rights; none given: all
   // Last word on a host's options, before each of its lives.
   std::function<void(unsigned, registry::Gossip::Options&)> configure;
@@ -45,6 +48,9 @@ struct SimOptions {
 
 // SIXPN_SIM_SEED replays one run; else `fallback`.
 std::uint64_t seed_from_environment(std::uint64_t fallback);
+
+// Where a simulated host is reached from outside the tunnel.
+IpEndpoint underlay_of(unsigned host, std::uint16_t port);
 
 class Simulator {
  public:
@@ -73,7 +79,7 @@ class Simulator {
   void inject(unsigned from, unsigned to, std::string bytes);
   // Merges a record into a host as if from a sync session with `from`.
   void inject_record(unsigned from, unsigned to, const SignedRecordPtr& record);
-  // A knock of `host` at `door`: each learns the other's host record.
+  // Each of these learns the other's host record, as after an accepted knock.
   void knock(unsigned host, unsigned door);
   // What a host accepts is called an answer to the whole cluster; the writes of these hosts are
   // not (they lie), nor are they looked at by converged() and all_believe().
@@ -97,10 +103,12 @@ class Simulator {
   // A hash of every datagram, stream chunk and record stored so far, with its time.
   [[nodiscard]] std::uint64_t effects() const { return effects_; }
   [[nodiscard]] std::uint64_t events() const { return event_count_; }
-  // What all accepted writes add up to: by slot, the version that must win.
-  [[nodiscard]] const std::map<registry::Slot, SignedRecordPtr>& truth() const { return truth_; }
-  // Slots of truth() whose last version went down with a disk, before any other host had it.
-  [[nodiscard]] const std::set<registry::Slot>& uncertain() const { return uncertain_; }
+  // By slot, the accepted versions, oldest first.
+  using Versions = std::map<registry::Slot, std::vector<SignedRecordPtr>>;
+  [[nodiscard]] const Versions& accepted() const { return accepted_; }
+  // What all accepted writes add up to, as far as anything that runs now ever had them on its disk
+  // and did not lose that: by slot, the version that must win.
+  [[nodiscard]] std::map<registry::Slot, SignedRecordPtr> truth() const;
   [[nodiscard]] bool is_trusted(unsigned host) const;
   [[nodiscard]] std::uint64_t packets() const { return packets_; }
   [[nodiscard]] std::uint64_t packet_bytes() const { return packet_bytes_; }
@@ -120,6 +128,7 @@ class Simulator {
  private:
   struct Node;
   struct Stream;
+  struct Knocking;
   enum class Kind : std::uint8_t { kAction, kNodeAction, kDatagram, kTimer };
   struct Event {
     Kind kind = Kind::kAction;
@@ -148,9 +157,20 @@ class Simulator {
                      const std::string& chunk);
   void close_stream(const std::shared_ptr<Stream>& stream);
   void arm(Node& node, Instant wake);
+  void begin_knocking(Node& node);
+  void follow_contact(Node& node);
+  void arm_knock(Node& node);
+  void on_knock_timer(Node& node);
+  void seek_lost(Node& node);
+  void keep_contacts(Node& node);
+  void transmit_knock(Node& from, const IpEndpoint& to, const std::string& bytes);
+  void on_knock_datagram(Node& node, const IpEndpoint& from, const std::string& bytes);
+  [[nodiscard]] SnapshotPtr snapshot_of(const Node& node) const;
+  [[nodiscard]] SignedRecordPtr own_record(const Node& node) const;
   void begin_life(Node& node);
-  void remember(const SignedRecordPtr& record);
-  void forget_unspread(const Node& victim);
+  void remember(Node& node, const SignedRecordPtr& record);
+  void look_at_disk(Node& node);
+  void owe(Node& node, const registry::Slot& slot, Stamp stamp) const;
   void check(Node& node);
   void record_effect(unsigned host, std::string_view bytes);
   [[nodiscard]] Now clocks(const Node& node) const;
@@ -165,13 +185,12 @@ class Simulator {
   SharedChecks checks_;
   Network network_;
   EventQueue<Event> events_;
-  std::set<registry::Slot> uncertain_;
   Tap tap_;
   Watch watch_;
   std::uint64_t packets_ = 0;
   std::uint64_t packet_bytes_ = 0;
   std::uint64_t stream_bytes_ = 0;
-  std::map<registry::Slot, SignedRecordPtr> truth_;
+  Versions accepted_;
   Instant now_{};
   std::uint64_t event_count_ = 0;
   std::uint64_t check_count_ = 0;

@@ -1,9 +1,22 @@
 // The simulator's own view of one host and of one sync session. Included by simulator*.cc only.
 #pragma once
 
+#include "mesh/core/knock_gate.h"
+#include "mesh/core/knocker.h"
 #include "tests/sim/simulator.h"
 
 namespace sixpn::sim {
+
+// Both sides of the knock, in one process life.
+struct Simulator::Knocking {
+  Knocking(const mesh::GateOptions& gate_options, const mesh::KnockerOptions& knocker_options,
+           Rng& rng)
+      : gate(gate_options), knocker(knocker_options, rng) {}
+  mesh::KnockGate gate;
+  mesh::Knocker knocker;
+  bool connected = false;
+  Instant armed = kNever;
+};
 
 struct Simulator::Node {
   unsigned index;
@@ -17,6 +30,7 @@ struct Simulator::Node {
   bool running = false;
   std::unique_ptr<registry::Gossip> gossip;
   std::unique_ptr<registry::RecordWriter> writer;
+  std::unique_ptr<Knocking> knocking;
   std::map<registry::Slot, SignedRecordPtr> seen;  // in this life
   std::uint64_t timer = 0;                         // number of the armed timer
   Instant timer_at = kNever;                       // when its event comes
@@ -24,7 +38,9 @@ struct Simulator::Node {
   // Survives a crash.
   std::uint64_t incarnation = 0;
   std::map<registry::Slot, SignedRecordPtr> disk;
-  std::uint64_t old_incarnation = 0;  // of the copy that restore_disk() puts back
+  std::map<registry::Slot, Stamp> owed;  // the newest that it has stored, and not lost since
+  std::vector<Seed> contacts;            // beside the identity: outlives the registry
+  std::uint64_t old_incarnation = 0;     // of the copy that restore_disk() puts back
   std::map<registry::Slot, SignedRecordPtr> old_disk;
 };
 

@@ -55,6 +55,22 @@ bool Simulator::all_believe(unsigned host, HostStatus status) const {
   });
 }
 
+std::map<registry::Slot, SignedRecordPtr> Simulator::truth() const {
+  std::map<registry::Slot, SignedRecordPtr> out;
+  for (const auto& [slot, versions] : accepted_) {
+    Stamp owed{};
+    for (const auto& node : nodes_) {
+      auto found = node->owed.find(slot);
+      if (node->running && node->trusted && found != node->owed.end())
+        owed = std::max(owed, found->second);
+    }
+    auto stored = [&](const SignedRecordPtr& record) { return record->record.stamp <= owed; };
+    auto last = std::find_if(versions.rbegin(), versions.rend(), stored);
+    if (last != versions.rend()) out[slot] = *last;
+  }
+  return out;
+}
+
 registry::Counters Simulator::total_counters() const {
   registry::Counters total;
   for (const auto& node : nodes_) {

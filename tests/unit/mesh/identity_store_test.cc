@@ -205,6 +205,20 @@ TEST_F(IdentityStoreTest, WhatIsNoFileIsRefused) {
   EXPECT_THAT(pipe.error().message, HasSubstr("is not a regular file"));
 }
 
+TEST_F(IdentityStoreTest, OnlyTheSeedsAreReplacedAlsoAfterAnInterruptedAttempt) {
+  auto made = create("a");
+  std::ofstream(key_file("a", "seeds.new")) << "half a li";
+  std::vector<Seed> seeds = {
+      {HostId(0x20003), made.root_key, {}, {*parse_endpoint("192.0.2.1:51821")}}};
+  ASSERT_TRUE(IdentityStore::replace_seeds(state("a"), seeds));
+  auto loaded = IdentityStore::load(state("a"));
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  EXPECT_EQ(loaded->seeds, seeds);
+  EXPECT_EQ(loaded->certificate.encoded, made.certificate.encoded);
+  EXPECT_FALSE(fs::exists(key_file("a", "seeds.new")));
+  EXPECT_FALSE(IdentityStore::replace_seeds(state("nowhere"), seeds));
+}
+
 TEST_F(IdentityStoreTest, NoIdentitySaysWhatToDo) {
   auto read = IdentityStore::load(state("nowhere"));
   ASSERT_FALSE(read);

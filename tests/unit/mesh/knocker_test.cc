@@ -296,6 +296,74 @@ TEST(KnockTargets, SeedsAndKnownHostsAreJoinedWithoutSelfAndRevoked) {
   EXPECT_EQ(knock_targets(nullptr, seeds, b.record.id).size(), 3U);
 }
 
+TEST(KnockTargets, WithContactUnknownSeedsAndHostsThatAreDownAreSought) {
+  Cluster cluster;
+  auto a = cluster.host("a", 0x10001);
+  auto b = cluster.host("b", 0x20003);
+  auto c = cluster.host("c", 0x30004);
+  Snapshot snapshot = knowing({b, a, c});
+  std::vector<Seed> seeds = {{a.record.id, {}, {}, {at(50)}}, {HostId(0x60007), {}, {}, {at(53)}}};
+  Rng rng(1);
+  const std::vector<KnockTarget> seed_only = {{HostId(0x60007), {at(53)}}};
+  EXPECT_EQ(lost_targets(snapshot, seeds, rng), seed_only);
+  snapshot.revocations[HostId(0x60007)] = {HostId(0x60007), ""};
+  EXPECT_TRUE(lost_targets(snapshot, seeds, rng).empty());
+  snapshot.hosts[a.record.id].status = snapshot.hosts[c.record.id].status = HostStatus::kDown;
+  std::set<HostId> sought;
+  for (int i = 0; i < 50; ++i)
+    for (const auto& target : lost_targets(snapshot, {}, rng)) sought.insert(target.host);
+  EXPECT_EQ(sought, (std::set<HostId>{a.record.id, c.record.id}));
+  snapshot.hosts[a.record.id].status = snapshot.hosts[c.record.id].status = HostStatus::kLeft;
+  for (int i = 0; i < 50; ++i) EXPECT_TRUE(lost_targets(snapshot, {}, rng).empty());
+}
+
+// A thousand hosts that miss one: about one of them knocks.
+TEST(KnockTargets, LargeClustersSeekNoMoreThanSmallOnes) {
+  Snapshot snapshot;
+  for (std::uint32_t i = 0; i < 1000; ++i) {
+    HostRecord host{.id = HostId(0x10000 + i), .endpoints = {at(1)}, .knock_port = 1};
+    snapshot.hosts[host.id] = HostView{.record = host};
+  }
+  snapshot.hosts[HostId(0x10007)].status = HostStatus::kDown;
+  Rng rng(1);
+  std::size_t knocks = 0;
+  for (int i = 0; i < 10'000; ++i) knocks += lost_targets(snapshot, {}, rng).size();
+  EXPECT_GE(knocks, 2U);
+  EXPECT_LE(knocks, 40U);
+}
+
+std::vector<HostId> hosts_of(const std::vector<Seed>& seeds) {
+  std::vector<HostId> out;
+  for (const auto& seed : seeds) out.push_back(seed.host);
+  return out;
+}
+
+TEST(Contacts, StayWhileTheyLiveAndAreNeverAllForgotten) {
+  Cluster cluster;
+  std::vector<EnrolledHost> hosts;
+  for (std::uint32_t i = 0; i < kMaxContacts + 3; ++i)
+    hosts.push_back(cluster.host("h" + std::to_string(i), 0x10001 + i));
+  Snapshot snapshot = knowing(hosts);  // as the first of them sees it
+  const std::vector<Seed> of_token = {{hosts.back().record.id, {}, {}, {at(99)}},
+                                      {HostId(0x60007), {}, {}, {at(53)}}};
+  auto contacts = choose_contacts(snapshot, of_token);
+  ASSERT_EQ(contacts.size(), kMaxContacts);
+  EXPECT_EQ(contacts[0].host, hosts.back().record.id);
+  EXPECT_EQ(contacts[0].knock, std::vector<IpEndpoint>{at(7)}) << "as its record says now";
+  EXPECT_EQ(contacts[1].host, hosts[1].record.id) << "before a seed that nobody knows";
+  EXPECT_EQ(choose_contacts(snapshot, contacts), contacts);
+
+  snapshot.hosts[hosts[2].record.id].status = HostStatus::kDown;
+  auto later_on = hosts_of(choose_contacts(snapshot, contacts));
+  EXPECT_THAT(later_on, testing::Not(testing::Contains(hosts[2].record.id)));
+  EXPECT_EQ(later_on.size(), kMaxContacts);
+
+  Snapshot blank = knowing({hosts[0]});
+  EXPECT_EQ(choose_contacts(blank, contacts), contacts);
+  blank.revocations[hosts[1].record.id] = {hosts[1].record.id, ""};
+  EXPECT_EQ(choose_contacts(blank, contacts).size(), kMaxContacts - 1);
+}
+
 TEST(KnockTargets, AreBounded) {
   Snapshot snapshot;
   for (std::uint32_t i = 0; i < 2 * kMaxKnockTargets; ++i) {

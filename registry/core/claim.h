@@ -19,6 +19,7 @@ struct Claim {
   HostId host;
   std::uint64_t incarnation = 0;
   HostId by;
+  friend auto operator<=>(const Claim&, const Claim&) = default;
 };
 
 Signature sign_claim(const Claim& claim, const SigningKey& key);

@@ -64,8 +64,8 @@ bool Gossip::verify_one(Now now, HostId from, const MemberUpdate& update, HostId
     return false;
   }
   ++counters_.claims_verified;
-  if (verify_claim({what, update.host, update.incarnation, by}, signature, signer->signing_key))
-    return true;
+  const Claim claim{what, update.host, update.incarnation, by};
+  if (options_.checks.claim(claim, signature, signer->signing_key)) return true;
   for (int i = 1; i < kBadClaimCost; ++i) budget.take(kClaimLimit, now.mono);
   ++counters_.dropped_bad_claim;
   return false;

@@ -11,7 +11,17 @@ registry::RecordChecks SharedChecks::checks() {
   out.certificate = [this](std::string_view encoded, const PublicKey& root) {
     return certificate(encoded, root);
   };
+  out.claim = [this](const registry::Claim& claim, const Signature& signature,
+                     const PublicKey& key) { return this->claim(claim, signature, key); };
   return out;
+}
+
+bool SharedChecks::claim(const registry::Claim& claim, const Signature& signature,
+                         const PublicKey& key) {
+  if (claims_.size() >= kMostClaims) claims_.clear();
+  auto [place, added] = claims_.try_emplace({signature, key, claim}, false);
+  if (added) place->second = registry::verify_claim(claim, signature, key);
+  return place->second;
 }
 
 void SharedChecks::learn(const SignedRecordPtr& record) {

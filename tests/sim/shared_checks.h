@@ -6,6 +6,7 @@
 
 #include <map>
 #include <string>
+#include <tuple>
 #include <unordered_map>
 
 #include "registry/core/record_checks.h"
@@ -21,12 +22,15 @@ class SharedChecks {
 
  private:
   static constexpr std::size_t kMostDecoded = 400'000;  // forgotten all at once beyond this
+  static constexpr std::size_t kMostClaims = 1'000'000;
   Result<SignedRecordPtr> decode(std::string wire);
   Result<HostCertificate> certificate(std::string_view encoded, const PublicKey& root);
+  bool claim(const registry::Claim& claim, const Signature& signature, const PublicKey& key);
 
   std::unordered_map<std::string, SignedRecordPtr> decoded_;  // looked up only, never iterated
   std::map<std::pair<Hash, PublicKey>, bool> verified_;
   std::unordered_map<std::string, HostCertificate> certificates_;
+  std::map<std::tuple<Signature, PublicKey, registry::Claim>, bool> claims_;
 };
 
 }  // namespace sixpn::sim

@@ -73,6 +73,7 @@ int main(int argc, char** argv) {
     if (arguments.verbose)
       std::printf("seed %lu: %s; %llu events, equal after %.1f s\n", seed, outcome.faults.c_str(),
                   static_cast<unsigned long long>(outcome.events), outcome.settled_seconds);
+    std::fflush(stdout);
     if (outcome.ok) continue;
     ++failed;
     std::printf("seed %lu FAILED: %s\n  %s\n  replay: %s --seeds %lu..%lu --hosts %u..%u\n", seed,

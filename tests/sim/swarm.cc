@@ -97,6 +97,7 @@ class Swarm {
     };
     out.invites_last = rng_.chance(0.5);
     out.seeds = seeds_of;
+    out.check_every = 4;
     return out;
   }
 

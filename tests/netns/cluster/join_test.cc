@@ -5,6 +5,8 @@
 
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
+#include <chrono>
+#include <filesystem>
 
 #include "tests/netns/cluster/cluster.h"
 
@@ -38,6 +40,27 @@ TEST(Join, ThreeHostsFormAMeshByThemselves) {
         .as_array()
         .empty();
   })) << cluster.must("fra", {"mesh", "plan"});
+}
+
+// The first host of a cluster was told of nobody: its contacts must outlive its registry.
+TEST(Join, TheFirstHostFindsTheOthersAgainWithoutItsRegistry) {
+  Cluster cluster("lost");
+  for (const char* region : {"iad", "fra", "nrt"}) cluster.add_host(region, region);
+  ASSERT_NO_FATAL_FAILURE(cluster.form());
+  const std::string state = cluster.host("iad").state_dir();
+  ASSERT_TRUE(eventually([&] { return read_file(state + "/identity/seeds").size() > 100; },
+                         std::chrono::seconds(60)))
+      << "two contacts, in base64";
+  cluster.kill_agent("iad");
+  for (const char* file : {"registry.db", "registry.db-wal", "registry.db-shm"})
+    std::filesystem::remove(state + "/" + file);
+  cluster.start_agent("iad");
+  EXPECT_TRUE(eventually(
+      [&] {
+        return cluster.all_see_alive({"iad", "fra", "nrt"});
+      },
+      std::chrono::seconds(60)))
+      << cluster.must("iad", {"status"});
 }
 
 class Refused : public ::testing::Test {

@@ -79,6 +79,7 @@ Gossip::Output Gossip::on_datagram(Now now, HostId from, std::string_view bytes)
     return finish(now, std::move(out), probes);
   }
   // Updates come before the answer to a probe, so that the answer carries what they changed.
+  bool was_down = membership_.status(from) == HostStatus::kDown;
   membership_.on_heard(now.mono, from, datagram->incarnation, probes);
   if (datagram->push) {
     order_ = Order{from, *datagram->push};
@@ -97,6 +98,9 @@ Gossip::Output Gossip::on_datagram(Now now, HostId from, std::string_view bytes)
   floods_.on_garbage(now.mono, from, garbage_of(counters_) - garbage);
   hear_heads(now, from, *datagram, out);
   compare_roots(now, from, *datagram, out);
+  // The other side of a partition: what was revoked there meanwhile must not wait.
+  bool returns = was_down && membership_.status(from) != HostStatus::kDown;
+  if (returns && datagram->root_hash != store_.root_hash()) request_sync(now, from, out);
   return finish(now, std::move(out), probes);
 }
 

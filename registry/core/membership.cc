@@ -27,7 +27,9 @@ Membership::Membership(HostId self, std::uint64_t incarnation, Rng& rng, Members
 void Membership::start(Instant now) {
   heard_ = now;
   next_probe_ = now;
-  next_dead_probe_ = now + kDeadProbeInterval;
+  // At a moment of its own: hosts that started together would otherwise miss a heal together.
+  next_dead_probe_ = now + Duration(static_cast<Duration::rep>(
+                               rng_.below(static_cast<std::uint64_t>(kDeadProbeInterval.count()))));
   next_report_ = now + kRoundTripReport;
 }
 

@@ -239,6 +239,46 @@ Figures partition(const Settings& s) {
            equal ? milliseconds(*equal) / 1000 : -1}};
 }
 
+// Until a host shuts the victim out, which is when its WireGuard peer is taken away.
+void measure_shut_out(Simulator& sim, Instant begin, std::vector<double>& times) {
+  sim.watch([&sim, &times, begin](unsigned, const SignedRecordPtr& got) {
+    if (got->record.key.kind == RecordKind::kRevocation)
+      times.push_back(milliseconds(sim.now() - begin));
+  });
+}
+
+bool revoke(Simulator& sim, HostId victim) {
+  RevocationRecord record{victim, sign_revocation(victim, sim.clocks_of(0).wall, sim.root())};
+  return sim.write(0, {record, false, {}, ""});
+}
+
+// Revoked in one half of a cluster that is whole again half a minute later: the other half, from
+// then, without the victim in it.
+Figures revocation_across(const Settings& s) {
+  std::vector<double> times;
+  unsigned missing = 0;
+  for (unsigned run = 0; run < 3; ++run) {
+    Settings here = s;
+    here.seed += run;
+    Ours c(here, s.loss);
+    Simulator& sim = c.sim();
+    sim.run_for(2s);
+    sim.partition([](unsigned host) { return static_cast<int>(host % 2); });
+    sim.run_for(30s);
+    if (!revoke(sim, sim.identity(s.hosts - 1).id)) continue;
+    sim.run_for(30s);
+    sim.heal();
+    std::size_t before = times.size();
+    measure_shut_out(sim, sim.now(), times);
+    sim.run_for(60s);
+    missing += (s.hosts - 1) / 2 - static_cast<unsigned>(times.size() - before);
+  }
+  return {{"revocation across a heal, p50, ms", quantile(times, 0.5)},
+          {"revocation across a heal, p99, ms", quantile(times, 0.99)},
+          {"revocation across a heal, worst, ms", quantile(times, 1)},
+          {"revocation across a heal, hosts without it after 60 s", double(missing)}};
+}
+
 Figures revocation(const Settings& s) {
   std::vector<double> times;
   for (unsigned run = 0; run < 5; ++run) {
@@ -247,14 +287,8 @@ Figures revocation(const Settings& s) {
     Ours c(here, s.loss);
     Simulator& sim = c.sim();
     sim.run_for(2s);
-    HostId victim = sim.identity(s.hosts - 1).id;
-    RevocationRecord record{victim, sign_revocation(victim, sim.clocks_of(0).wall, sim.root())};
-    if (!sim.write(0, {record, false, {}, ""})) continue;
-    Instant begin = sim.now();
-    sim.watch([&](unsigned, const SignedRecordPtr& got) {
-      if (got->record.key.kind == RecordKind::kRevocation)
-        times.push_back(milliseconds(sim.now() - begin));
-    });
+    if (!revoke(sim, sim.identity(s.hosts - 1).id)) continue;
+    measure_shut_out(sim, sim.now(), times);
     sim.run_for(10s);
   }
   return {{"revocation at a host, p99, ms", quantile(times, 0.99)},
@@ -291,7 +325,10 @@ void run(const Settings& s) {
     print(s, without, {});
   }
   if (wanted("partition")) print(s, partition(s), {});
-  if (wanted("revocation")) print(s, revocation(s), {});
+  if (wanted("revocation")) {
+    print(s, revocation(s), {});
+    print(s, revocation_across(s), {});
+  }
 }
 
 bool parse(int argc, char** argv, Settings& out) {

@@ -212,6 +212,7 @@ void Simulator::begin_life(Node& node) {
   node.stalled_until = {};
   node.timer_at = kNever;
   node.seen.clear();
+  node.sync_pace = {};
   Gossip::Options options;
   options.self = node.identity.id;
   options.root_key = cluster_.root().public_key();
@@ -259,6 +260,7 @@ void Simulator::crash(unsigned host) {
   node.running = false;
   ++node.life;
   node.knocking.reset();
+  node.served.clear();
   node.gossip.reset();
 }
 

@@ -152,7 +152,9 @@ class Simulator {
   void persist(Node& node, const registry::Changes& changes, Instant when);
   void probe_by_tcp(Node& from, HostId to);
   void open_stream(Node& from, HostId to);
-  void pump(const std::shared_ptr<Stream>& stream);
+  void fail_stream(Node& from, HostId to, Duration after);
+  void watch_stream(const std::shared_ptr<Stream>& stream);
+  void pump(const std::shared_ptr<Stream>& stream, bool initiator);
   void receive_chunk(const std::shared_ptr<Stream>& stream, bool to_initiator,
                      const std::string& chunk);
   void close_stream(const std::shared_ptr<Stream>& stream);

@@ -3,6 +3,7 @@
 
 #include "mesh/core/knock_gate.h"
 #include "mesh/core/knocker.h"
+#include "registry/core/sync_budget.h"
 #include "tests/sim/simulator.h"
 
 namespace sixpn::sim {
@@ -31,10 +32,12 @@ struct Simulator::Node {
   std::unique_ptr<registry::Gossip> gossip;
   std::unique_ptr<registry::RecordWriter> writer;
   std::unique_ptr<Knocking> knocking;
-  std::map<registry::Slot, SignedRecordPtr> seen;  // in this life
-  std::uint64_t timer = 0;                         // number of the armed timer
-  Instant timer_at = kNever;                       // when its event comes
-  Instant wake = kNever;                           // what the host asked for last
+  registry::SyncPace sync_pace;                        // of all its streams
+  std::map<unsigned, std::shared_ptr<Stream>> served;  // by initiator
+  std::map<registry::Slot, SignedRecordPtr> seen;      // in this life
+  std::uint64_t timer = 0;                             // number of the armed timer
+  Instant timer_at = kNever;                           // when its event comes
+  Instant wake = kNever;                               // what the host asked for last
   // Survives a crash.
   std::uint64_t incarnation = 0;
   std::map<registry::Slot, SignedRecordPtr> disk;
@@ -45,14 +48,18 @@ struct Simulator::Node {
 };
 
 struct Simulator::Stream {
-  unsigned initiator;
-  unsigned responder;
-  std::uint64_t initiator_life;
-  std::uint64_t responder_life;
-  registry::SyncSession near;
-  registry::SyncSession far;
-  Instant near_last;  // arrival of the last chunk in each direction: streams keep order
-  Instant far_last;
+  struct End {
+    unsigned host;
+    std::uint64_t life;
+    registry::SyncSession session;
+    registry::SyncPace pace;
+    Instant last;          // arrival of its last chunk at the other end: streams keep order
+    bool waiting = false;  // for its pace
+  };
+  End near;  // the initiator's
+  End far;
+  Instant begin;
+  Instant heard;
   bool closed = false;
 };
 

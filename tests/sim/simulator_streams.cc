@@ -1,71 +1,116 @@
-// Sync sessions over virtual streams: reliable, in order, cut by partitions and crashes.
+// Sync sessions over virtual streams: reliable, in order, cut by partitions and crashes, and under
+// the bounds of registry/io/sync_endpoint.cc: so many bytes a second, so many served at one time.
+// Several first syncs at once all go at the pace that the daemon gives to one.
+#include <algorithm>
 #include <stdexcept>
 
+#include "registry/io/sync_endpoint.h"
 #include "tests/sim/simulator_node.h"
 
 namespace sixpn::sim {
 
 using registry::SyncSession;
 
-namespace {
-
-constexpr Duration kStreamTimeout = 5s;  // a stream whose peer is gone
-
-}  // namespace
+void Simulator::fail_stream(Node& from, HostId to, Duration after) {
+  deliver(now_ + after, from.index, [this, to](Node& self) {
+    perform(self, self.gossip->on_sync_finished(clocks(self), to, false));
+  });
+}
 
 void Simulator::open_stream(Node& from, HostId to) {
   Node& peer = *nodes_[to.value - host_id(0).value];
-  if (!reachable(from.index, peer.index)) {
-    deliver(now_ + kStreamTimeout, from.index, [this, to](Node& self) {
-      perform(self, self.gossip->on_sync_finished(clocks(self), to, false));
-    });
-    return;
-  }
-  auto stream = std::shared_ptr<Stream>(new Stream{
-      from.index, peer.index, from.life, peer.life,
-      SyncSession(SyncSession::Role::kInitiator, from.gossip->store()),
-      SyncSession(SyncSession::Role::kResponder, peer.gossip->store()), now_, now_, false});
-  deliver(now_ + kStreamTimeout, from.index, [this, stream](Node&) { close_stream(stream); });
-  pump(stream);
+  if (!reachable(from.index, peer.index)) return fail_stream(from, to, registry::kSyncIdleTimeout);
+  Duration round_trip =
+      network_.delay(from.index, peer.index, rng_) + network_.delay(peer.index, from.index, rng_);
+  // One for each peer, the newest.
+  if (auto old = peer.served.find(from.index); old != peer.served.end())
+    close_stream(std::shared_ptr<Stream>(old->second));
+  if (peer.served.size() >= registry::kMaxSyncsServed) return fail_stream(from, to, 2 * round_trip);
+  registry::SyncOptions options;
+  options.first = !from.gossip->synced();
+  auto stream = std::shared_ptr<Stream>(
+      new Stream{{from.index,
+                  from.life,
+                  SyncSession(SyncSession::Role::kInitiator, from.gossip->store(), options),
+                  {},
+                  now_},
+                 {peer.index,
+                  peer.life,
+                  SyncSession(SyncSession::Role::kResponder, peer.gossip->store()),
+                  {},
+                  now_},
+                 now_,
+                 now_});
+  peer.served[from.index] = stream;
+  watch_stream(stream);
+  deliver(now_ + round_trip, from.index, [this, stream](Node&) { pump(stream, true); });
 }
 
-void Simulator::pump(const std::shared_ptr<Stream>& stream) {
-  auto drain = [&](SyncSession& session, unsigned from, unsigned to, Instant& last,
-                   bool to_initiator) {
-    for (std::string chunk = session.take_output(); !chunk.empty(); chunk = session.take_output()) {
-      record_effect(from, chunk);
-      stream_bytes_ += chunk.size();
-      last = std::max(last, now_ + network_.delay(from, to, rng_));
-      deliver(last, to, [this, stream, to_initiator, chunk](Node&) {
-        receive_chunk(stream, to_initiator, chunk);
+// Silence and a total time both end it.
+void Simulator::watch_stream(const std::shared_ptr<Stream>& stream) {
+  at(registry::kSyncIdleTimeout, [this, stream] {
+    bool silent = now_ - stream->heard >= registry::kSyncIdleTimeout;
+    if (silent || now_ - stream->begin >= registry::kSyncDeadline) return close_stream(stream);
+    if (!stream->closed) watch_stream(stream);
+  });
+}
+
+// As fast as it may.
+void Simulator::pump(const std::shared_ptr<Stream>& stream, bool initiator) {
+  Stream::End& end = initiator ? stream->near : stream->far;
+  Node& node = *nodes_[end.host];
+  while (!stream->closed && !end.waiting && node.life == end.life) {
+    bool first = end.session.is_first();
+    Duration wait = end.pace.wait(now_);
+    if (!first) wait = std::max(wait, node.sync_pace.wait(now_));
+    if (wait > Duration::zero()) {
+      end.waiting = true;
+      return deliver(now_ + wait, end.host, [this, stream, &end, initiator](Node&) {
+        end.waiting = false;
+        pump(stream, initiator);
       });
     }
-  };
-  drain(stream->near, stream->initiator, stream->responder, stream->far_last, false);
-  drain(stream->far, stream->responder, stream->initiator, stream->near_last, true);
+    std::string chunk = end.session.take_output();
+    if (chunk.empty()) return;
+    end.pace.take(now_, chunk.size(),
+                  first ? registry::kFirstSyncRate : registry::kSyncRatePerPeer);
+    if (!first) node.sync_pace.take(now_, chunk.size(), registry::kSyncRateInAll);
+    record_effect(end.host, chunk);
+    stream_bytes_ += chunk.size();
+    unsigned to = initiator ? stream->far.host : stream->near.host;
+    end.last = std::max(end.last, now_ + network_.delay(end.host, to, rng_));
+    deliver(end.last, to,
+            [this, stream, initiator, chunk](Node&) { receive_chunk(stream, !initiator, chunk); });
+  }
 }
 
 void Simulator::receive_chunk(const std::shared_ptr<Stream>& stream, bool to_initiator,
                               const std::string& chunk) {
-  bool alive = nodes_[stream->initiator]->life == stream->initiator_life &&
-               nodes_[stream->responder]->life == stream->responder_life;
-  if (stream->closed || !alive || !reachable(stream->initiator, stream->responder)) return;
-  Node& node = *nodes_[to_initiator ? stream->initiator : stream->responder];
-  HostId peer = nodes_[to_initiator ? stream->responder : stream->initiator]->identity.id;
-  auto records = (to_initiator ? stream->near : stream->far).on_bytes(chunk);
+  Stream::End& near = stream->near;
+  Stream::End& far = stream->far;
+  bool alive = nodes_[near.host]->life == near.life && nodes_[far.host]->life == far.life;
+  if (stream->closed || !alive || !reachable(near.host, far.host)) return;
+  stream->heard = now_;
+  Stream::End& end = to_initiator ? near : far;
+  Node& node = *nodes_[end.host];
+  HostId peer = host_id(to_initiator ? far.host : near.host);
+  auto records = end.session.on_bytes(chunk);
   if (!records) throw std::logic_error(records.error().message + "; " + replay_hint());
   perform(node, node.gossip->on_sync_records(clocks(node), peer, *records));
-  pump(stream);
-  if (to_initiator && stream->near.finished()) close_stream(stream);
+  pump(stream, true);
+  pump(stream, false);
+  if (to_initiator && near.session.finished()) close_stream(stream);
 }
 
 // The initiator's end: the exchange is over, or its time is.
 void Simulator::close_stream(const std::shared_ptr<Stream>& stream) {
   if (std::exchange(stream->closed, true)) return;
-  Node& node = *nodes_[stream->initiator];
-  if (node.life != stream->initiator_life) return;
-  HostId peer = nodes_[stream->responder]->identity.id;
-  perform(node, node.gossip->on_sync_finished(clocks(node), peer, stream->near.settled()));
+  Node& peer = *nodes_[stream->far.host];
+  if (peer.life == stream->far.life) peer.served.erase(stream->near.host);
+  Node& node = *nodes_[stream->near.host];
+  if (node.life != stream->near.life) return;
+  HostId id = host_id(stream->far.host);
+  perform(node, node.gossip->on_sync_finished(clocks(node), id, stream->near.session.settled()));
 }
 
 }  // namespace sixpn::sim

@@ -82,7 +82,7 @@ Gossip::Output Gossip::on_datagram(Now now, HostId from, std::string_view bytes)
   bool was_down = membership_.status(from) == HostStatus::kDown;
   membership_.on_heard(now.mono, from, datagram->incarnation, probes);
   if (datagram->push) {
-    order_ = Order{from, *datagram->push};
+    order_ = std::make_shared<const Order>(Order{from, *datagram->push});
     ++counters_.pushes_received;
     relay_.on_push(now.mono, from, datagram->push->sequence);
   }

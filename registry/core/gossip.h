@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -163,6 +164,7 @@ class Gossip {
   struct Pending {
     Instant arrived;
     SignedRecordPtr record;
+    std::shared_ptr<const Order> order;  // what the push that brought it asked
   };
 
   // gossip.cc: events
@@ -175,6 +177,8 @@ class Gossip {
   // gossip_records.cc: records that come in
   void receive_records(Now now, const std::vector<std::string>& wires, Output& out);
   Verdict receive(Now now, const SignedRecordPtr& record, Output& out);
+  [[nodiscard]] bool recognise(Now now, RecordHead head);
+  void ask_for_writers(Now now, const std::set<HostId>& unknown, Output& out);
   void note_conflict(Now now, const HostRecord& refused);
   void retry_pending(Now now, Output& out);
   void count(Verdict verdict);
@@ -228,7 +232,7 @@ class Gossip {
   std::optional<HostId> claim_wanted_by_;       // its ping is being answered
   Relay relay_;
   RelayRepair repair_;
-  std::optional<Order> order_;
+  std::shared_ptr<const Order> order_;
   std::vector<HostId> living_;  // those that relay_ knows
   std::string region_;
   Instant next_repair_ = kNever;

@@ -70,7 +70,7 @@ bool take(const wire::Push& in, PushHeader& out) {
   out.sequence = in.sequence();
   for (std::uint32_t host : in.inner()) out.inner.push_back(HostId{host});
   return in.level() >= static_cast<std::uint32_t>(RelayLevel::kEntry) &&
-         in.level() <= static_cast<std::uint32_t>(RelayLevel::kLeaf);
+         in.level() <= static_cast<std::uint32_t>(RelayLevel::kSibling);
 }
 
 void put(const PushHeader& in, wire::Push& out) {
@@ -85,7 +85,7 @@ bool fits(const wire::Datagram& in) {
   return most(in.updates_size(), kMaxUpdatesPerDatagram) &&
          most(in.records_size(), kMaxRecordsPerDatagram) &&
          most(in.acks_size(), kMaxAcksPerDatagram) && most(in.ihave_size(), kMaxHeads) &&
-         most(in.pull_size(), kMaxHeads);
+         most(in.pull_size(), kMaxHeads) && most(in.pull_hosts_size(), kMaxHostsPulled);
 }
 
 auto fields(const ProbeMessage& p) {
@@ -100,7 +100,7 @@ bool operator==(const GossipDatagram& a, const GossipDatagram& b) {
   return probes && a.incarnation == b.incarnation && a.root_hash == b.root_hash &&
          a.stable == b.stable && a.wants_claim == b.wants_claim && a.updates == b.updates &&
          a.records == b.records && a.push == b.push && a.acks == b.acks && a.ihave == b.ihave &&
-         a.pull == b.pull && a.wall == b.wall;
+         a.pull == b.pull && a.pull_hosts == b.pull_hosts && a.wall == b.wall;
 }
 
 std::string encode_datagram(const GossipDatagram& datagram) {
@@ -121,6 +121,7 @@ std::string encode_datagram(const GossipDatagram& datagram) {
   for (std::uint32_t sequence : datagram.acks) out.add_acks(sequence);
   for (std::uint64_t head : datagram.ihave) out.add_ihave(head);
   for (std::uint64_t head : datagram.pull) out.add_pull(head);
+  for (HostId host : datagram.pull_hosts) out.add_pull_hosts(host.value);
   if (datagram.wall) out.set_wall_ms(static_cast<std::uint64_t>(unix_ms(*datagram.wall)));
   return out.SerializeAsString();
 }
@@ -155,6 +156,7 @@ Result<GossipDatagram> decode_datagram(std::string_view bytes) {
   out.acks.assign(in.acks().begin(), in.acks().end());
   out.ihave.assign(in.ihave().begin(), in.ihave().end());
   out.pull.assign(in.pull().begin(), in.pull().end());
+  for (std::uint32_t host : in.pull_hosts()) out.pull_hosts.push_back(HostId{host});
   // Only reported: a time that is no date is left out.
   if (in.wall_ms() <= static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
     out.wall = decode_unix_ms(static_cast<std::int64_t>(in.wall_ms()));

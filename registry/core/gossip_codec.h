@@ -21,13 +21,14 @@ inline constexpr std::size_t kMaxRecordsPerDatagram = 16;
 
 inline constexpr std::size_t kMaxAcksPerDatagram = 64;
 inline constexpr std::size_t kMaxHeads = 40;  // told, or asked for, in one datagram
+inline constexpr std::size_t kMaxHostsPulled = 16;
 
 // Makes a datagram a push: its updates and records travel by a relay tree (relay.h).
 struct PushHeader {
   RelayLevel level = RelayLevel::kLeaf;
   std::uint8_t tree = 0;  // below kTreeCount
   std::uint32_t sequence = 0;
-  std::vector<HostId> inner;  // at most kMaxInner
+  std::vector<HostId> inner;  // or siblings; at most kMaxInner
   friend bool operator==(const PushHeader&, const PushHeader&) = default;
 };
 
@@ -43,6 +44,7 @@ struct GossipDatagram {
   std::vector<std::uint32_t> acks;   // sequences of pushes received
   std::vector<std::uint64_t> ihave;  // heads of records that changed lately (relay_repair.h)
   std::vector<std::uint64_t> pull;   // heads of records that the sender lacks
+  std::vector<HostId> pull_hosts;    // hosts whose host record the sender lacks
   std::optional<WallTime> wall;      // with a probe: the sender's clock (clock_offset.h)
   friend bool operator==(const GossipDatagram&, const GossipDatagram&);
 };

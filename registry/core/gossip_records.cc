@@ -7,15 +7,10 @@
 namespace sixpn::registry {
 
 void Gossip::receive_records(Now now, const std::vector<std::string>& wires, Output& out) {
+  std::set<HostId> unknown;
   for (const auto& wire : wires) {
     if (order_) ++counters_.copies_received;
-    RecordHead head = record_head(hash(wire));
-    if (repair_.knows(head)) {
-      if (order_) ++counters_.copies_duplicate;
-      if (order_) relay_.pass_on_again(now.mono, order_->from, order_->header, head);
-      ++counters_.records_duplicate;
-      continue;
-    }
+    if (recognise(now, record_head(hash(wire)))) continue;
     auto record = options_.checks.decode(wire);
     if (!record) {
       ++counters_.dropped_malformed;
@@ -23,9 +18,34 @@ void Gossip::receive_records(Now now, const std::vector<std::string>& wires, Out
     }
     HostId writer = (*record)->record.writer;
     if (!floods_.admits_change(now.mono, writer)) continue;
-    if (receive(now, *record, out) == Verdict::kAccepted) floods_.on_change(now.mono, writer);
+    auto verdict = receive(now, *record, out);
+    if (verdict == Verdict::kAccepted) floods_.on_change(now.mono, writer);
+    if (verdict == Verdict::kUnknownWriter) unknown.insert(writer);
   }
   if (!wires.empty()) retry_pending(now, out);
+  ask_for_writers(now, unknown, out);
+}
+
+// What is known already is not decoded; a push of it may still ask for this host's other duty.
+bool Gossip::recognise(Now now, RecordHead head) {
+  if (!repair_.knows(head)) return false;
+  ++counters_.records_duplicate;
+  if (!order_) return true;
+  ++counters_.copies_duplicate;
+  relay_.pass_on_again(now.mono, order_->from, order_->header, head);
+  return true;
+}
+
+// Whoever pushed a record holds its writer's certificate.
+void Gossip::ask_for_writers(Now now, const std::set<HostId>& unknown, Output& out) {
+  GossipDatagram request;
+  for (HostId writer : unknown) {
+    bool room = order_ != nullptr && request.pull_hosts.size() < kMaxHostsPulled;
+    if (room && repair_.lacks_host(now.mono, writer)) request.pull_hosts.push_back(writer);
+  }
+  if (request.pull_hosts.empty()) return;
+  counters_.records_pulled += request.pull_hosts.size();
+  send(now, order_->from, std::move(request), out);
 }
 
 Verdict Gossip::receive(Now now, const SignedRecordPtr& record, Output& out) {
@@ -42,7 +62,7 @@ Verdict Gossip::receive(Now now, const SignedRecordPtr& record, Output& out) {
       pending_.pop_front();
       ++counters_.dropped_queue_full;
     }
-    pending_.push_back({now.mono, record});
+    pending_.push_back({now.mono, record, order_});
   }
   if (verdict == Verdict::kDuplicate) repair_.learn_old(record);
   if (verdict == Verdict::kDuplicate && order_) ++counters_.copies_duplicate;
@@ -72,15 +92,20 @@ void Gossip::note_second_enrolment(Now now, const HostCertificate& refused) {
     conflicts_.note(*standing, refused, now.wall);
 }
 
-// Records whose writer has become known meanwhile.
+// Records whose writer has become known meanwhile, with the duties that they came with.
 void Gossip::retry_pending(Now now, Output& out) {
-  std::vector<SignedRecordPtr> ready;
+  std::vector<Pending> ready;
   std::erase_if(pending_, [&](const Pending& waiting) {
     if (store_.certificate_of(waiting.record->record.writer) == nullptr) return false;
-    ready.push_back(waiting.record);
+    ready.push_back(waiting);
     return true;
   });
-  for (const auto& record : ready) receive(now, record, out);
+  auto order = order_;
+  for (const auto& waiting : ready) {
+    order_ = waiting.order;
+    if (!recognise(now, record_head(waiting.record->digest))) receive(now, waiting.record, out);
+  }
+  order_ = std::move(order);
 }
 
 void Gossip::count(Verdict verdict) {

@@ -181,6 +181,10 @@ void Gossip::hear_heads(Now now, HostId from, const GossipDatagram& datagram, Ou
   std::vector<SignedRecordPtr> asked;
   for (RecordHead head : datagram.pull)
     if (auto record = repair_.find(now.mono, head)) asked.push_back(std::move(record));
+  for (HostId host : datagram.pull_hosts) {
+    auto record = store_.host_record(host);
+    if (record != nullptr && repair_.admits_answer(now.mono)) asked.push_back(std::move(record));
+  }
   Relay::Output answer;
   relay_.answer(now, from, asked, answer);
   perform(now, answer, out);

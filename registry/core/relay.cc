@@ -181,7 +181,10 @@ void Relay::perform_duty(Instant now, HostId from, const PushHeader& order, Duty
 }
 
 void Relay::answer(Now now, HostId to, const std::vector<SignedRecordPtr>& records, Output& out) {
-  for (const auto& content : pack({}, records, kContentBytes))
+  std::vector<SignedRecordPtr> fitting;
+  for (const auto& record : records)
+    if (record->wire.size() <= kMaxGossipedRecordBytes) fitting.push_back(record);
+  for (const auto& content : pack({}, fitting, kContentBytes))
     dispatch(now.mono, {RelayLevel::kLeaf, 0, 0, {}}, content, {to}, kMaxAdoptions, out);
 }
 
@@ -203,14 +206,22 @@ void Relay::send_due(Now now, Output& out) {
   send_acks(now.mono, out);
 }
 
+// Room for the hosts that packets of this order name.
+std::size_t Relay::names_bytes(const Order& order) {
+  if (order.level == static_cast<std::uint8_t>(RelayLevel::kInner)) return 0;
+  if (order.level == static_cast<std::uint8_t>(RelayLevel::kSibling))
+    return sibling_bytes(order.inner.size() + 1);
+  return sibling_bytes(std::max(tree_.from_entry(order.tree).inner.size(), kSiblings));
+}
+
 void Relay::send_bundle(Now now, const Order& order, const Bundle& bundle, Output& out) {
-  std::size_t named = order.level == static_cast<std::uint8_t>(RelayLevel::kInner)
-                          ? 0
-                          : sibling_bytes(tree_.from_entry(order.tree).inner.size());
-  auto contents = pack(bundle.updates, bundle.records, kContentBytes - named);
+  auto contents = pack(bundle.updates, bundle.records, kContentBytes - names_bytes(order));
   if (order.level == static_cast<std::uint8_t>(RelayLevel::kInner)) {
     RelayStep step{RelayLevel::kLeaf, tree_.leaves(order.tree, order.inner), {}};
     send_step(now.mono, order.tree, step, contents, bundle.from, out);
+  } else if (order.level == static_cast<std::uint8_t>(RelayLevel::kSibling)) {
+    for (const auto& step : tree_.from_sibling(tree_.self(), order.tree, order.inner))
+      send_step(now.mono, order.tree, step, contents, bundle.from, out);
   } else if (order.level == static_cast<std::uint8_t>(RelayLevel::kEntry)) {
     send_step(now.mono, order.tree, tree_.from_entry(order.tree), contents, bundle.from, out);
   } else {
@@ -233,134 +244,6 @@ void Relay::send_step(Instant now, std::uint8_t tree, const RelayStep& step,
     // A large record leaves no room for names: the receiver then goes by its own view.
     if (content->bytes + sibling_bytes(step.inner.size()) > kContentBytes) header.inner.clear();
     dispatch(now, std::move(header), content, to, 0, out);
-  }
-}
-
-void Relay::dispatch(Instant now, PushHeader header,
-                     const std::shared_ptr<const PushContent>& content, std::vector<HostId> to,
-                     unsigned adoptions, Output& out) {
-  header.sequence = ++sequence_;
-  if (in_flight_ + to.size() <= kMaxInFlight) {
-    Flight& flight = flights_[header.sequence];
-    flight.header = header;
-    flight.content = content;
-    flight.adoptions = adoptions;
-    for (HostId host : to) flight.targets.push_back({host, now, now + repeat_after(host), 0});
-    in_flight_ += to.size();
-    schedule(header.sequence, flight);
-  } else {
-    ++counters_.dropped_full;
-  }
-  out.sendings.push_back({std::move(header), content, std::move(to)});
-}
-
-void Relay::schedule(std::uint32_t sequence, Flight& flight) {
-  flights_due_.erase({flight.due, sequence});
-  flight.due = kNever;
-  for (const auto& target : flight.targets) flight.due = std::min(flight.due, target.due);
-  flights_due_.emplace(flight.due, sequence);
-}
-
-void Relay::erase_flight(std::map<std::uint32_t, Flight>::iterator place) {
-  flights_due_.erase({place->second.due, place->first});
-  in_flight_ -= place->second.targets.size();
-  flights_.erase(place);
-}
-
-// Sends again to those who are late, and takes over from those who stay silent.
-void Relay::repeat(Instant now, std::uint32_t sequence, Output& out) {
-  auto place = flights_.find(sequence);
-  Flight& flight = place->second;
-  std::vector<HostId> again;
-  std::vector<HostId> silent;
-  for (auto& target : flight.targets) {
-    if (target.due > now) continue;
-    if (target.repeats >= repeats()) {
-      silent.push_back(target.host);
-      continue;
-    }
-    ++target.repeats;
-    auto patience = tree_.is_small() ? target.repeats + 1 : 1U;
-    target.due = now + patience * repeat_after(target.host);
-    again.push_back(target.host);
-  }
-  in_flight_ -= std::erase_if(flight.targets, [&silent](const Target& target) {
-    return std::find(silent.begin(), silent.end(), target.host) != silent.end();
-  });
-  counters_.retried += again.size();
-  counters_.unanswered += silent.size();
-  if (!again.empty()) out.sendings.push_back({flight.header, flight.content, std::move(again)});
-  for (HostId dead : silent) adopt(now, flight, dead, out);
-  flight.targets.empty() ? erase_flight(place) : schedule(sequence, flight);
-}
-
-void Relay::adopt(Instant now, const Flight& flight, HostId dead, Output& out) {
-  if (flight.adoptions >= kMaxAdoptions) return;
-  PushHeader header = flight.header;
-  std::vector<HostId> to;
-  if (header.level == RelayLevel::kInner) {
-    auto siblings = header.inner.empty() ? tree_.from_entry(header.tree).inner : header.inner;
-    to = tree_.leaves_of(dead, header.tree, siblings);
-    header.level = RelayLevel::kLeaf;
-    header.inner.clear();
-  } else if (header.level == RelayLevel::kEntry) {
-    auto next = tree_.next_entry(dead, header.tree, flight.adoptions);
-    if (next) to.push_back(*next);
-  }
-  if (to.empty()) return;
-  counters_.adopted += to.size();
-  dispatch(now, std::move(header), flight.content, std::move(to), flight.adoptions + 1, out);
-}
-
-// ---- acknowledgements
-// ------------------------------------------------------------------------------
-
-void Relay::on_push(Instant now, HostId from, std::uint32_t sequence) {
-  auto& owed = owed_[from];
-  if (owed.empty()) acks_due_.emplace_back(now + kAckDelay, from);
-  if (owed.size() >= kMaxOwedAcks) {
-    ++counters_.dropped_full;  // it will repeat
-    return;
-  }
-  owed.push_back(sequence);
-}
-
-void Relay::send_acks(Instant now, Output& out) {
-  while (!acks_due_.empty() && acks_due_.front().first <= now) {
-    HostId host = acks_due_.front().second;
-    acks_due_.pop_front();
-    if (owed_.contains(host)) out.acks.push_back(host);
-  }
-}
-
-std::vector<std::uint32_t> Relay::take_acks(HostId host, std::size_t most) {
-  auto found = owed_.find(host);
-  if (found == owed_.end() || most == 0) return {};
-  auto& owed = found->second;
-  if (owed.size() <= most) {
-    auto out = std::move(owed);
-    owed_.erase(found);
-    return out;
-  }
-  auto end = owed.begin() + static_cast<std::ptrdiff_t>(most);
-  std::vector<std::uint32_t> out(owed.begin(), end);
-  owed.erase(owed.begin(), end);
-  return out;
-}
-
-void Relay::on_acks(Instant now, HostId from, const std::vector<std::uint32_t>& sequences) {
-  for (std::uint32_t sequence : sequences) {
-    auto place = flights_.find(sequence);
-    if (place == flights_.end()) continue;
-    auto& targets = place->second.targets;
-    auto target = std::find_if(targets.begin(), targets.end(),
-                               [from](const Target& waiting) { return waiting.host == from; });
-    if (target == targets.end()) continue;
-    if (PathTime* known = path(from); known != nullptr && target->repeats == 0)
-      known->sample(now - target->sent);
-    targets.erase(target);
-    --in_flight_;
-    if (targets.empty()) erase_flight(place);
   }
 }
 

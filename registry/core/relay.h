@@ -153,16 +153,21 @@ class Relay {
   };
   using Contents = std::vector<std::shared_ptr<const PushContent>>;
 
+  // relay.cc: gathering, and whom to send to
   Bundle* bundle(Instant now, Order order, HostId from, bool urgent);
   Duty& remember(Instant now, std::uint64_t item);
   void perform_duty(Instant now, HostId from, const PushHeader& order, Duty& duty);
+  [[nodiscard]] std::size_t names_bytes(const Order& order);
   void send_bundle(Now now, const Order& order, const Bundle& bundle, Output& out);
   void send_step(Instant now, std::uint8_t tree, const RelayStep& step, const Contents& contents,
                  HostId except, Output& out);
+
+  // relay_flights.cc: until it is acknowledged
   void dispatch(Instant now, PushHeader header, const std::shared_ptr<const PushContent>& content,
                 std::vector<HostId> to, unsigned adoptions, Output& out);
   void repeat(Instant now, std::uint32_t sequence, Output& out);
   void adopt(Instant now, const Flight& flight, HostId dead, Output& out);
+  void adopt_sibling(Instant now, const Flight& flight, HostId dead, Output& out);
   void send_acks(Instant now, Output& out);
   void erase_flight(std::map<std::uint32_t, Flight>::iterator place);
   void schedule(std::uint32_t sequence, Flight& flight);
@@ -173,7 +178,7 @@ class Relay {
   RelayTree tree_;
   std::uint32_t sequence_;
   std::map<Order, Bundle> bundles_;
-  std::array<Instant, 3> last_sent_{};  // by level of the order
+  std::array<Instant, 5> last_sent_{};  // by level of the order
   std::map<std::uint32_t, Flight> flights_;
   std::set<std::pair<Instant, std::uint32_t>> flights_due_;
   std::size_t in_flight_ = 0;

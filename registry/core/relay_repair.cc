@@ -77,26 +77,39 @@ std::vector<RecordHead> RelayRepair::lacking(Instant now, const std::vector<Reco
   return out;
 }
 
-SignedRecordPtr RelayRepair::find(Instant now, RecordHead head) {
+bool RelayRepair::lacks_host(Instant now, HostId host) {
+  while (!asked_hosts_.empty() && now - asked_hosts_.front().first >= kAskAgain)
+    asked_hosts_.pop_front();
+  auto asked = std::count_if(asked_hosts_.begin(), asked_hosts_.end(),
+                             [host](const auto& each) { return each.second == host; });
+  if (asked >= 2 || asked_hosts_.size() >= kMaxAskedHosts) return false;
+  asked_hosts_.emplace_back(now, host);
+  return true;
+}
+
+bool RelayRepair::admits_answer(Instant now) {
   if (now - answering_ >= kRepairInterval) {
     answering_ = now;
     answers_ = 0;
   }
-  auto found = seen_.find(head);
-  if (found == seen_.end()) return nullptr;
-  auto record = found->second.record.lock();
-  if (record == nullptr) return nullptr;
   if (answers_ >= kMaxAnswers) {
     ++refused_;
-    return nullptr;
+    return false;
   }
   ++answers_;
-  return record;
+  return true;
+}
+
+SignedRecordPtr RelayRepair::find(Instant now, RecordHead head) {
+  auto found = seen_.find(head);
+  auto record = found == seen_.end() ? nullptr : found->second.record.lock();
+  return record != nullptr && admits_answer(now) ? record : nullptr;
 }
 
 bool RelayRepair::check_invariants() const {
   return seen_.size() == order_.size() && order_.size() <= kMaxSeen && news_.size() <= kMaxSeen &&
-         asked_.size() <= kMaxAsked && (cursor_ <= news_.size());
+         asked_.size() <= kMaxAsked && asked_hosts_.size() <= kMaxAskedHosts &&
+         (cursor_ <= news_.size());
 }
 
 }  // namespace sixpn::registry

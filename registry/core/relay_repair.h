@@ -12,20 +12,23 @@
 #include <memory>
 #include <optional>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
+#include "base/ids.h"
 #include "base/time.h"
 #include "registry/core/signed_record.h"
 
 namespace sixpn::registry {
 
-inline constexpr Duration kRepairInterval = std::chrono::milliseconds(200);
+inline constexpr Duration kRepairInterval = std::chrono::milliseconds(150);
 // Told from this age (the trees had their chance) up to that one.
-inline constexpr Duration kRepairFrom = std::chrono::milliseconds(250);
+inline constexpr Duration kRepairFrom = std::chrono::milliseconds(200);
 inline constexpr Duration kRepairUntil = std::chrono::milliseconds(2500);
-inline constexpr Duration kAskAgain = std::chrono::milliseconds(400);
+inline constexpr Duration kAskAgain = std::chrono::milliseconds(300);
 inline constexpr std::size_t kMaxSeen = 2048;  // digests remembered
 inline constexpr std::size_t kMaxAsked = 256;
+inline constexpr std::size_t kMaxAskedHosts = 256;
 inline constexpr std::size_t kMaxAnswers = 256;  // records handed out per kRepairInterval
 
 // The first 8 bytes of a record's digest, little-endian.
@@ -50,6 +53,11 @@ class RelayRepair {
   // Of the heads another host told: those to ask it for; they are not asked for again for
   // kAskAgain.
   std::vector<RecordHead> lacking(Instant now, const std::vector<RecordHead>& heads);
+  // Whether a writer's host record is to be asked for: of the first two pushes that need it, then
+  // not for kAskAgain.
+  [[nodiscard]] bool lacks_host(Instant now, HostId host);
+  // Whether one more record may be handed out now; counts it.
+  [[nodiscard]] bool admits_answer(Instant now);
   // The record, while it is still the newest of its slot; nothing over the limit of answers.
   SignedRecordPtr find(Instant now, RecordHead head);
 
@@ -72,6 +80,7 @@ class RelayRepair {
   std::deque<Told> news_;                      // oldest first
   std::size_t cursor_ = 0;                     // in news_: told next
   std::deque<Told> asked_;
+  std::deque<std::pair<Instant, HostId>> asked_hosts_;
   Instant answering_{};
   std::size_t answers_ = 0;
   std::uint64_t refused_ = 0;

@@ -104,23 +104,62 @@ const std::vector<RelayStep>& RelayTree::from_origin(std::uint8_t tree) {
   kept.emplace();
   RelayStep direct{RelayLevel::kLeaf, {}, {}};
   RelayStep entries{RelayLevel::kEntry, {}, {}};
-  for (std::size_t region = 0; region < regions_.size(); ++region) {
-    if (is_small() ? which_of(tree) == 0 : regions_[region].size() <= kSmallRegion) {
-      for (HostId host : regions_[region])
-        if (host != self_) direct.to.push_back(host);
-    } else if (!is_small() && region != own_region_) {
-      const Ranking& order = ranking(region, tree);
-      std::size_t first = which_of(tree) * kEntriesPerTree;
-      for (std::size_t i = 0; i < kEntriesPerTree; ++i)
-        entries.to.push_back(order[(first + i) % order.size()]);
-    }
-  }
+  for (std::size_t region = 0; region < regions_.size(); ++region)
+    add_steps(region, tree, direct, entries, *kept);
   if (!direct.to.empty()) kept->push_back(std::move(direct));
   if (!entries.to.empty()) kept->push_back(std::move(entries));
   bool trees_inside =
       !is_small() && !regions_.empty() && regions_[own_region_].size() > kSmallRegion;
   if (trees_inside) kept->push_back(from_entry(tree));
   return *kept;
+}
+
+// Of the own region, only what is sent directly.
+void RelayTree::add_steps(std::size_t region, std::uint8_t tree, RelayStep& direct,
+                          RelayStep& entries, std::vector<RelayStep>& steps) {
+  const auto& members = regions_[region];
+  bool own = region == own_region_;
+  if (is_small() ? which_of(tree) == 0 : members.size() <= (own ? kSmallRegion : 1)) {
+    for (HostId host : members)
+      if (host != self_) direct.to.push_back(host);
+  } else if (is_small() || own) {
+    return;
+  } else if (members.size() > kCompactRegion) {
+    const Ranking& order = ranking(region, tree);
+    auto first = order.begin() + static_cast<std::ptrdiff_t>(which_of(tree) * kEntriesPerTree);
+    entries.to.insert(entries.to.end(), first, first + kEntriesPerTree);
+  } else if (which_of(tree) == 0) {
+    auto siblings = siblings_of(region, tree);
+    steps.push_back({RelayLevel::kSibling, siblings, siblings});
+  }
+}
+
+std::vector<HostId> RelayTree::siblings_of(std::size_t region, std::uint8_t tree) {
+  auto out = ranking(region, tree);
+  out.resize(std::min(out.size(), kSiblings));
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+std::vector<RelayStep> RelayTree::from_sibling(HostId host, std::uint8_t tree,
+                                               std::vector<HostId> siblings) {
+  if (regions_.empty()) return {};
+  if (siblings.empty()) siblings = siblings_of(own_region_, tree);
+  auto place = std::lower_bound(siblings.begin(), siblings.end(), host);
+  if (place == siblings.end() || *place != host) place = siblings.insert(place, host);
+  RelayStep leaves{RelayLevel::kLeaf, {}, {}};
+  for (HostId leaf : regions_[own_region_]) {
+    if (leaf == self_ || std::binary_search(siblings.begin(), siblings.end(), leaf)) continue;
+    auto own = std::pair(parent_weight(leaf, host, tree), host);
+    auto nearer = std::count_if(siblings.begin(), siblings.end(), [&](HostId other) {
+      return std::pair(parent_weight(leaf, other, tree), other) > own;
+    });
+    if (static_cast<std::size_t>(nearer) < kParents) leaves.to.push_back(leaf);
+  }
+  HostId next = place + 1 == siblings.end() ? siblings.front() : *(place + 1);
+  RelayStep onward{RelayLevel::kSibling, {}, siblings};
+  if (next != host && next != self_) onward.to.push_back(next);
+  return {std::move(leaves), std::move(onward)};
 }
 
 const RelayStep& RelayTree::from_entry(std::uint8_t tree) {

@@ -6,6 +6,10 @@
 // view may differ from the entry's: then a leaf is missed only where its one parent does not know
 // it (decisions/0014).
 //
+// In other regions of a few hosts there is one level of four siblings instead, and the two trees
+// are one: the origin sends to all four, each leaf has two of them as parents, and each sibling
+// sends to the next, so that any one packet over the long way covers the region.
+//
 // Two trees per rotation share no entry and no inner host as far as a region's size allows. Eight
 // rotations spread the work: who is inner in one is a leaf in most others.
 //
@@ -27,8 +31,12 @@ namespace sixpn::registry {
 
 // Up to this many hosts, this one included, the origin sends to everybody itself.
 inline constexpr std::size_t kSmallCluster = 12;
-// A region of up to this many others has no inner hosts: the origin sends to all of it.
+// The own region, up to this size, has no inner hosts: the origin sends to all of it.
 inline constexpr std::size_t kSmallRegion = 4;
+// Another region, up to this size, has siblings. Above, trees cost fewer copies.
+inline constexpr std::size_t kCompactRegion = 24;
+inline constexpr std::size_t kSiblings = 4;
+inline constexpr std::size_t kParents = 2;  // of a leaf, among the siblings
 inline constexpr std::size_t kTreesPerRotation = 2;
 inline constexpr std::size_t kRotations = 8;
 inline constexpr std::size_t kTreeCount = kTreesPerRotation * kRotations;
@@ -39,12 +47,13 @@ inline constexpr std::size_t kMaxKnownSiblings = 64;  // sibling lists whose lea
 
 // What a packet asks of its receiver.
 enum class RelayLevel : std::uint8_t {
-  kEntry = 1,  // send to the inner hosts of your region
-  kInner = 2,  // send to your leaves
-  kLeaf = 3,   // nothing
+  kEntry = 1,    // send to the inner hosts of your region
+  kInner = 2,    // send to your leaves
+  kLeaf = 3,     // nothing
+  kSibling = 4,  // send to your leaves, and to the next sibling
 };
 
-// Sends of one level: `inner` names the inner hosts, when the level is kInner.
+// Sends of one level: `inner` names the inner hosts, when the level is kInner, or the siblings.
 struct RelayStep {
   RelayLevel level = RelayLevel::kLeaf;
   std::vector<HostId> to;
@@ -66,6 +75,7 @@ class RelayTree {
 
   // Numbers below kTreeCount: tree `which` (0 or 1) of rotation `rotation`; others wrap around.
   [[nodiscard]] static std::uint8_t tree_of(std::uint64_t rotation, std::size_t which);
+  [[nodiscard]] HostId self() const { return self_; }
   [[nodiscard]] bool is_small() const { return hosts_ < kSmallCluster; }
   [[nodiscard]] std::size_t size() const { return hosts_; }  // others
 
@@ -76,6 +86,11 @@ class RelayTree {
   const RelayStep& from_entry(std::uint8_t tree);
   // The members of the own region whose parent among `inner` is this host.
   const std::vector<HostId>& leaves(std::uint8_t tree, const std::vector<HostId>& inner);
+
+  // What `host`, self or somebody to stand in for, does as one of `siblings` (or of the first four
+  // of the own region, when nobody is named): its leaves, and the next one.
+  [[nodiscard]] std::vector<RelayStep> from_sibling(HostId host, std::uint8_t tree,
+                                                    std::vector<HostId> siblings);
 
   // In place of one who does not answer: its leaves, and the next entry of its region (the
   // `attempt`th, from 0; nothing when there is none).
@@ -99,6 +114,9 @@ class RelayTree {
   const Ranking& ranking(std::size_t region, std::uint8_t tree);
   [[nodiscard]] Ranking rank(std::size_t region, std::uint8_t tree) const;
   RelayStep step_inside(std::uint8_t tree);
+  std::vector<HostId> siblings_of(std::size_t region, std::uint8_t tree);
+  void add_steps(std::size_t region, std::uint8_t tree, RelayStep& direct, RelayStep& entries,
+                 std::vector<RelayStep>& steps);
 
   HostId self_;
   std::size_t hosts_ = 0;

@@ -113,8 +113,8 @@ TEST_F(GossipTest, ALocalWriteGoesToEveryHostOfASmallClusterAtOnce) {
   EXPECT_EQ(out.datagrams.size(), 9U);
 }
 
-// Three regions of about ten: in each tree two entries of either other region, and the inner hosts
-// of this one.
+// Three regions of about ten: the siblings of either other region, and the inner hosts of this one
+// in both trees.
 TEST_F(GossipTest, InALargeClusterTheHeadsOfTwoTreesAreTold) {
   admit_answering(30);
   auto out = own_write(OrgRecord{"acme"}, "acme");
@@ -125,7 +125,8 @@ TEST_F(GossipTest, InALargeClusterTheHeadsOfTwoTreesAreTold) {
     EXPECT_THAT(datagram.records, SizeIs(1));
     ++told[datagram.push->level];
   }
-  EXPECT_EQ(told[RelayLevel::kEntry], 2 * 2 * kEntriesPerTree);
+  EXPECT_EQ(told[RelayLevel::kSibling], 2 * kSiblings);
+  EXPECT_EQ(told[RelayLevel::kEntry], 0U);
   EXPECT_LE(told[RelayLevel::kInner], 6U);
   EXPECT_GE(told[RelayLevel::kInner], 5U);
   EXPECT_EQ(told[RelayLevel::kLeaf], 0U);
@@ -235,6 +236,49 @@ TEST_F(GossipTest, WhoLacksWhatChangedLatelyAsksForItAndGetsIt) {
   for (const auto& sent : receive(7, differs).datagrams)
     if (sent.to == sim::host_id(7) && !decoded(sent).ihave.empty()) told = decoded(sent).ihave;
   EXPECT_THAT(told, testing::Contains(record_head(own->digest)));
+}
+
+// Its leaves wait for the record, and anti-entropy would bring the writer's certificate much later.
+TEST_F(GossipTest, AWriterNobodyToldOfIsAskedForAndTheRecordThenGoesOn) {
+  admit_answering(30);
+  auto stranger = kCluster.enrol(99);
+  auto record = stranger.sign(test::make_shared_record(stranger, OrgRecord{"acme"}, "acme", 1));
+  auto datagram = in_step();
+  datagram.records = {record->wire};
+  datagram.push = PushHeader{RelayLevel::kEntry, 2, 77, {}};
+  auto asking = receive(3, datagram);
+  ASSERT_THAT(asking.datagrams, SizeIs(1));
+  EXPECT_EQ(asking.datagrams[0].to, sim::host_id(3));
+  EXPECT_THAT(decoded(asking.datagrams[0]).pull_hosts, ElementsAre(stranger.id));
+  // Another push of it: asked once more, in case that was lost, and no more than that.
+  EXPECT_THAT(receive(4, datagram).datagrams, SizeIs(1));
+  EXPECT_THAT(receive(5, datagram).datagrams, IsEmpty());
+  // The answer lets the record in, and it is passed on as it was asked to be.
+  auto answer = in_step();
+  answer.records = {stranger.signed_host()->wire};
+  answer.push = PushHeader{RelayLevel::kLeaf, 0, 78, {}};
+  std::size_t passed_on = 0;
+  auto out = receive(3, answer);
+  for (int i = 0; i < 2; ++i, pass(kUrgentWindow), out = gossip_.on_timer(now_))
+    for (const auto& sent : out.datagrams) {
+      auto passed = decoded(sent);
+      if (passed.push && passed.push->level == RelayLevel::kInner &&
+          std::count(passed.records.begin(), passed.records.end(), record->wire) > 0)
+        ++passed_on;
+    }
+  EXPECT_NE(gossip_.store().find({org_key("acme"), "acme"}), nullptr);
+  EXPECT_GE(passed_on, 2U);
+}
+
+TEST_F(GossipTest, WhoLacksAHostRecordGetsIt) {
+  admit_answering(30);
+  auto request = in_step();
+  request.pull_hosts = {sim::host_id(7), sim::host_id(1234)};
+  auto answer = receive(5, request);
+  ASSERT_THAT(answer.datagrams, SizeIs(1));
+  EXPECT_EQ(answer.datagrams[0].to, sim::host_id(5));
+  auto host = gossip_.store().host_record(sim::host_id(7));
+  EXPECT_THAT(decoded(answer.datagrams[0]).records, ElementsAre(host->wire));
 }
 
 class RandomGossipTest : public GossipTest {
@@ -648,6 +692,11 @@ TEST(GossipCodec, DatagramsSurviveTheWireAndFitTheirEstimate) {
   EXPECT_LE(encode_datagram(datagram).size() - header, update_bytes(update));
   datagram.updates[0].accusers.resize(4, {HostId{~0U}, signature});
   datagram.records = {std::string(500, 'r')};
+  datagram.push = PushHeader{RelayLevel::kSibling, 1, ~0U, {HostId{7}, HostId{~0U}}};
+  datagram.acks = {1, ~0U};
+  datagram.ihave = {2, ~std::uint64_t{0}};
+  datagram.pull = {3};
+  datagram.pull_hosts = {HostId{4}};
   auto back = decode_datagram(encode_datagram(datagram));
   ASSERT_TRUE(back);
   EXPECT_EQ(*back, datagram);
@@ -668,6 +717,14 @@ TEST(GossipCodec, UnknownKindsAndTooManyPartsAreErrors) {
   datagram.updates.clear();
   datagram.records.resize(kMaxRecordsPerDatagram + 1);
   EXPECT_FALSE(decode_datagram(encode_datagram(datagram)));
+  datagram.records.clear();
+  datagram.pull_hosts.resize(kMaxHostsPulled + 1);
+  EXPECT_FALSE(decode_datagram(encode_datagram(datagram)));
+  datagram.pull_hosts.clear();
+  datagram.push = PushHeader{static_cast<RelayLevel>(5), 1, 1, {}};
+  EXPECT_FALSE(decode_datagram(encode_datagram(datagram)));
+  datagram.push = PushHeader{RelayLevel::kSibling, 1, 1, {}};
+  EXPECT_TRUE(decode_datagram(encode_datagram(datagram)));
 }
 
 TEST(SpreadQueue, LeastToldGoesFirstEachABoundedNumberOfTimes) {

@@ -161,6 +161,27 @@ TEST_F(RelayTest, TheDutyOfASilentInnerHostIsTakenOver) {
   EXPECT_EQ(relay_.next_wake(), kNever);
 }
 
+TEST_F(RelayTest, TheDutyOfASilentSiblingIsTakenOverByTheOneBefore) {
+  join(60, 4);  // host 0's region has 15
+  auto siblings = std::vector{host(0), host(4), host(8), host(12)};
+  PushHeader order{RelayLevel::kSibling, 2, 1, siblings};
+  relay_.pass_on(now_.mono, host(1), order, record(100), true);
+  auto out = send_due();
+  ASSERT_THAT(out.sendings, SizeIs(2));  // leaves, and the next sibling
+  acknowledge_all({{out.sendings[0]}, {}});
+  auto next = out.sendings[1];
+  ASSERT_EQ(next.header.level, RelayLevel::kSibling);
+  EXPECT_EQ(next.header.inner, siblings);
+  ASSERT_THAT(next.to, ElementsAre(host(4)));
+  for (unsigned i = 0; i < kRepeats; ++i) EXPECT_THAT(at_wake().sendings[0].to, SizeIs(1));
+  auto adopted = at_wake();
+  std::map<RelayLevel, std::vector<HostId>> told;
+  for (const auto& sending : adopted.sendings) told[sending.header.level] = sending.to;
+  EXPECT_THAT(told[RelayLevel::kSibling], ElementsAre(host(8)));
+  EXPECT_EQ(told[RelayLevel::kLeaf], relay_.tree().from_sibling(host(4), 2, siblings)[0].to);
+  EXPECT_FALSE(told[RelayLevel::kLeaf].empty());
+}
+
 TEST_F(RelayTest, AnotherEntryStandsInABoundedNumberOfTimes) {
   join(100, 2);
   relay_.originate(now_.mono, record(100), true);

@@ -33,7 +33,7 @@ RelayTree view(std::uint32_t self, const std::vector<RelayMember>& members) {
 
 // Who receives a message, how often, when every host does what its packet asks.
 std::map<HostId, int> deliver(std::uint32_t origin, const std::vector<RelayMember>& members,
-                              std::uint8_t tree) {
+                              std::uint8_t tree, const std::set<HostId>& lost = {}) {
   std::map<HostId, int> copies;
   std::set<std::pair<HostId, RelayLevel>> relayed;
   std::vector<std::pair<HostId, RelayStep>> open;
@@ -43,17 +43,22 @@ std::map<HostId, int> deliver(std::uint32_t origin, const std::vector<RelayMembe
     auto [from, step] = open.back();
     open.pop_back();
     for (HostId to : step.to) {
+      if (from == host(origin) && lost.contains(to)) continue;
       ++copies[to];
       if (step.level == RelayLevel::kLeaf || !relayed.emplace(to, step.level).second) continue;
       auto receiver = view(to.value - 0x10000, members);
-      RelayStep next;
+      std::vector<RelayStep> steps;
       if (step.level == RelayLevel::kEntry) {
-        next = receiver.from_entry(tree);
+        steps.push_back(receiver.from_entry(tree));
+      } else if (step.level == RelayLevel::kSibling) {
+        steps = receiver.from_sibling(to, tree, step.inner);
       } else {
-        next.to = receiver.leaves(tree, step.inner);
+        steps.push_back({RelayLevel::kLeaf, receiver.leaves(tree, step.inner), {}});
       }
-      std::erase(next.to, from);
-      open.emplace_back(to, next);
+      for (auto& next : steps) {
+        std::erase(next.to, from);
+        open.emplace_back(to, std::move(next));
+      }
     }
   }
   copies.erase(host(origin));
@@ -65,10 +70,11 @@ TEST(RelayTree, EachTreeReachesEverybody) {
     std::uint32_t hosts, regions;
   };
   for (auto [hosts, regions] : {Case{2, 1}, Case{12, 3}, Case{13, 1}, Case{14, 13}, Case{30, 3},
-                                Case{60, 12}, Case{100, 19}, Case{200, 1}}) {
+                                Case{60, 12}, Case{100, 19}, Case{200, 1}, Case{200, 4}}) {
     auto members = cluster(hosts, regions);
     for (std::uint8_t tree : std::initializer_list<std::uint8_t>{0, 1, 6}) {
-      if (hosts <= kSmallCluster && tree % kTreesPerRotation != 0) continue;
+      bool one_tree = hosts <= kSmallCluster || (regions > 1 && hosts <= regions * kCompactRegion);
+      if (one_tree && tree % kTreesPerRotation != 0) continue;
       auto copies = deliver(hosts / 2, members, tree);
       EXPECT_THAT(copies, SizeIs(hosts - 1)) << hosts << " hosts, tree " << int{tree};
     }
@@ -80,6 +86,30 @@ TEST(RelayTree, OneTreeCostsLittleMoreThanACopyEach) {
   int total = 0;
   for (const auto& [to, copies] : deliver(3, members, 0)) total += copies;
   EXPECT_LE(total, 1.3 * 399);
+}
+
+// Between regions packets are lost; inside, repetition is quick.
+TEST(RelayTree, OnePacketToACompactRegionCoversIt) {
+  for (std::uint32_t size : {2U, 3U, 4U, 5U, 9U, 24U}) {
+    auto members = cluster(2 * size + (size < 7 ? 14 - size : 0), 2);
+    for (auto& member : members)
+      member.region = member.host.value - 0x10000 < size ? "far" : "near";
+    std::uint32_t origin = size;
+    auto siblings = view(origin, members).from_origin(0)[0];
+    ASSERT_EQ(siblings.level, RelayLevel::kSibling);
+    ASSERT_THAT(siblings.to, SizeIs(std::min<std::size_t>(size, kSiblings)));
+    for (HostId arrives : siblings.to) {
+      std::set<HostId> lost(siblings.to.begin(), siblings.to.end());
+      lost.erase(arrives);
+      auto copies = deliver(origin, members, 0, lost);
+      for (std::uint32_t i = 0; i < size; ++i)
+        EXPECT_TRUE(copies.contains(host(i))) << size << " hosts, " << i;
+    }
+    auto copies = deliver(origin, members, 0);
+    int total = 0;
+    for (std::uint32_t i = 0; i < size; ++i) total += copies[host(i)];
+    EXPECT_LE(total, 2 * static_cast<int>(size));
+  }
 }
 
 TEST(RelayTree, ASmallClusterIsToldDirectlyAndOnce) {

@@ -237,6 +237,16 @@ class Bench(Lab):
         """From a cold start to a served snapshot of 50,000 records on disk; reading, writing, SQL."""
         subprocess.run([self.build / "tests/bench/registry_disk_bench"], check=True)
 
+    def registry_scale(self):
+        """1,000 hosts with 40 machines each: memory of the registry, and from a datagram to the answer."""
+        for networks in ("100", "1"):
+            subprocess.run([self.build / "tests/bench/registry_scale_bench", "40", networks],
+                           check=True)
+
+    def registry_join(self):
+        """A new host's first sync of 1,000 hosts with 40 machines each, over TCP on loopback."""
+        subprocess.run([self.build / "tests/bench/registry_sync_bench"], check=True)
+
 
 def private_mb(pid):
     kilobytes = 0
@@ -270,6 +280,8 @@ BENCHMARKS = {
     "machine-run": Bench.machine_run,
     "idle": Bench.idle,
     "registry-disk": Bench.registry_disk,
+    "registry-scale": Bench.registry_scale,
+    "registry-join": Bench.registry_join,
     "registry": registry,
 }
 

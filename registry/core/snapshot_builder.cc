@@ -74,6 +74,13 @@ class ViewBuilder {
     view_->generation = generation;
   }
 
+  ViewBuilder(const Store& store, const std::set<HostId>& shut_out, const NetworkView& before,
+              std::uint64_t generation)
+      : store_(store), shut_out_(shut_out), view_(std::make_shared<NetworkView>(before)) {
+    view_->generation = generation;
+  }
+
+  // From all records of the network.
   std::shared_ptr<const NetworkView> build() {
     for (const auto& record : store_.of_network(view_->network.id))
       std::visit([&](const auto& value) { add(record, value); }, record->record.value);
@@ -86,6 +93,15 @@ class ViewBuilder {
     return view_;
   }
 
+  // From the view before, in which only these machines are out of date. Nothing when several
+  // machines claim one address: then all of them have to be weighed.
+  std::shared_ptr<const NetworkView> update(const std::set<MachineId>& changed) {
+    if (view_->machines.size() != view_->machines_by_address.size()) return nullptr;
+    for (MachineId id : changed)
+      if (!replace(id)) return nullptr;
+    return view_;
+  }
+
  private:
   const std::string& org() const { return view_->network.org; }
 
@@ -95,14 +111,65 @@ class ViewBuilder {
     if (app.org == org()) view_->apps[app.name] = {app, {}};
   }
 
-  void add(const SignedRecordPtr& record, const MachineRecord& machine) {
-    if (shut_out_.contains(machine.host)) return;
+  [[nodiscard]] bool may_stand(const MachineRecord& machine) const {
+    if (shut_out_.contains(machine.host)) return false;
     const HostCertificate* certificate = store_.certificate_of(machine.host);
-    if (certificate == nullptr || !certificate->invite.allows_org(org()) ||
-        certificate->invite.region != machine.region)
-      return;
-    auto& place = view_->machines[machine.id];
+    return certificate != nullptr && certificate->invite.allows_org(org()) &&
+           certificate->invite.region == machine.region;
+  }
+
+  static void claim(MachinePtr& place, const SignedRecordPtr& record,
+                    const MachineRecord& machine) {
     if (!place || outranks_for_id(machine, *place)) place = MachinePtr(record, &machine);
+  }
+
+  void add(const SignedRecordPtr& record, const MachineRecord& machine) {
+    if (may_stand(machine)) claim(view_->machines[machine.id], record, machine);
+  }
+
+  // The machine that stands under this id in this network; null: none does.
+  [[nodiscard]] MachinePtr standing_machine(MachineId id) const {
+    MachinePtr out;
+    const RecordKey key = machine_key(id);
+    const auto& records = store_.records();
+    for (auto it = records.lower_bound({key, ""}); it != records.end() && it->first.key == key;
+         ++it) {
+      const auto* machine = std::get_if<MachineRecord>(&it->second->record.value);
+      if (machine != nullptr && machine->network == view_->network.id && may_stand(*machine))
+        claim(out, it->second, *machine);
+    }
+    return out;
+  }
+
+  // False when another machine is at its address.
+  bool replace(MachineId id) {
+    MachinePtr now = standing_machine(id);
+    if (auto before = view_->machines.find(id); before != view_->machines.end()) {
+      unlist(*before->second);
+      view_->machines_by_address.erase(before->second->address);
+      if (!now) view_->machines.erase(before);
+    }
+    if (!now) return true;
+    view_->machines[id] = now;
+    list(now);
+    return view_->machines_by_address.try_emplace(now->address, now).second;
+  }
+
+  static auto place_in(std::vector<MachinePtr>& machines, MachineId id) {
+    return std::lower_bound(machines.begin(), machines.end(), id,
+                            [](const MachinePtr& each, MachineId key) { return each->id < key; });
+  }
+  void list(const MachinePtr& machine) {
+    auto app = view_->apps.find(machine->app);
+    if (app == view_->apps.end()) return;
+    auto& machines = app->second.machines;
+    machines.insert(place_in(machines, machine->id), machine);
+  }
+  void unlist(const MachineRecord& machine) {
+    auto app = view_->apps.find(machine.app);
+    if (app == view_->apps.end()) return;
+    auto& machines = app->second.machines;
+    machines.erase(place_in(machines, machine.id));
   }
 
   void add(const SignedRecordPtr& record, const PeerRecord& peer) {
@@ -131,10 +198,11 @@ class ViewBuilder {
 
 void add_hosts(const Store& store, const Membership& membership, const HostTrust& trust,
                Snapshot& out) {
-  for (const auto& [id, certificate] : store.certificates()) {
-    auto record = store.host_record(id);
-    if (!record) continue;
-    const auto& host = std::get<HostRecord>(record->record.value);
+  const auto& records = store.records();
+  for (auto it = records.lower_bound({{RecordKind::kHost, ""}, ""});
+       it != records.end() && it->first.key.kind == RecordKind::kHost; ++it) {
+    const auto& host = std::get<HostRecord>(it->second->record.value);
+    const HostId id = host.id;
     std::optional<WallTime> until;
     if (auto ends = trust.valid_until.find(id); ends != trust.valid_until.end())
       until = ends->second;
@@ -168,8 +236,23 @@ void add_shared(const Store& store, Snapshot& out) {
 
 }  // namespace
 
-void SnapshotBuilder::touch(const std::set<NetworkId>& networks) {
-  touched_.insert(networks.begin(), networks.end());
+void SnapshotBuilder::touch(const Changes& changes) {
+  touched_.insert(changes.networks.begin(), changes.networks.end());
+  for (const auto& [network, machines] : changes.machines)
+    touched_machines_[network].insert(machines.begin(), machines.end());
+}
+
+// Moves to `touched_` the networks whose machines cannot be put in place singly.
+void SnapshotBuilder::update_machines(const Store& store, const HostTrust& trust) {
+  for (const auto& [id, machines] : std::exchange(touched_machines_, {})) {
+    if (touched_.contains(id)) continue;
+    auto view = networks_.find(id);
+    auto updated =
+        view == networks_.end()
+            ? nullptr
+            : ViewBuilder(store, trust.shut_out, *view->second, generation_).update(machines);
+    updated ? void(view->second = std::move(updated)) : void(touched_.insert(id));
+  }
 }
 
 SnapshotPtr SnapshotBuilder::build(const Store& store, const Membership& membership, bool synced,
@@ -182,6 +265,7 @@ SnapshotPtr SnapshotBuilder::build(const Store& store, const Membership& members
   out->self = self_;
   out->synced = synced;
   out->certificate_grace = grace_;
+  update_machines(store, trust);
   for (NetworkId id : touched_) {
     const SignedRecord* claim = standing_claim(store, id);
     if (claim == nullptr) {

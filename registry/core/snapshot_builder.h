@@ -1,6 +1,6 @@
 // SnapshotBuilder: store and membership to the immutable Snapshot that consumers read. Rebuilds
-// only the networks that changed; the others are shared with the snapshot before. Control loop
-// only.
+// only the networks that changed; the others are shared with the snapshot before. Where only some
+// machines changed, the view before is copied and these are put in their places. Control loop only.
 //
 // Here it is decided which of several claims stands, from records alone, so that every host decides
 // the same (decisions/0010, 0026): a network id belongs to the org that it is the hash of, else to
@@ -25,16 +25,19 @@ class SnapshotBuilder {
   explicit SnapshotBuilder(HostId self, std::chrono::milliseconds grace = kCertificateGrace)
       : self_(self), grace_(grace) {}
 
-  // These networks are to be rebuilt by the next build().
-  void touch(const std::set<NetworkId>& networks);
+  // These networks, and these machines of others, are to be looked at by the next build().
+  void touch(const Changes& changes);
   SnapshotPtr build(const Store& store, const Membership& membership, bool synced, WallTime now);
 
  private:
+  void update_machines(const Store& store, const HostTrust& trust);
+
   HostId self_;
   std::chrono::milliseconds grace_;
   std::set<HostId> shut_out_;  // of the last build: their machines are in no view
   std::uint64_t generation_ = 0;
   std::set<NetworkId> touched_;
+  std::map<NetworkId, std::set<MachineId>> touched_machines_;  // of networks not in `touched_`
   std::map<NetworkId, std::shared_ptr<const NetworkView>> networks_;
 };
 

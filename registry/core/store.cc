@@ -169,11 +169,13 @@ void Store::collect(WallTime now) {
 }
 
 void Store::put(const Slot& slot, const SignedRecordPtr& record) {
-  auto [place, fresh] = records_.try_emplace(slot);
-  if (!fresh) index(*place, false);
+  // What comes from the disk comes in slot order: each goes behind the last, without a search.
+  const std::size_t before = records_.size();
+  auto place = records_.try_emplace(records_.end(), slot);
+  if (records_.size() == before) index(*place, false);
   place->second = record;
   index(*place, true);
-  changes_.slots.insert(slot);
+  changes_.slots.insert(changes_.slots.end(), slot);
 }
 
 void Store::remove(const Slot& slot) {
@@ -223,6 +225,17 @@ void Store::index_network(NetworkId network, const Entry& entry, bool present) {
     entries.erase(at);
   }
   if (entries.empty()) by_network_.erase(network);
+  touch(network, entry.second->record.value);
+}
+
+void Store::touch(NetworkId network, const RecordValue& value) {
+  if (changes_.networks.contains(network)) return;
+  if (const auto* machine = std::get_if<MachineRecord>(&value)) {
+    auto& machines = changes_.machines[network];
+    machines.insert(machine->id);
+    if (machines.size() <= kSingleMachines) return;
+  }
+  changes_.machines.erase(network);
   changes_.networks.insert(network);
 }
 
@@ -251,6 +264,7 @@ void Store::touch_all_networks() {
 // ---------------------------------------------------------------------------------------
 
 SignedRecordPtr Store::find(const Slot& slot) const {
+  if (records_.empty() || records_.rbegin()->first < slot) return nullptr;
   auto found = records_.find(slot);
   return found == records_.end() ? nullptr : found->second;
 }

@@ -54,14 +54,20 @@ std::string_view to_string(
 // Where a record came from: records from our own disk were verified before they were written there.
 enum class Origin : std::uint8_t { kNetwork, kDisk };
 
+// When more machines of a network changed at once, its view is built anew.
+inline constexpr std::size_t kSingleMachines = 64;
+
 // What merges changed since the last take_changes().
 struct Changes {
   std::set<Slot> slots;          // put or removed
   std::set<NetworkId> networks;  // whose views must be rebuilt
+  // Of networks where nothing else changed; at most kSingleMachines each.
+  std::map<NetworkId, std::set<MachineId>> machines;
   [[nodiscard]] bool empty() const { return slots.empty(); }
   void add(Changes other) {
     slots.merge(other.slots);
     networks.merge(other.networks);
+    for (auto& [network, ids] : other.machines) machines[network].merge(ids);
   }
 };
 
@@ -132,6 +138,7 @@ class Store {
   void index(const Entry& entry, bool present);
   void index_network(NetworkId network, const Entry& entry, bool present);
   void install_certificate(HostId host, HostCertificate certificate);
+  void touch(NetworkId network, const RecordValue& value);
   void touch_all_networks();
 
   PublicKey root_key_;

@@ -140,7 +140,7 @@ Result<Disk::Content> Disk::read() {
 Result<Disk::Content> Disk::read_rows() {
   std::vector<StoredRow> rows;
   std::uint64_t sum = 0;
-  SqlStatement statement(database_, "SELECT wire, digest FROM records");
+  SqlStatement statement(database_, "SELECT wire, digest FROM records ORDER BY kind, id, scope");
   if (!statement) return last_error("reading");
   int step = statement.step();
   for (; step == SQLITE_ROW; step = statement.step()) {

@@ -17,8 +17,11 @@
 namespace sixpn::registry {
 namespace {
 
-constexpr Duration kPublishDelay =
-    std::chrono::milliseconds(5);  // changes that come together make one snapshot
+// A change that comes alone is published at once; of many, those that come within a pause make one
+// snapshot. The pause is this, or longer where snapshots are dear, so that building them takes at
+// most a quarter of the loop.
+constexpr Duration kPublishPause = std::chrono::milliseconds(2);
+constexpr int kPauseForCost = 3;
 
 }  // namespace
 
@@ -67,6 +70,7 @@ struct RegistryService::Impl {
   SnapshotPtr snapshot;
   std::uint64_t send_failures = 0;
   bool publish_pending = false;
+  Instant next_publish{};
   bool twin_reported = false;
   bool stopped = false;
   std::shared_ptr<bool> alive = std::make_shared<bool>(true);
@@ -102,7 +106,7 @@ Result<void> RegistryService::Impl::open() {
   disk = std::make_unique<DiskQueue>(loop, std::move(*opened),
                                      [this](const auto& setback) { on_setback(setback); });
   auto loaded = gossip->load(read_clocks(), content->records);
-  builder.touch(loaded.changes.networks);
+  builder.touch(loaded.changes);
   // Signed anew in each life: who left before is let in by it (Gossip::welcome_back). Displaced,
   // this host says nothing any more, but its operator can ask it why.
   if (auto own = write_own_host(true); !own && !is_displaced()) return own;
@@ -231,7 +235,7 @@ void RegistryService::Impl::raise_incarnation(std::uint64_t seen) {
 void RegistryService::Impl::perform(Gossip::Output out) {
   if (stopped) return;
   for (const auto& slot : out.changes.slots) disk->put(slot, gossip->store().find(slot));
-  builder.touch(out.changes.networks);
+  builder.touch(out.changes);
   send(out.datagrams);
   for (HostId peer : out.syncs) {
     if (sync) {
@@ -247,7 +251,7 @@ void RegistryService::Impl::perform(Gossip::Output out) {
     if (tcp_probe) tcp_probe->ask(host);
   if (out.snapshot_dirty && !publish_pending) {
     publish_pending = true;
-    publish_timer.arm_after(kPublishDelay);
+    publish_timer.arm_at(next_publish);
   }
   if (socket) protocol_timer.arm_at(out.wake);
 }
@@ -319,11 +323,14 @@ bool RegistryService::Impl::is_displaced() const {
 void RegistryService::Impl::publish() {
   publish_pending = false;
   publish_timer.cancel();
+  const Instant begin = monotonic_now();
   auto before = std::exchange(
       snapshot, builder.build(gossip->store(), gossip->membership(), gossip->synced(), wall_now()));
   if (before) report_status(*before, *snapshot);
   // A subscriber may add another.
   for (std::size_t i = 0; i < subscribers.size(); ++i) subscribers[i](snapshot);
+  const Instant end = monotonic_now();
+  next_publish = end + std::max(kPublishPause, kPauseForCost * (end - begin));
 }
 
 void RegistryService::Impl::report_status(const Snapshot& before, const Snapshot& after) const {

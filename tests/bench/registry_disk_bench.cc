@@ -132,7 +132,7 @@ void measure_parts(const std::string& folder, const sim::TestCluster& cluster) {
   Merged merged = merge();
   SnapshotBuilder builder(sim::host_id(0));
   measure("build the snapshot", [&] {
-    builder.touch(merged.changes.networks);
+    builder.touch(merged.changes);
     auto snapshot =
         builder.build(merged.gossip->store(), merged.gossip->membership(), true, wall_now());
     if (snapshot->networks.size() != kNetworks) fail("the snapshot lacks networks");

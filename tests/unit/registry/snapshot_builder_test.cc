@@ -3,6 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
 #include "registry/core/address.h"
 #include "tests/unit/registry/random_record.h"
 
@@ -40,7 +46,7 @@ class SnapshotBuilderTest : public testing::Test {
     merge(host.sign(make_owned_record(host, value, 1, version)));
   }
   SnapshotPtr build() {
-    builder_.touch(store_.take_changes().networks);
+    builder_.touch(store_.take_changes());
     return builder_.build(store_, membership_, true, kNow);
   }
 
@@ -142,7 +148,7 @@ TEST_F(SnapshotBuilderTest, AHostPastItsGraceIsGoneLikeARevokedOneAndComesBackRe
   merge(expired.signed_host());
   machine(expired, make_machine(expired, 1));
   auto before = builder_.build(store_, membership_, true, kNow - std::chrono::milliseconds(1));
-  builder_.touch(store_.take_changes().networks);
+  builder_.touch(store_.take_changes());
   EXPECT_EQ(before->find_host(expired.id)->valid_until, end);
   auto at_end = build();
   EXPECT_EQ(at_end->find_host(expired.id), nullptr);
@@ -173,6 +179,69 @@ TEST_F(SnapshotBuilderTest, HostsCarryStatusAndRoundTrip) {
   membership_.on_update(Instant(std::chrono::hours(1)), {acme_.id, HostStatus::kLeft, 1, acme_.id},
                         out);
   EXPECT_EQ(build()->find_host(acme_.id)->status, HostStatus::kLeft);
+}
+
+// ---- changed machines are put in their places
+
+struct SeenMachines {
+  std::map<MachineId, MachineRecord> by_id;
+  std::map<Ip6, MachineId> by_address;
+  std::map<std::string, std::vector<MachineId>> by_app;
+  friend bool operator==(const SeenMachines&, const SeenMachines&) = default;
+};
+
+SeenMachines seen_in(const NetworkView& view) {
+  SeenMachines out;
+  for (const auto& [id, machine] : view.machines) out.by_id[id] = *machine;
+  for (const auto& [address, machine] : view.machines_by_address)
+    out.by_address[address] = machine->id;
+  for (const auto& [name, app] : view.apps)
+    for (const auto& machine : app.machines) out.by_app[name].push_back(machine->id);
+  return out;
+}
+
+// Machines come, change, move between apps and networks, claim one another's ids and addresses, and
+// go: the view kept up to date is always the one that all records give.
+TEST_F(SnapshotBuilderTest, AViewKeptUpToDateIsTheOneBuiltAnew) {
+  Rng rng(7);
+  shared(any_, AppRecord{"api", "acme", kTestNetwork, "", {}}, "acme", 12);
+  build();
+  for (std::uint64_t round = 1; round <= 2000; ++round) {
+    for (std::uint64_t i = 0; i <= rng.below(3); ++i) {
+      const EnrolledHost& host = rng.chance(0.5) ? any_ : acme_;
+      // Some claim what another host's machine has.
+      const EnrolledHost& born = rng.chance(0.1) ? any_ : host;
+      auto value = make_machine(born, static_cast<unsigned>(rng.below(6)) + 6 * (&born == &any_),
+                                rng.chance(0.1) ? kOther : kTestNetwork);
+      value.host = host.id;
+      value.region = host.record.region;
+      value.app = std::array{"web", "api", "none"}.at(rng.below(3));
+      if (rng.chance(0.1)) value.id = MachineId{0x1000 + rng.below(12)};
+      auto record = make_owned_record(host, value, round, i + 1);
+      if (rng.chance(0.2)) record = test::make_tombstone(record, round, kNow);
+      merge(host.sign(record));
+    }
+    auto kept = build();
+    SnapshotBuilder fresh{sim::host_id(1)};
+    Changes all;
+    for (NetworkId network : store_.networks()) all.networks.insert(network);
+    fresh.touch(all);
+    auto anew = fresh.build(store_, membership_, true, kNow);
+    for (NetworkId network : {kTestNetwork, kOther})
+      ASSERT_EQ(seen_in(*kept->find_network(network)), seen_in(*anew->find_network(network)))
+          << "round " << round;
+  }
+}
+
+TEST_F(SnapshotBuilderTest, ManyChangedMachinesAreOneChangedNetwork) {
+  build();
+  for (unsigned i = 0; i <= kSingleMachines; ++i) machine(acme_, make_machine(acme_, i));
+  Changes changes = store_.take_changes();
+  EXPECT_TRUE(changes.machines.empty());
+  EXPECT_EQ(changes.networks, std::set<NetworkId>{kTestNetwork});
+  builder_.touch(changes);
+  auto snapshot = builder_.build(store_, membership_, true, kNow);
+  EXPECT_EQ(snapshot->find_network(kTestNetwork)->machines.size(), kSingleMachines + 1);
 }
 
 }  // namespace

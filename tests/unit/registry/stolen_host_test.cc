@@ -57,7 +57,7 @@ class StolenHost : public testing::Test {
     EXPECT_EQ(store_.merge(record, kNow), with) << to_string(record->record.key);
   }
   SnapshotPtr build() {
-    builder_.touch(store_.take_changes().networks);
+    builder_.touch(store_.take_changes());
     return builder_.build(store_, membership_, true, kNow);
   }
   const NetworkView& acme() {

@@ -315,7 +315,9 @@ TEST(Store, OnlyTouchedNetworksAreReported) {
   moved.state = MachineState::kStopped;
   store.merge(kAny.sign(make_owned_record(kAny, moved, 1, 2)), kNow);
   auto changes = store.take_changes();
-  EXPECT_EQ(changes.networks, std::set<NetworkId>{other});
+  EXPECT_TRUE(changes.networks.empty());  // of `other`, nothing but this machine changed
+  const std::map<NetworkId, std::set<MachineId>> machine{{other, {moved.id}}};
+  EXPECT_EQ(changes.machines, machine);
   EXPECT_EQ(changes.slots.size(), 1U);
   EXPECT_TRUE(store.take_changes().empty());
 }

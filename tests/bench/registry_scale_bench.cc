@@ -1,0 +1,294 @@
+// What a full cluster costs one host: the registry of 1,000 hosts with 40 machines each, as the
+// agent holds it (RegistryService, read back from its own disk, on a control loop). Its resident
+// memory beside that of an empty one, and how long a change takes from the datagram that brings it
+// to the answer of a resolver on another loop. Prints a line per figure: name, value, unit.
+//
+//   sudo registry_scale_bench [MACHINES_PER_HOST [NETWORKS]]     (its own network namespace)
+#include <malloc.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "base/fd.h"
+#include "base/io/clock.h"
+#include "base/io/event_loop.h"
+#include "dns/core/resolve.h"
+#include "registry/core/address.h"
+#include "registry/core/gossip_codec.h"
+#include "registry/core/hybrid_clock.h"
+#include "registry/io/disk.h"
+#include "registry/io/registry_service.h"
+#include "tests/unit/registry/random_record.h"
+
+namespace sixpn::registry {
+namespace {
+
+constexpr unsigned kHosts = 1000;
+constexpr int kChanges = 200;
+constexpr std::chrono::milliseconds kBetweenChanges{20};
+constexpr std::chrono::seconds kPatience{5};
+
+struct Scale {
+  unsigned machines = 40;  // per host
+  unsigned networks = 100;
+};
+
+void figure(const std::string& name, double value, const char* unit) {
+  std::printf("%-52s %10.2f %s\n", name.c_str(), value, unit);
+  std::fflush(stdout);
+}
+
+[[noreturn]] void fail(const std::string& why) {
+  std::fprintf(stderr, "registry_scale_bench: %s\n", why.c_str());
+  std::exit(1);
+}
+
+template <class T>
+T must(Result<T> result) {
+  if (!result) fail(result.error().message);
+  return std::move(*result);
+}
+
+double resident_mb() {
+  std::ifstream status("/proc/self/status");
+  for (std::string word; status >> word;)
+    if (word == "VmRSS:") {
+      double kb = 0;
+      status >> kb;
+      return kb / 1024;
+    }
+  return 0;
+}
+
+// In a process of its own, so that what came before leaves no trace in its memory.
+template <class Work>
+void apart(Work work) {
+  std::fflush(stdout);
+  pid_t child = ::fork();
+  if (child < 0) fail("no process");
+  if (child == 0) {
+    work();
+    std::fflush(stdout);
+    std::_Exit(0);
+  }
+  int status = 0;
+  if (::waitpid(child, &status, 0) != child || status != 0) fail("a part failed");
+}
+
+MachineRecord machine_of(const sim::EnrolledHost& host, unsigned number, const Scale& scale) {
+  auto machine = test::make_machine(host, number, NetworkId{1 + number % scale.networks});
+  machine.metadata = {{"role", "replica"}, {"release", "v42"}};
+  return machine;
+}
+
+void fill(const std::string& folder, const sim::TestCluster& cluster, const Scale& scale) {
+  std::vector<Disk::Write> writes;
+  auto write = [&](const SignedRecordPtr& record) {
+    writes.push_back({slot_of(record->record), record});
+  };
+  auto first = cluster.enrol(0);
+  auto stamp = HybridClock::from_wall(wall_now());
+  auto shared = [&](const RecordValue& value) {
+    write(first.sign(test::make_shared_record(first, value, "acme", ++stamp)));
+  };
+  shared(OrgRecord{"acme"});
+  for (unsigned i = 1; i <= scale.networks; ++i) {
+    shared(NetworkRecord{NetworkId{i}, "acme", "n" + std::to_string(i)});
+    shared(AppRecord{"web", "acme", NetworkId{i}, "iad", {}});
+  }
+  for (unsigned h = 0; h < kHosts; ++h) {
+    auto host = cluster.enrol(h);
+    write(host.signed_host());
+    for (unsigned m = 0; m < scale.machines; ++m) {
+      auto machine = machine_of(host, h * scale.machines + m, scale);
+      write(host.sign(test::make_owned_record(host, machine, 1, 1)));
+    }
+  }
+  auto disk = must(Disk::open(folder));
+  if (auto done = disk->apply(writes, 0); !done) fail(done.error().message);
+}
+
+RegistryOptions options_for(const std::string& folder, const sim::TestCluster& cluster) {
+  auto self = cluster.enrol(0);
+  RegistryOptions options{self.id, self.key};
+  options.root_key = cluster.root().public_key();
+  options.state_dir = folder;
+  options.own_host = self.record;
+  return options;
+}
+
+void measure_memory(const std::string& name, const std::string& folder,
+                    const sim::TestCluster& cluster) {
+  apart([&] {
+    EventLoop loop("bench");
+    double before = resident_mb();
+    RegistryService service(loop, options_for(folder, cluster));
+    if (auto opened = service.open(); !opened) fail(opened.error().message);
+    figure(name + ": resident", resident_mb(), "MB");
+    figure(name + ": of it by the registry", resident_mb() - before, "MB");
+    auto heap = ::mallinfo2();
+    figure(name + ": in use on the heap", static_cast<double>(heap.uordblks) / 1e6, "MB");
+  });
+}
+
+// ---- a change, from the datagram to the answer
+
+void use_own_network() {
+  bool ready = ::unshare(CLONE_NEWNET) == 0 && std::system("ip link set lo up") == 0;
+  for (unsigned i : {0, 1})
+    ready = ready && std::system(("ip -6 addr add " + to_string(host_address(sim::host_id(i))) +
+                                  "/128 dev lo nodad")
+                                     .c_str()) == 0;
+  if (!ready) fail("no network namespace (run it as root)");
+}
+
+sockaddr_in6 socket_address(HostId host) {
+  sockaddr_in6 out{};
+  out.sin6_family = AF_INET6;
+  out.sin6_port = htons(kGossipPort);
+  auto ip = host_address(host);
+  static_assert(sizeof ip == sizeof out.sin6_addr);
+  std::memcpy(&out.sin6_addr, &ip, sizeof out.sin6_addr);
+  return out;
+}
+
+// "<id>.vm.web.internal" has an answer while the machine with that id is started.
+std::string question_for(MachineId machine) {
+  std::string message{"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00", 12};
+  for (const std::string& label :
+       {to_string(machine), std::string("vm"), std::string("web"), std::string("internal")})
+    message += static_cast<char>(label.size()) + label;
+  return message + std::string("\0\x00\x1c\x00\x01", 5);
+}
+
+std::size_t answers_in(const dns::Outcome& outcome) {
+  if (outcome.fate != dns::Fate::kReply || outcome.reply.size() < 12) fail("no answer");
+  return static_cast<unsigned char>(outcome.reply[7]);
+}
+
+// The second host: says over and over that one of its machines is stopped, or started.
+class Neighbour {
+ public:
+  Neighbour(const sim::TestCluster& cluster, const Scale& scale)
+      : host_(cluster.enrol(1)), machine_(machine_of(host_, scale.machines, scale)) {
+    socket_ = Fd(::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    auto from = socket_address(host_.id);
+    if (::bind(socket_.get(), reinterpret_cast<sockaddr*>(&from), sizeof from) != 0)
+      fail("the second host has no socket");
+  }
+  [[nodiscard]] const MachineRecord& machine() const { return machine_; }
+
+  // The datagram for the next state.
+  std::string next(bool started) {
+    machine_.state = started ? MachineState::kStarted : MachineState::kStopped;
+    GossipDatagram datagram;
+    datagram.incarnation = 1;
+    datagram.records = {host_.sign(test::make_owned_record(host_, machine_, 2, ++version_))->wire};
+    return encode_datagram(datagram);
+  }
+  void send(const std::string& bytes) {
+    auto to = socket_address(sim::host_id(0));
+    if (::sendto(socket_.get(), bytes.data(), bytes.size(), 0, reinterpret_cast<sockaddr*>(&to),
+                 sizeof to) < 0)
+      fail("the second host cannot send");
+  }
+
+ private:
+  sim::EnrolledHost host_;
+  MachineRecord machine_;
+  Fd socket_;
+  std::uint64_t version_ = 0;
+};
+
+double seconds_of_processor(clockid_t clock) {
+  timespec used{};
+  clock_gettime(clock, &used);
+  return static_cast<double>(used.tv_sec) + static_cast<double>(used.tv_nsec) / 1e9;
+}
+
+void measure_change(const std::string& folder, const sim::TestCluster& cluster,
+                    const Scale& scale) {
+  use_own_network();
+  Neighbour neighbour(cluster, scale);
+  const std::string question = question_for(neighbour.machine().id);
+  const dns::Audience audience{sim::host_id(0), "iad", {}};
+  EventLoop control("control");
+  EventLoop resolver("dns");
+  RegistryService service(control, options_for(folder, cluster));
+  if (auto opened = service.open(); !opened) fail(opened.error().message);
+  Rng rng(1);
+  std::atomic<std::size_t> answered{1};
+  service.on_snapshot([&](const SnapshotPtr& snapshot) {
+    resolver.post([&, snapshot] {
+      answered = answers_in(dns::resolve(snapshot.get(), audience, question,
+                                         neighbour.machine().address, dns::Transport::kUdp, rng));
+    });
+  });
+  resolver.start_thread();
+  if (auto started = service.start(); !started) fail(started.error().message);
+  control.start_thread();
+
+  std::vector<double> took;
+  double processor = seconds_of_processor(CLOCK_PROCESS_CPUTIME_ID);
+  for (int i = 0; i < kChanges; ++i) {
+    bool started = i % 2 == 1;
+    std::string bytes = neighbour.next(started);
+    Instant begin = monotonic_now();
+    neighbour.send(bytes);
+    while (answered != (started ? 1U : 0U)) {
+      if (monotonic_now() - begin > kPatience) fail("a change was never answered");
+      std::this_thread::sleep_for(std::chrono::microseconds(50));
+    }
+    took.push_back(static_cast<double>((monotonic_now() - begin).count()) / 1000);
+    std::this_thread::sleep_for(kBetweenChanges);
+  }
+  processor = seconds_of_processor(CLOCK_PROCESS_CPUTIME_ID) - processor;
+  std::sort(took.begin(), took.end());
+  figure("datagram to answer, median", took[took.size() / 2], "ms");
+  figure("datagram to answer, 99th percentile", took[took.size() * 99 / 100], "ms");
+  figure("processor time per change", 1e3 * processor / kChanges, "ms");
+  std::_Exit((std::fflush(stdout), 0));
+}
+
+void run(const Scale& scale) {
+  std::string folder = std::filesystem::temp_directory_path() / "sixpn-scale-bench-XXXXXX";
+  if (::mkdtemp(folder.data()) == nullptr) fail("no temporary folder");
+  const std::string empty = folder + "/empty";
+  const std::string full = folder + "/full";
+  for (const auto& each : {empty, full}) std::filesystem::create_directory(each);
+  sim::TestCluster cluster;
+  apart([&] { fill(full, cluster, scale); });
+  figure("machines", static_cast<double>(kHosts * scale.machines), "");
+  figure("networks", scale.networks, "");
+  measure_memory("empty agent", empty, cluster);
+  measure_memory("full agent", full, cluster);
+  apart([&] { measure_change(full, cluster, scale); });
+  std::filesystem::remove_all(folder);
+}
+
+}  // namespace
+}  // namespace sixpn::registry
+
+int main(int argc, char** argv) {
+  sixpn::registry::Scale scale;
+  auto number = [&](int index) {
+    return static_cast<unsigned>(std::strtoul(argv[index], nullptr, 10));
+  };
+  if (argc > 1) scale.machines = number(1);
+  if (argc > 2) scale.networks = std::max(1U, number(2));
+  sixpn::registry::run(scale);
+}

@@ -19,7 +19,8 @@ struct Counters {
   std::uint64_t suspicions = 0;  // raised here or heard
   std::uint64_t refuted = 0;     // suspicions, or downs, that turned out false
   std::uint64_t downs = 0;
-  std::uint64_t stalls = 0;  // this loop ran late: nobody was accused
+  std::uint64_t accusations = 0;  // suspicions of this host's own
+  std::uint64_t stalls = 0;       // this loop ran late: nobody was accused
   std::uint64_t self_refutations = 0;
   std::uint64_t local_downs = 0;       // downs that nobody else confirmed: believed here only
   std::uint64_t tcp_only_answers = 0;  // a host that UDP does not reach and TCP does

@@ -235,6 +235,7 @@ void Gossip::apply_membership(Now now, Membership::Output& probes, Output& out) 
     spread(now, update, origin);
     if (origin) own.push_back(update);
   }
+  for (const auto& proof : probes.proofs) spread(now, proof, true);
   if (is_random() && is_small()) tell_all(now, {}, own, out);
   for (const auto& message : probes.messages) send_probe(now, message, out);
   tell_directly(now, probes, out);
@@ -294,6 +295,7 @@ Counters Gossip::counters() const {
   out.suspicions = members.suspicions;
   out.refuted = members.refuted;
   out.downs = members.downs;
+  out.accusations = members.accusations;
   out.stalls = members.stalls;
   out.self_refutations = members.self_refutations;
   out.dropped_flood = floods_.dropped();

@@ -189,6 +189,7 @@ class Gossip {
   [[nodiscard]] bool verify_claims(Now now, HostId from, MemberUpdate& update);
   [[nodiscard]] bool verify_one(Now now, HostId from, const MemberUpdate& update, HostId by,
                                 HostStatus what, const Signature& signature);
+  void pass_on_accusation(Now now, HostId from, const MemberUpdate& update);
   void send_claim(Now now, HostId to, Output& out);
   void sign_own(MemberUpdate& update);
   void tell_directly(Now now, Membership::Output& probes, Output& out);

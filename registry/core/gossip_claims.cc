@@ -27,7 +27,15 @@ void Gossip::receive_claims(Now now, HostId from, const GossipDatagram& datagram
     } else if (verify_claims(now, from, *wanted)) {
       membership_.on_update(now.mono, *wanted, probes, asked);
     }
+    pass_on_accusation(now, from, update);
   }
+}
+
+// Those below in the tree may lack what is no news here: an accusation that came directly before, a
+// proof whose accusers came one by one.
+void Gossip::pass_on_accusation(Now now, HostId from, const MemberUpdate& update) {
+  if (!order_ || is_random() || !accuses(update)) return;
+  if (auto held = membership_.held(update)) relay_.pass_on(now.mono, from, order_->header, *held);
 }
 
 // An answer to no ping: it only carries the claim.

@@ -84,7 +84,7 @@ void Gossip::spread(Now now, const MemberUpdate& update, bool origin) {
   if (is_random()) return;
   if (origin) {
     relay_.originate(now.mono, update);
-  } else if (order_) {
+  } else if (order_ && !accuses(update)) {  // accusations: receive_claims()
     relay_.pass_on(now.mono, order_->from, order_->header, update);
   }
 }

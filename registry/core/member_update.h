@@ -21,6 +21,10 @@ struct MemberUpdate {
   friend bool operator==(const MemberUpdate&, const MemberUpdate&) = default;
 };
 
+inline bool accuses(const MemberUpdate& update) {
+  return update.status == HostStatus::kSuspected || update.status == HostStatus::kDown;
+}
+
 inline bool is_signed(const Signature& signature) {
   return signature != Signature{};
 }

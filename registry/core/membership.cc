@@ -151,7 +151,8 @@ void Membership::on_own_words(Instant now, Member& member, const MemberUpdate& u
   // What was never heard has refuted nothing: accused without its incarnation, it was accused in
   // vain, for those who knew better; so that is said again.
   bool in_vain = accused_.contains(update.host) && member.trial->suspicion.incarnation() == 0 &&
-                 member.heard < member.trial->suspicion.start();
+                 member.heard < member.trial->suspicion.start() &&
+                 awake_since_ <= member.trial->suspicion.start();
   member.incarnation = member.claimed = update.incarnation;
   member.claim = std::make_unique<Signature>(update.signature);
   if (update.status == HostStatus::kLeft || !accused)
@@ -303,6 +304,12 @@ std::optional<Instant> Membership::heard(HostId host) const {
   return found == members_.end() ? std::nullopt : std::optional(found->second.heard);
 }
 
+std::size_t Membership::accusers_of(HostId host) const {
+  auto found = members_.find(host);
+  bool accused = found != members_.end() && found->second.trial;
+  return accused ? found->second.trial->suspicion.accusers().size() : 0;
+}
+
 std::optional<MemberUpdate> Membership::claim_of(HostId host) const {
   auto found = members_.find(host);
   if (found == members_.end() || !found->second.claim) return std::nullopt;
@@ -316,6 +323,23 @@ bool Membership::has_claim(HostId host) const {
   auto found = members_.find(host);
   return found != members_.end() && found->second.claim &&
          found->second.claimed >= found->second.incarnation;
+}
+
+std::optional<MemberUpdate> Membership::held(const MemberUpdate& update) const {
+  auto found = members_.find(update.host);
+  if (found == members_.end() || !found->second.trial) return std::nullopt;
+  const Suspicion& suspicion = found->second.trial->suspicion;
+  if (suspicion.incarnation() != update.incarnation) return std::nullopt;
+  auto holds = [&](const Accusation& each) {
+    const auto& own = suspicion.accusers();
+    return std::find(own.begin(), own.end(), each) != own.end();
+  };
+  if (update.status == HostStatus::kSuspected)
+    return holds({update.accuser, update.signature}) ? std::optional(update) : std::nullopt;
+  MemberUpdate out = update;
+  std::erase_if(out.accusers, [&](const Accusation& each) { return !holds(each); });
+  if (out.accusers.size() < quorum_on(update.host).proof) return std::nullopt;
+  return out;
 }
 
 bool Membership::is_current(const MemberUpdate& update) const {

@@ -47,7 +47,7 @@ inline constexpr std::size_t kQuorum = 3;
 // In a cluster above this, a first suspicion goes to the observers only: a mistake costs the same
 // in every size of cluster.
 inline constexpr std::size_t kTellAllSuspicions = 12;
-inline constexpr std::size_t kAnnouncers = 2;  // of the observers, tell everybody of a death
+inline constexpr std::size_t kAnnouncers = 3;  // of the observers, tell everybody of a death
 // Judgement waits this long when many fall at once, or nobody at all is heard.
 inline constexpr Duration kPatience = std::chrono::seconds(15);
 // Whoever heard the accused itself within this time knows better, and asks it again: it may have
@@ -104,7 +104,8 @@ class Membership {
   };
   struct Output {
     std::vector<ProbeMessage> messages;
-    std::vector<MemberUpdate> news;  // to spread; own claims among them are not signed yet
+    std::vector<MemberUpdate> news;    // to spread; own claims among them are not signed yet
+    std::vector<MemberUpdate> proofs;  // of deaths: this host is one of those that tell all others
     std::vector<std::pair<HostId, MemberUpdate>> direct;  // to be told to this host only
     std::vector<HostId> tcp_probes;                       // try TCP, then on_tcp_probe()
     std::vector<HostId> tcp_only;  // answers by TCP and not by UDP: worth a warning
@@ -156,12 +157,17 @@ class Membership {
   // The newest word of another host itself, to be shown to others, and whether it is here.
   [[nodiscard]] std::optional<MemberUpdate> claim_of(HostId host) const;
   [[nodiscard]] bool has_claim(HostId host) const;
+  // Of an accusation or a proof, what this host holds too, signature for signature, and so has
+  // verified: worth passing on, news here or not. Of a proof it must be enough to be one.
+  [[nodiscard]] std::optional<MemberUpdate> held(const MemberUpdate& update) const;
   // False once overtaken: not worth telling any more.
   [[nodiscard]] bool is_current(const MemberUpdate& update) const;
   // Others believed to live (alive or suspected), in id order.
   [[nodiscard]] const std::vector<HostId>& living() const { return living_; }
   [[nodiscard]] std::size_t size() const { return members_.size(); }
   [[nodiscard]] int health() const { return health_; }
+  // How many accuse it at present; also of what it died.
+  [[nodiscard]] std::size_t accusers_of(HostId host) const;
   [[nodiscard]] bool left() const { return left_; }
   [[nodiscard]] const Counters& counters() const { return counters_; }
   [[nodiscard]] bool check_invariants() const;
@@ -279,7 +285,8 @@ class Membership {
   std::uint64_t sequence_ = 0;
   int health_ = 0;
   bool left_ = false;
-  Instant heard_{};  // from anybody
+  Instant heard_{};        // from anybody
+  Instant awake_since_{};  // the end of this loop's last stall
   Instant refused_since_ = kNever;
   std::uint64_t refute_above_ = 0;  // the greatest incarnation of this host that is accused
   Instant refute_at_ = kNever;

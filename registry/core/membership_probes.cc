@@ -135,6 +135,7 @@ void Membership::guard_against_stall(Instant now) {
   if (!options_.lifeguard || expected_wake_ == kNever || now - expected_wake_ < kStall) return;
   Duration late = now - expected_wake_;
   expected_wake_ = kNever;
+  awake_since_ = now;
   ++counters_.stalls;
   worsen_health(kStallHealth);
   probes_.clear();

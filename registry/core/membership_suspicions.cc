@@ -67,6 +67,7 @@ void Membership::on_accusation(Instant now, const MemberUpdate& update, Output& 
   trial.suspicion.accuse(now, {update.accuser, update.signature});
   take_limits(now, update.accuser, update.host, update.incarnation);
   bool own = update.accuser == self_;
+  if (own) ++counters_.accusations;
   if (own && member.status == HostStatus::kSuspected) accused_.insert(update.host);
   bool confirmed = trial.suspicion.accusers().size() > 1;
   if (confirmed || living_.size() < kTellAllSuspicions) {
@@ -179,7 +180,7 @@ void Membership::judge(Instant now, HostId host, Member& member, Output& out) {
   bool announces = proven && member.trial->announcer;
   believe(now, host, member, HostStatus::kDown, out);
   if (!proven) ++counters_.local_downs;
-  if (announces) out.news.push_back(evidence(host, member));
+  if (announces) out.proofs.push_back(evidence(host, member));
 }
 
 // Many at once, or silence from everybody, says more about this host's own network than about

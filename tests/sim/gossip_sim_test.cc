@@ -78,6 +78,26 @@ void random_write(Simulator& sim, Rng& rng) {
   }
 }
 
+// Whoever has just started knows nobody's incarnation, and so takes a whole proof only: that has to
+// reach it, and those below it in the trees.
+TEST_P(Seeds, WhoHasJustComeBackHearsOfTheNextDeath) {
+  Simulator sim({.seed = seed(),
+                 .hosts = 40,
+                 .network = {.loss = 0.05, .geographic = true},
+                 .warm = true,
+                 .check_every = 100});
+  sim.start_all();
+  sim.run_for(10s);
+  for (unsigned victim = 20; victim < 32; ++victim) {
+    sim.crash(victim);
+    auto seen =
+        sim.run_until([&] { return sim.all_believe(victim, HostStatus::kDown); }, 10s, 50ms);
+    EXPECT_TRUE(seen) << "of host " << victim << "; " << sim.replay_hint();
+    sim.restart(victim);
+    sim.run_for(1s);
+  }
+}
+
 TEST_P(Seeds, FiftyHostsSurviveLossPartitionAndCrash) {
   Simulator sim({.seed = seed(),
                  .hosts = 50,

@@ -253,6 +253,7 @@ void MemberlistModel::learn(unsigned index, const News& news) {
     if (news.incarnation < peer.incarnation || peer.status == Status::kDead) return;
     peer = {Status::kDead, news.incarnation};
     ++deaths_;
+    if (death_watch_) death_watch_(index, news.subject);
   }
   host.suspicions.erase(news.subject);
   queue(host, news);

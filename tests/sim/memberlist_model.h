@@ -30,6 +30,11 @@ class MemberlistModel {
   void stall(unsigned host, Duration time);
   void watch(std::function<void(unsigned, unsigned)> watch) { watch_ = std::move(watch); }
 
+  // Called when `host` comes to believe that `subject` is dead: (host, subject).
+  void watch_deaths(std::function<void(unsigned, unsigned)> watch) {
+    death_watch_ = std::move(watch);
+  }
+
   [[nodiscard]] unsigned dead_to(unsigned host) const;  // how many running hosts believe it dead
   [[nodiscard]] std::uint64_t deaths() const { return deaths_; }  // beliefs, host by host
   [[nodiscard]] std::uint64_t packets() const { return packets_; }
@@ -124,6 +129,7 @@ class MemberlistModel {
   std::vector<Host> hosts_;
   EventQueue<Event> events_;
   std::function<void(unsigned, unsigned)> watch_;
+  std::function<void(unsigned, unsigned)> death_watch_;
   Instant now_{};
   unsigned decades_ = 1;
   std::uint64_t order_ = 0;

@@ -94,8 +94,13 @@ class Simulator {
   // Called when a record is accepted by a host: (host, record).
   using Watch = std::function<void(unsigned, const SignedRecordPtr&)>;
   void watch(Watch watch) { watch_ = std::move(watch); }
+  // Called when a host comes to believe that another is down: (host, its reasons).
+  using DeathWatch = std::function<void(unsigned, const registry::Membership::Death&)>;
+  void watch_deaths(DeathWatch watch) { death_watch_ = std::move(watch); }
 
   [[nodiscard]] bool is_running(unsigned host) const;
+  // When the host's last stall ended or will end; the beginning of time if it never stalled.
+  [[nodiscard]] Instant stalled_until(unsigned host) const;
   [[nodiscard]] const registry::Gossip& gossip(unsigned host) const;
   [[nodiscard]] const EnrolledHost& identity(unsigned host) const;
   [[nodiscard]] unsigned hosts() const { return options_.hosts; }
@@ -174,6 +179,7 @@ class Simulator {
   void look_at_disk(Node& node);
   void owe(Node& node, const registry::Slot& slot, Stamp stamp) const;
   void check(Node& node);
+  void check_accusations(Node& node);
   void record_effect(unsigned host, std::string_view bytes);
   [[nodiscard]] Now clocks(const Node& node) const;
   [[nodiscard]] bool reachable(unsigned a, unsigned b) const;
@@ -189,6 +195,7 @@ class Simulator {
   EventQueue<Event> events_;
   Tap tap_;
   Watch watch_;
+  DeathWatch death_watch_;
   std::uint64_t packets_ = 0;
   std::uint64_t packet_bytes_ = 0;
   std::uint64_t stream_bytes_ = 0;

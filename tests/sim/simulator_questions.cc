@@ -29,6 +29,10 @@ bool Simulator::is_running(unsigned host) const {
   return nodes_[host]->running;
 }
 
+Instant Simulator::stalled_until(unsigned host) const {
+  return nodes_[host]->stalled_until;
+}
+
 const Gossip& Simulator::gossip(unsigned host) const {
   return *nodes_[host]->gossip;
 }

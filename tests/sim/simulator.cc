@@ -16,9 +16,9 @@ namespace {
 const WallTime kEpoch = from_unix_ms(1'800'000'000'000);
 constexpr std::uint16_t kWireGuardPort = 51820;
 constexpr Duration kDiskDelay = 100ms;  // remote records reach the disk in batches
-// Stalls this long are noticed by the host whatever its timers were; nobody can have been asked in
-// vain so soon after one.
-constexpr Duration kLongStall = 1500ms;
+// A host asks somebody every 3 s at the least: it notices stalls this long. Nobody can have been
+// asked in vain so soon after one.
+constexpr Duration kLongStall = 3500ms;
 constexpr Duration kStallWindow = 2 * registry::kDirectTimeoutLeast;
 constexpr std::uint64_t kFullCheckEvery = 4096;  // checks between checks of a whole store
 

@@ -15,11 +15,7 @@ namespace {
 
 const WallTime kEpoch = from_unix_ms(1'800'000'000'000);
 constexpr std::uint16_t kWireGuardPort = 51820;
-constexpr Duration kDiskDelay = 100ms;  // remote records reach the disk in batches
-// A host asks somebody every 3 s at the least: it notices stalls this long. Nobody can have been
-// asked in vain so soon after one.
-constexpr Duration kLongStall = 3500ms;
-constexpr Duration kStallWindow = 2 * registry::kDirectTimeoutLeast;
+constexpr Duration kDiskDelay = 100ms;           // remote records reach the disk in batches
 constexpr std::uint64_t kFullCheckEvery = 4096;  // checks between checks of a whole store
 
 std::vector<std::string> regions_of(const SimOptions& options) {
@@ -111,19 +107,7 @@ void Simulator::happen(Event event) {
     default:
       event.action(&node);
   }
-  check_accusations(node);
   if (event_count_ % options_.check_every == 0) check(node);
-}
-
-// Whoever slept accuses nobody of having been silent meanwhile.
-void Simulator::check_accusations(Node& node) {
-  if (!node.running) return;
-  const auto& membership = node.gossip->membership();
-  if (membership.counters().accusations == node.accusations) return;
-  node.accusations = membership.counters().accusations;
-  bool slept = node.stalled_until - node.stalled_from >= kLongStall;
-  if (slept && node.lifeguard && now_ - node.stalled_until < kStallWindow)
-    broken(node, "accused another right after its own stall");
 }
 
 // One event per host waits at the earliest wake-up asked for; a later wish moves it when it fires.
@@ -225,8 +209,7 @@ void Simulator::knock(unsigned host, unsigned door) {
 void Simulator::begin_life(Node& node) {
   ++node.life;
   node.running = true;
-  node.stalled_from = node.stalled_until = {};
-  node.accusations = 0;
+  node.stalled_until = {};
   node.timer_at = kNever;
   node.seen.clear();
   node.sync_pace = {};
@@ -239,7 +222,6 @@ void Simulator::begin_life(Node& node) {
   options.checks = checks_.checks();
   give_key(options, node.identity.key);
   if (options_.configure) options_.configure(node.index, options);
-  node.lifeguard = options.membership.lifeguard;
   node.gossip = std::make_unique<Gossip>(options, node.rng);
   node.writer = std::make_unique<registry::RecordWriter>(node.identity.id, node.identity.key,
                                                          node.incarnation);
@@ -287,9 +269,7 @@ void Simulator::restart(unsigned host) {
 }
 
 void Simulator::stall(unsigned host, Duration time) {
-  Node& node = *nodes_[host];
-  if (node.stalled_until < now_) node.stalled_from = now_;
-  node.stalled_until = now_ + time;
+  nodes_[host]->stalled_until = now_ + time;
 }
 
 void Simulator::set_skew(unsigned host, std::chrono::milliseconds skew) {

@@ -1,0 +1,236 @@
+// How Gossip spreads news: trees, siblings, repetition, repair.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "registry/core/gossip.h"
+#include "tests/unit/registry/gossip_fixture.h"
+
+namespace sixpn::registry {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+TEST_F(GossipTest, ALocalWriteGoesToEveryHostOfASmallClusterAtOnce) {
+  admit_answering(9);
+  auto out = own_write(OrgRecord{"acme"}, "acme");
+  EXPECT_FALSE(out.refused);
+  EXPECT_TRUE(out.snapshot_dirty);
+  std::set<HostId> told;
+  for (const auto& sent : out.datagrams) {
+    told.insert(sent.to);
+    EXPECT_THAT(decoded(sent).records, SizeIs(1));
+  }
+  EXPECT_EQ(told.size(), 9U);
+  EXPECT_EQ(out.datagrams.size(), 9U);
+}
+
+// Three regions of about ten: the siblings of either other region, and the inner hosts of this one
+// in both trees.
+TEST_F(GossipTest, InALargeClusterTheHeadsOfTwoTreesAreTold) {
+  admit_answering(30);
+  auto out = own_write(OrgRecord{"acme"}, "acme");
+  std::map<RelayLevel, std::size_t> told;
+  for (const auto& sent : out.datagrams) {
+    auto datagram = decoded(sent);
+    ASSERT_TRUE(datagram.push);
+    EXPECT_THAT(datagram.records, SizeIs(1));
+    ++told[datagram.push->level];
+  }
+  EXPECT_EQ(told[RelayLevel::kSibling], 2 * kSiblings);
+  EXPECT_EQ(told[RelayLevel::kEntry], 0U);
+  EXPECT_LE(told[RelayLevel::kInner], 6U);
+  EXPECT_GE(told[RelayLevel::kInner], 5U);
+  EXPECT_EQ(told[RelayLevel::kLeaf], 0U);
+}
+
+TEST_F(GossipTest, WhatIsNotAcknowledgedIsRepeatedABoundedNumberOfTimes) {
+  admit_answering(4);
+  auto out = own_write(OrgRecord{"acme"}, "acme");
+  EXPECT_THAT(out.datagrams, SizeIs(4));
+  auto wires = decoded(out.datagrams[0]).records;
+  std::map<HostId, std::size_t> repeated;
+  for (Instant end = now_.mono + 20s; out.wake <= end;) {
+    now_.mono = out.wake;
+    out = gossip_.on_timer(now_);
+    for (const auto& sent : out.datagrams) {
+      auto push = decoded(sent).push;
+      if (!push || decoded(sent).records != wires || ++repeated[sent.to] > 1 ||
+          sent.to != sim::host_id(2))
+        continue;
+      auto answer = in_step();
+      answer.acks = {push->sequence};
+      out.wake = gossip_.on_datagram(now_, sent.to, encode_datagram(answer)).wake;
+    }
+  }
+  EXPECT_EQ(repeated[sim::host_id(1)], kDirectRepeats);
+  EXPECT_EQ(repeated[sim::host_id(2)], 1U);
+}
+
+TEST_F(GossipTest, APushIsAcknowledgedAndItsNewsPassedOnOnce) {
+  admit_answering(30);
+  auto other = kCluster.enrol(3);
+  auto record = other.sign(test::make_shared_record(other, OrgRecord{"acme"}, "acme", 1));
+  auto datagram = in_step();
+  datagram.records = {record->wire};
+  datagram.push = PushHeader{RelayLevel::kEntry, 2, 77, {}};
+  auto first = receive(3, datagram);
+  std::size_t inner = 0;
+  for (const auto& sent : first.datagrams) {
+    auto passed = decoded(sent);
+    if (!passed.push || passed.push->level != RelayLevel::kInner) continue;
+    ++inner;
+    EXPECT_THAT(passed.records, ElementsAre(record->wire));
+    EXPECT_THAT(passed.push->inner, testing::Contains(sent.to));
+  }
+  EXPECT_GE(inner, 2U);
+  // Again: known before it is decoded, and nobody else hears of it.
+  EXPECT_THAT(receive(3, datagram).datagrams, IsEmpty());
+  // By the other tree: its duty is another, and done once too.
+  pass(kUrgentWindow);
+  datagram.push = PushHeader{RelayLevel::kInner, 3, 78, {host_.id}};
+  auto second = receive(4, datagram);
+  EXPECT_GE(second.datagrams.size(), 5U);
+  for (const auto& sent : second.datagrams)
+    if (auto push = decoded(sent).push) {
+      EXPECT_EQ(push->level, RelayLevel::kLeaf);
+    }
+  pass(kUrgentWindow);
+  EXPECT_THAT(receive(4, datagram).datagrams, IsEmpty());
+  EXPECT_EQ(gossip_.counters().copies_received, 4U);
+  EXPECT_EQ(gossip_.counters().copies_duplicate, 3U);
+  pass(kAckDelay);
+  std::map<HostId, std::vector<std::uint32_t>> acknowledged;
+  for (const auto& out : {first, second, gossip_.on_timer(now_)})
+    for (const auto& sent : out.datagrams)
+      for (std::uint32_t sequence : decoded(sent).acks) acknowledged[sent.to].push_back(sequence);
+  EXPECT_THAT(acknowledged[sim::host_id(3)], testing::Contains(77));
+  EXPECT_THAT(acknowledged[sim::host_id(4)], testing::Contains(78));
+}
+
+TEST_F(GossipTest, WhatIsRefusedIsNotPassedOn) {
+  admit_answering(30);
+  auto other = kCluster.enrol(3);
+  auto forged = other.sign(test::make_shared_record(other, OrgRecord{"acme"}, "acme", 1))->wire;
+  forged.back() = static_cast<char>(forged.back() ^ 1);
+  auto datagram = in_step();
+  datagram.records = {forged};
+  datagram.push = PushHeader{RelayLevel::kEntry, 2, 77, {}};
+  EXPECT_THAT(receive(3, datagram).datagrams, IsEmpty());
+  EXPECT_EQ(gossip_.counters().dropped_bad_signature, 1U);
+}
+
+TEST_F(GossipTest, WhoLacksWhatChangedLatelyAsksForItAndGetsIt) {
+  admit_others(30);
+  acknowledge(own_write(OrgRecord{"acme"}, "acme"));
+  auto own = gossip_.store().find({org_key("acme"), "acme"});
+  ASSERT_TRUE(own);
+  // They tell: this host asks for what it lacks, once.
+  auto telling = in_step();
+  telling.ihave = {record_head(own->digest), 12345};
+  auto asking = receive(5, telling);
+  ASSERT_THAT(asking.datagrams, SizeIs(1));
+  EXPECT_THAT(decoded(asking.datagrams[0]).pull, ElementsAre(12345));
+  EXPECT_THAT(receive(6, telling).datagrams, IsEmpty());
+  // They ask: they get it.
+  auto request = in_step();
+  request.pull = {record_head(own->digest), 999};
+  auto answer = receive(5, request);
+  ASSERT_THAT(answer.datagrams, SizeIs(1));
+  EXPECT_EQ(answer.datagrams[0].to, sim::host_id(5));
+  EXPECT_THAT(decoded(answer.datagrams[0]).records, ElementsAre(own->wire));
+  // Somebody's hash has differed for long enough: this host tells.
+  pass(300ms);
+  auto differs = in_step();
+  differs.root_hash += 1;
+  differs.stable = 300ms;
+  std::vector<std::uint64_t> told;
+  for (const auto& sent : receive(7, differs).datagrams)
+    if (sent.to == sim::host_id(7) && !decoded(sent).ihave.empty()) told = decoded(sent).ihave;
+  EXPECT_THAT(told, testing::Contains(record_head(own->digest)));
+}
+
+// Its leaves wait for the record, and anti-entropy would bring the writer's certificate much later.
+TEST_F(GossipTest, AWriterNobodyToldOfIsAskedForAndTheRecordThenGoesOn) {
+  admit_answering(30);
+  auto stranger = kCluster.enrol(99);
+  auto record = stranger.sign(test::make_shared_record(stranger, OrgRecord{"acme"}, "acme", 1));
+  auto datagram = in_step();
+  datagram.records = {record->wire};
+  datagram.push = PushHeader{RelayLevel::kEntry, 2, 77, {}};
+  auto asking = receive(3, datagram);
+  ASSERT_THAT(asking.datagrams, SizeIs(1));
+  EXPECT_EQ(asking.datagrams[0].to, sim::host_id(3));
+  EXPECT_THAT(decoded(asking.datagrams[0]).pull_hosts, ElementsAre(stranger.id));
+  // Another push of it: asked once more, in case that was lost, and no more than that.
+  EXPECT_THAT(receive(4, datagram).datagrams, SizeIs(1));
+  EXPECT_THAT(receive(5, datagram).datagrams, IsEmpty());
+  // The answer lets the record in, and it is passed on as it was asked to be.
+  auto answer = in_step();
+  answer.records = {stranger.signed_host()->wire};
+  answer.push = PushHeader{RelayLevel::kLeaf, 0, 78, {}};
+  std::size_t passed_on = 0;
+  auto out = receive(3, answer);
+  for (int i = 0; i < 2; ++i, pass(kUrgentWindow), out = gossip_.on_timer(now_))
+    for (const auto& sent : out.datagrams) {
+      auto passed = decoded(sent);
+      if (passed.push && passed.push->level == RelayLevel::kInner &&
+          std::count(passed.records.begin(), passed.records.end(), record->wire) > 0)
+        ++passed_on;
+    }
+  EXPECT_NE(gossip_.store().find({org_key("acme"), "acme"}), nullptr);
+  EXPECT_GE(passed_on, 2U);
+}
+
+TEST_F(GossipTest, WhoLacksAHostRecordGetsIt) {
+  admit_answering(30);
+  auto request = in_step();
+  request.pull_hosts = {sim::host_id(7), sim::host_id(1234)};
+  auto answer = receive(5, request);
+  ASSERT_THAT(answer.datagrams, SizeIs(1));
+  EXPECT_EQ(answer.datagrams[0].to, sim::host_id(5));
+  auto host = gossip_.store().host_record(sim::host_id(7));
+  EXPECT_THAT(decoded(answer.datagrams[0]).records, ElementsAre(host->wire));
+}
+
+class RandomGossipTest : public GossipTest {
+ protected:
+  RandomGossipTest() : GossipTest(Dissemination::kRandom) {}
+};
+
+TEST_F(RandomGossipTest, RandomGossipTellsAFewOthersABoundedNumberOfTimes) {
+  admit_others(30);
+  auto out = own_write(OrgRecord{"acme"}, "acme");
+  std::set<HostId> told;
+  for (const auto& sent : out.datagrams) told.insert(sent.to);
+  EXPECT_EQ(told.size(), kFanout);
+  std::size_t repeated = 0;
+  for (Instant end = now_.mono + 10s; out.wake <= end;) {
+    now_.mono = out.wake;
+    out = gossip_.on_timer(now_);
+    for (const auto& sent : out.datagrams) repeated += decoded(sent).records.empty() ? 0 : 1;
+  }
+  EXPECT_GE(repeated, kFanout);
+  EXPECT_LE(repeated, 200U);  // bounded: each record a fixed number of times
+}
+
+TEST_F(GossipTest, ManyRecordsAreSplitOverDatagramsThatFit) {
+  admit_others(2);
+  std::vector<SignedRecordPtr> records;
+  for (unsigned i = 0; i < 50; ++i) {
+    LocalWrite write{test::make_machine(host_, i), false, {}, ""};
+    records.push_back(*writer_.sign(write, gossip_.clock(), now_.wall));
+  }
+  auto out = gossip_.on_local_write(now_, records);
+  std::size_t sent_records = 0;
+  for (const auto& sent : out.datagrams) {
+    EXPECT_LE(sent.bytes.size(), kMaxDatagramBytes);
+    sent_records += decoded(sent).records.size();
+  }
+  EXPECT_EQ(sent_records, 100U);
+}
+
+}  // namespace
+}  // namespace sixpn::registry

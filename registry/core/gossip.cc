@@ -271,8 +271,10 @@ void Gossip::follow_members(Now now, Output& out) {
       membership_.left() || trust.valid_until.empty() ? kNever : now.mono + kTrustInterval;
   if (trust.next_turn && next_trust_ != kNever)
     next_trust_ = std::min<Instant>(next_trust_, now.mono + (*trust.next_turn - now.wall));
+  std::vector<HostId> fresh;
   for (const auto& [host, certificate] : store_.certificates()) {
     if (!shut_out_.contains(host)) {
+      if (host != options_.self && !membership_.status(host)) fresh.push_back(host);
       membership_.add(now.mono, host, region_code(certificate.invite.region),
                       key_code(certificate.signing_key));
     } else if (membership_.status(host) && host != options_.self) {
@@ -282,6 +284,8 @@ void Gossip::follow_members(Now now, Output& out) {
     }
   }
   refresh_members();
+  if (is_small() && !membership_.left())
+    for (HostId host : fresh) introduce(now, host, out);
 }
 
 std::optional<std::chrono::milliseconds> Gossip::clock_ahead(HostId host) const {

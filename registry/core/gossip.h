@@ -191,6 +191,7 @@ class Gossip {
                                 HostStatus what, const Signature& signature);
   void pass_on_accusation(Now now, HostId from, const MemberUpdate& update);
   void send_claim(Now now, HostId to, Output& out);
+  void introduce(Now now, HostId to, Output& out);
   void sign_own(MemberUpdate& update);
   void tell_directly(Now now, Membership::Output& probes, Output& out);
   void announce_self(Membership::Output& probes);

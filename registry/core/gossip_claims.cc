@@ -46,6 +46,20 @@ void Gossip::send_claim(Now now, HostId to, Output& out) {
   send(now, to, std::move(datagram), out);
 }
 
+// A host that dies before all others have heard it name its incarnation is accused of different
+// ones, and no proof comes together. So in a small cluster words are exchanged at first sight, and
+// probes (wants_claim) make up for what is lost; in a large one the observers are enough.
+void Gossip::introduce(Now now, HostId to, Output& out) {
+  if (!options_.signing_key) return;
+  GossipDatagram datagram;
+  datagram.probe = ProbeMessage{ProbeMessage::Kind::kAck, to, 0, options_.self};
+  datagram.wants_claim = !membership_.has_claim(to);
+  MemberUpdate own = membership_.own_claim();
+  if (!is_signed(own.signature)) sign_own(own);
+  datagram.updates.push_back(std::move(own));
+  send(now, to, std::move(datagram), out);
+}
+
 // Of a death, the accusations that verify remain.
 bool Gossip::verify_claims(Now now, HostId from, MemberUpdate& update) {
   if (update.status != HostStatus::kDown) {

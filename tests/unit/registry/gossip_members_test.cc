@@ -226,6 +226,27 @@ TEST_F(GossipTest, ARefutationIsSignedAndToldToEverybody) {
   EXPECT_EQ(told.size(), 3U);
 }
 
+TEST_F(GossipTest, InASmallClusterWordsAreExchangedAtFirstSight) {
+  auto met = gossip_.admit(now_, kCluster.enrol(1).signed_host());
+  auto introduction = std::find_if(met.datagrams.begin(), met.datagrams.end(),
+                                   [](const auto& sent) { return decoded(sent).wants_claim; });
+  ASSERT_NE(introduction, met.datagrams.end());
+  EXPECT_EQ(introduction->to, sim::host_id(1));
+  auto said = decoded(*introduction);
+  ASSERT_THAT(said.updates, SizeIs(1));
+  EXPECT_EQ(said.updates[0].host, host_.id);
+  EXPECT_TRUE(is_signed(said.updates[0].signature));
+
+  // Its answer ends the exchange.
+  auto answer = in_step();
+  answer.probe = ProbeMessage{ProbeMessage::Kind::kAck, host_.id, 0, sim::host_id(1)};
+  answer.updates = {claim(1, HostStatus::kAlive, 1, 7)};
+  answer.incarnation = 7;
+  for (const auto& sent : receive(1, answer).datagrams) EXPECT_FALSE(decoded(sent).wants_claim);
+  auto again = gossip_.admit(now_, kCluster.enrol(1).signed_host());
+  for (const auto& sent : again.datagrams) EXPECT_FALSE(decoded(sent).wants_claim);
+}
+
 TEST_F(GossipTest, WhoAsksForItIsGivenOurOwnWord) {
   admit_others(3);
   auto ping = in_step();

@@ -291,6 +291,8 @@ class KilledRotationTest : public RotationTest {
     Process command({"nsenter", "--net=" + cluster_.host("a").netns_path(), SIXPN_CLI, "--socket",
                      cluster_.host("a").socket(), "host", "rotate-key"},
                     cluster_.host("a").folder + "/rotate.log");
+    // The spare key is written first: its file alone means a return only after links have left.
+    ASSERT_TRUE(eventually([&] { return leaves(); }, 30s));
     ASSERT_TRUE(eventually(moment, 30s)) << read_file(cluster_.host("a").folder + "/rotate.log");
     cluster_.kill_agent(victim);
     ASSERT_NO_FATAL_FAILURE(cluster_.start_agent(victim));

@@ -143,6 +143,8 @@ class Gossip {
   [[nodiscard]] std::optional<std::chrono::milliseconds> clock_ahead(HostId host) const;
   // Whether this store may be taken for the truth (Snapshot::synced).
   [[nodiscard]] bool synced() const { return synced_; }
+  // What a sync with this host shall compare: what both hold.
+  [[nodiscard]] Selection shared_with(HostId host) const;
   [[nodiscard]] Counters counters() const;
   // Who is limited, and may be told so; asked about a sync before it is taken.
   [[nodiscard]] FloodGuard& floods() { return floods_; }

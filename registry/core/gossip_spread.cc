@@ -190,7 +190,8 @@ void Gossip::hear_heads(Now now, HostId from, const GossipDatagram& datagram, Ou
   perform(now, answer, out);
 
   bool settled = datagram.stable >= kRepairAfter && now.mono - changed_ >= kRepairAfter;
-  if (datagram.root_hash == store_.root_hash() || !settled || !repair_.has_news(now.mono)) return;
+  bool same = datagram.root_hash == store_.root_hash(shared_with(from));
+  if (same || !settled || !repair_.has_news(now.mono)) return;
   if (now.mono - peers_[from].told_heads >= kRepairInterval) tell_heads(now, from, out);
 }
 
@@ -268,14 +269,18 @@ void Gossip::send(Now now, HostId to, GossipDatagram datagram, Output& out) {
   send(now, std::vector{to}, std::move(datagram), out);
 }
 
-// One encoding for all; what this host owes to each of them rides along.
+// One encoding for all that hold the same; what this host owes to each of them rides along.
 void Gossip::send(Now now, const std::vector<HostId>& to, GossipDatagram datagram, Output& out) {
   datagram.incarnation = membership_.incarnation();
-  datagram.root_hash = store_.root_hash();
   datagram.stable = now.mono - changed_;
-  auto encoded = encode_datagram(datagram);
-  auto room = std::min(ack_room(encoded.size()), kMaxAcksPerDatagram - datagram.acks.size());
+  std::string encoded;
   for (HostId host : to) {
+    auto root = store_.root_hash(shared_with(host));
+    if (encoded.empty() || root != datagram.root_hash) {
+      datagram.root_hash = root;
+      encoded = encode_datagram(datagram);
+    }
+    auto room = std::min(ack_room(encoded.size()), kMaxAcksPerDatagram - datagram.acks.size());
     auto& sent = out.datagrams.emplace_back(Datagram{host, encoded});
     append_acks(sent.bytes, relay_.take_acks(host, room));
     ++counters_.datagrams_out;
@@ -293,9 +298,13 @@ std::vector<HostId> Gossip::choose_living(std::size_t most) {
 // ---- anti-entropy: when
 // ----------------------------------------------------------------------------
 
+Selection Gossip::shared_with(HostId host) const {
+  return intersection(store_.selection_of(options_.self), store_.selection_of(host));
+}
+
 void Gossip::compare_roots(Now now, HostId from, const GossipDatagram& datagram, Output& out) {
   Peer& peer = peers_[from];
-  if (datagram.root_hash == store_.root_hash()) {
+  if (datagram.root_hash == store_.root_hash(shared_with(from))) {
     peer = {.differs_since = kNever, .not_before = {}, .backoff = {}, .syncing = peer.syncing};
     if (!synced_) synced_ = out.snapshot_dirty = true;
     return;

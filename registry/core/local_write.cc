@@ -1,8 +1,15 @@
 #include "registry/core/local_write.h"
 
 #include "registry/core/slot.h"
+#include "registry/core/store.h"
 
 namespace sixpn::registry {
+
+void name_network(LocalWrite& write, HostId self, const Store& store) {
+  if (!write.erase || write.key.kind != RecordKind::kMachine) return;
+  if (auto known = store.find({write.key, to_string(self)}))
+    write.network = interest_network(known->record);
+}
 
 Result<SignedRecordPtr> RecordWriter::sign(const LocalWrite& write, HybridClock& clock,
                                            WallTime now) {
@@ -13,6 +20,7 @@ Result<SignedRecordPtr> RecordWriter::sign(const LocalWrite& write, HybridClock&
   record.tombstone = write.erase;
   if (write.erase) {
     record.deleted = now;
+    record.network = write.network;
   } else {
     record.value = write.value;
   }

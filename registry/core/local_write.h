@@ -1,9 +1,9 @@
 // LocalWrite: what a room of this host asks the registry to write; RecordWriter turns it into a
 // signed record with the right stamp. Pure; control loop only.
 //
-// Owned records (host, machine) are stamped (incarnation, version): the incarnation rises durably
-// with every start of the agent, so versions may begin anew. Shared records are stamped by the
-// hybrid clock, renewals by the time the root signed them at.
+// Owned records (host, machine, interest) are stamped (incarnation, version): the incarnation rises
+// durably with every start of the agent, so versions may begin anew. Shared records are stamped by
+// the hybrid clock, renewals by the time the root signed them at.
 #pragma once
 
 #include <cstdint>
@@ -22,8 +22,14 @@ struct LocalWrite {
   bool erase = false;  // write a tombstone under `key` instead
   RecordKey key;       // only for erase
   std::string
-      org;  // the org right used, for shared records; "" for host, machine and what the root signed
+      org;  // the org right used, for shared records; "" for what is owned and what the root signed
+  NetworkId network;  // only to erase a machine: the network it is in (see name_network)
 };
+
+class Store;
+// A tombstone says of which network the machine was that it erases: who holds that network must
+// hear of it.
+void name_network(LocalWrite& write, HostId self, const Store& store);
 
 class RecordWriter {
  public:

@@ -30,6 +30,8 @@ std::string_view kind_name(RecordKind kind) {
       return "revocation";
     case RecordKind::kRenewal:
       return "renewal";
+    case RecordKind::kInterest:
+      return "interest";
   }
   return "unknown";
 }
@@ -78,6 +80,14 @@ RecordKey revocation_key(HostId host) {
 RecordKey renewal_key(HostId host) {
   return {RecordKind::kRenewal, to_string(host)};
 }
+RecordKey interest_key(HostId host) {
+  return {RecordKind::kInterest, to_string(host)};
+}
+
+NetworkId interest_network(const Record& record) {
+  const auto* machine = std::get_if<MachineRecord>(&record.value);
+  return machine == nullptr ? record.network : machine->network;
+}
 
 RecordKey key_of(const RecordValue& value) {
   struct Keyed {
@@ -91,6 +101,7 @@ RecordKey key_of(const RecordValue& value) {
     RecordKey operator()(const PeerRecord& r) const { return peer_key(r.network, r.name); }
     RecordKey operator()(const RevocationRecord& r) const { return revocation_key(r.host); }
     RecordKey operator()(const RenewalRecord& r) const { return renewal_key(r.host); }
+    RecordKey operator()(const InterestRecord& r) const { return interest_key(r.host); }
   };
   return std::visit(Keyed{}, value);
 }

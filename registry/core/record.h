@@ -1,9 +1,9 @@
 // The records of the registry: plain values. What a record says, who may write it, and how two
 // versions of it are ordered. The wire form is in record_codec.h; merging is in store.h.
 //
-// Owned records (host, machine): written only by their owner, ordered by (incarnation, version).
-// Shared records (the rest): any host permitted by its certificate writes, last writer wins by
-// hybrid logical clock, host id breaks ties.
+// Owned records (host, machine, interest): written only by their owner, ordered by (incarnation,
+// version). Shared records (the rest): any host permitted by its certificate writes, last writer
+// wins by hybrid logical clock, host id breaks ties.
 #pragma once
 
 #include <compare>
@@ -31,6 +31,7 @@ enum class RecordKind : std::uint8_t {
   kPeer = 7,
   kRevocation = 8,
   kRenewal = 9,
+  kInterest = 10,
 };
 
 // Its statement is signed by the root key; which host wrote it down does not matter.
@@ -39,12 +40,12 @@ constexpr bool is_root_signed(RecordKind kind) {
 }
 
 constexpr bool is_owned(RecordKind kind) {
-  return kind == RecordKind::kHost || kind == RecordKind::kMachine;
+  return kind == RecordKind::kHost || kind == RecordKind::kMachine || kind == RecordKind::kInterest;
 }
 
 // Identifies a record for ever. `id` is, by kind: host id; machine id; org name; network id;
 // "<network id>/<app>"; the Flycast address; "<network id>/<peer>"; revoked host id; renewed host
-// id.
+// id; interested host id.
 struct RecordKey {
   RecordKind kind{};
   std::string id;
@@ -199,10 +200,18 @@ struct RenewalRecord {
   friend bool operator==(const RenewalRecord&, const RenewalRecord&) = default;
 };
 
+// Which networks' machines a host holds (interest.h). A host without this record holds all.
+struct InterestRecord {
+  HostId host;
+  bool all = true;  // of every network; `networks` then only says which of them it uses
+  std::vector<NetworkId> networks;  // ascending
+  friend bool operator==(const InterestRecord&, const InterestRecord&) = default;
+};
+
 // std::monostate: a tombstone, or a kind from a newer version whose value travels opaque.
 using RecordValue =
     std::variant<std::monostate, HostRecord, MachineRecord, OrgRecord, NetworkRecord, AppRecord,
-                 FlycastRecord, PeerRecord, RevocationRecord, RenewalRecord>;
+                 FlycastRecord, PeerRecord, RevocationRecord, RenewalRecord, InterestRecord>;
 
 struct Record {
   RecordKey key;
@@ -211,6 +220,9 @@ struct Record {
   bool tombstone = false;
   // When a tombstone was written (Unix time by the writer), to expire it; zero otherwise.
   WallTime deleted{};
+  // Of a machine's tombstone: the network it was in; zero when its writer is of sixpn 0.1. Zero
+  // otherwise: a live machine's value says it.
+  NetworkId network;
   // The org whose certificate right allows this write, for shared records ("" for owned).
   std::string org;
   RecordValue value;
@@ -226,6 +238,10 @@ RecordKey flycast_key(const Ip6& address);
 RecordKey peer_key(NetworkId network, const std::string& peer);
 RecordKey revocation_key(HostId host);
 RecordKey renewal_key(HostId host);
+RecordKey interest_key(HostId host);
+
+// The network whose interest decides who holds a record: a machine's. Zero: everybody holds it.
+NetworkId interest_network(const Record& record);
 
 // The key that a value belongs under (its kind and id).
 RecordKey key_of(const RecordValue& value);

@@ -28,6 +28,7 @@ std::string encode_body(const Record& record) {
   body.set_tombstone(record.tombstone);
   body.set_deleted_ms(unix_ms(record.deleted));
   body.set_org(record.org);
+  body.set_network(record.network.value);
   body.set_value(registry::encode_value(record.value));
   return body.SerializeAsString();
 }
@@ -43,6 +44,7 @@ Result<Record> decode_body(const std::string& bytes) {
   record.tombstone = body.tombstone();
   record.deleted = from_unix_ms(body.deleted_ms());
   record.org = body.org();
+  record.network = NetworkId{body.network()};
   if (record.tombstone) {
     if (!body.value().empty()) return Error("a tombstone carries no value");
     return record;

@@ -200,10 +200,22 @@ struct ValueRules {
     return require(is_statement(renewal.statement),
                    "the renewal has no statement, or one that is too long");
   }
+
+  Result<void> operator()(const InterestRecord& interest) const {
+    if (interest.host != record.writer)
+      return Error("an interest must be written by the host that has it");
+    const auto& networks = interest.networks;
+    if (networks.size() > kMaxInterests) return Error("an interest names too many networks");
+    bool rising = std::adjacent_find(networks.begin(), networks.end(),
+                                     [](auto a, auto b) { return a >= b; }) == networks.end();
+    return require(rising && std::all_of(networks.begin(), networks.end(), is_network_id),
+                   "an interest's networks must be ascending ids, none of them the "
+                   "infrastructure's");
+  }
 };
 
 bool is_known(RecordKind kind) {
-  return kind >= RecordKind::kHost && kind <= RecordKind::kRenewal;
+  return kind >= RecordKind::kHost && kind <= RecordKind::kInterest;
 }
 
 Result<void> check_right(const Record& record) {
@@ -216,7 +228,8 @@ Result<void> check_right(const Record& record) {
 }
 
 Result<void> check_tombstone(const Record& record) {
-  if (record.key.kind == RecordKind::kHost || is_root_signed(record.key.kind))
+  if (record.key.kind == RecordKind::kHost || record.key.kind == RecordKind::kInterest ||
+      is_root_signed(record.key.kind))
     return Error("this kind of record cannot be erased");
   if (!std::holds_alternative<std::monostate>(record.value))
     return Error("a tombstone carries no value");
@@ -234,6 +247,9 @@ Result<void> check_record(const Record& record) {
     return Error("a shared record's stamp must end with its writer");
   if (is_owned(record) && record.stamp.major > kMaxRecordIncarnation)
     return Error("the record's incarnation is out of range");
+  bool may_name = record.tombstone && record.key.kind == RecordKind::kMachine;
+  if (record.network != NetworkId{} && !may_name)
+    return Error("only a machine's tombstone names its network");
   if (record.tombstone) return check_tombstone(record);
   if (unix_ms(record.deleted) != 0) return Error("only a tombstone says when it was deleted");
   if (!is_known(record.key.kind)) return {};

@@ -20,6 +20,8 @@ inline constexpr std::size_t kMaxIdBytes = 160;
 inline constexpr std::size_t kMaxCertificateBytes = 4096;
 inline constexpr std::size_t kMaxStatementBytes = 1024;
 inline constexpr std::size_t kMaxVersionBytes = 64;
+// Of one interest record, so that it fits into a datagram. A host that uses more holds all.
+inline constexpr std::size_t kMaxInterests = 192;
 
 // Of an owned record: hosts count seconds. Room is left above for whoever must continue after it.
 inline constexpr std::uint64_t kMaxRecordIncarnation = std::uint64_t{1} << 46;

@@ -69,6 +69,7 @@ struct Snapshot {
   std::map<NetworkId, std::shared_ptr<const NetworkView>> networks;
   std::map<HostId, RevocationRecord> revocations;
   std::map<HostId, RenewalPtr> renewals;
+  std::map<HostId, InterestRecord> interests;  // of hosts in `hosts`; who has none holds all
   std::chrono::milliseconds certificate_grace{};
 
   [[nodiscard]] const NetworkView* find_network(NetworkId id) const;

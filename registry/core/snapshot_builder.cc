@@ -229,6 +229,10 @@ void add_shared(const Store& store, Snapshot& out) {
   for (HostId host : store.revoked())
     if (auto record = store.find({revocation_key(host), ""}))
       out.revocations[host] = std::get<RevocationRecord>(record->record.value);
+  for (auto it = records.lower_bound({{RecordKind::kInterest, ""}, ""});
+       it != records.end() && it->first.key.kind == RecordKind::kInterest; ++it)
+    if (const auto* interest = std::get_if<InterestRecord>(&it->second->record.value))
+      if (out.hosts.contains(interest->host)) out.interests[interest->host] = *interest;
   for (const auto& [host, record] : renewals_in(store))
     out.renewals[host] = RenewalPtr(store.find(slot_of(record->record)),
                                     std::get_if<RenewalRecord>(&record->record.value));

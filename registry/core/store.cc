@@ -209,6 +209,9 @@ void Store::index(const Entry& entry, bool present) {
     present ? void(revoked_.insert(host)) : void(revoked_.erase(host));
     touch_all_networks();
   }
+  if (const auto* interest = std::get_if<InterestRecord>(&r.value); interest && !interest->all)
+    present ? void(interests_.insert_or_assign(r.writer, record))
+            : void(interests_.erase(r.writer));
   if (auto network = std::visit(NetworkOf{}, r.value)) index_network(*network, entry, present);
   // A network record decides what other networks' Flycast addresses may point at.
   if (r.key.kind == RecordKind::kNetwork) touch_all_networks();
@@ -292,6 +295,12 @@ const HostCertificate* Store::certificate_of(HostId host) const {
   return found == certificates_.end() ? nullptr : &found->second;
 }
 
+Selection Store::selection_of(HostId host) const {
+  auto found = interests_.find(host);
+  if (found == interests_.end()) return {};
+  return registry::selection_of(std::get_if<InterestRecord>(&found->second->record.value));
+}
+
 std::size_t Store::bucket_of(const Slot& slot) {
   return static_cast<std::size_t>(slot_hash(slot) >> 58);
 }
@@ -313,7 +322,8 @@ bool Store::check_invariants() const {
          rebuilt.groups_.is_same_as(groups_) && rebuilt.count_by_writer_ == count_by_writer_ &&
          std::equal(by_network_.begin(), by_network_.end(), rebuilt.by_network_.begin(),
                     rebuilt.by_network_.end(), same_entries) &&
-         rebuilt.tombstones_ == tombstones_ && rebuilt.revoked_ == revoked_;
+         rebuilt.tombstones_ == tombstones_ && rebuilt.revoked_ == revoked_ &&
+         rebuilt.interests_ == interests_;
 }
 
 }  // namespace sixpn::registry

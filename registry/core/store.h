@@ -21,6 +21,7 @@
 #include "registry/core/certificate.h"
 #include "registry/core/hybrid_clock.h"
 #include "registry/core/record_checks.h"
+#include "registry/core/selection.h"
 #include "registry/core/signed_record.h"
 #include "registry/core/slot.h"
 #include "registry/core/store_groups.h"
@@ -103,11 +104,17 @@ class Store {
   [[nodiscard]] bool is_revoked(HostId host) const { return revoked_.contains(host); }
   [[nodiscard]] const std::set<HostId>& revoked() const { return revoked_; }
 
+  // What the host says that it holds; one that has said nothing holds all.
+  [[nodiscard]] Selection selection_of(HostId host) const;
+
   [[nodiscard]] const PublicKey& root_key() const { return root_key_; }
 
   // Equal roots mean equal stores. A bucket holds the slots that hash to it (what peers of version
   // 0.1 compare); groups() are the records by origin.
   [[nodiscard]] std::uint64_t root_hash() const { return root_; }
+  [[nodiscard]] std::uint64_t root_hash(const Selection& selection) const {
+    return selection.all ? root_ : groups_.root(selection);
+  }
   [[nodiscard]] const BucketHashes& bucket_hashes() const { return buckets_; }
   [[nodiscard]] static std::size_t bucket_of(const Slot& slot);
   [[nodiscard]] const StoreGroups& groups() const { return groups_; }
@@ -151,6 +158,7 @@ class Store {
   StoreGroups groups_;
   std::set<std::pair<WallTime, Slot>> tombstones_;
   std::set<HostId> revoked_;
+  std::map<HostId, SignedRecordPtr> interests_;  // of hosts that do not hold all
   BucketHashes buckets_{};
   std::uint64_t root_ = 0;
   HybridClock clock_;

@@ -22,6 +22,36 @@ bool before(const StoreGroups::Member& a, const StoreGroups::Member& b) {
   return std::tie(a.hash, a.entry->first) < std::tie(b.hash, b.entry->first);
 }
 
+void add_to(StoreGroups::Sums& sums, NetworkId network, std::uint64_t weight) {
+  auto& sum = sums[network];
+  sum.hash += weight;
+  ++sum.count;
+}
+
+void take_from(StoreGroups::Sums& sums, NetworkId network, std::uint64_t weight) {
+  auto& sum = sums[network];
+  sum.hash -= weight;
+  if (--sum.count == 0) sums.erase(network);
+}
+
+// Goes through the shorter of both lists.
+StoreGroups::Sum add_up(const StoreGroups::Sums& sums, const Selection& selection) {
+  StoreGroups::Sum out;
+  auto add = [&out](const StoreGroups::Sum& sum) {
+    out.hash += sum.hash;
+    out.count += sum.count;
+  };
+  if (selection.all || sums.size() <= selection.networks.size()) {
+    for (const auto& [network, sum] : sums)
+      if (selection.contains(network)) add(sum);
+    return out;
+  }
+  if (auto base = sums.find(NetworkId{}); base != sums.end()) add(base->second);
+  for (NetworkId network : selection.networks)
+    if (auto found = sums.find(network); found != sums.end()) add(found->second);
+  return out;
+}
+
 }  // namespace
 
 std::uint64_t slot_hash(const Slot& slot) {
@@ -43,6 +73,9 @@ void StoreGroups::add(const Entry& entry) {
   auto& members = group.members;
   members.insert(std::upper_bound(members.begin(), members.end(), member, before), member);
   group.hash += member.weight;
+  NetworkId network = network_of(member);
+  add_to(group.sums, network, member.weight);
+  add_to(sums_, network, member.weight);
   buckets_.at(bucket_of(entry.first.scope)) += member.weight;
 }
 
@@ -56,6 +89,9 @@ void StoreGroups::remove(const Entry& entry) {
   if (at == members.end() || at->entry != &entry) return;
   members.erase(at);
   group.hash -= member.weight;
+  NetworkId network = network_of(member);
+  take_from(group.sums, network, member.weight);
+  take_from(sums_, network, member.weight);
   buckets_.at(bucket_of(entry.first.scope)) -= member.weight;
   if (members.empty()) groups_.erase(found);
 }
@@ -71,13 +107,36 @@ std::size_t StoreGroups::bucket_of(std::string_view origin) {
   return static_cast<std::size_t>((h * kFold) >> kBucketShift);
 }
 
+NetworkId StoreGroups::network_of(const Member& member) {
+  return interest_network(member.entry->second->record);
+}
+
 std::size_t StoreGroups::part_of(std::uint64_t hash, unsigned bits) {
   return bits == 0 ? 0 : static_cast<std::size_t>(hash >> (kHashBits - bits));
 }
 
-std::vector<std::uint64_t> StoreGroups::part_hashes(const Group& group, unsigned bits) {
+std::uint64_t StoreGroups::root(const Selection& selection) const {
+  return add_up(sums_, selection).hash;
+}
+
+BucketHashes StoreGroups::buckets(const Selection& selection) const {
+  if (selection.all) return buckets_;
+  BucketHashes out{};
+  for (const auto& [origin, group] : groups_)
+    out.at(bucket_of(origin)) += sum(group, selection).hash;
+  return out;
+}
+
+StoreGroups::Sum StoreGroups::sum(const Group& group, const Selection& selection) {
+  if (selection.all) return {group.hash, group.members.size()};
+  return add_up(group.sums, selection);
+}
+
+std::vector<std::uint64_t> StoreGroups::part_hashes(const Group& group, unsigned bits,
+                                                    const Selection& selection) {
   std::vector<std::uint64_t> out(std::size_t{1} << bits);
-  for (const auto& member : group.members) out[part_of(member.hash, bits)] += member.weight;
+  for (const auto& member : group.members)
+    if (selection.contains(network_of(member))) out[part_of(member.hash, bits)] += member.weight;
   return out;
 }
 
@@ -96,11 +155,11 @@ bool StoreGroups::is_same_as(const StoreGroups& other) const {
     return a.hash == b.hash && a.weight == b.weight && a.entry->first == b.entry->first;
   };
   auto same_group = [&](const auto& a, const auto& b) {
-    return a.first == b.first && a.second.hash == b.second.hash &&
+    return a.first == b.first && a.second.hash == b.second.hash && a.second.sums == b.second.sums &&
            std::equal(a.second.members.begin(), a.second.members.end(), b.second.members.begin(),
                       b.second.members.end(), same_member);
   };
-  return buckets_ == other.buckets_ &&
+  return buckets_ == other.buckets_ && sums_ == other.sums_ &&
          std::equal(groups_.begin(), groups_.end(), other.groups_.begin(), other.groups_.end(),
                     same_group);
 }

@@ -2,6 +2,9 @@
 // records, the org of shared ones), with hashes that add up: what anti-entropy compares, from 64
 // buckets of origins down to parts of one origin. Kept up to date with each put and remove.
 //
+// Hashes and lists are of a selection (selection.h): of all records, or without the machines of the
+// networks that it leaves out.
+//
 // It holds no records, only pointers to the store's entries. Owned by Store; control loop only.
 #pragma once
 
@@ -14,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "registry/core/selection.h"
 #include "registry/core/signed_record.h"
 #include "registry/core/slot.h"
 
@@ -35,9 +39,16 @@ class StoreGroups {
     std::uint64_t weight;  // of the record
     const Entry* entry;
   };
+  struct Sum {
+    std::uint64_t hash = 0;  // of weights
+    std::size_t count = 0;
+    friend bool operator==(const Sum&, const Sum&) = default;
+  };
+  using Sums = std::map<NetworkId, Sum>;  // of machines by network; 0: of all other records
   struct Group {
     std::uint64_t hash = 0;       // the sum of its members' weights
     std::vector<Member> members;  // by hash, then slot
+    Sums sums;
   };
 
   void add(const Entry& entry);
@@ -45,13 +56,21 @@ class StoreGroups {
 
   [[nodiscard]] const std::map<std::string, Group, std::less<>>& groups() const { return groups_; }
   [[nodiscard]] const Group* find(std::string_view origin) const;
+  // The sum of all groups.
+  [[nodiscard]] std::uint64_t root(const Selection& selection) const;
   // Sums of the hashes of the groups in each bucket.
-  [[nodiscard]] const BucketHashes& buckets() const { return buckets_; }
+  [[nodiscard]] BucketHashes buckets(const Selection& selection) const;
+  [[nodiscard]] static Sum sum(const Group& group, const Selection& selection);
   [[nodiscard]] static std::size_t bucket_of(std::string_view origin);
+
+  // Whose interest decides who holds it (interest_network in record.h).
+  [[nodiscard]] static NetworkId network_of(const Member& member);
 
   // A group is cut into 2^bits parts by the leading bits of its members' hashes; bits <= 16.
   [[nodiscard]] static std::size_t part_of(std::uint64_t hash, unsigned bits);
-  [[nodiscard]] static std::vector<std::uint64_t> part_hashes(const Group& group, unsigned bits);
+  [[nodiscard]] static std::vector<std::uint64_t> part_hashes(const Group& group, unsigned bits,
+                                                              const Selection& selection);
+  // All members of a part, selected or not.
   [[nodiscard]] static std::span<const Member> part(const Group& group, unsigned bits,
                                                     std::size_t index);
 
@@ -61,6 +80,7 @@ class StoreGroups {
  private:
   std::map<std::string, Group, std::less<>> groups_;
   BucketHashes buckets_{};
+  Sums sums_;  // of all groups
 };
 
 }  // namespace sixpn::registry

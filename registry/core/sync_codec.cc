@@ -55,6 +55,8 @@ struct Encoder {
     hello->set_version(frame.version);
     for (auto bucket : frame.groups) hello->add_groups(bucket);
     hello->set_first(frame.first);
+    hello->set_some(!frame.selection.all);
+    for (NetworkId network : frame.selection.networks) hello->add_networks(network.value);
   }
   void operator()(const SummaryFrame& frame) const {
     auto* summary = out.mutable_summary();
@@ -131,6 +133,15 @@ Result<SyncFrame> decode_hello(const wire::SyncFrame::Hello& in) {
     return Error("a hello must have 64 hashes of origins");
   std::copy(in.groups().begin(), in.groups().end(), frame.groups.begin());
   frame.first = in.first();
+  frame.selection.all = !in.some();
+  if (in.networks_size() > static_cast<int>(frame.selection.all ? 0 : kMaxInterests))
+    return Error("a hello selects too many networks");
+  for (std::uint32_t network : in.networks()) {
+    auto& networks = frame.selection.networks;
+    if (network <= (networks.empty() ? 0 : networks.back().value))
+      return Error("a hello's networks must be ascending ids");
+    networks.push_back(NetworkId{network});
+  }
   return SyncFrame(frame);
 }
 

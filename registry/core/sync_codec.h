@@ -38,6 +38,7 @@ struct HelloFrame {
   std::uint32_t version = kSyncBySlots;
   BucketHashes groups{};  // of origins; from kSyncByHeads on
   bool first = false;     // the sender has never been in step with anybody
+  Selection selection{};  // what is compared, `groups` too; from kSyncByHeads on
   friend bool operator==(const HelloFrame&, const HelloFrame&) = default;
 };
 struct SummaryFrame {

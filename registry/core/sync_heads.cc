@@ -28,17 +28,26 @@ unsigned part_bits(std::size_t records) {
 
 void SyncSession::send_heads(const BucketHashes& theirs) {
   HeadsFrame frame;
+  BucketHashes mine = store_.groups().buckets(options_.selection);
   for (std::size_t b = 0; b < kBuckets; ++b)
-    if (theirs.at(b) != store_.groups().buckets().at(b)) frame.bucket_mask |= bit(b);
+    if (theirs.at(b) != mine.at(b)) frame.bucket_mask |= bit(b);
   for (const auto& [origin, group] : store_.groups().groups()) {
     if ((frame.bucket_mask & bit(StoreGroups::bucket_of(origin))) == 0) continue;
-    frame.heads.push_back({origin, static_cast<std::uint32_t>(group.members.size()), group.hash});
+    auto sum = StoreGroups::sum(group, options_.selection);
+    if (sum.count == 0) continue;
+    frame.heads.push_back({origin, static_cast<std::uint32_t>(sum.count), sum.hash});
     if (frame.heads.size() < kHeadsPerFrame) continue;
     early_.push_back(encode_frame(frame));
     frame.heads.clear();
   }
   frame.last = true;
   early_.push_back(encode_frame(frame));
+}
+
+void SyncSession::send_group(const StoreGroups::Group& group) {
+  for (const auto& member : group.members)
+    if (options_.selection.contains(StoreGroups::network_of(member)))
+      send_later(member.entry->second);
 }
 
 Result<void> SyncSession::on_frame(const CompareFrame& frame) {
@@ -60,12 +69,13 @@ Result<void> SyncSession::on_frame(const CompareFrame& frame) {
 
 void SyncSession::compare_group(const StoreGroups::Group& group, const GroupParts& parts,
                                 PartsFrame& frame) {
-  auto mine = StoreGroups::part_hashes(group, parts.bits);
+  auto mine = StoreGroups::part_hashes(group, parts.bits, options_.selection);
   GroupVersions out{parts.origin, parts.bits, std::vector<bool>(mine.size()), {}};
   for (std::size_t i = 0; i < mine.size(); ++i) out.differing[i] = mine[i] != parts.hashes[i];
   for (std::size_t i = 0; i < mine.size(); ++i) {
     if (!out.differing[i]) continue;
     for (const auto& member : StoreGroups::part(group, parts.bits, i)) {
+      if (!options_.selection.contains(StoreGroups::network_of(member))) continue;
       const auto& [slot, record] = *member.entry;
       out.versions.push_back({slot, record->record.stamp, member.weight});
       ++listed_count_;
@@ -110,17 +120,19 @@ void SyncSession::compare_heads() {
   };
   for (const auto& [origin, group] : store_.groups().groups()) {
     if ((bucket_mask_ & bit(StoreGroups::bucket_of(origin))) == 0) continue;
+    auto sum = StoreGroups::sum(group, options_.selection);
     auto found = theirs_by_origin_.find(origin);
     if (found == theirs_by_origin_.end()) {
-      for (const auto& member : group.members) send_later(member.entry->second);
+      send_group(group);
       continue;
     }
-    std::size_t count = std::max<std::size_t>(found->second.count, group.members.size());
-    bool same = found->second.hash == group.hash;
+    std::size_t count = std::max<std::size_t>(found->second.count, sum.count);
+    bool same = found->second.hash == sum.hash;
     theirs_by_origin_.erase(found);
     if (same) continue;
     unsigned bits = part_bits(count);
-    frame.groups.push_back({origin, bits, StoreGroups::part_hashes(group, bits)});
+    frame.groups.push_back(
+        {origin, bits, StoreGroups::part_hashes(group, bits, options_.selection)});
     heads_[origin] = bits;
     if (parts += frame.groups.back().hashes.size() + kOriginCost; parts >= kPartsPerFrame) flush();
   }
@@ -170,7 +182,8 @@ void SyncSession::settle_group() {
     for (std::size_t i = 0; i < group_.differing.size(); ++i) {
       if (!group_.differing[i]) continue;
       for (const auto& member : StoreGroups::part(*group, group_.bits, i))
-        settle(member.entry->first, member.entry->second);
+        if (options_.selection.contains(StoreGroups::network_of(member)))
+          settle(member.entry->first, member.entry->second);
     }
   group_ = {};
   for (auto& slot : take_newer_there()) wants_.slots.push_back(std::move(slot));

@@ -11,6 +11,10 @@ Error out_of_turn(const char* what) {
   return Error(std::string("the peer sent ") + what + " out of turn");
 }
 
+SlotVersion version_of(const SignedRecord& record) {
+  return {slot_of(record.record), record.record.stamp, weight_of(record)};
+}
+
 }  // namespace
 
 Importance importance_of(RecordKind kind) {
@@ -24,6 +28,7 @@ Importance importance_of(RecordKind kind) {
     case RecordKind::kApp:
     case RecordKind::kFlycast:
     case RecordKind::kPeer:
+    case RecordKind::kInterest:  // after the hosts that wrote them
       return Importance::kShared;
     case RecordKind::kMachine:
       return Importance::kMachines;
@@ -40,8 +45,9 @@ SyncSession::SyncSession(Role role, const Store& store) : SyncSession(role, stor
 SyncSession::SyncSession(Role role, const Store& store, const SyncOptions& options)
     : role_(role), store_(store), options_(options) {
   if (role == Role::kResponder) return;
-  early_.push_back(encode_frame(
-      HelloFrame{store.bucket_hashes(), options.version, store.groups().buckets(), options.first}));
+  early_.push_back(encode_frame(HelloFrame{store.bucket_hashes(), options.version,
+                                           store.groups().buckets(options.selection), options.first,
+                                           options.selection}));
 }
 
 bool SyncSession::finished() const {
@@ -119,6 +125,7 @@ Result<void> SyncSession::on_frame(const HelloFrame& frame) {
   if (role_ != Role::kResponder || stage_ != Stage::kGreeting) return out_of_turn("a hello");
   options_.version = std::min(options_.version, frame.version);
   options_.first = frame.first;
+  options_.selection = frame.selection;
   stage_ = Stage::kExchange;
   if (options_.version == kSyncBySlots) {
     choose_buckets(frame.buckets);
@@ -139,9 +146,9 @@ Result<void> SyncSession::on_frame(const WantFrame& frame) {
   for (const auto& origin : frame.origins) {
     const auto* group = store_.groups().find(origin);
     if (group == nullptr) continue;
-    wanted_count_ += group->members.size();
+    wanted_count_ += StoreGroups::sum(*group, options_.selection).count;
     if (wanted_count_ > store_.records().size() + 2 * kMaxSummarySlots) break;
-    for (const auto& member : group->members) send_later(member.entry->second);
+    send_group(*group);
   }
   if (wanted_count_ > store_.records().size() + 2 * kMaxSummarySlots)
     return Error("the peer wants too many records");
@@ -156,7 +163,13 @@ Result<void> SyncSession::on_frame(const RecordsFrame& frame) {
   if (received_count_ > StoreLimits{}.records) return Error("the peer sent too many records");
   for (const auto& wire : frame.wires) {
     auto record = decode_record(wire);
-    record ? received_.push_back(std::move(*record)) : void(++malformed_);
+    if (!record) {
+      ++malformed_;
+      continue;
+    }
+    if (role_ == Role::kResponder)
+      if (auto newer = newer_elsewhere(version_of(**record))) send_later(newer);
+    received_.push_back(std::move(*record));
   }
   return {};
 }
@@ -196,9 +209,28 @@ void SyncSession::settle(const Slot& slot, const SignedRecordPtr& record) {
 
 std::vector<Slot> SyncSession::take_newer_there() {
   std::vector<Slot> out;
-  for (const auto& [slot, version] : theirs_) out.push_back(slot);
+  for (const auto& [slot, version] : theirs_) {
+    if (auto newer = newer_elsewhere(version)) {
+      send_later(newer);
+    } else {
+      out.push_back(slot);
+    }
+  }
   theirs_.clear();
   return out;
+}
+
+// The newer version here of what the peer has, when the selection leaves ours out: the peer's is of
+// another network, or a tombstone that names none. It displaces the peer's; else the two would
+// differ for ever.
+SignedRecordPtr SyncSession::newer_elsewhere(const SlotVersion& theirs) const {
+  if (options_.selection.all || theirs.slot.key.kind != RecordKind::kMachine) return nullptr;
+  auto mine = store_.find(theirs.slot);
+  bool newer =
+      mine &&
+      std::pair(mine->record.stamp, weight_of(*mine)) > std::pair(theirs.stamp, theirs.digest) &&
+      !options_.selection.contains(interest_network(mine->record));
+  return newer ? mine : nullptr;
 }
 
 }  // namespace sixpn::registry

@@ -14,6 +14,8 @@
 //   Done                               ->
 //                                      <-   Done
 //
+// Both ends leave out what the selection in the hello leaves out, in every step.
+//
 // So bytes grow with what differs, not with what is stored. A peer of sixpn 0.1 is told by its
 // hello, or by its answer, and served by the exchange that it speaks (sync_slots.cc): slots of
 // whole buckets.
@@ -50,7 +52,8 @@ inline constexpr std::size_t kRecordFrameBytes =
 
 struct SyncOptions {
   std::uint32_t version = kSyncByHeads;
-  bool first = false;  // this host has never been in step with anybody
+  bool first = false;     // this host has never been in step with anybody
+  Selection selection{};  // the initiator's choice of what to compare; the responder takes it over
 };
 
 // In the order in which records are sent.
@@ -94,12 +97,14 @@ class SyncSession {
   [[nodiscard]] bool has_records() const;
   void settle(const Slot& slot, const SignedRecordPtr& record);
   [[nodiscard]] std::vector<Slot> take_newer_there();
+  [[nodiscard]] SignedRecordPtr newer_elsewhere(const SlotVersion& theirs) const;
 
   // sync_heads.cc: by origins
   Result<void> on_frame(const HeadsFrame& frame);
   Result<void> on_frame(const CompareFrame& frame);
   Result<void> on_frame(const PartsFrame& frame);
   void send_heads(const BucketHashes& theirs);
+  void send_group(const StoreGroups::Group& group);
   void compare_heads();
   void compare_group(const StoreGroups::Group& group, const GroupParts& parts, PartsFrame& frame);
   Result<void> take_group(const GroupVersions& group);

@@ -135,6 +135,14 @@ wire::Renewal to_wire(const RenewalRecord& in) {
   return out;
 }
 
+wire::Interest to_wire(const InterestRecord& in) {
+  wire::Interest out;
+  out.set_host(in.host.value);
+  out.set_some(!in.all);
+  for (NetworkId network : in.networks) out.add_networks(network.value);
+  return out;
+}
+
 // ---- decoding: each `take` returns false when the bytes have the wrong shape
 // -------------------------
 
@@ -263,6 +271,13 @@ bool take(const wire::Renewal& in, RenewalRecord& out) {
   return take(in.certificate(), out.certificate);
 }
 
+bool take(const wire::Interest& in, InterestRecord& out) {
+  out.host = HostId{in.host()};
+  out.all = !in.some();
+  for (std::uint32_t network : in.networks()) out.networks.push_back(NetworkId{network});
+  return true;
+}
+
 template <class Message, class Value>
 Result<RecordValue> decode_as(std::string_view bytes) {
   Message message;
@@ -304,6 +319,8 @@ Result<RecordValue> decode_value(RecordKind kind, std::string_view bytes) {
       return decode_as<wire::Revocation, RevocationRecord>(bytes);
     case RecordKind::kRenewal:
       return decode_as<wire::Renewal, RenewalRecord>(bytes);
+    case RecordKind::kInterest:
+      return decode_as<wire::Interest, InterestRecord>(bytes);
   }
   return RecordValue{};
 }

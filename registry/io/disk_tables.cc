@@ -43,6 +43,9 @@ CREATE TABLE IF NOT EXISTS revocations (
 CREATE TABLE IF NOT EXISTS renewals (
   id TEXT NOT NULL, scope TEXT NOT NULL, host TEXT, certificate TEXT, valid_until TEXT,
   updated TEXT, writer TEXT, PRIMARY KEY (id, scope)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS interests (
+  id TEXT NOT NULL, scope TEXT NOT NULL, host TEXT, holds TEXT, networks TEXT,
+  incarnation INTEGER, writer TEXT, PRIMARY KEY (id, scope)) WITHOUT ROWID;
 )";
 
 namespace {
@@ -64,8 +67,9 @@ constexpr std::array<Shape, kReadableKinds> kShapes = {{{"", 0},
                                                         {"flycast", 9},
                                                         {"peers", 9},
                                                         {"revocations", 5},
-                                                        {"renewals", 7}}};
-static_assert(static_cast<std::size_t>(RecordKind::kRenewal) + 1 == kShapes.size());
+                                                        {"renewals", 7},
+                                                        {"interests", 7}}};
+static_assert(static_cast<std::size_t>(RecordKind::kInterest) + 1 == kShapes.size());
 
 std::string_view to_text(Health health) {
   switch (health) {
@@ -172,6 +176,11 @@ struct Facts {
   Row operator()(const RevocationRecord& r) const { return {to_string(r.host)}; }
   Row operator()(const RenewalRecord& r) const {
     return {to_string(r.host), to_hex(as_bytes(r.certificate)), time_value(r.valid_until)};
+  }
+  Row operator()(const InterestRecord& r) const {
+    json::array networks;
+    for (NetworkId network : r.networks) networks.emplace_back(to_string(network));
+    return {to_string(r.host), r.all ? "all" : "used", json::serialize(networks)};
   }
   Row operator()(const auto&) const { return {}; }  // a tombstone, or a kind without a table
 };

@@ -127,6 +127,7 @@ Result<void> RegistryService::Impl::start() {
            gossip->floods().admits_sync(monotonic_now(), host);
   };
   callbacks.is_new = [this] { return !gossip->synced(); };
+  callbacks.shared_with = [this](HostId peer) { return gossip->shared_with(peer); };
   callbacks.on_records = [this](HostId from, const auto& records) {
     on_sync_records(from, records);
   };
@@ -200,8 +201,9 @@ bool RegistryService::Impl::says_nothing_new(const LocalWrite& write) const {
 Result<void> RegistryService::Impl::write(const std::vector<LocalWrite>& writes, bool anew) {
   std::vector<SignedRecordPtr> records;
   Now now = read_clocks();
-  for (const auto& write : writes) {
+  for (auto write : writes) {
     if (!anew && says_nothing_new(write)) continue;
+    name_network(write, options.self, gossip->store());
     auto record = writer->sign(write, gossip->clock(), now.wall);
     if (!record) return std::move(record).error();
     records.push_back(std::move(*record));

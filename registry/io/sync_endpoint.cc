@@ -171,8 +171,8 @@ std::size_t SyncEndpoint::Impl::served() const {
 }
 
 std::size_t SyncEndpoint::Impl::refusals() const {
-  return static_cast<std::size_t>(std::count_if(connections.begin(), connections.end(),
-                                                [](const auto& each) { return each->turned_away; }));
+  return static_cast<std::size_t>(std::count_if(
+      connections.begin(), connections.end(), [](const auto& each) { return each->turned_away; }));
 }
 
 bool SyncEndpoint::Impl::goes_first(const Connection* connection) {
@@ -206,7 +206,8 @@ SyncEndpoint::Connection::Connection(Impl& owner, tcp::socket connected, HostId 
       initiator(role == SyncSession::Role::kInitiator),
       session(role, owner.store,
               {.version = kSyncByHeads,
-               .first = role == SyncSession::Role::kInitiator && owner.callbacks.is_new()}),
+               .first = role == SyncSession::Role::kInitiator && owner.callbacks.is_new(),
+               .selection = owner.callbacks.shared_with(other)}),
       timer(owner.loop, [this] { end(false); }),
       write_again(owner.loop, [this] { write(); }),
       deadline(monotonic_now() + kSyncDeadline) {}

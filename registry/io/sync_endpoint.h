@@ -34,8 +34,9 @@ inline constexpr std::chrono::seconds kSyncDeadline{60};
 class SyncEndpoint {
  public:
   struct Callbacks {
-    std::function<bool(HostId)> is_member;  // others are refused
-    std::function<bool()> is_new;           // this host has never been in step with anybody
+    std::function<bool(HostId)> is_member;         // others are refused
+    std::function<bool()> is_new;                  // this host has never been in step with anybody
+    std::function<Selection(HostId)> shared_with;  // what to compare with this peer
     std::function<void(HostId, const std::vector<SignedRecordPtr>&)> on_records;
     std::function<void(HostId, bool settled)> on_finished;  // of sessions that connect() began
   };

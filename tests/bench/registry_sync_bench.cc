@@ -91,6 +91,7 @@ void run(unsigned machines) {
     SyncEndpoint::Callbacks out;
     out.is_member = [](HostId) { return true; };
     out.is_new = [joining] { return joining; };
+    out.shared_with = [](HostId) { return Selection{}; };
     out.on_records = [&store, &longest, &hosts_known](HostId, const auto& records) {
       Instant start = monotonic_now();
       for (const auto& record : records) store.merge(record, wall_now());

@@ -241,6 +241,7 @@ bool Simulator::write(unsigned host, registry::LocalWrite write) {
   Node& node = *nodes_[host];
   if (!node.running) return false;
   Now now = clocks(node);
+  registry::name_network(write, node.identity.id, node.gossip->store());
   auto record = node.writer->sign(write, node.gossip->clock(), now.wall);
   if (!record) return false;
   checks_.learn(*record);

@@ -28,6 +28,7 @@ void Simulator::open_stream(Node& from, HostId to) {
   if (peer.served.size() >= registry::kMaxSyncsServed) return fail_stream(from, to, 2 * round_trip);
   registry::SyncOptions options;
   options.first = !from.gossip->synced();
+  options.selection = from.gossip->shared_with(to);
   auto stream = std::shared_ptr<Stream>(
       new Stream{{from.index,
                   from.life,

@@ -240,7 +240,7 @@ TEST_F(DiskTest, SchemaOneIsMigrated) {
 }
 
 TEST_F(DiskTest, ReadableTablesSayWhatTheRecordsSay) {
-  Rng rng(7);
+  Rng rng(1);
   std::map<Slot, SignedRecordPtr> expected;
   auto disk = must_open();
   for (int batch = 0; batch < 20; ++batch) {
@@ -256,9 +256,10 @@ TEST_F(DiskTest, ReadableTablesSayWhatTheRecordsSay) {
   }
   std::map<std::string, std::size_t> rows;
   const std::map<RecordKind, std::string> tables = {
-      {RecordKind::kMachine, "machines"}, {RecordKind::kOrg, "orgs"},
-      {RecordKind::kNetwork, "networks"}, {RecordKind::kApp, "apps"},
-      {RecordKind::kFlycast, "flycast"},  {RecordKind::kPeer, "peers"}};
+      {RecordKind::kMachine, "machines"},  {RecordKind::kOrg, "orgs"},
+      {RecordKind::kNetwork, "networks"},  {RecordKind::kApp, "apps"},
+      {RecordKind::kFlycast, "flycast"},   {RecordKind::kPeer, "peers"},
+      {RecordKind::kInterest, "interests"}};
   for (const auto& [slot, record] : expected) {
     const auto& table = tables.at(slot.key.kind);
     auto found = run_sql_query("SELECT * FROM " + table + " WHERE id = '" + slot.key.id +
@@ -291,6 +292,14 @@ TEST_F(DiskTest, RenewalsHaveATable) {
   Record record = test::make_shared_record(host_, renewal, "", 1);
   EXPECT_LT(static_cast<std::size_t>(record.key.kind), kReadableKinds);
   EXPECT_FALSE(readable_row(record).empty());
+}
+
+TEST_F(DiskTest, InterestsHaveATable) {
+  InterestRecord interest{host_.id, false, {NetworkId{7}, NetworkId{9}}};
+  auto row = readable_row(test::make_owned_record(host_, interest, 3, 1));
+  std::string self = to_string(host_.id);
+  EXPECT_EQ(row, (std::vector<SqlValue>{self, self, self, "used", "[\"00000007\",\"00000009\"]",
+                                        std::int64_t{3}, self}));
 }
 
 TEST_F(DiskTest, RowsThatAreNoRecordsAreCountedAndLeft) {

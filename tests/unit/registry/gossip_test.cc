@@ -99,6 +99,34 @@ TEST_F(GossipTest, DifferentHashesThatLastStartASync) {
   EXPECT_THAT(receive(2, differs).syncs, SizeIs(1));
 }
 
+// Two hosts compare what both hold.
+TEST_F(GossipTest, AHostThatHoldsLessIsInStepByWhatItHolds) {
+  admit_others(2);
+  own_write(test::make_machine(host_, 1));
+  own_write(test::make_machine(host_, 2, test::kOtherNetwork));
+  auto other = kCluster.enrol(1);
+  InterestRecord interest{other.id, false, {test::kTestNetwork}};
+  auto said = in_step();
+  said.records = {other.sign(test::make_owned_record(other, interest, 1, 1))->wire};
+  receive(1, said);
+
+  const Store& store = gossip_.store();
+  Selection shared{false, {test::kTestNetwork}};
+  EXPECT_EQ(gossip_.shared_with(other.id), shared);
+  EXPECT_EQ(gossip_.shared_with(sim::host_id(2)), Selection{});
+  ASSERT_NE(store.root_hash(shared), store.root_hash());
+  pass(10s);
+  auto holds_less = in_step();
+  holds_less.stable = 10s;
+  holds_less.root_hash = store.root_hash(shared);
+  holds_less.probe = ProbeMessage{ProbeMessage::Kind::kPing, other.id, 1, host_.id};
+  auto out = receive(1, holds_less);
+  EXPECT_THAT(out.syncs, IsEmpty());
+  ASSERT_FALSE(out.datagrams.empty());
+  EXPECT_EQ(decoded(out.datagrams[0]).root_hash, store.root_hash(shared));
+  EXPECT_THAT(receive(2, holds_less).syncs, ElementsAre(sim::host_id(2)));
+}
+
 TEST_F(GossipTest, ANewcomerSyncsAtOnceAndIsSyncedAfterwards) {
   admit_others(2);
   EXPECT_FALSE(gossip_.synced());

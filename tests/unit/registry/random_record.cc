@@ -82,6 +82,7 @@ Record make_shared_record(const sim::EnrolledHost& host, RecordValue value, cons
 }
 
 Record make_tombstone(Record of, std::uint64_t major, WallTime deleted) {
+  of.network = interest_network(of);
   of.tombstone = true;
   of.deleted = deleted;
   of.stamp.major = major;
@@ -113,8 +114,15 @@ SignedRecordPtr sign_renewal_record(const sim::TestCluster& cluster,
 
 Record random_record(const sim::EnrolledHost& host, Rng& rng) {
   Record out;
+  if (rng.chance(0.1)) {
+    InterestRecord interest{host.id, rng.chance(0.5), {}};
+    if (rng.chance(0.5)) interest.networks.push_back(kTestNetwork);
+    if (rng.chance(0.5)) interest.networks.push_back(kOtherNetwork);
+    return make_owned_record(host, interest, 1 + rng.below(2), rng.below(4));
+  }
   if (rng.chance(0.3)) {
-    auto machine = make_machine(host, static_cast<unsigned>(rng.below(2)));
+    auto number = static_cast<unsigned>(rng.below(4));
+    auto machine = make_machine(host, number, number % 2 == 0 ? kTestNetwork : kOtherNetwork);
     machine.metadata = {{"note", pick(rng, {"", "caf\xc3\xa9", "\xf0\x9f\x9a\x80"})}};
     machine.state = static_cast<MachineState>(1 + rng.below(9));
     machine.health = static_cast<Health>(rng.below(4));
@@ -127,6 +135,7 @@ Record random_record(const sim::EnrolledHost& host, Rng& rng) {
     out = make_shared_record(host, random_shared_value(rng, org), org, 1 + rng.below(5));
   }
   if (rng.chance(0.2)) out = make_tombstone(out, out.stamp.major, from_unix_ms(1'800'000'000'000));
+  if (rng.chance(0.3)) out.network = {};
   return out;
 }
 

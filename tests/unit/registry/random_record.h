@@ -9,13 +9,17 @@ namespace sixpn::test {
 
 inline constexpr NetworkId kTestNetwork{0xacce55};
 
-// Written by `host`; every kind but host, revocation and renewal, tombstones among them.
+inline constexpr NetworkId kOtherNetwork{0xbeef00};
+
+// Written by `host`; every kind but host, revocation and renewal, tombstones among them, some of
+// them by a host that does not name the network. Machines are in two networks.
 Record random_record(const sim::EnrolledHost& host, Rng& rng);
 MachineRecord make_machine(const sim::EnrolledHost& host, unsigned number,
                            NetworkId network = kTestNetwork);
 // A shared record stamped (major, writer).
 Record make_shared_record(const sim::EnrolledHost& host, RecordValue value, const std::string& org,
                           std::uint64_t major);
+// Of a machine: names its network.
 Record make_tombstone(Record of, std::uint64_t major, WallTime deleted);
 // An owned record stamped (incarnation, version).
 Record make_owned_record(const sim::EnrolledHost& host, RecordValue value,

@@ -46,6 +46,14 @@ Record renewal_rec() {
   return test::make_shared_record(kHost, renewal, "", std::uint64_t{1'000} << 16);
 }
 
+Record interest_rec() {
+  InterestRecord interest{kHost.id, false, {NetworkId{7}, NetworkId{9}}};
+  return test::make_owned_record(kHost, interest, 1, 1);
+}
+Record machine_tombstone() {
+  return test::make_tombstone(machine_rec(), 2, from_unix_ms(1'000));
+}
+
 std::string reseal(const std::function<void(wire::RecordBody&)>& change, const Record& record) {
   auto good = kHost.sign(record);
   wire::SignedRecord envelope;
@@ -69,7 +77,7 @@ TEST(RecordCodec, EveryRecordSurvivesTheWire) {
     EXPECT_TRUE(verify_record(**decoded, kHost.key.public_key()));
     EXPECT_FALSE(verify_record(**decoded, kCluster.root().public_key()));
   }
-  for (const Record& record : {host_rec(), revocation_rec()})
+  for (const Record& record : {host_rec(), revocation_rec(), interest_rec(), machine_tombstone()})
     EXPECT_EQ((*decode_record(kHost.sign(record)->wire))->record, record);
 }
 
@@ -259,8 +267,39 @@ std::vector<Broken> broken_shared_values() {
   };
 }
 
+std::vector<Broken> broken_interests() {
+  auto naming = [](std::vector<NetworkId> networks) {
+    return with<InterestRecord>(interest_rec(),
+                                [&](InterestRecord& r) { r.networks = std::move(networks); });
+  };
+  std::vector<NetworkId> many;
+  for (std::uint32_t i = 1; i <= registry::kMaxInterests + 1; ++i) many.push_back(NetworkId{i});
+  Record foreign =
+      with<InterestRecord>(interest_rec(), [](InterestRecord& r) { r.host = sim::host_id(9); });
+  foreign.key = interest_key(sim::host_id(9));
+  Record erased = interest_rec();
+  erased.tombstone = true;
+  erased.deleted = from_unix_ms(1'000);
+  erased.value = std::monostate{};
+  Record live = machine_rec();
+  live.network = kTestNetwork;
+  Record other = test::make_tombstone(app_rec(), 9, from_unix_ms(1'000));
+  other.network = kTestNetwork;
+  return {
+      {"the host that has it", foreign},
+      {"too many networks", naming(many)},
+      {"ascending", naming({NetworkId{9}, NetworkId{7}})},
+      {"ascending", naming({NetworkId{7}, NetworkId{7}})},
+      {"infrastructure", naming({NetworkId{0}})},
+      {"cannot be erased", erased},
+      {"only a machine's tombstone", live},
+      {"only a machine's tombstone", other},
+  };
+}
+
 TEST(RecordRules, EachBrokenRuleSaysWhat) {
-  for (const auto& cases : {broken_headers(), broken_owned_values(), broken_shared_values()})
+  for (const auto& cases :
+       {broken_headers(), broken_owned_values(), broken_shared_values(), broken_interests()})
     for (const auto& [says, record] : cases) {
       auto checked = registry::check_record(record);
       ASSERT_FALSE(checked) << says;
@@ -271,7 +310,8 @@ TEST(RecordRules, EachBrokenRuleSaysWhat) {
 
 TEST(RecordRules, WhatIsUnbrokenPasses) {
   for (const Record& record :
-       {host_rec(), machine_rec(), app_rec(), flycast_rec(), revocation_rec(), renewal_rec()}) {
+       {host_rec(), machine_rec(), app_rec(), flycast_rec(), revocation_rec(), renewal_rec(),
+        interest_rec(), machine_tombstone()}) {
     EXPECT_TRUE(registry::check_record(record));
     EXPECT_EQ(kHost.sign(record)->record, record);
   }

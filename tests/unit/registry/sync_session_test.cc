@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "registry/core/record_rules.h"
 #include "tests/unit/registry/random_record.h"
 
 namespace sixpn::registry {
@@ -33,11 +34,13 @@ struct Traffic {
 struct Versions {
   std::uint32_t initiator = kSyncByHeads;
   std::uint32_t responder = kSyncByHeads;
+  Selection selection{};
 };
 
 // Runs one session, `chunk` bytes at a time in each direction.
 Traffic synchronise(Store& near, Store& far, std::size_t chunk = 1500, Versions versions = {}) {
-  SyncSession a(Role::kInitiator, near, {.version = versions.initiator});
+  SyncSession a(Role::kInitiator, near,
+                {.version = versions.initiator, .selection = versions.selection});
   SyncSession b(Role::kResponder, far, {.version = versions.responder});
   Traffic traffic;
   auto carry = [&](SyncSession& from, SyncSession& to, Store& into) {
@@ -92,6 +95,38 @@ TEST_P(SyncVersions, TwoStoresBecomeOne) {
     EXPECT_TRUE(near.check_invariants() && far.check_invariants());
     EXPECT_EQ(near.root_hash(), far.root_hash()) << "seed " << seed;
     EXPECT_EQ(near.records().size(), far.records().size());
+  }
+}
+
+// Two hosts that hold different networks become equal in what both hold, and nothing else moves.
+TEST(SyncSession, OnlyWhatIsSelectedMoves) {
+  const Selection selections[] = {{false, {}}, {false, {test::kTestNetwork}}};
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    Rng rng(seed);
+    const Selection& selection = selections[seed % 2];
+    Store near = make_store();
+    Store far = make_store();
+    std::vector<sim::EnrolledHost> hosts = {kCluster.enrol(1), kCluster.enrol(2)};
+    for (const auto& host : hosts) near.merge(host.signed_host(), kNow);
+    if (rng.chance(0.5)) merge_all(far, {hosts[0].signed_host(), hosts[1].signed_host()});
+    auto left_out = [&](const SignedRecordPtr& record) {
+      return !selection.contains(interest_network(record->record));
+    };
+    for (int i = 0; i < 80; ++i) {
+      const auto& host = hosts[rng.below(hosts.size())];
+      auto record = host.sign(test::random_record(host, rng));
+      (rng.chance(0.5) ? near : far).merge(record, kNow);
+    }
+    std::map<bool, std::set<Slot>> before;
+    for (const auto* store : {&near, &far})
+      for (const auto& [slot, record] : store->records()) before[store == &near].insert(slot);
+    EXPECT_TRUE(synchronise(near, far, 1 + rng.below(900), {.selection = selection}).settled);
+    EXPECT_TRUE(near.check_invariants() && far.check_invariants());
+    EXPECT_EQ(near.root_hash(selection), far.root_hash(selection)) << "seed " << seed;
+    // Unless it displaced what was there: a tombstone that names no network.
+    for (const auto* store : {&near, &far})
+      for (const auto& [slot, record] : store->records())
+        EXPECT_TRUE(!left_out(record) || before[store == &near].contains(slot)) << "seed " << seed;
   }
 }
 
@@ -306,7 +341,7 @@ TEST(SyncSession, ARefusalSaysWhenToComeBack) {
 TEST(SyncSession, FramesOutOfTurnEndIt) {
   Store store = make_store();
   HelloFrame hello{store.bucket_hashes()};
-  HelloFrame heads_hello{store.bucket_hashes(), kSyncByHeads, store.groups().buckets(), false};
+  HelloFrame heads_hello{store.bucket_hashes(), kSyncByHeads, store.groups().buckets({}), false};
   struct Case {
     Role role;
     std::vector<SyncFrame> frames;
@@ -371,17 +406,39 @@ TEST(SyncSession, AMalformedRecordIsCountedAndTheRestTaken) {
   EXPECT_EQ(session.malformed(), 1U);
 }
 
+TEST(SyncCodec, AHelloSelectsAscendingNetworksAndNotTooMany) {
+  HelloFrame hello{{1}, kSyncByHeads, {2}, false, {false, {}}};
+  auto taken = [&hello](std::vector<NetworkId> networks) {
+    hello.selection.networks = std::move(networks);
+    std::string bytes = encode_frame(hello);
+    return take_frame(bytes).has_value();
+  };
+  std::vector<NetworkId> many;
+  for (std::uint32_t i = 1; i <= kMaxInterests; ++i) many.push_back(NetworkId{i});
+  EXPECT_TRUE(taken(many));
+  many.push_back(NetworkId{kMaxInterests + 1});
+  EXPECT_FALSE(taken(many));
+  EXPECT_FALSE(taken({NetworkId{0}}));
+  EXPECT_FALSE(taken({NetworkId{2}, NetworkId{2}}));
+  EXPECT_FALSE(taken({NetworkId{2}, NetworkId{1}}));
+  hello.selection.all = true;
+  EXPECT_FALSE(taken({NetworkId{1}}));
+}
+
 TEST(SyncCodec, FramesSurviveTheWire) {
   SlotVersion version{{app_key(test::kTestNetwork, "web"), "acme"}, {7, 8}, 9};
-  const SyncFrame frames[] = {HelloFrame{{1, 2, 3}},
-                              SummaryFrame{5, {version}, true},
-                              WantFrame{{version.slot}, {"acme"}, true},
-                              RecordsFrame{{"a", ""}},
-                              DoneFrame{true, std::chrono::milliseconds(40)},
-                              HelloFrame{{1}, kSyncByHeads, {2}, true},
-                              HeadsFrame{9, {{"acme", 3, 4}}, true},
-                              CompareFrame{{{"acme", 1, {5, 6}}}, true},
-                              PartsFrame{{{"acme", 1, {false, true}, {version}}}, true}};
+  const SyncFrame frames[] = {
+      HelloFrame{{1, 2, 3}},
+      SummaryFrame{5, {version}, true},
+      WantFrame{{version.slot}, {"acme"}, true},
+      RecordsFrame{{"a", ""}},
+      DoneFrame{true, std::chrono::milliseconds(40)},
+      HelloFrame{{1}, kSyncByHeads, {2}, true},
+      HelloFrame{{1}, kSyncByHeads, {2}, true, {false, {}}},
+      HelloFrame{{1}, kSyncByHeads, {2}, true, {false, {NetworkId{4}, NetworkId{7}}}},
+      HeadsFrame{9, {{"acme", 3, 4}}, true},
+      CompareFrame{{{"acme", 1, {5, 6}}}, true},
+      PartsFrame{{{"acme", 1, {false, true}, {version}}}, true}};
   for (const auto& frame : frames) {
     std::string bytes = encode_frame(frame) + "rest";
     auto taken = take_frame(bytes);

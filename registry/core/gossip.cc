@@ -100,7 +100,8 @@ Gossip::Output Gossip::on_datagram(Now now, HostId from, std::string_view bytes)
   compare_roots(now, from, *datagram, out);
   // The other side of a partition: what was revoked there meanwhile must not wait.
   bool returns = was_down && membership_.status(from) != HostStatus::kDown;
-  if (returns && datagram->root_hash != store_.root_hash()) request_sync(now, from, out);
+  bool same = datagram->root_hash == store_.root_hash(shared_with(from));
+  if (returns && !same) request_sync(now, from, out);
   return finish(now, std::move(out), probes);
 }
 

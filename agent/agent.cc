@@ -10,14 +10,13 @@
 #include "agent/contacts.h"
 #include "agent/core/trust_writes.h"
 #include "agent/core/writes.h"
+#include "agent/interest_watch.h"
 #include "agent/rooms.h"
 #include "agent/trust_watch.h"
 #include "agent/underlay.h"
-#include "base/io/clock.h"
 #include "base/log.h"
 #include "base/rng.h"
 #include "registry/core/address.h"
-#include "registry/core/interest.h"
 
 namespace sixpn::agent {
 namespace {
@@ -271,23 +270,7 @@ struct Agent::Impl {
     rooms.knock->set_connected(alive || alone);
     rooms.hand_out(snapshot);
     api.publish(snapshot);
-    say_interest(*snapshot);
-  }
-
-  // Which networks this host uses, when that changed.
-  void say_interest(const Snapshot& snapshot) {
-    InterestRecord now = interest.update(monotonic_now(), snapshot);
-    auto known = snapshot.interests.find(snapshot.self);
-    bool said = known != snapshot.interests.end() && known->second == now;
-    if (said || saying_interest || leaving || !snapshot.hosts.contains(snapshot.self)) return;
-    saying_interest = true;
-    registry::LocalWrite write;
-    write.value = std::move(now);
-    rooms.write({std::move(write)}, [this](const Result<void>& written) {
-      saying_interest = false;
-      if (!written && !std::exchange(interest_refused, true))
-        log::warn("agent", "saying which networks are used: {}", written.error().message);
-    });
+    interest.on_snapshot(*snapshot);
   }
 
   Result<void> start() {
@@ -370,9 +353,7 @@ struct Agent::Impl {
   LoopTimer patience;
   LoopTimer withdrawal;
   std::function<void(Result<void>)> leaving;  // whom to tell; empty unless it leaves
-  registry::Interest interest;
-  bool saying_interest = false;
-  bool interest_refused = false;  // worth one line in the log, then tried again in silence
+  InterestWatch interest{rooms};
   std::string refusal;
   std::function<void(const std::string&)> on_fatal;
   std::function<void()> on_left;

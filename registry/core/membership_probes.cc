@@ -121,9 +121,11 @@ Instant Membership::next_wake() const {
   return wake;
 }
 
-// A deadline may move into the past (a confirmation came, this host's health is better): that is
-// due now, and no stall.
+// The event just handled may be the first after a stall, and none of membership's own. A deadline
+// may move into the past (a confirmation came, this host's health is better): that is due now, and
+// no stall.
 Instant Membership::rearm(Instant now) {
+  guard_against_stall(now);
   Instant wake = next_wake();
   expected_wake_ = wake == kNever ? kNever : std::max(wake, now);
   return wake;

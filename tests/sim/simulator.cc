@@ -15,7 +15,12 @@ namespace {
 
 const WallTime kEpoch = from_unix_ms(1'800'000'000'000);
 constexpr std::uint16_t kWireGuardPort = 51820;
-constexpr Duration kDiskDelay = 100ms;           // remote records reach the disk in batches
+constexpr Duration kDiskDelay = 100ms;  // remote records reach the disk in batches
+// More than a host's timers are ever apart, whatever its health: beside three others or more;
+// beside fewer. So it notices such stalls. Nobody can have been asked in vain so soon after one.
+constexpr Duration kLongStall = 1500ms;
+constexpr Duration kLongStallOfFew = 3500ms;
+constexpr Duration kStallWindow = 1s;
 constexpr std::uint64_t kFullCheckEvery = 4096;  // checks between checks of a whole store
 
 std::vector<std::string> regions_of(const SimOptions& options) {
@@ -107,7 +112,21 @@ void Simulator::happen(Event event) {
     default:
       event.action(&node);
   }
+  check_accusations(node);
   if (event_count_ % options_.check_every == 0) check(node);
+}
+
+// Whoever slept accuses nobody of having been silent meanwhile.
+void Simulator::check_accusations(Node& node) {
+  if (!node.running) return;
+  const auto& membership = node.gossip->membership();
+  if (membership.counters().accusations == node.accusations) return;
+  node.accusations = membership.counters().accusations;
+  bool few = membership.living().size() < registry::kProbesPerInterval;
+  Duration slept = node.stalled_until - node.stalled_from;
+  if (node.lifeguard && slept >= (few ? kLongStallOfFew : kLongStall) &&
+      now_ - node.stalled_until < kStallWindow)
+    broken(node, "accused another right after its own stall");
 }
 
 // One event per host waits at the earliest wake-up asked for; a later wish moves it when it fires.
@@ -209,7 +228,8 @@ void Simulator::knock(unsigned host, unsigned door) {
 void Simulator::begin_life(Node& node) {
   ++node.life;
   node.running = true;
-  node.stalled_until = {};
+  node.stalled_from = node.stalled_until = {};
+  node.accusations = 0;
   node.timer_at = kNever;
   node.seen.clear();
   node.sync_pace = {};
@@ -222,6 +242,7 @@ void Simulator::begin_life(Node& node) {
   options.checks = checks_.checks();
   give_key(options, node.identity.key);
   if (options_.configure) options_.configure(node.index, options);
+  node.lifeguard = options.membership.lifeguard;
   node.gossip = std::make_unique<Gossip>(options, node.rng);
   node.writer = std::make_unique<registry::RecordWriter>(node.identity.id, node.identity.key,
                                                          node.incarnation);
@@ -270,7 +291,9 @@ void Simulator::restart(unsigned host) {
 }
 
 void Simulator::stall(unsigned host, Duration time) {
-  nodes_[host]->stalled_until = now_ + time;
+  Node& node = *nodes_[host];
+  if (node.stalled_until < now_) node.stalled_from = now_;
+  node.stalled_until = std::max(node.stalled_until, now_ + time);
 }
 
 void Simulator::set_skew(unsigned host, std::chrono::milliseconds skew) {

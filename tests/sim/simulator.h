@@ -179,6 +179,7 @@ class Simulator {
   void look_at_disk(Node& node);
   void owe(Node& node, const registry::Slot& slot, Stamp stamp) const;
   void check(Node& node);
+  void check_accusations(Node& node);
   void record_effect(unsigned host, std::string_view bytes);
   [[nodiscard]] Now clocks(const Node& node) const;
   [[nodiscard]] bool reachable(unsigned a, unsigned b) const;

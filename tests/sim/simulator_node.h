@@ -25,7 +25,10 @@ struct Simulator::Node {
   Rng rng;
   std::chrono::milliseconds skew{0};
   bool trusted = true;
+  Instant stalled_from{};
   Instant stalled_until{};
+  std::uint64_t accusations = 0;  // of this life
+  bool lifeguard = true;
   // One process life; `life` counts them, so that events of an earlier life find nobody.
   std::uint64_t life = 0;
   bool running = false;

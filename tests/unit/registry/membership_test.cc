@@ -483,6 +483,19 @@ TEST_F(MembershipTest, AStalledHostVoidsItsProbesAndAccusesNobody) {
   EXPECT_EQ(members_.counters().stalls, 1U);
 }
 
+// Whatever event comes first after a stall, a datagram of a stranger or a write of this host's own:
+// each ends with rearm(), which must not take the overdue timer for one that is due now.
+TEST_F(MembershipTest, AStallIsNoticedWhateverEventEndsIt) {
+  add_hosts(4);
+  run(500ms, {host(4)});  // probes are in flight
+  now_ += 4s;
+  members_.rearm(now_);
+  EXPECT_EQ(members_.counters().stalls, 1U);
+  run(1s, {host(1), host(2), host(3), host(4)});
+  EXPECT_EQ(members_.counters().accusations, 0U);
+  EXPECT_EQ(members_.counters().stalls, 1U);
+}
+
 TEST_F(MembershipTest, WhoHearsNobodyAccusesNobodyForAWhile) {
   add_hosts(4);
   run(1s, {host(1), host(2), host(3), host(4)});

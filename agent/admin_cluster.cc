@@ -71,17 +71,17 @@ json::object counters_json(const registry::Counters& counters) {
 }
 
 // What this host has heard of each; `hosts` are the snapshot's, in its order.
-void contacts_into(json::array& hosts, const Snapshot& snapshot,
-                   const std::map<HostId, registry::Contact>& contacts) {
+void last_heard_into(json::array& hosts, const Snapshot& snapshot,
+                     const std::map<HostId, registry::LastHeard>& all) {
   auto place = hosts.begin();
   for (const auto& [id, host] : snapshot.hosts) {
     json::object& out = (place++)->as_object();
-    auto found = contacts.find(id);
-    const registry::Contact contact = found == contacts.end() ? registry::Contact{} : found->second;
+    auto found = all.find(id);
+    const registry::LastHeard last = found == all.end() ? registry::LastHeard{} : found->second;
     out["heard_ms_ago"] =
-        contact.heard_ago ? json::value(contact.heard_ago->count() / 1000) : json::value(nullptr);
+        last.heard_ago ? json::value(last.heard_ago->count() / 1000) : json::value(nullptr);
     out["clock_ahead_ms"] =
-        contact.clock_ahead ? json::value(contact.clock_ahead->count()) : json::value(nullptr);
+        last.clock_ahead ? json::value(last.clock_ahead->count()) : json::value(nullptr);
   }
 }
 
@@ -115,7 +115,7 @@ void AdminApi::get_status(const Call&, Reply reply) {
       status["backend"] = rooms_.backend;
       status["registry"] = counters_json(rooms_.registry->counters());
       status["conflicts"] = conflicts_json(rooms_.registry->conflicts());
-      contacts_into(status["hosts"].as_array(), *snapshot, rooms_.registry->contacts());
+      last_heard_into(status["hosts"].as_array(), *snapshot, rooms_.registry->last_heard());
       for (const auto& notice : rooms_.notices())
         status["warnings"].as_array().emplace_back(notice.sentence);
       if (const auto& refusal = rooms_.knock->last_refusal())

@@ -47,9 +47,9 @@ std::vector<Notice> Rooms::notices() const {
   };
   add(conflict_notices(registry->conflicts(), snapshot->self, now));
   std::map<std::string, std::chrono::milliseconds> ahead;
-  for (const auto& [id, contact] : registry->contacts())
-    if (const HostView* host = snapshot->find_host(id); host != nullptr && contact.clock_ahead)
-      ahead[host->record.name] = *contact.clock_ahead;
+  for (const auto& [id, heard] : registry->last_heard())
+    if (const HostView* host = snapshot->find_host(id); host != nullptr && heard.clock_ahead)
+      ahead[host->record.name] = *heard.clock_ahead;
   add(clock_notices(ahead));
   return out;
 }

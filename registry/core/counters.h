@@ -43,8 +43,7 @@ struct Counters {
   std::uint64_t dropped_bad_signature = 0;
   std::uint64_t dropped_unsigned_claim = 0;  // of an older version, or whose signer is not known
   std::uint64_t dropped_bad_claim = 0;       // membership claims whose signature does not verify
-  std::uint64_t dropped_claim_limit =
-      0;  // ... or that were not checked: the sender is over its limit
+  std::uint64_t dropped_claim_limit = 0;  // ... or were not checked: the sender is over its limit
   std::uint64_t dropped_not_permitted = 0;
   std::uint64_t dropped_clock_ahead = 0;
   std::uint64_t dropped_expired = 0;

@@ -174,15 +174,17 @@ Gossip::Output Gossip::on_sync_records(Now now, HostId from,
   return finish(now, std::move(out), probes);
 }
 
-Gossip::Output Gossip::on_sync_finished(Now now, HostId peer, bool settled) {
+Gossip::Output Gossip::on_sync_finished(Now now, HostId peer, bool settled, Duration come_back) {
   Output out;
   Membership::Output probes;
   Peer& state = peers_[peer];
   if (state.syncing) --syncing_;
   state.syncing = false;
   settled ? ++counters_.syncs_finished : ++counters_.syncs_failed;
-  state.backoff = std::clamp(2 * state.backoff, kSyncBackoffFirst, kSyncBackoffMost);
-  state.not_before = now.mono + state.backoff;
+  // A busy peer is no failing one: its word is kept, and the backoff does not grow.
+  if (come_back == Duration::zero())
+    state.backoff = std::clamp(2 * state.backoff, kSyncBackoffFirst, kSyncBackoffMost);
+  state.not_before = now.mono + (come_back == Duration::zero() ? state.backoff : come_back);
   state.differs_since = kNever;
   if (settled && !synced_) {
     synced_ = true;

@@ -103,7 +103,6 @@ class Gossip {
     // The incarnation of an own record that came back to us from others and is ahead of ours; 0:
     // none.
     std::uint64_t own_incarnation_seen = 0;
-    std::vector<HostId> conflicts;   // host ids that were presented with a second enrolment
     std::optional<Error> refused;    // on_local_write: nothing was written
     std::vector<HostId> tcp_probes;  // connect to these, then call on_tcp_probe
     std::vector<HostId> tcp_only;    // hosts that answer by TCP and not by UDP: worth a warning
@@ -126,7 +125,8 @@ class Gossip {
   Output admit(Now now, const SignedRecordPtr& host_record);
   Output on_sync_records(Now now, HostId from, const std::vector<SignedRecordPtr>& records);
   // `settled`: the session ran to its end and left no difference behind.
-  Output on_sync_finished(Now now, HostId peer, bool settled);
+  // `come_back`: how long the peer, busy with others, asked to be left alone; zero: it served.
+  Output on_sync_finished(Now now, HostId peer, bool settled, Duration come_back = {});
   // Whether the host's agent answered on its TCP port.
   Output on_tcp_probe(Now now, HostId target, bool answered);
   // How many of an output's datagrams the system took, and how many it would not.

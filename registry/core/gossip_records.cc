@@ -66,15 +66,9 @@ Verdict Gossip::receive(Now now, const SignedRecordPtr& record, Output& out) {
   }
   if (verdict == Verdict::kDuplicate) repair_.learn_old(record);
   if (verdict == Verdict::kDuplicate && order_) ++counters_.copies_duplicate;
-  if (verdict == Verdict::kEnrolmentLost) {
-    out.conflicts.push_back(r.writer);
-    note_conflict(now, *host);
-  }
+  if (verdict == Verdict::kEnrolmentLost) note_conflict(now, *host);
   if (verdict != Verdict::kAccepted) return verdict;
-  if (before) {
-    out.conflicts.push_back(r.writer);
-    conflicts_.note(*store_.certificate_of(r.writer), *before, now.wall);
-  }
+  if (before) conflicts_.note(*store_.certificate_of(r.writer), *before, now.wall);
   spread(now, record, false);
   if (r.writer == options_.self && is_owned(r))
     out.own_incarnation_seen = std::max(out.own_incarnation_seen, r.stamp.major);

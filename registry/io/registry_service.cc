@@ -50,7 +50,7 @@ struct RegistryService::Impl {
   void report_status(const Snapshot& before, const Snapshot& after) const;
   [[nodiscard]] bool says_nothing_new(const LocalWrite& write) const;
   void on_sync_records(HostId from, const std::vector<SignedRecordPtr>& records);
-  void on_sync_finished(HostId peer, bool settled);
+  void on_sync_finished(HostId peer, bool settled, Duration come_back);
   void stop();
   [[nodiscard]] bool is_displaced() const;
 
@@ -131,7 +131,9 @@ Result<void> RegistryService::Impl::start() {
   callbacks.on_records = [this](HostId from, const auto& records) {
     on_sync_records(from, records);
   };
-  callbacks.on_finished = [this](HostId peer, bool settled) { on_sync_finished(peer, settled); };
+  callbacks.on_finished = [this](HostId peer, bool settled, Duration come_back) {
+    on_sync_finished(peer, settled, come_back);
+  };
   auto endpoint = std::make_unique<SyncEndpoint>(loop, rng, gossip->store(), address, options.port,
                                                  std::move(callbacks));
   if (auto listening = endpoint->listen(); !listening) return listening;
@@ -243,7 +245,7 @@ void RegistryService::Impl::perform(Gossip::Output out) {
     if (sync) {
       sync->connect(peer);
     } else {
-      on_sync_finished(peer, false);
+      on_sync_finished(peer, false, {});
     }
   }
   if (out.own_incarnation_seen != 0) raise_incarnation(out.own_incarnation_seen);
@@ -271,8 +273,8 @@ void RegistryService::Impl::on_sync_records(HostId from,
   perform(gossip->on_sync_records(read_clocks(), from, records));
 }
 
-void RegistryService::Impl::on_sync_finished(HostId peer, bool settled) {
-  perform(gossip->on_sync_finished(read_clocks(), peer, settled));
+void RegistryService::Impl::on_sync_finished(HostId peer, bool settled, Duration come_back) {
+  perform(gossip->on_sync_finished(read_clocks(), peer, settled, come_back));
 }
 
 void RegistryService::Impl::report_floods() {
@@ -444,8 +446,8 @@ void RegistryService::note_second_enrolment(const HostCertificate& refused) {
   if (impl_->gossip) impl_->gossip->note_second_enrolment(read_clocks(), refused);
 }
 
-std::map<HostId, Contact> RegistryService::contacts() const {
-  std::map<HostId, Contact> out;
+std::map<HostId, LastHeard> RegistryService::last_heard() const {
+  std::map<HostId, LastHeard> out;
   if (!impl_->gossip) return out;
   const Instant now = read_clocks().mono;
   for (const auto& [host, view] : impl_->snapshot->hosts) {

@@ -49,8 +49,8 @@ struct RegistryOptions {
   std::chrono::milliseconds certificate_grace = kCertificateGrace;  // the same on all hosts
 };
 
-// What this host has heard of another.
-struct Contact {
+// What this host knows of another from its datagrams.
+struct LastHeard {
   std::optional<Duration> heard_ago;
   std::optional<std::chrono::milliseconds> clock_ahead;  // of ours; nothing until measured
 };
@@ -99,7 +99,7 @@ class RegistryService {
   [[nodiscard]] Counters counters() const;
   // Hosts that send more than they may, within the last minute (flood_guard.h).
   [[nodiscard]] std::vector<HostId> flooding() const;
-  [[nodiscard]] std::map<HostId, Contact> contacts() const;
+  [[nodiscard]] std::map<HostId, LastHeard> last_heard() const;
   // Host ids that were enrolled twice, as far as this host knows.
   [[nodiscard]] std::map<HostId, EnrolmentConflict> conflicts() const;
   // Why the last write to disk failed; nothing when all is well.

@@ -335,7 +335,7 @@ void SyncEndpoint::Connection::end(bool settled) {
   close();
   impl.counts.malformed += session.malformed();
   impl.forget(this);
-  if (initiator) impl.callbacks.on_finished(peer, settled);
+  if (initiator) impl.callbacks.on_finished(peer, settled, session.refused_for());
 }
 
 void SyncEndpoint::Connection::close() {

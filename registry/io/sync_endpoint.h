@@ -38,7 +38,9 @@ class SyncEndpoint {
     std::function<bool()> is_new;                  // this host has never been in step with anybody
     std::function<Selection(HostId)> shared_with;  // what to compare with this peer
     std::function<void(HostId, const std::vector<SignedRecordPtr>&)> on_records;
-    std::function<void(HostId, bool settled)> on_finished;  // of sessions that connect() began
+    // Of sessions that connect() began; `come_back`: how long the peer, busy, asked to be left
+    // alone.
+    std::function<void(HostId, bool settled, Duration come_back)> on_finished;
   };
   struct Counts {
     std::uint64_t refused = 0;    // strangers, and those over the limit

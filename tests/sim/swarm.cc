@@ -114,6 +114,8 @@ class Swarm {
     if (liar_host_) liar_.emplace(sim_, *liar_host_, rng_);
     if (!sim_.run_until([&] { return sim_.converged(); }, kSettle + 2 * skew_, 250ms))
       fail("the cluster did not form");
+    // Who waited for its first sync dropped the probes of strangers, and was rightly accused.
+    if (!sim_.run_until([&] { return all_see_the_truth(); }, kSeen, 250ms)) blame_membership();
     // Whoever loses its registry has met the others before.
     if (faults_.crashes && faults_.lost_disks) sim_.run_for(11s);
     downs_before_ = sim_.total_counters().downs;

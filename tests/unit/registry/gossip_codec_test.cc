@@ -8,6 +8,7 @@
 namespace sixpn::registry {
 namespace {
 
+using namespace std::chrono_literals;
 using ::testing::ElementsAre;
 
 TEST(GossipCodec, DatagramsSurviveTheWireAndFitTheirEstimate) {

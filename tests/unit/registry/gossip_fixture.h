@@ -10,7 +10,6 @@
 
 namespace sixpn::registry {
 
-using namespace std::chrono_literals;
 using sim::EnrolledHost;
 
 inline const sim::TestCluster kCluster;
@@ -36,9 +35,9 @@ class GossipTest : public testing::Test {
   void admit_others(unsigned count) {
     for (unsigned i = 1; i <= count; ++i) gossip_.admit(now_, kCluster.enrol(i).signed_host());
     gossip_.start(now_);
-    pass(50ms);
+    pass(std::chrono::milliseconds(50));
     gossip_.on_timer(now_);
-    pass(50ms);
+    pass(std::chrono::milliseconds(50));
   }
   // The same, until nothing of it has to be repeated any more.
   void admit_answering(unsigned count) {
@@ -46,7 +45,7 @@ class GossipTest : public testing::Test {
       acknowledge(gossip_.admit(now_, kCluster.enrol(i).signed_host()));
     acknowledge(gossip_.start(now_));
     for (int i = 0; i < 10; ++i) {
-      pass(10ms);
+      pass(std::chrono::milliseconds(10));
       acknowledge(gossip_.on_timer(now_));
     }
   }
@@ -89,7 +88,7 @@ class GossipTest : public testing::Test {
 
   EnrolledHost host_ = kCluster.enrol(0);
   Rng rng_{1};
-  Now now_{Instant(100s), from_unix_ms(1'800'000'000'000)};
+  Now now_{Instant(std::chrono::seconds(100)), from_unix_ms(1'800'000'000'000)};
   Gossip gossip_;
   RecordWriter writer_{host_.id, host_.key, 1};
 };

@@ -10,6 +10,7 @@
 namespace sixpn::registry {
 namespace {
 
+using namespace std::chrono_literals;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -125,6 +126,20 @@ TEST_F(GossipTest, AHostThatHoldsLessIsInStepByWhatItHolds) {
   ASSERT_FALSE(out.datagrams.empty());
   EXPECT_EQ(decoded(out.datagrams[0]).root_hash, store.root_hash(shared));
   EXPECT_THAT(receive(2, holds_less).syncs, ElementsAre(sim::host_id(2)));
+}
+
+TEST_F(GossipTest, ABusyPeerIsAskedAgainWhenItSaid) {
+  admit_others(2);
+  auto differs = in_step();
+  differs.root_hash += 1;
+  differs.stable = 600ms;
+  for (int times = 0; times < 6; ++times) {  // its backoff would have grown to half a minute
+    EXPECT_THAT(receive(1, differs).syncs, ElementsAre(sim::host_id(1)));
+    gossip_.on_sync_finished(now_, sim::host_id(1), false, 2s);
+    pass(1900ms);
+    EXPECT_THAT(receive(1, differs).syncs, IsEmpty());
+    pass(100ms);
+  }
 }
 
 TEST_F(GossipTest, ANewcomerSyncsAtOnceAndIsSyncedAfterwards) {

@@ -56,6 +56,7 @@ Gossip::Output Gossip::start(Now now) {
   changed_ = now.mono;
   membership_.start(now.mono);
   announce_self(probes);
+  announced_ = synced_;
   next_collect_ = now.mono + kCollectInterval;
   return finish(now, {}, probes);
 }
@@ -211,6 +212,11 @@ Gossip::Output Gossip::leave(Now now) {
 Gossip::Output Gossip::finish(Now now, Output out, Membership::Output& probes) {
   follow_store(now, out);
   welcome_back(now, out.changes, probes);
+  // Who started without a registry knew nobody to tell. (A small cluster: introduce().)
+  if (synced_ && !announced_) {
+    announced_ = true;
+    if (!is_small() && !membership_.left()) announce_self(probes);
+  }
   apply_membership(now, probes, out);
   if (is_random() && eager_ && !is_small()) tell_some(now, out);
   eager_ = false;
@@ -239,6 +245,7 @@ void Gossip::apply_membership(Now now, Membership::Output& probes, Output& out) 
     if (origin) own.push_back(update);
   }
   for (const auto& proof : probes.proofs) spread(now, proof, true);
+  for (const auto& words : probes.first_words) pass_on_first_words(now, words);
   if (is_random() && is_small()) tell_all(now, {}, own, out);
   for (const auto& message : probes.messages) send_probe(now, message, out);
   tell_directly(now, probes, out);

@@ -191,6 +191,7 @@ class Gossip {
   [[nodiscard]] bool verify_claims(Now now, HostId from, MemberUpdate& update);
   [[nodiscard]] bool verify_one(Now now, HostId from, const MemberUpdate& update, HostId by,
                                 HostStatus what, const Signature& signature);
+  void pass_on_first_words(Now now, const MemberUpdate& words);
   void pass_on_accusation(Now now, HostId from, const MemberUpdate& update);
   void send_claim(Now now, HostId to, Output& out);
   void introduce(Now now, HostId to, Output& out);
@@ -244,6 +245,7 @@ class Gossip {
   std::map<HostId, Peer> peers_;
   std::size_t syncing_ = 0;
   bool synced_;
+  bool announced_ = true;  // this life: at the start, and once synced where that is later
   bool eager_ = false;  // something was learnt in this event that a large cluster passes on at once
   Instant changed_{};   // when the root hash last changed
   Instant next_spread_ = kNever;

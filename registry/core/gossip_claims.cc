@@ -38,6 +38,11 @@ void Gossip::pass_on_accusation(Now now, HostId from, const MemberUpdate& update
   if (auto held = membership_.held(update)) relay_.pass_on(now.mono, from, order_->header, *held);
 }
 
+// Below in the tree they are as new as here. Not piggybacked: who is missed asks (wants_claim).
+void Gossip::pass_on_first_words(Now now, const MemberUpdate& words) {
+  if (order_ && !is_random()) relay_.pass_on(now.mono, order_->from, order_->header, words);
+}
+
 // An answer to no ping: it only carries the claim.
 void Gossip::send_claim(Now now, HostId to, Output& out) {
   GossipDatagram datagram;

@@ -144,7 +144,8 @@ bool Membership::wants_own_words(const Member& member, const MemberUpdate& updat
 
 void Membership::on_own_words(Instant now, Member& member, const MemberUpdate& update, bool quiet,
                               Output& out) {
-  // The first word of a host that was taken to live anyway tells the others nothing.
+  // The first word of a host that was taken to live anyway changes no answer; but who lacks it asks
+  // for it, one by one, and cannot say of which life it accuses that host.
   bool news = member.claimed != 0 || member.status != HostStatus::kAlive ||
               update.status != HostStatus::kAlive;
   bool accused = member.trial && member.trial->suspicion.incarnation() >= update.incarnation;
@@ -157,8 +158,8 @@ void Membership::on_own_words(Instant now, Member& member, const MemberUpdate& u
   member.claim = std::make_unique<Signature>(update.signature);
   if (update.status == HostStatus::kLeft || !accused)
     believe(now, update.host, member, update.status, out);
-  if (news && !quiet && !(accused && update.status == HostStatus::kAlive))
-    out.news.push_back(update);
+  if (!quiet && !(accused && update.status == HostStatus::kAlive))
+    (news ? out.news : out.first_words).push_back(update);
   if (in_vain && member.status == HostStatus::kAlive) accuse(now, update.host, out);
 }
 

@@ -104,7 +104,8 @@ class Membership {
   };
   struct Output {
     std::vector<ProbeMessage> messages;
-    std::vector<MemberUpdate> news;    // to spread; own claims among them are not signed yet
+    std::vector<MemberUpdate> news;         // to spread; own claims among them are not signed yet
+    std::vector<MemberUpdate> first_words;  // of hosts taken to live anyway: worth a push, no more
     std::vector<MemberUpdate> proofs;  // of deaths: this host is one of those that tell all others
     std::vector<std::pair<HostId, MemberUpdate>> direct;  // to be told to this host only
     std::vector<HostId> tcp_probes;                       // try TCP, then on_tcp_probe()
@@ -239,6 +240,7 @@ class Membership {
   void judge(Instant now, HostId host, Member& member, Output& out);
   [[nodiscard]] std::vector<HostId> observers_of(HostId suspect) const;
   [[nodiscard]] Quorum quorum_on(HostId suspect) const;
+  [[nodiscard]] std::size_t void_votes_on(HostId suspect) const;
   [[nodiscard]] Instant deadline(HostId host, const Suspicion& suspicion) const;
   [[nodiscard]] bool must_wait(Instant now, const Member& member) const;
   [[nodiscard]] bool is_cut_off(Instant now) const;

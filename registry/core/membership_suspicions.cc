@@ -133,7 +133,23 @@ Quorum Membership::quorum_on(HostId suspect) const {
   std::size_t voters = others + 1;
   std::size_t observers = std::min(voters, kObservers);
   std::size_t proof = std::min(voters, options_.quorum);
-  return {proof, std::max(proof, (3 * observers + 3) / 4)};
+  std::size_t enough = std::max(proof, (3 * observers + 3) / 4);
+  std::size_t void_votes = void_votes_on(suspect);
+  return {proof + void_votes, enough + void_votes};
+}
+
+// Accusers that do not count among the voters: else two liars that leave, or are silent towards
+// this host, would lower the quorum and then be one.
+std::size_t Membership::void_votes_on(HostId suspect) const {
+  auto found = members_.find(suspect);
+  if (found == members_.end() || !found->second.trial) return 0;
+  const auto& accusers = found->second.trial->suspicion.accusers();
+  auto is_void = [this](const Accusation& each) {
+    return each.accuser != self_ &&
+           (!std::binary_search(living_.begin(), living_.end(), each.accuser) ||
+            accused_.contains(each.accuser));
+  };
+  return static_cast<std::size_t>(std::count_if(accusers.begin(), accusers.end(), is_void));
 }
 
 Instant Membership::deadline(HostId host, const Suspicion& suspicion) const {

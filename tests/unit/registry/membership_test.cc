@@ -483,6 +483,21 @@ TEST_F(MembershipTest, AStalledHostVoidsItsProbesAndAccusesNobody) {
   EXPECT_EQ(members_.counters().stalls, 1U);
 }
 
+// Two liars that left do not vote: two honest hosts remain, and what both must say, one with the
+// liars' help must not.
+TEST_F(MembershipTest, WhoLeftOrIsSilentHasNoVote) {
+  add_hosts(4);
+  for (unsigned i = 1; i <= 4; ++i) hear(host(i), 1);
+  for (unsigned i : {3U, 4U}) update({host(i), HostStatus::kLeft, 1, host(i), Signature{9}});
+  confirm(host(1), 1, {3, 4});
+  run(15s, {host(2)});  // so this host accuses it, too
+  EXPECT_EQ(members_.accusers_of(host(1)), 3U);
+  EXPECT_EQ(members_.status(host(1)), HostStatus::kSuspected);
+  confirm(host(1), 1, {2});
+  run(8s, {host(2)});
+  EXPECT_EQ(members_.status(host(1)), HostStatus::kDown);
+}
+
 // Whatever event comes first after a stall, a datagram of a stranger or a write of this host's own:
 // each ends with rearm(), which must not take the overdue timer for one that is due now.
 TEST_F(MembershipTest, AStallIsNoticedWhateverEventEndsIt) {

@@ -70,6 +70,7 @@ const std::vector<AdminApi::Route>& AdminApi::routes() {
       {"GET", "v1/dig", &AdminApi::get_dig},
       {"GET", "v1/mesh/plan", &AdminApi::get_plan},
       {"GET", "v1/registry/dump", &AdminApi::get_dump},
+      {"GET", "v1/registry/held", &AdminApi::get_held},
       {"GET", "v1/registry/watch", &AdminApi::watch_registry},
       {"GET", "v1/invite-material", &AdminApi::get_invite_material},
       {"POST", "v1/revocations", &AdminApi::revoke_host},

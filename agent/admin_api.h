@@ -58,6 +58,7 @@ class AdminApi {
   void get_dig(const Call& call, Reply reply);
   void get_plan(const Call& call, Reply reply);
   void get_dump(const Call& call, Reply reply);
+  void get_held(const Call& call, Reply reply);
   void get_invite_material(const Call& call, Reply reply);
   // admin_hosts.cc
   void revoke_host(const Call& call, Reply reply);

@@ -67,6 +67,7 @@ json::object counters_json(const registry::Counters& counters) {
           {"dropped_not_permitted", counters.dropped_not_permitted},
           {"dropped_full", counters.dropped_full},
           {"dropped_flood", counters.dropped_flood},
+          {"dropped_unwanted", counters.dropped_unwanted},
           {"dropped_queue_full", counters.dropped_queue_full}};
 }
 
@@ -151,9 +152,14 @@ void AdminApi::get_dig(const Call& call, Reply reply) {
     auto said =
         dns::explain(*snapshot, network->network.id, viewer, call.target.get("name"), type, rng);
     if (!said) return reply.fail(said.error());
-    if (networks.size() == 1 || said->rcode != "NXDOMAIN")
-      found.emplace_back(network, std::move(*said));
+    bool knows = said->rcode != "NXDOMAIN" && snapshot->holds(network->network.id);
+    if (networks.size() == 1 || knows) found.emplace_back(network, std::move(*said));
   }
+  for (const NetworkView* network : networks)
+    if (found.empty())
+      if (auto refused = refuse_unheld(*snapshot, network->network.id,
+                                       "asking every network for " + call.target.get("name")))
+        return reply.fail(*refused);
   if (found.empty()) {  // unknown everywhere: any network's NXDOMAIN says so
     dns::Viewer viewer{snapshot->self, certificate().invite.region,
                        proxy_address(networks.front()->network.id, snapshot->self)};
@@ -195,6 +201,10 @@ void AdminApi::get_dump(const Call&, Reply reply) {
                                {"tombstone", record->record.tombstone},
                                {"digest", to_hex(as_bytes(record->digest))}});
   reply.ok(out);
+}
+
+void AdminApi::get_held(const Call&, Reply reply) {
+  reply.ok(holding_json(*rooms_.registry->snapshot()));
 }
 
 void AdminApi::get_invite_material(const Call&, Reply reply) {

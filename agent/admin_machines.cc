@@ -26,10 +26,12 @@ Result<MachineId> id_in_path(const Call& call) {
                kInvalid);
 }
 
-Error no_machine(MachineId id) {
-  return Error(
-      "machine " + to_string(id) + " does not exist; `sixpn machine list` shows those that do",
-      kNotFound);
+Error no_machine(const Snapshot& snapshot, MachineId id) {
+  std::string where = snapshot.held.all
+                          ? " does not exist; `sixpn machine list` shows those that do"
+                          : " does not exist, or is of a network that this host does not hold "
+                            "(`sixpn status` shows which it holds)";
+  return Error("machine " + to_string(id) + where, kNotFound);
 }
 
 // A body member that maps names to strings, such as metadata.
@@ -90,9 +92,18 @@ Result<machine::Placement> placement(const Snapshot& snapshot, const HostCertifi
 
 }  // namespace
 
+// Asked for one app, this host says it when it does not know all its machines; asked for all, it
+// gives those it has (GET /v1/registry/held says what is missing).
 void AdminApi::get_machines(const Call& call, Reply reply) {
   std::string app = call.target.get("app");
   std::string org = call.target.get("org");
+  const auto now = rooms_.registry->snapshot();
+  for (const auto& [id, view] : now->networks) {
+    bool meant = view->apps.contains(app) && (org.empty() || view->network.org == org);
+    if (!meant) continue;
+    if (auto refused = refuse_unheld(*now, id, "the machines of app " + app))
+      return reply.fail(*refused);
+  }
   rooms_.list_machines([this, reply, app, org](const std::vector<machine::LocalMachine>& local) {
     SnapshotPtr snapshot = rooms_.registry->snapshot();
     reply.ok(machines_json(*snapshot, facts_by_id(local), app, org));
@@ -103,7 +114,7 @@ void AdminApi::reply_machine(MachineId id, Reply reply) {
   rooms_.list_machines([this, reply, id](const std::vector<machine::LocalMachine>& local) {
     SnapshotPtr snapshot = rooms_.registry->snapshot();
     const MachineRecord* machine = find_machine(*snapshot, id);
-    if (machine == nullptr) return reply.fail(no_machine(id));
+    if (machine == nullptr) return reply.fail(no_machine(*snapshot, id));
     auto facts = facts_by_id(local);
     auto own = facts.find(id);
     reply.ok(machine_json(*snapshot, *machine, own == facts.end() ? nullptr : &own->second));
@@ -158,7 +169,7 @@ Result<MachineId> AdminApi::local_machine(const Call& call) const {
   if (!id) return id.error();
   SnapshotPtr snapshot = rooms_.registry->snapshot();
   const MachineRecord* machine = find_machine(*snapshot, *id);
-  if (machine == nullptr) return no_machine(*id);
+  if (machine == nullptr) return no_machine(*snapshot, *id);
   if (machine->host == snapshot->self) return *id;
   const HostView* host = snapshot->find_host(machine->host);
   std::string name = host ? host->record.name : to_string(machine->host);

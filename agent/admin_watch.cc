@@ -27,6 +27,10 @@ Result<std::optional<NetworkId>> network_meant(const Snapshot& snapshot, const T
 void AdminApi::watch_registry(const Call& call, Reply reply) {
   auto network = network_meant(*rooms_.registry->snapshot(), call.target);
   if (!network) return reply.fail(network.error());
+  if (*network)
+    if (auto refused =
+            refuse_unheld(*rooms_.registry->snapshot(), **network, "watching this network"))
+      return reply.fail(*refused);
   auto stream = watchers_.watch({*network, call.target.get("from")});
   if (!stream) return reply.fail(stream.error());
   reply.stream(std::move(*stream));

@@ -96,6 +96,10 @@ flycast::FlycastOptions flycast_options(const AgentOptions& options) {
   return out;
 }
 
+registry::Hold hold_of(config::Hold hold) {
+  return hold == config::Hold::kUsed ? registry::Hold::kUsed : registry::Hold::kAll;
+}
+
 // Runs `task` on a loop whose thread is running and waits for its result.
 template <class Task>
 auto run_on(EventLoop& loop, Task task) {
@@ -118,6 +122,7 @@ struct Agent::Impl {
               }),
         contacts(rooms, options.config.state_dir, options.identity.seeds),
         trust(control_loop, [this] { return rooms.notices(); }),
+        interest(rooms, hold_of(options.config.registry.hold)),
         patience(control_loop, [this] { give_up_joining(); }),
         withdrawal(control_loop, [this] { tell_that_it_leaves(); }) {
     build();
@@ -286,6 +291,7 @@ struct Agent::Impl {
     if (!dns) return std::move(dns).within("dns");
     auto flycast = run_on(rooms.flycast_loop, [this] { return rooms.flycast->start(); });
     if (!flycast) return std::move(flycast).within("flycast");
+    interest.on_snapshot(*rooms.registry->snapshot());
     if (auto gossip = rooms.registry->start(); !gossip) return std::move(gossip).within("registry");
     if (auto knock = rooms.knock->start(); !knock) return std::move(knock).within("knock");
     rooms.registry->on_snapshot([this](const SnapshotPtr& snapshot) { on_snapshot(snapshot); });
@@ -350,10 +356,10 @@ struct Agent::Impl {
   AdminServer admin;
   Contacts contacts;
   TrustWatch trust;
+  InterestWatch interest;
   LoopTimer patience;
   LoopTimer withdrawal;
   std::function<void(Result<void>)> leaving;  // whom to tell; empty unless it leaves
-  InterestWatch interest{rooms};
   std::string refusal;
   std::function<void(const std::string&)> on_fatal;
   std::function<void()> on_left;

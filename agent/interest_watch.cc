@@ -7,8 +7,17 @@
 
 namespace sixpn::agent {
 
+void InterestWatch::look() {
+  if (rooms_.registry) on_snapshot(*rooms_.registry->snapshot());
+}
+
 void InterestWatch::on_snapshot(const Snapshot& snapshot) {
-  InterestRecord now = interest_.update(monotonic_now(), snapshot);
+  timer_.arm_after(kInterestLook);
+  InterestRecord now = interest_.update(monotonic_now(), snapshot, rooms_.registry->keeping());
+  if (std::exchange(gave_way_, interest_.gives_way()) != interest_.gives_way())
+    log::info("agent", "this host holds {}",
+              gave_way_ ? "the machines of all networks, because a host of sixpn 0.1 is among us"
+                        : "again what it uses");
   auto known = snapshot.interests.find(snapshot.self);
   bool said = known != snapshot.interests.end() && known->second == now;
   if (said || writing_ || !snapshot.hosts.contains(snapshot.self)) return;
@@ -17,7 +26,8 @@ void InterestWatch::on_snapshot(const Snapshot& snapshot) {
   write.value = std::move(now);
   rooms_.write({std::move(write)}, [this](const Result<void>& written) {
     writing_ = false;
-    if (!written && !std::exchange(refused_, true))
+    if (written) return look();  // what changed meanwhile
+    if (!std::exchange(refused_, true))
       log::warn("agent", "saying which networks are used: {}", written.error().message);
   });
 }

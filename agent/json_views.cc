@@ -100,7 +100,9 @@ json::object app_json(const Snapshot& snapshot, const AppView& view) {
   out["primary_region"] = text_or_null(view.app.primary_region);
   out["services"] = std::move(services);
   out["flycast"] = std::move(flycast);
-  out["machines"] = view.machines.size();
+  // Not a number where this host does not know it.
+  out["machines"] =
+      snapshot.holds(view.app.network) ? json::value(view.machines.size()) : json::value(nullptr);
   return out;
 }
 
@@ -188,6 +190,23 @@ json::array machines_json(const Snapshot& snapshot, const LocalFactsById& local,
   return out;
 }
 
+json::object holding_json(const Snapshot& snapshot) {
+  auto own = snapshot.interests.find(snapshot.self);
+  json::array networks;
+  std::size_t missing = 0;
+  for (const auto& [id, view] : snapshot.networks) {
+    bool wanted = own == snapshot.interests.end() || registry::wants(&own->second, id);
+    bool held = snapshot.holds(id);
+    if (!held) ++missing;
+    json::object one = network_json(view->network);
+    one["holds"] = held ? "all" : wanted ? "filling" : "no";
+    networks.push_back(std::move(one));
+  }
+  return {{"all", snapshot.held.all},
+          {"networks", std::move(networks)},
+          {"networks_not_held", missing}};
+}
+
 json::object status_json(const Snapshot& snapshot, const MeshFacts& mesh,
                          const LocalFactsById& local) {
   json::array hosts;
@@ -196,7 +215,10 @@ json::object status_json(const Snapshot& snapshot, const MeshFacts& mesh,
     hosts.push_back(host_json(snapshot, host, peer == mesh.peers.end() ? nullptr : &peer->second));
   }
   json::array networks;
-  for (const auto& [id, view] : snapshot.networks) networks.push_back(network_json(view->network));
+  for (const auto& [id, view] : snapshot.networks) {
+    networks.push_back(network_json(view->network));
+    networks.back().as_object()["held"] = snapshot.holds(id);
+  }
   json::array shut_out;
   for (const auto& [id, host] : snapshot.shut_out)
     shut_out.push_back(shut_out_json(snapshot, host));
@@ -210,6 +232,7 @@ json::object status_json(const Snapshot& snapshot, const MeshFacts& mesh,
   }
   out["generation"] = snapshot.generation;
   out["synced"] = snapshot.synced;
+  out["holds_all"] = snapshot.held.all;
   out["hosts"] = std::move(hosts);
   out["shut_out"] = std::move(shut_out);
   out["networks"] = std::move(networks);

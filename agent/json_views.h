@@ -50,6 +50,9 @@ boost::json::array apps_json(const Snapshot& snapshot);
 boost::json::array machines_json(const Snapshot& snapshot, const LocalFactsById& local,
                                  const std::string& app, const std::string& org);
 // All that `sixpn status` shows, but for what only the agent knows (cluster, version, backend).
+// Of which networks all machines are here: {"all", "networks": [{..., "holds": "all", "filling" or
+// "no"}], "networks_not_held"}.
+boost::json::object holding_json(const Snapshot& snapshot);
 boost::json::object status_json(const Snapshot& snapshot, const MeshFacts& mesh,
                                 const LocalFactsById& local);
 

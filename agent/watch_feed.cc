@@ -29,10 +29,16 @@ void WatchFeed::publish(Instant now, SnapshotPtr snapshot) {
 void WatchFeed::record(const Snapshot& before, const Snapshot& after) {
   Batch batch;
   batch.generation = after.generation;
-  diff(before, after, [&batch](const SnapshotChange& change) {
-    auto& line =
-        batch.lines.emplace_back(Line{change.network, change_line(batch.generation, change)});
-    batch.bytes += line.text.size();
+  auto tell = [&batch](NetworkId network, std::string text) {
+    batch.bytes += text.size();
+    batch.lines.push_back({network, std::move(text)});
+  };
+  if (before.held != after.held || before.networks.size() != after.networks.size())
+    for (const auto& [id, view] : after.networks)
+      if (before.networks.contains(id) ? before.holds(id) != after.holds(id) : !after.holds(id))
+        tell(id, held_line(batch.generation, id, after.holds(id)));
+  diff(before, after, [&](const SnapshotChange& change) {
+    tell(change.network, change_line(batch.generation, change));
   });
   if (batch.lines.empty()) return;
   bytes_ += batch.bytes;
@@ -151,6 +157,7 @@ void WatchCursor::list_networks(std::string& out, std::size_t budget) {
     at_network_ = at->first;
     const NetworkView& view = *at->second;
     if (!std::exchange(in_machines_, true)) {
+      if (!listing_->holds(at->first)) out += held_line(listing_->generation, at->first, false);
       NetworkView rest;  // all but the machines, of which there may be many
       rest.network = view.network;
       rest.apps = view.apps;
@@ -160,7 +167,7 @@ void WatchCursor::list_networks(std::string& out, std::size_t budget) {
         out += value_line(change.key, change.after);
       });
     }
-    if (!list_machines(view, out, budget)) return;
+    if (listing_->holds(at->first) && !list_machines(view, out, budget)) return;
     in_machines_ = false;
   }
   generation_ = listing_->generation;

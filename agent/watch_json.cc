@@ -121,6 +121,14 @@ std::string value_line(const RecordKey& key, const WatchedRef& value) {
   return json::serialize(line) + "\n";
 }
 
+std::string held_line(std::uint64_t generation, NetworkId network, bool held) {
+  return json::serialize(json::object{{"type", "held"},
+                                      {"generation", generation},
+                                      {"network", to_string(network)},
+                                      {"held", held}}) +
+         "\n";
+}
+
 std::string change_line(std::uint64_t generation, const SnapshotChange& change) {
   json::object line{{"type", "change"},
                     {"generation", generation},

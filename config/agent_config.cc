@@ -192,6 +192,12 @@ void read_trust(TableReader trust, TrustConfig& out) {
   trust.report_unknown_keys();
 }
 
+void read_registry(TableReader registry, RegistryConfig& out) {
+  if (auto hold = registry.word("hold", {"all", "used"}))
+    out.hold = hold->value == "used" ? Hold::kUsed : Hold::kAll;
+  registry.report_unknown_keys();
+}
+
 // Two sockets of the agent on one UDP port: both bound to every address, or one of them.
 void check_ports(const AgentConfig& config, TomlPosition wireguard_at, TomlPosition knock_at,
                  Findings& findings) {
@@ -268,6 +274,7 @@ AgentConfig read_agent_config(TableReader file, Findings& findings) {
   }
   if (auto flycast = file.table("flycast")) read_flycast(*flycast, config.flycast);
   if (auto trust = file.table("trust")) read_trust(*trust, config.trust);
+  if (auto registry = file.table("registry")) read_registry(*registry, config.registry);
   file.report_unknown_keys();
   check_ports(config, place_of(wireguard, "listen_port"), place_of(knock, "port"), findings);
   return config;
@@ -285,6 +292,10 @@ std::string_view to_string(WireGuardBackend backend) {
       return "userspace";
   }
   return "?";
+}
+
+std::string_view to_string(Hold hold) {
+  return hold == Hold::kUsed ? "used" : "all";
 }
 
 ConfigResult<AgentConfig> parse_agent_config(std::string_view text, std::string_view file_name) {

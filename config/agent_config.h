@@ -78,6 +78,14 @@ struct TrustConfig {
   friend bool operator==(const TrustConfig&, const TrustConfig&) = default;
 };
 
+// [registry]: of which networks this host holds the machines (docs/decisions/0019).
+enum class Hold { kAll, kUsed };
+std::string_view to_string(Hold hold);  // "all", "used"
+struct RegistryConfig {
+  Hold hold = Hold::kAll;  // used: of its machines' and peers' networks, and where Flycast leads to
+  friend bool operator==(const RegistryConfig&, const RegistryConfig&) = default;
+};
+
 struct AgentConfig {
   std::string state_dir = "/var/lib/sixpn";  // absolute; keys, registry, machines
   std::string run_dir = "/run/sixpn";        // absolute; admin socket, locks: empty after a boot
@@ -92,6 +100,7 @@ struct AgentConfig {
   MachinesConfig machines;
   FlycastConfig flycast;
   TrustConfig trust;
+  RegistryConfig registry;
   friend bool operator==(const AgentConfig&, const AgentConfig&) = default;
 };
 

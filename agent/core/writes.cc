@@ -133,6 +133,30 @@ Result<std::vector<registry::LocalWrite>> plan_deploy(const Snapshot& snapshot,
   return std::vector<registry::LocalWrite>{shared_write(std::move(app), org)};
 }
 
+std::optional<Error> refuse_unheld(const Snapshot& snapshot, NetworkId network,
+                                   const std::string& command) {
+  if (snapshot.holds(network)) return std::nullopt;
+  constexpr int kMostNames = 3;
+  std::string names;
+  int count = 0;
+  for (const auto& [id, host] : snapshot.hosts) {
+    auto said = snapshot.interests.find(id);
+    const auto* interest = said == snapshot.interests.end() ? nullptr : &said->second;
+    if (id == snapshot.self || !host.usable() || !registry::holds(interest, network)) continue;
+    if (++count > kMostNames) break;
+    names += (names.empty() ? "" : ", ") + host.record.name;
+  }
+  const NetworkView* view = snapshot.find_network(network);
+  std::string which =
+      view == nullptr ? to_string(network) : view->network.name + " of " + view->network.org;
+  std::string where = names.empty() ? "no other host that is alive holds them"
+                                    : fmt::format("run this on {}", names);
+  return Error(fmt::format("{}: this host does not hold all machines of network {} ([registry] "
+                           "hold = \"used\"): {}",
+                           command, which, where),
+               kTaken);
+}
+
 Result<std::vector<registry::LocalWrite>> plan_destroy_app(const Snapshot& snapshot,
                                                            const HostCertificate& self,
                                                            const AppName& name) {
@@ -140,6 +164,8 @@ Result<std::vector<registry::LocalWrite>> plan_destroy_app(const Snapshot& snaps
   if (!found) return found.error();
   const AppRecord& app = (*found)->app;
   if (!self.invite.allows_org(app.org)) return forbidden(self, app.org);
+  if (auto refused = refuse_unheld(snapshot, app.network, "destroying app " + app.name))
+    return *refused;
   auto living = std::count_if(
       (*found)->machines.begin(), (*found)->machines.end(),
       [](const MachinePtr& machine) { return machine->state != MachineState::kDestroyed; });

@@ -50,6 +50,11 @@ Result<std::vector<registry::LocalWrite>> plan_deploy(const Snapshot& snapshot,
                                                       const AppName& name,
                                                       const std::string& primary_region,
                                                       const std::vector<Service>& services);
+// Why a command that looks at all machines of a network cannot run here, where they are not all
+// held; names hosts where it can.
+std::optional<Error> refuse_unheld(const Snapshot& snapshot, NetworkId network,
+                                   const std::string& command);
+
 // Refused while the app has machines that are not destroyed. Takes its Flycast addresses along.
 Result<std::vector<registry::LocalWrite>> plan_destroy_app(const Snapshot& snapshot,
                                                            const HostCertificate& self,

@@ -65,6 +65,14 @@ Answer not_ready() {
   return answer;
 }
 
+Answer not_held() {
+  Answer answer;
+  answer.rcode = Rcode::kServFail;
+  answer.extended_error = {ExtendedErrorCode::kNotReady,
+                           "this host does not hold the network's machines, or not all yet"};
+  return answer;
+}
+
 Answer answer(const Snapshot& snapshot, NetworkId network, const Viewer& viewer,
               const DnsQuestion& question, Rng& rng) {
   static const NetworkView no_names;
@@ -76,7 +84,10 @@ Answer answer(const Snapshot& snapshot, NetworkId network, const Viewer& viewer,
     forward.kind = AnswerKind::kForward;
     return forward;
   }
-  if (!snapshot.synced && depends_on_registry(zone)) return not_ready();
+  if (depends_on_registry(zone)) {
+    if (!snapshot.synced) return not_ready();
+    if (!snapshot.holds(network)) return not_held();
+  }
   const NetworkView* names = snapshot.find_network(network);
   View view{snapshot, network, names ? *names : no_names, viewer, question.type, rng};
   auto found = find_name(view, zone, labels);

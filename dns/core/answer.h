@@ -71,10 +71,14 @@ struct Answer {
   bool list_cut = false;  // a TXT list did not fit a message and lost whole entries
 };
 
-// A network that the snapshot does not know has no names; one that is not synced yet answers
-// SERVFAIL with "not ready" (RFC 8914) for own zones.
+// A network that the snapshot does not know has no names; one that is not synced yet, or
+// whose machines this host does not hold, answers SERVFAIL with "not ready" (RFC 8914) for own
+// zones.
 Answer answer(const Snapshot& snapshot, NetworkId network, const Viewer& viewer,
               const DnsQuestion& question, Rng& rng);
+
+// SERVFAIL, "not ready": of a network whose machines are not all here.
+Answer not_held();
 
 // SERVFAIL, "not ready": also the answer while there is no snapshot at all.
 Answer not_ready();

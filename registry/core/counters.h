@@ -50,6 +50,7 @@ struct Counters {
   std::uint64_t dropped_full = 0;
   std::uint64_t enrolment_conflicts = 0;
   std::uint64_t dropped_flood = 0;       // of members over their limits (flood_guard.h), unread
+  std::uint64_t dropped_unwanted = 0;    // machines of networks that this host does not hold
   std::uint64_t dropped_queue_full = 0;  // pending, relay or spread queue at its limit
   std::uint64_t send_failures = 0;       // the socket would not take a datagram
 };

@@ -34,7 +34,9 @@ Gossip::Gossip(Options options, Rng& rng)
       store_(options_.root_key, options_.limits, options_.checks),
       membership_(options_.self, options_.incarnation, rng, options_.membership),
       relay_(options_.self, rng),
-      synced_(!options_.expects_peers) {}
+      synced_(!options_.expects_peers) {
+  relay_.set_interests(&store_.interests());
+}
 
 // ---- events
 // ----------------------------------------------------------------------------------------
@@ -47,6 +49,7 @@ Gossip::Output Gossip::load(Now now, const std::vector<SignedRecordPtr>& records
       if ((record->record.key.kind == RecordKind::kHost) == hosts)
         count(store_.merge(record, now.wall, Origin::kDisk));
   if (!records.empty()) synced_ = true;
+  forget_unwanted(now, true);
   follow_store(now, out);
   return out;
 }
@@ -113,12 +116,15 @@ Gossip::Output Gossip::on_timer(Now now) {
   if (next_collect_ <= now.mono) {
     next_collect_ = now.mono + kCollectInterval;
     store_.collect(now.wall);
+    forget_unwanted(now, false);
     while (!pending_.empty() && pending_.front().arrived + kPendingAge <= now.mono)
       pending_.pop_front();
   }
   if (next_trust_ <= now.mono) follow_members(now, out);
   if (next_spread_ <= now.mono) tell_some(now, out);
   if (next_repair_ <= now.mono) repair_due(now, out);
+  if (next_fill_ <= now.mono) fill_due(now, out);
+  if (next_compare_ <= now.mono) compare_due(now, out);
   return finish(now, std::move(out), probes);
 }
 
@@ -142,11 +148,12 @@ Gossip::Output Gossip::on_local_write(Now now, const std::vector<SignedRecordPtr
   tell_revoked(now, records, out);
   follow_store(now, out);
   if (is_random() && is_small()) tell_all(now, records, {}, out);
-  bool too_large = std::any_of(records.begin(), records.end(), [](const auto& record) {
+  auto large = std::find_if(records.begin(), records.end(), [](const auto& record) {
     return record->wire.size() > kMaxGossipedRecordBytes;
   });
-  if (too_large)
-    for (HostId peer : choose_living(kMaxSyncs)) request_sync(now, peer, out);
+  if (large != records.end())
+    for (HostId peer : choose_living(kMaxSyncs, interest_network((*large)->record)))
+      request_sync(now, peer, out);
   return finish(now, std::move(out), probes);
 }
 
@@ -187,10 +194,12 @@ Gossip::Output Gossip::on_sync_finished(Now now, HostId peer, bool settled, Dura
     state.backoff = std::clamp(2 * state.backoff, kSyncBackoffFirst, kSyncBackoffMost);
   state.not_before = now.mono + (come_back == Duration::zero() ? state.backoff : come_back);
   state.differs_since = kNever;
-  if (settled && !synced_) {
-    synced_ = true;
-    out.snapshot_dirty = true;
-  }
+  if (settled) on_first_sync(out);
+  // What the peer held, it has held from begin to end: the session brought what it says now.
+  auto said = std::exchange(state.said, nullptr);
+  auto compared = std::exchange(state.compared, {});
+  if (settled && said == interest_record(peer)) on_equal(peer, compared, out);
+  if (holding_.is_filling()) next_fill_ = now.mono;
   return finish(now, std::move(out), probes);
 }
 
@@ -203,6 +212,7 @@ Gossip::Output Gossip::leave(Now now) {
   for (int i = 0; i < 2; ++i) tell_all(now, {}, probes.news, out);
   probes.news.clear();
   next_spread_ = next_collect_ = next_trust_ = next_repair_ = kNever;
+  next_fill_ = next_compare_ = kNever;
   return finish(now, std::move(out), probes);
 }
 
@@ -228,8 +238,8 @@ Gossip::Output Gossip::finish(Now now, Output out, Membership::Output& probes) {
   } else if (next_spread_ == kNever) {
     next_spread_ = now.mono + kSpreadInterval;
   }
-  out.wake = std::min(
-      {membership_.rearm(now.mono), next_spread_, next_collect_, next_trust_, next_repair_});
+  out.wake = std::min({membership_.rearm(now.mono), next_spread_, next_collect_, next_trust_,
+                       next_repair_, next_fill_, next_compare_});
   if (!membership_.left()) out.wake = std::min(out.wake, relay_.next_wake());
   return out;
 }
@@ -269,6 +279,7 @@ void Gossip::follow_store(Now now, Output& out) {
   if (changes.empty()) return;
   changed_ = now.mono;
   out.snapshot_dirty = true;
+  follow_interests(now, changes, out);
   if (concerns_members(changes)) follow_members(now, out);
   out.changes.add(std::move(changes));
 }

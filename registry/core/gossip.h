@@ -33,6 +33,7 @@
 #include "registry/core/enrolment_conflicts.h"
 #include "registry/core/flood_guard.h"
 #include "registry/core/gossip_codec.h"
+#include "registry/core/holding.h"
 #include "registry/core/host_trust.h"
 #include "registry/core/keys.h"
 #include "registry/core/membership.h"
@@ -72,6 +73,14 @@ inline constexpr Duration kSyncYield =
     std::chrono::seconds(1);  // the host with the smaller id starts first
 inline constexpr Duration kSyncBackoffFirst = std::chrono::seconds(1);
 inline constexpr Duration kSyncBackoffMost = std::chrono::seconds(30);
+// A host that does not hold all looks for company this often: it tells its root to one more host
+// that wants one of its networks, for probes go to anybody.
+inline constexpr Duration kCompareInterval = std::chrono::seconds(1);
+// While a network is filling, whom to sync it with is decided anew this often.
+inline constexpr Duration kFillInterval = std::chrono::milliseconds(250);
+// What is not wanted any more stays this long at least, so that no session under way sees it go.
+inline constexpr Duration kForgetAfter = std::chrono::seconds(90);
+inline constexpr std::size_t kMaxRepairAudiences = 8;  // told in one round
 inline constexpr Duration kCollectInterval = std::chrono::seconds(60);
 // A wall clock may be set meanwhile: certificates are looked at anew at least this often.
 inline constexpr Duration kTrustInterval = std::chrono::seconds(60);
@@ -143,8 +152,17 @@ class Gossip {
   [[nodiscard]] std::optional<std::chrono::milliseconds> clock_ahead(HostId host) const;
   // Whether this store may be taken for the truth (Snapshot::synced).
   [[nodiscard]] bool synced() const { return synced_; }
-  // What a sync with this host shall compare: what both hold.
+  // What a sync with this host shall compare: what both want.
   [[nodiscard]] Selection shared_with(HostId host) const;
+  // Of which networks all machines are here (Snapshot::held).
+  [[nodiscard]] Selection held() const;
+  [[nodiscard]] bool wants(HostId host, const Record& record) const;
+  // Whether this host may stop wanting a network: nobody else wants it, or somebody alive holds it
+  // in full and was in step with this host. Else a tombstone might be lost with it.
+  [[nodiscard]] bool may_let_go(NetworkId network) const;
+  // Networks that this host let go of and should want again: nobody took over what it knows.
+  // Looked for every kCollectInterval.
+  [[nodiscard]] const std::set<NetworkId>& orphans() const { return orphans_; }
   [[nodiscard]] Counters counters() const;
   // Who is limited, and may be told so; asked about a sync before it is taken.
   [[nodiscard]] FloodGuard& floods() { return floods_; }
@@ -157,6 +175,9 @@ class Gossip {
     Duration backoff{};
     bool syncing = false;
     Instant told_heads{};
+    Instant same_at{};     // when it last was in step, in all that both want
+    Selection compared{};  // by the session that runs
+    SignedRecordPtr said;  // what it said then that it holds
   };
   // The push that is being received: what it asks of this host.
   struct Order {
@@ -199,6 +220,18 @@ class Gossip {
   void tell_directly(Now now, Membership::Output& probes, Output& out);
   void announce_self(Membership::Output& probes);
 
+  // gossip_holding.cc: which machines are here, and who wants which
+  void follow_interests(Now now, const Changes& changes, Output& out);
+  void on_first_sync(Output& out);
+  void note_changes(Now now, const Changes& changes);
+  void on_equal(HostId peer, const Selection& compared, Output& out);
+  void fill_due(Now now, Output& out);
+  void compare_due(Now now, Output& out);
+  void forget_unwanted(Now now, bool at_once);
+  void schedule_holding(Now now);
+  [[nodiscard]] bool is_unwanted(const Record& record) const;
+  [[nodiscard]] SignedRecordPtr interest_record(HostId host) const;
+
   // gossip_spread.cc: telling others, and noticing differences
   void spread(Now now, const SignedRecordPtr& record, bool origin);
   void spread(Now now, const MemberUpdate& update, bool origin);
@@ -209,7 +242,7 @@ class Gossip {
   void repair_due(Now now, Output& out);
   void hear_heads(Now now, HostId from, const GossipDatagram& datagram, Output& out);
   void tell_heads(Now now, HostId to, Output& out);
-  [[nodiscard]] std::optional<HostId> repair_peer(Now now) const;
+  [[nodiscard]] std::optional<HostId> repair_peer(Now now, const RelayTree& tree) const;
   void tell_all(Now now, const std::vector<SignedRecordPtr>& records,
                 const std::vector<MemberUpdate>& updates, Output& out);
   void tell_some(Now now, Output& out);
@@ -224,7 +257,7 @@ class Gossip {
   [[nodiscard]] bool is_small() const { return relay_.tree().is_small(); }
   [[nodiscard]] bool is_random() const;
   [[nodiscard]] std::size_t times_to_tell(bool origin) const;
-  [[nodiscard]] std::vector<HostId> choose_living(std::size_t most);
+  [[nodiscard]] std::vector<HostId> choose_living(std::size_t most, NetworkId wanted = {});
 
   Options options_;
   Rng& rng_;
@@ -241,6 +274,16 @@ class Gossip {
   std::vector<HostId> living_;  // those that relay_ knows
   std::string region_;
   Instant next_repair_ = kNever;
+  std::uint64_t repair_round_ = 0;
+  Holding holding_;
+  std::uint64_t interests_seen_ = 0;  // Store::interest_generation()
+  std::size_t networks_seen_ = 0;
+  Instant next_fill_ = kNever;
+  Instant next_compare_ = kNever;
+  std::size_t compared_ = 0;                     // turns of the own networks
+  std::map<NetworkId, Instant> unwanted_since_;  // networks with machines here
+  std::set<NetworkId> orphans_;
+  std::map<NetworkId, Instant> network_changed_;  // of those that the own record names
   std::deque<Pending> pending_;
   std::map<HostId, Peer> peers_;
   std::size_t syncing_ = 0;

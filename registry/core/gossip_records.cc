@@ -50,6 +50,10 @@ void Gossip::ask_for_writers(Now now, const std::set<HostId>& unknown, Output& o
 
 Verdict Gossip::receive(Now now, const SignedRecordPtr& record, Output& out) {
   const Record& r = record->record;
+  if (is_unwanted(r)) {
+    ++counters_.dropped_unwanted;
+    return Verdict::kDuplicate;
+  }
   std::optional<HostCertificate> before;
   const auto* host = std::get_if<HostRecord>(&r.value);
   if (const HostCertificate* standing = store_.certificate_of(r.writer);

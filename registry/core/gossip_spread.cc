@@ -144,27 +144,37 @@ void Gossip::perform(Now now, const Relay::Output& relayed, Output& out) {
 
 // Everybody tells the member that is a step further in the ring of members, or of the region; the
 // step changes with time, alike for all: so nearly everybody is told in each round.
-std::optional<HostId> Gossip::repair_peer(Now now) const {
-  if (living_.empty()) return std::nullopt;
+std::optional<HostId> Gossip::repair_peer(Now now, const RelayTree& tree) const {
   auto round = static_cast<std::uint64_t>(now.wall.time_since_epoch() / kRepairInterval);
   Rng step(round);
-  const RelayTree& tree = relay_.tree();
+  auto ring = tree.members();
+  if (ring.size() < 2) return std::nullopt;
   const auto& region = tree.region_members(tree.region_of(options_.self));
-  bool near = round % 2 == 1 && region.size() > 1;
-  auto ring = near ? region : living_;
-  if (!near) ring.insert(std::lower_bound(ring.begin(), ring.end(), options_.self), options_.self);
+  if (round % 2 == 1 && region.size() > 1) ring = region;
   auto self = std::lower_bound(ring.begin(), ring.end(), options_.self) - ring.begin();
   return ring[(static_cast<std::size_t>(self) + 1 + step.below(ring.size() - 1)) % ring.size()];
 }
 
+// Each audience has a ring of its own. What everybody holds goes first, then the networks in turn.
 void Gossip::repair_due(Now now, Output& out) {
   next_repair_ = repair_.has_news(now.mono) ? now.mono + kRepairInterval : kNever;
-  if (auto peer = repair_peer(now)) tell_heads(now, *peer, out);
+  std::set<NetworkId> audiences;
+  for (NetworkId network : repair_.networks(now.mono)) audiences.insert(relay_.audience(network));
+  std::vector<NetworkId> turns(audiences.begin(), audiences.end());
+  std::size_t begin = repair_round_++ * kMaxRepairAudiences;
+  std::set<HostId> told;
+  for (std::size_t i = 0; i < std::min(turns.size(), kMaxRepairAudiences); ++i) {
+    auto peer = repair_peer(now, relay_.tree(turns[(begin + i) % turns.size()]));
+    if (peer && told.insert(*peer).second) tell_heads(now, *peer, out);
+  }
 }
 
 void Gossip::tell_heads(Now now, HostId to, Output& out) {
+  const InterestRecord* theirs = store_.interest_of(to);
   GossipDatagram datagram;
-  datagram.ihave = repair_.news(now.mono, kMaxHeads);
+  datagram.ihave = repair_.news(now.mono, kMaxHeads, [theirs](NetworkId network) {
+    return registry::wants(theirs, network);
+  });
   if (datagram.ihave.empty()) return;
   peers_[to].told_heads = now.mono;
   offer_updates(datagram);
@@ -288,8 +298,10 @@ void Gossip::send(Now now, const std::vector<HostId>& to, GossipDatagram datagra
   }
 }
 
-std::vector<HostId> Gossip::choose_living(std::size_t most) {
+std::vector<HostId> Gossip::choose_living(std::size_t most, NetworkId wanted) {
   auto hosts = living_;
+  std::erase_if(hosts,
+                [&](HostId host) { return !registry::wants(store_.interest_of(host), wanted); });
   rng_.shuffle(hosts);
   hosts.resize(std::min(hosts.size(), most));
   return hosts;
@@ -298,15 +310,17 @@ std::vector<HostId> Gossip::choose_living(std::size_t most) {
 // ---- anti-entropy: when
 // ----------------------------------------------------------------------------
 
-Selection Gossip::shared_with(HostId host) const {
-  return intersection(store_.selection_of(options_.self), store_.selection_of(host));
-}
-
 void Gossip::compare_roots(Now now, HostId from, const GossipDatagram& datagram, Output& out) {
   Peer& peer = peers_[from];
   if (datagram.root_hash == store_.root_hash(shared_with(from))) {
-    peer = {.differs_since = kNever, .not_before = {}, .backoff = {}, .syncing = peer.syncing};
-    if (!synced_) synced_ = out.snapshot_dirty = true;
+    peer.differs_since = kNever;
+    peer.not_before = {};
+    peer.backoff = {};
+    peer.told_heads = {};
+    peer.same_at = now.mono;
+    on_first_sync(out);
+    // What both say they hold is part of what is equal.
+    if (holding_.is_filling()) on_equal(from, shared_with(from), out);
     return;
   }
   if (peer.differs_since == kNever) peer.differs_since = now.mono;
@@ -321,6 +335,8 @@ void Gossip::request_sync(Now now, HostId peer_id, Output& out) {
   if (membership_.left() || peer.syncing || now.mono < peer.not_before || syncing_ >= kMaxSyncs)
     return;
   peer.syncing = true;
+  peer.compared = shared_with(peer_id);
+  peer.said = interest_record(peer_id);
   ++syncing_;
   ++counters_.syncs_started;
   out.syncs.push_back(peer_id);

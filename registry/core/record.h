@@ -205,6 +205,9 @@ struct InterestRecord {
   HostId host;
   bool all = true;  // of every network; `networks` then only says which of them it uses
   std::vector<NetworkId> networks;  // ascending
+  // What it wants and has not synced yet since it began to, ascending: some of `networks`; 0 for
+  // the rest, when `all`.
+  std::vector<NetworkId> filling;
   friend bool operator==(const InterestRecord&, const InterestRecord&) = default;
 };
 

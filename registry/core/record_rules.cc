@@ -206,11 +206,19 @@ struct ValueRules {
       return Error("an interest must be written by the host that has it");
     const auto& networks = interest.networks;
     if (networks.size() > kMaxInterests) return Error("an interest names too many networks");
-    bool rising = std::adjacent_find(networks.begin(), networks.end(),
-                                     [](auto a, auto b) { return a >= b; }) == networks.end();
-    return require(rising && std::all_of(networks.begin(), networks.end(), is_network_id),
-                   "an interest's networks must be ascending ids, none of them the "
-                   "infrastructure's");
+    if (!is_rising(networks) || !std::all_of(networks.begin(), networks.end(), is_network_id))
+      return Error(
+          "an interest's networks must be ascending ids, none of them the infrastructure's");
+    const auto& filling = interest.filling;
+    bool known = std::all_of(filling.begin(), filling.end(), [&](NetworkId network) {
+      return network == NetworkId{} ? interest.all
+                                    : std::binary_search(networks.begin(), networks.end(), network);
+    });
+    return require(known && is_rising(filling), "an interest is filling what it does not name");
+  }
+  static bool is_rising(const std::vector<NetworkId>& networks) {
+    return std::adjacent_find(networks.begin(), networks.end(),
+                              [](auto a, auto b) { return a >= b; }) == networks.end();
   }
 };
 

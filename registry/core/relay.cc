@@ -43,6 +43,7 @@ Relay::Relay(HostId self, Rng& rng)
 
 void Relay::set_members(std::vector<RelayMember> members, const std::string& own_region) {
   tree_.set_members(std::move(members), own_region);
+  network_trees_.clear();
   std::erase_if(paths_, [this](const auto& entry) {
     const auto& names = tree_.regions();
     return std::find(names.begin(), names.end(), entry.first) == names.end();
@@ -50,6 +51,39 @@ void Relay::set_members(std::vector<RelayMember> members, const std::string& own
   std::erase_if(owed_, [this](const auto& entry) {
     return tree_.region_of(entry.first) == RelayTree::kNoRegion;
   });
+}
+
+void Relay::set_interests(const Store::Interests* interests) {
+  interests_ = interests;
+  network_trees_.clear();
+}
+
+NetworkId Relay::audience(NetworkId network) {
+  bool all_want_all = interests_ == nullptr || interests_->empty();
+  if (network == NetworkId{} || all_want_all || tree_.regions().empty()) return {};
+  if (auto known = network_trees_.find(network); known != network_trees_.end())
+    return known->second ? network : NetworkId{};
+  if (network_trees_.size() >= kMaxNetworkTrees) network_trees_.clear();
+  std::vector<RelayMember> members;
+  bool everybody = true;
+  for (std::size_t region = 0; region < tree_.regions().size(); ++region)
+    for (HostId host : tree_.region_members(region)) {
+      auto found = interests_->find(host);
+      bool wanted = host == tree_.self() || found == interests_->end() ||
+                    wants(std::get_if<InterestRecord>(&found->second->record.value), network);
+      everybody = everybody && wanted;
+      if (wanted) members.push_back({host, tree_.regions()[region]});
+    }
+  auto& place = network_trees_[network];
+  if (everybody) return {};
+  place.emplace(tree_.self());
+  place->set_members(std::move(members), tree_.regions()[tree_.own_region()]);
+  return network;
+}
+
+RelayTree& Relay::tree(NetworkId audience_of) {
+  NetworkId known = audience(audience_of);
+  return known == NetworkId{} ? tree_ : *network_trees_.at(known);
 }
 
 PathTime* Relay::path(HostId host) {
@@ -136,7 +170,8 @@ void Relay::originate(Instant now, const SignedRecordPtr& record, bool urgent) {
   remember(now, item_of(*record)).done = kAllDuties;
   bool spare = urgent || items_before_ <= kBusyRate;
   auto trees = static_cast<std::uint8_t>(spare ? kTreesPerRotation : 1);
-  auto* gathered = bundle(now, {0, trees, {}}, {}, urgent);
+  NetworkId network = audience(interest_network(record->record));
+  auto* gathered = bundle(now, {0, trees, {}, network}, {}, urgent);
   gathered != nullptr ? gathered->records.push_back(record) : void(++counters_.dropped_full);
 }
 
@@ -169,8 +204,10 @@ void Relay::perform_duty(Instant now, HostId from, const PushHeader& order, Duty
   duty.done = static_cast<std::uint8_t>(duty.done | bit);
   auto record = duty.record.lock();
   if (!duty.update && record == nullptr) return;  // a newer one is on its way
-  auto* gathered = bundle(now, {static_cast<std::uint8_t>(order.level), order.tree, order.inner},
-                          from, duty.urgent);
+  NetworkId network = record == nullptr ? NetworkId{} : audience(interest_network(record->record));
+  auto* gathered =
+      bundle(now, {static_cast<std::uint8_t>(order.level), order.tree, order.inner, network}, from,
+             duty.urgent);
   if (gathered == nullptr) {
     ++counters_.dropped_full;
   } else if (duty.update) {
@@ -185,7 +222,9 @@ void Relay::answer(Now now, HostId to, const std::vector<SignedRecordPtr>& recor
   for (const auto& record : records)
     if (record->wire.size() <= kMaxGossipedRecordBytes) fitting.push_back(record);
   for (const auto& content : pack({}, fitting, kContentBytes))
-    dispatch(now.mono, {RelayLevel::kLeaf, 0, 0, {}}, content, {to}, kMaxAdoptions, out);
+    dispatch(now.mono,
+             {.header = {}, .content = content, .targets = {}, .adoptions = kMaxAdoptions},
+             {RelayLevel::kLeaf, 0, 0, {}}, {to}, out);
 }
 
 // ---- sending
@@ -211,30 +250,33 @@ std::size_t Relay::names_bytes(const Order& order) {
   if (order.level == static_cast<std::uint8_t>(RelayLevel::kInner)) return 0;
   if (order.level == static_cast<std::uint8_t>(RelayLevel::kSibling))
     return sibling_bytes(order.inner.size() + 1);
-  return sibling_bytes(std::max(tree_.from_entry(order.tree).inner.size(), kSiblings));
+  return sibling_bytes(
+      std::max(tree(order.audience).from_entry(order.tree).inner.size(), kSiblings));
 }
 
 void Relay::send_bundle(Now now, const Order& order, const Bundle& bundle, Output& out) {
   auto contents = pack(bundle.updates, bundle.records, kContentBytes - names_bytes(order));
+  RelayTree& members = tree(order.audience);
   if (order.level == static_cast<std::uint8_t>(RelayLevel::kInner)) {
-    RelayStep step{RelayLevel::kLeaf, tree_.leaves(order.tree, order.inner), {}};
-    send_step(now.mono, order.tree, step, contents, bundle.from, out);
+    RelayStep step{RelayLevel::kLeaf, members.leaves(order.tree, order.inner), {}};
+    send_step(now.mono, order, order.tree, step, contents, bundle.from, out);
   } else if (order.level == static_cast<std::uint8_t>(RelayLevel::kSibling)) {
-    for (const auto& step : tree_.from_sibling(tree_.self(), order.tree, order.inner))
-      send_step(now.mono, order.tree, step, contents, bundle.from, out);
+    for (const auto& step : members.from_sibling(members.self(), order.tree, order.inner))
+      send_step(now.mono, order, order.tree, step, contents, bundle.from, out);
   } else if (order.level == static_cast<std::uint8_t>(RelayLevel::kEntry)) {
-    send_step(now.mono, order.tree, tree_.from_entry(order.tree), contents, bundle.from, out);
+    send_step(now.mono, order, order.tree, members.from_entry(order.tree), contents, bundle.from,
+              out);
   } else {
     auto rotation = static_cast<std::uint64_t>(now.wall.time_since_epoch() / kRotationTime);
     for (std::size_t which = 0; which < order.tree; ++which) {
       std::uint8_t tree = RelayTree::tree_of(rotation, which);
-      for (const auto& step : tree_.from_origin(tree))
-        send_step(now.mono, tree, step, contents, {}, out);
+      for (const auto& step : members.from_origin(tree))
+        send_step(now.mono, order, tree, step, contents, {}, out);
     }
   }
 }
 
-void Relay::send_step(Instant now, std::uint8_t tree, const RelayStep& step,
+void Relay::send_step(Instant now, const Order& order, std::uint8_t tree, const RelayStep& step,
                       const Contents& contents, HostId except, Output& out) {
   auto to = step.to;
   std::erase(to, except);
@@ -243,7 +285,8 @@ void Relay::send_step(Instant now, std::uint8_t tree, const RelayStep& step,
     PushHeader header{step.level, tree, 0, step.inner};
     // A large record leaves no room for names: the receiver then goes by its own view.
     if (content->bytes + sibling_bytes(step.inner.size()) > kContentBytes) header.inner.clear();
-    dispatch(now, std::move(header), content, to, 0, out);
+    dispatch(now, {.header = {}, .audience = order.audience, .content = content, .targets = {}},
+             std::move(header), to, out);
   }
 }
 

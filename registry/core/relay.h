@@ -8,6 +8,10 @@
 // can make a host send more than the trees ask. Not which host is whose parent: relay_tree.h. Not
 // repair of what both trees lost: relay_repair.h and anti-entropy.
 //
+// News of a machine travels on trees of those who want its network (decisions/0019): every host
+// that does computes them from the same members and interests. Where all want it, on the trees of
+// all.
+//
 // A pure state machine, driven by Gossip; control loop only. Tables are bounded by the constants
 // below; what finds no room is sent without being tracked, or left to repair, and counted.
 #pragma once
@@ -31,6 +35,7 @@
 #include "registry/core/path_time.h"
 #include "registry/core/relay_tree.h"
 #include "registry/core/signed_record.h"
+#include "registry/core/store.h"
 
 namespace sixpn::registry {
 
@@ -52,6 +57,7 @@ inline constexpr std::size_t kMaxBundled = 1024;    // items of one bundle
 inline constexpr std::size_t kMaxInFlight = 16384;  // (packet, receiver) pairs not acknowledged
 inline constexpr std::size_t kMaxOwedAcks = 64;     // to one host
 inline constexpr std::size_t kMaxDuties = 2048;     // items whose duties are remembered
+inline constexpr std::size_t kMaxNetworkTrees = 1024;
 
 // What one push carries.
 struct PushContent {
@@ -86,6 +92,13 @@ class Relay {
   void set_members(std::vector<RelayMember> members, const std::string& own_region);
   [[nodiscard]] RelayTree& tree() { return tree_; }
   [[nodiscard]] const RelayTree& tree() const { return tree_; }
+  // Who wants less than all, or null; must outlive this object, and its changes must be told.
+  void set_interests(const Store::Interests* interests);
+  // The network whose trees carry the news of this one's machines: 0, those of all, when all want
+  // it.
+  [[nodiscard]] NetworkId audience(NetworkId network);
+  // Lives until the members or interests change, or trees of more networks than are kept are asked.
+  [[nodiscard]] RelayTree& tree(NetworkId audience);
 
   // News of this host's own, to everybody.
   void originate(Instant now, const MemberUpdate& update);
@@ -123,6 +136,7 @@ class Relay {
     std::uint8_t level;
     std::uint8_t tree;
     std::vector<HostId> inner;
+    NetworkId audience{};  // whose trees
     friend auto operator<=>(const Order&, const Order&) = default;
   };
   struct Bundle {
@@ -139,6 +153,7 @@ class Relay {
   };
   struct Flight {
     PushHeader header;
+    NetworkId audience{};  // whose trees
     std::shared_ptr<const PushContent> content;
     std::vector<Target> targets;
     unsigned adoptions = 0;
@@ -159,13 +174,13 @@ class Relay {
   void perform_duty(Instant now, HostId from, const PushHeader& order, Duty& duty);
   [[nodiscard]] std::size_t names_bytes(const Order& order);
   void send_bundle(Now now, const Order& order, const Bundle& bundle, Output& out);
-  void send_step(Instant now, std::uint8_t tree, const RelayStep& step, const Contents& contents,
-                 HostId except, Output& out);
+  void send_step(Instant now, const Order& order, std::uint8_t tree, const RelayStep& step,
+                 const Contents& contents, HostId except, Output& out);
 
   // relay_flights.cc: until it is acknowledged
-  void dispatch(Instant now, PushHeader header, const std::shared_ptr<const PushContent>& content,
-                std::vector<HostId> to, unsigned adoptions, Output& out);
+  void dispatch(Instant now, Flight like, PushHeader header, std::vector<HostId> to, Output& out);
   void repeat(Instant now, std::uint32_t sequence, Output& out);
+  [[nodiscard]] static Flight next_of(const Flight& flight);
   void adopt(Instant now, const Flight& flight, HostId dead, Output& out);
   void adopt_sibling(Instant now, const Flight& flight, HostId dead, Output& out);
   void send_acks(Instant now, Output& out);
@@ -173,9 +188,10 @@ class Relay {
   void schedule(std::uint32_t sequence, Flight& flight);
   [[nodiscard]] PathTime* path(HostId host);
   [[nodiscard]] Duration repeat_after(HostId host);
-  [[nodiscard]] unsigned repeats() const { return tree_.is_small() ? kDirectRepeats : kRepeats; }
 
-  RelayTree tree_;
+  RelayTree tree_;  // of all
+  const Store::Interests* interests_ = nullptr;
+  std::map<NetworkId, std::optional<RelayTree>> network_trees_;  // nothing: all want it
   std::uint32_t sequence_;
   std::map<Order, Bundle> bundles_;
   std::array<Instant, 5> last_sent_{};  // by level of the order

@@ -6,22 +6,24 @@
 
 namespace sixpn::registry {
 
-void Relay::dispatch(Instant now, PushHeader header,
-                     const std::shared_ptr<const PushContent>& content, std::vector<HostId> to,
-                     unsigned adoptions, Output& out) {
+// A packet of its own, with the content and on the trees of `like`.
+void Relay::dispatch(Instant now, Flight like, PushHeader header, std::vector<HostId> to,
+                     Output& out) {
   header.sequence = ++sequence_;
+  auto content = like.content;
   if (in_flight_ + to.size() <= kMaxInFlight) {
     Flight& flight = flights_[header.sequence];
     flight.header = header;
-    flight.content = content;
-    flight.adoptions = adoptions;
+    flight.audience = like.audience;
+    flight.content = std::move(like.content);
+    flight.adoptions = like.adoptions;
     for (HostId host : to) flight.targets.push_back({host, now, now + repeat_after(host), 0});
     in_flight_ += to.size();
     schedule(header.sequence, flight);
   } else {
     ++counters_.dropped_full;
   }
-  out.sendings.push_back({std::move(header), content, std::move(to)});
+  out.sendings.push_back({std::move(header), std::move(content), std::move(to)});
 }
 
 void Relay::schedule(std::uint32_t sequence, Flight& flight) {
@@ -41,16 +43,19 @@ void Relay::erase_flight(std::map<std::uint32_t, Flight>::iterator place) {
 void Relay::repeat(Instant now, std::uint32_t sequence, Output& out) {
   auto place = flights_.find(sequence);
   Flight& flight = place->second;
+  // In a small cluster nobody else helps.
+  const bool direct = tree(flight.audience).is_small();
+  const unsigned repeats = direct ? kDirectRepeats : kRepeats;
   std::vector<HostId> again;
   std::vector<HostId> silent;
   for (auto& target : flight.targets) {
     if (target.due > now) continue;
-    if (target.repeats >= repeats()) {
+    if (target.repeats >= repeats) {
       silent.push_back(target.host);
       continue;
     }
     ++target.repeats;
-    auto patience = tree_.is_small() ? target.repeats + 1 : 1U;
+    auto patience = direct ? target.repeats + 1 : 1U;
     target.due = now + patience * repeat_after(target.host);
     again.push_back(target.host);
   }
@@ -64,33 +69,44 @@ void Relay::repeat(Instant now, std::uint32_t sequence, Output& out) {
   flight.targets.empty() ? erase_flight(place) : schedule(sequence, flight);
 }
 
+// The same content, one adoption further.
+Relay::Flight Relay::next_of(const Flight& flight) {
+  return {.header = {},
+          .audience = flight.audience,
+          .content = flight.content,
+          .targets = {},
+          .adoptions = flight.adoptions + 1};
+}
+
 void Relay::adopt(Instant now, const Flight& flight, HostId dead, Output& out) {
   if (flight.adoptions >= kMaxAdoptions) return;
   if (flight.header.level == RelayLevel::kSibling) return adopt_sibling(now, flight, dead, out);
   PushHeader header = flight.header;
+  RelayTree& members = tree(flight.audience);
   std::vector<HostId> to;
   if (header.level == RelayLevel::kInner) {
-    auto siblings = header.inner.empty() ? tree_.from_entry(header.tree).inner : header.inner;
-    to = tree_.leaves_of(dead, header.tree, siblings);
+    auto siblings = header.inner.empty() ? members.from_entry(header.tree).inner : header.inner;
+    to = members.leaves_of(dead, header.tree, siblings);
     header.level = RelayLevel::kLeaf;
     header.inner.clear();
   } else if (header.level == RelayLevel::kEntry) {
-    auto next = tree_.next_entry(dead, header.tree, flight.adoptions);
+    auto next = members.next_entry(dead, header.tree, flight.adoptions);
     if (next) to.push_back(*next);
   }
   if (to.empty()) return;
   counters_.adopted += to.size();
-  dispatch(now, std::move(header), flight.content, std::move(to), flight.adoptions + 1, out);
+  dispatch(now, next_of(flight), std::move(header), std::move(to), out);
 }
 
 // In the own region; in another one, the sibling before it does that.
 void Relay::adopt_sibling(Instant now, const Flight& flight, HostId dead, Output& out) {
   if (tree_.region_of(dead) != tree_.own_region()) return;
-  for (auto& step : tree_.from_sibling(dead, flight.header.tree, flight.header.inner)) {
+  for (auto& step :
+       tree(flight.audience).from_sibling(dead, flight.header.tree, flight.header.inner)) {
     if (step.to.empty()) continue;
     counters_.adopted += step.to.size();
     PushHeader header{step.level, flight.header.tree, 0, std::move(step.inner)};
-    dispatch(now, std::move(header), flight.content, std::move(step.to), flight.adoptions + 1, out);
+    dispatch(now, next_of(flight), std::move(header), std::move(step.to), out);
   }
 }
 

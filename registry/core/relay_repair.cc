@@ -1,6 +1,7 @@
 #include "registry/core/relay_repair.h"
 
 #include <algorithm>
+#include <set>
 
 namespace sixpn::registry {
 
@@ -35,30 +36,39 @@ void RelayRepair::learn(Instant now, const SignedRecordPtr& record, bool news) {
   bool again = knows(record_head(record->digest));
   remember(record) = {record, false};
   if (!news || again) return;
-  news_.push_back({now, record_head(record->digest)});
-  bool old = news_.size() > kMaxSeen || now - news_.front().learnt > kRepairUntil;
-  if (!old) return;
-  news_.pop_front();
-  if (cursor_ > 0) --cursor_;
+  news_.push_back({now, record_head(record->digest), interest_network(record->record)});
+  if (news_.size() > kMaxSeen || now - news_.front().learnt > kRepairUntil) news_.pop_front();
 }
 
 bool RelayRepair::has_news(Instant now) const {
   return !news_.empty() && now - news_.back().learnt <= kRepairUntil;
 }
 
-std::vector<RecordHead> RelayRepair::news(Instant now, std::size_t most) {
-  while (!news_.empty() && now - news_.front().learnt > kRepairUntil) {
-    news_.pop_front();
-    if (cursor_ > 0) --cursor_;
-  }
-  auto ripe = static_cast<std::size_t>(
-      std::partition_point(news_.begin(), news_.end(),
-                           [now](const Told& told) { return now - told.learnt >= kRepairFrom; }) -
-      news_.begin());
+bool RelayRepair::is_ripe(const Told& told, Instant now) const {
+  return now - told.learnt >= kRepairFrom && now - told.learnt <= kRepairUntil;
+}
+
+std::vector<NetworkId> RelayRepair::networks(Instant now) const {
+  std::set<NetworkId> out;
+  for (const auto& told : news_)
+    if (is_ripe(told, now)) out.insert(told.network);
+  return {out.begin(), out.end()};
+}
+
+std::vector<RecordHead> RelayRepair::news(Instant now, std::size_t most,
+                                          const std::function<bool(NetworkId)>& wanted) {
+  while (!news_.empty() && now - news_.front().learnt > kRepairUntil) news_.pop_front();
+  std::vector<Told*> ripe;
+  for (auto& told : news_)
+    if (is_ripe(told, now) && wanted(told.network)) ripe.push_back(&told);
+  std::stable_sort(ripe.begin(), ripe.end(),
+                   [](const Told* a, const Told* b) { return a->round < b->round; });
+  ripe.resize(std::min(ripe.size(), most));
+  ++round_;
   std::vector<RecordHead> out;
-  for (std::size_t i = 0; i < std::min(ripe, most); ++i) {
-    if (cursor_ >= ripe) cursor_ = 0;
-    out.push_back(news_[cursor_++].head);
+  for (Told* told : ripe) {
+    told->round = round_;
+    out.push_back(told->head);
   }
   return out;
 }
@@ -108,8 +118,7 @@ SignedRecordPtr RelayRepair::find(Instant now, RecordHead head) {
 
 bool RelayRepair::check_invariants() const {
   return seen_.size() == order_.size() && order_.size() <= kMaxSeen && news_.size() <= kMaxSeen &&
-         asked_.size() <= kMaxAsked && asked_hosts_.size() <= kMaxAskedHosts &&
-         (cursor_ <= news_.size());
+         asked_.size() <= kMaxAsked && asked_hosts_.size() <= kMaxAskedHosts;
 }
 
 }  // namespace sixpn::registry

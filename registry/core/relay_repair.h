@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <unordered_map>
@@ -48,8 +49,12 @@ class RelayRepair {
 
   // Whether there is, or soon will be, something to tell.
   [[nodiscard]] bool has_news(Instant now) const;
-  // At most `most` heads to tell, those told longest ago first.
-  std::vector<RecordHead> news(Instant now, std::size_t most);
+  // Of which networks there is something to tell (0: of what everybody holds), ascending.
+  [[nodiscard]] std::vector<NetworkId> networks(Instant now) const;
+  // At most `most` heads to tell to somebody who wants what `wanted` says of a network, those told
+  // longest ago first.
+  std::vector<RecordHead> news(Instant now, std::size_t most,
+                               const std::function<bool(NetworkId)>& wanted);
   // Of the heads another host told: those to ask it for; they are not asked for again for
   // kAskAgain.
   std::vector<RecordHead> lacking(Instant now, const std::vector<RecordHead>& heads);
@@ -68,17 +73,20 @@ class RelayRepair {
   struct Told {
     Instant learnt;
     RecordHead head;
+    NetworkId network{};      // interest_network()
+    std::uint64_t round = 0;  // in which it was last told
   };
   struct Seen {
     std::weak_ptr<const SignedRecord> record;
     bool old;
   };
   Seen& remember(const SignedRecordPtr& record);
+  [[nodiscard]] bool is_ripe(const Told& told, Instant now) const;
 
   std::unordered_map<RecordHead, Seen> seen_;  // never iterated
   std::deque<RecordHead> order_;               // of seen_, oldest first
   std::deque<Told> news_;                      // oldest first
-  std::size_t cursor_ = 0;                     // in news_: told next
+  std::uint64_t round_ = 0;
   std::deque<Told> asked_;
   std::deque<std::pair<Instant, HostId>> asked_hosts_;
   Instant answering_{};

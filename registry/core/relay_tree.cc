@@ -82,6 +82,13 @@ std::size_t RelayTree::region_of(HostId host) const {
   return found != region_by_host_.end() && found->first == host ? found->second : kNoRegion;
 }
 
+std::vector<HostId> RelayTree::members() const {
+  std::vector<HostId> out;
+  out.reserve(region_by_host_.size());
+  for (const auto& [host, region] : region_by_host_) out.push_back(host);
+  return out;
+}
+
 RelayTree::Ranking RelayTree::rank(std::size_t region, std::uint8_t tree) const {
   std::vector<std::pair<std::uint64_t, HostId>> weighed;
   for (HostId host : regions_[region])

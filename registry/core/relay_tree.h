@@ -104,6 +104,7 @@ class RelayTree {
   [[nodiscard]] std::size_t region_of(HostId host) const;
   [[nodiscard]] std::size_t own_region() const { return own_region_; }
   [[nodiscard]] const std::vector<std::string>& regions() const { return region_names_; }
+  [[nodiscard]] std::vector<HostId> members() const;  // self included, in id order
   [[nodiscard]] const std::vector<HostId>& region_members(std::size_t region) const {
     return regions_[region];
   }

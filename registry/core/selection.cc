@@ -24,4 +24,19 @@ Selection intersection(const Selection& a, const Selection& b) {
   return out;
 }
 
+bool wants(const InterestRecord* interest, NetworkId network) {
+  return interest == nullptr || interest->all || network == NetworkId{} ||
+         std::binary_search(interest->networks.begin(), interest->networks.end(), network);
+}
+
+bool holds(const InterestRecord* interest, NetworkId network) {
+  if (interest == nullptr) return true;
+  const auto& filling = interest->filling;
+  if (network == NetworkId{}) return interest->all && filling.empty();
+  const auto& named = interest->networks;
+  if (std::binary_search(named.begin(), named.end(), network))
+    return !std::binary_search(filling.begin(), filling.end(), network);
+  return interest->all && !std::binary_search(filling.begin(), filling.end(), NetworkId{});
+}
+
 }  // namespace sixpn::registry

@@ -26,4 +26,9 @@ struct Selection {
 Selection selection_of(const InterestRecord* interest);
 Selection intersection(const Selection& a, const Selection& b);
 
+// Whether a host that says this wants the machines of a network; null as above.
+bool wants(const InterestRecord* interest, NetworkId network);
+// ... and has had them all since a sync of them ended. Network 0: of every network.
+bool holds(const InterestRecord* interest, NetworkId network);
+
 }  // namespace sixpn::registry

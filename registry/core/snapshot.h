@@ -15,6 +15,7 @@
 #include "base/ip.h"
 #include "base/time.h"
 #include "registry/core/record.h"
+#include "registry/core/selection.h"
 
 namespace sixpn {
 
@@ -70,8 +71,12 @@ struct Snapshot {
   std::map<HostId, RevocationRecord> revocations;
   std::map<HostId, RenewalPtr> renewals;
   std::map<HostId, InterestRecord> interests;  // of hosts in `hosts`; who has none holds all
+  // Of which networks all machines are here. Others show what happens to be here: nobody may take
+  // that for the whole.
+  registry::Selection held;
   std::chrono::milliseconds certificate_grace{};
 
+  [[nodiscard]] bool holds(NetworkId id) const { return held.contains(id); }
   [[nodiscard]] const NetworkView* find_network(NetworkId id) const;
   [[nodiscard]] const NetworkView* find_network(const std::string& org,
                                                 const std::string& name) const;

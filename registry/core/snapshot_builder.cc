@@ -268,6 +268,7 @@ SnapshotPtr SnapshotBuilder::build(const Store& store, const Membership& members
   out->generation = ++generation_;
   out->self = self_;
   out->synced = synced;
+  out->held = held_;
   out->certificate_grace = grace_;
   update_machines(store, trust);
   for (NetworkId id : touched_) {

@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <set>
+#include <utility>
 
 #include "registry/core/host_trust.h"
 #include "registry/core/membership.h"
@@ -27,6 +28,7 @@ class SnapshotBuilder {
 
   // These networks, and these machines of others, are to be looked at by the next build().
   void touch(const Changes& changes);
+  void set_held(Selection held) { held_ = std::move(held); }  // for Snapshot::held
   SnapshotPtr build(const Store& store, const Membership& membership, bool synced, WallTime now);
 
  private:
@@ -35,6 +37,7 @@ class SnapshotBuilder {
   HostId self_;
   std::chrono::milliseconds grace_;
   std::set<HostId> shut_out_;  // of the last build: their machines are in no view
+  Selection held_;
   std::uint64_t generation_ = 0;
   std::set<NetworkId> touched_;
   std::map<NetworkId, std::set<MachineId>> touched_machines_;  // of networks not in `touched_`

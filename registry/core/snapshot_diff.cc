@@ -61,8 +61,9 @@ void diff_shared(const Snapshot& before, const Snapshot& after, const ChangeSink
   diff_maps(before.revocations, after.revocations, {}, revocation_key, sink);
 }
 
-void diff_network(const NetworkView* before, const NetworkView* after, const ChangeSink& sink) {
-  if (before == after) return;
+void diff_network(const NetworkView* before, const NetworkView* after, const ChangeSink& sink,
+                  Machines machines) {
+  if (before == after && machines != Machines::kAllNew) return;
   static const NetworkView kNone;
   NetworkId id = after != nullptr ? after->network.id : before->network.id;
   const NetworkView& old = before == nullptr ? kNone : *before;
@@ -76,8 +77,9 @@ void diff_network(const NetworkView* before, const NetworkView* after, const Cha
   diff_maps(old.apps, now.apps, id, by_name(app_key), sink);
   diff_maps(old.peers, now.peers, id, by_name(peer_key), sink);
   diff_maps(old.flycast, now.flycast, id, flycast_key, sink);
+  if (machines == Machines::kNotTold) return;
   diff_maps(
-      old.machines, now.machines, id,
+      machines == Machines::kAllNew ? kNone.machines : old.machines, now.machines, id,
       [id](MachineId machine) { return watched_machine_key(id, machine); }, sink);
 }
 
@@ -89,7 +91,12 @@ void diff(const Snapshot& before, const Snapshot& after, const ChangeSink& sink)
     bool gone =
         now == after.networks.end() || (old != before.networks.end() && old->first < now->first);
     bool is_new = !gone && (old == before.networks.end() || now->first < old->first);
-    diff_network(is_new ? nullptr : old->second.get(), gone ? nullptr : now->second.get(), sink);
+    NetworkId id = is_new ? now->first : old->first;
+    auto machines = !after.holds(id)    ? Machines::kNotTold
+                    : !before.holds(id) ? Machines::kAllNew
+                                        : Machines::kCompare;
+    diff_network(is_new ? nullptr : old->second.get(), gone ? nullptr : now->second.get(), sink,
+                 machines);
     if (!is_new) ++old;
     if (!gone) ++now;
   }

@@ -29,6 +29,9 @@ using ChangeSink = std::function<void(const SnapshotChange&)>;
 // "<network id>/<machine id>": two networks may each hold a claim to one machine id.
 RecordKey watched_machine_key(NetworkId network, MachineId id);
 
+// Machines of a network that a snapshot does not hold are not compared: what a host lets go of is
+// not gone. Where it holds a network anew, all its machines are changes.
+//
 // Calls `sink` for each change: hosts, orgs, revocations, then network by network (by id) the
 // network itself, its apps, peers, Flycast addresses and machines, each by key. The same order on
 // every host.
@@ -37,6 +40,8 @@ void diff(const Snapshot& before, const Snapshot& after, const ChangeSink& sink)
 // The parts of diff(), for a caller that lists a snapshot piece by piece. `before` or `after` may
 // be null.
 void diff_shared(const Snapshot& before, const Snapshot& after, const ChangeSink& sink);
-void diff_network(const NetworkView* before, const NetworkView* after, const ChangeSink& sink);
+enum class Machines : std::uint8_t { kCompare, kAllNew, kNotTold };
+void diff_network(const NetworkView* before, const NetworkView* after, const ChangeSink& sink,
+                  Machines machines = Machines::kCompare);
 
 }  // namespace sixpn

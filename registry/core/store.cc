@@ -168,6 +168,14 @@ void Store::collect(WallTime now) {
     remove(Slot(tombstones_.begin()->second));
 }
 
+void Store::forget(const std::set<NetworkId>& networks) {
+  std::vector<Slot> gone;
+  for (auto it = records_.lower_bound({{RecordKind::kMachine, ""}, ""});
+       it != records_.end() && it->first.key.kind == RecordKind::kMachine; ++it)
+    if (networks.contains(interest_network(it->second->record))) gone.push_back(it->first);
+  for (const auto& slot : gone) remove(slot);
+}
+
 void Store::put(const Slot& slot, const SignedRecordPtr& record) {
   // What comes from the disk comes in slot order: each goes behind the last, without a search.
   const std::size_t before = records_.size();
@@ -209,9 +217,12 @@ void Store::index(const Entry& entry, bool present) {
     present ? void(revoked_.insert(host)) : void(revoked_.erase(host));
     touch_all_networks();
   }
-  if (const auto* interest = std::get_if<InterestRecord>(&r.value); interest && !interest->all)
-    present ? void(interests_.insert_or_assign(r.writer, record))
-            : void(interests_.erase(r.writer));
+  if (const auto* interest = std::get_if<InterestRecord>(&r.value)) {
+    ++interest_generation_;
+    if (!interest->all || !interest->filling.empty())
+      present ? void(interests_.insert_or_assign(r.writer, record))
+              : void(interests_.erase(r.writer));
+  }
   if (auto network = std::visit(NetworkOf{}, r.value)) index_network(*network, entry, present);
   // A network record decides what other networks' Flycast addresses may point at.
   if (r.key.kind == RecordKind::kNetwork) touch_all_networks();
@@ -296,9 +307,13 @@ const HostCertificate* Store::certificate_of(HostId host) const {
 }
 
 Selection Store::selection_of(HostId host) const {
+  return registry::selection_of(interest_of(host));
+}
+
+const InterestRecord* Store::interest_of(HostId host) const {
   auto found = interests_.find(host);
-  if (found == interests_.end()) return {};
-  return registry::selection_of(std::get_if<InterestRecord>(&found->second->record.value));
+  return found == interests_.end() ? nullptr
+                                   : std::get_if<InterestRecord>(&found->second->record.value);
 }
 
 std::size_t Store::bucket_of(const Slot& slot) {

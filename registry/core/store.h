@@ -87,6 +87,9 @@ class Store {
   Verdict merge(const SignedRecordPtr& record, WallTime now, Origin origin = Origin::kNetwork);
   // Forgets tombstones past the horizon.
   void collect(WallTime now);
+  // Lets go of the machines of these networks, tombstones included. Not a deletion: nobody is told,
+  // and they may come again.
+  void forget(const std::set<NetworkId>& networks);
 
   [[nodiscard]] SignedRecordPtr find(const Slot& slot) const;
   [[nodiscard]] SignedRecordPtr host_record(HostId host) const;
@@ -106,6 +109,11 @@ class Store {
 
   // What the host says that it holds; one that has said nothing holds all.
   [[nodiscard]] Selection selection_of(HostId host) const;
+  [[nodiscard]] const InterestRecord* interest_of(HostId host) const;  // null: it holds all
+  using Interests = std::map<HostId, SignedRecordPtr>;  // of hosts that do not hold all, or not yet
+  [[nodiscard]] const Interests& interests() const { return interests_; }
+  // Counts the changes of what hosts say they hold.
+  [[nodiscard]] std::uint64_t interest_generation() const { return interest_generation_; }
 
   [[nodiscard]] const PublicKey& root_key() const { return root_key_; }
 
@@ -158,7 +166,8 @@ class Store {
   StoreGroups groups_;
   std::set<std::pair<WallTime, Slot>> tombstones_;
   std::set<HostId> revoked_;
-  std::map<HostId, SignedRecordPtr> interests_;  // of hosts that do not hold all
+  Interests interests_;
+  std::uint64_t interest_generation_ = 0;
   BucketHashes buckets_{};
   std::uint64_t root_ = 0;
   HybridClock clock_;

@@ -58,6 +58,8 @@ class StoreGroups {
   [[nodiscard]] const Group* find(std::string_view origin) const;
   // The sum of all groups.
   [[nodiscard]] std::uint64_t root(const Selection& selection) const;
+  // Of machines by network, of all groups.
+  [[nodiscard]] const Sums& sums() const { return sums_; }
   // Sums of the hashes of the groups in each bucket.
   [[nodiscard]] BucketHashes buckets(const Selection& selection) const;
   [[nodiscard]] static Sum sum(const Group& group, const Selection& selection);

@@ -140,6 +140,7 @@ wire::Interest to_wire(const InterestRecord& in) {
   out.set_host(in.host.value);
   out.set_some(!in.all);
   for (NetworkId network : in.networks) out.add_networks(network.value);
+  for (NetworkId network : in.filling) out.add_filling(network.value);
   return out;
 }
 
@@ -275,6 +276,7 @@ bool take(const wire::Interest& in, InterestRecord& out) {
   out.host = HostId{in.host()};
   out.all = !in.some();
   for (std::uint32_t network : in.networks()) out.networks.push_back(NetworkId{network});
+  for (std::uint32_t network : in.filling()) out.filling.push_back(NetworkId{network});
   return true;
 }
 

@@ -107,6 +107,8 @@ Result<void> RegistryService::Impl::open() {
                                      [this](const auto& setback) { on_setback(setback); });
   auto loaded = gossip->load(read_clocks(), content->records);
   builder.touch(loaded.changes);
+  for (const auto& slot : loaded.changes.slots)  // what an earlier life had let go of
+    if (gossip->store().find(slot) == nullptr) disk->put(slot, nullptr);
   // Signed anew in each life: who left before is let in by it (Gossip::welcome_back). Displaced,
   // this host says nothing any more, but its operator can ask it why.
   if (auto own = write_own_host(true); !own && !is_displaced()) return own;
@@ -328,6 +330,7 @@ void RegistryService::Impl::publish() {
   publish_pending = false;
   publish_timer.cancel();
   const Instant begin = monotonic_now();
+  builder.set_held(gossip->held());
   auto before = std::exchange(
       snapshot, builder.build(gossip->store(), gossip->membership(), gossip->synced(), wall_now()));
   if (before) report_status(*before, *snapshot);
@@ -467,6 +470,12 @@ std::map<HostId, EnrolmentConflict> RegistryService::conflicts() const {
   const HostId self = impl_->options.self;
   if (own) out[self] = {*impl_->gossip->store().certificate_of(self), *own, wall_now()};
   return out;
+}
+
+Keeping RegistryService::keeping() const {
+  if (!impl_->gossip) return {};
+  return {[this](NetworkId network) { return impl_->gossip->may_let_go(network); },
+          impl_->gossip->orphans()};
 }
 
 std::optional<Error> RegistryService::disk_error() const {

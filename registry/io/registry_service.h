@@ -20,6 +20,7 @@
 #include "base/result.h"
 #include "registry/core/counters.h"
 #include "registry/core/enrolment_conflicts.h"
+#include "registry/core/interest.h"
 #include "registry/core/keys.h"
 #include "registry/core/local_write.h"
 #include "registry/core/record.h"
@@ -102,6 +103,8 @@ class RegistryService {
   [[nodiscard]] std::map<HostId, LastHeard> last_heard() const;
   // Host ids that were enrolled twice, as far as this host knows.
   [[nodiscard]] std::map<HostId, EnrolmentConflict> conflicts() const;
+  // What is to be thought of before this host says that it uses a network no more.
+  [[nodiscard]] Keeping keeping() const;
   // Why the last write to disk failed; nothing when all is well.
   [[nodiscard]] std::optional<Error> disk_error() const;
 

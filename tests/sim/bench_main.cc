@@ -1,7 +1,8 @@
 // sim_bench [--only NAME] [--hosts N] [--loss P] [--noise P] [--seed S]: what a cluster does in
 // virtual time, ours beside a model of memberlist's LAN defaults (memberlist_model.h), on the same
 // network of nineteen regions. NAME: propagation, idle, busy, detection, pauses, partition,
-// revocation. One line per figure: name, ours, memberlist's, and how many times ours is smaller.
+// revocation, interest, interest-memory. One line per figure: name, ours, memberlist's, and how
+// many times ours is smaller.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -10,6 +11,7 @@
 #include <string>
 
 #include "registry/core/gossip_codec.h"
+#include "tests/sim/interest_bench.h"
 #include "tests/sim/memberlist_model.h"
 #include "tests/sim/workload.h"
 
@@ -313,6 +315,9 @@ void run(const Settings& s) {
   auto ours = [&s](double loss) { return std::make_unique<Ours>(s, loss); };
   auto plain = [&s](double loss) { return std::make_unique<Ours>(s, loss, false); };
   auto theirs = [&s](double loss) { return std::make_unique<Memberlist>(s, loss); };
+  bool memory = s.only == "interest-memory";
+  if (memory || s.only == "interest")
+    return measure_interest({.hosts = s.hosts, .loss = s.loss, .seed = s.seed, .traffic = !memory});
   std::printf("%-67s %10s %10s\n", "", "ours", "memberlist");
   if (wanted("propagation")) print(s, propagation(ours, s), propagation(theirs, s));
   if (wanted("idle")) print(s, traffic(ours, s, 0, 20), traffic(theirs, s, 0, 20));

@@ -205,8 +205,14 @@ void Simulator::warm_up() {
   std::vector<SignedRecordPtr> records;
   for (auto& node : nodes_) {
     records.push_back(node->identity.signed_host(1, 1));
-    checks_.learn(records.back());
+    if (options_.interests) {
+      registry::RecordWriter writer(node->identity.id, node->identity.key, 1);
+      registry::HybridClock clock;
+      auto said = writer.sign({options_.interests(node->index), false, {}, ""}, clock, kEpoch);
+      if (said) records.push_back(*said);
+    }
   }
+  for (const auto& record : records) checks_.learn(record);
   for (auto& node : nodes_)
     for (const auto& record : records)
       if (record->record.writer == node->identity.id || !rng_.chance(options_.warm_without))

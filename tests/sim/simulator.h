@@ -36,6 +36,8 @@ struct SimOptions {
   // many is followed by a check of invariants.
   bool warm = false;
   double warm_without = 0;  // share of the other hosts that each host's disk lacks, when warm
+  // What each host has said that it wants, on every disk, when warm.
+  std::function<InterestRecord(unsigned)> interests;
   std::uint64_t check_every = 1;
   // Hosts knock as the daemon does, at the hosts of the registry and at these seeds of a host's
   // token; not given: nobody knocks but by knock().

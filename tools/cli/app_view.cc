@@ -18,7 +18,8 @@ std::string port_text(JsonView service, JsonView port) {
 }
 
 std::string machine_count(JsonView app) {
-  return fmt::format("{}", app["machines"].integer().value_or(0));
+  auto count = app["machines"].integer();  // none: this host does not hold them
+  return count ? fmt::format("{}", *count) : "not held";
 }
 
 }  // namespace

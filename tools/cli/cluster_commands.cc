@@ -10,6 +10,7 @@
 #include "mesh/io/invite.h"
 #include "tools/cli/api_client.h"
 #include "tools/cli/cluster_view.h"
+#include "tools/cli/held_note.h"
 #include "tools/cli/invitation.h"
 #include "tools/cli/json_view.h"
 #include "tools/cli/table.h"
@@ -161,7 +162,9 @@ CommandResult show_mesh_plan(CommandContext& context) {
 }
 
 CommandResult dump_registry(CommandContext& context) {
-  return show(context, "/v1/registry/dump", dump_text);
+  auto shown = show(context, "/v1/registry/dump", dump_text);
+  if (shown) note_unheld(context);
+  return shown;
 }
 
 CommandResult show_version(CommandContext& context) {

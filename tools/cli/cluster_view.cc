@@ -64,9 +64,16 @@ Table status_hosts(JsonView status) {
 }
 
 Table network_table(JsonView status) {
-  Table table({"ORG", "NETWORK", "PREFIX"});
-  for (const JsonView& network : status["networks"].items())
-    table.add({network["org"].text(), network["name"].text(), network["prefix"].text()});
+  // An agent before interests holds all, and does not say so.
+  bool all = status["holds_all"].is_null() || status["holds_all"].flag();
+  Table table(all ? std::vector<std::string>{"ORG", "NETWORK", "PREFIX"}
+                  : std::vector<std::string>{"ORG", "NETWORK", "PREFIX", "MACHINES"});
+  for (const JsonView& network : status["networks"].items()) {
+    std::vector<std::string> row{network["org"].text(), network["name"].text(),
+                                 network["prefix"].text()};
+    if (!all) row.emplace_back(network["held"].flag() ? "held" : "not held");
+    table.add(std::move(row));
+  }
   return table;
 }
 

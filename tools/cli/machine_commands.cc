@@ -7,6 +7,7 @@
 #include "base/ids.h"
 #include "base/io/clock.h"
 #include "tools/cli/api_client.h"
+#include "tools/cli/held_note.h"
 #include "tools/cli/json_view.h"
 #include "tools/cli/log_reader.h"
 #include "tools/cli/machine_entry.h"
@@ -110,6 +111,7 @@ CommandResult list_machines(CommandContext& context, const AppOptions& app) {
   if (!machines) return machines.error();
   context.out << (context.json ? pretty(*machines)
                                : machines_text(JsonView(*machines), unix_ms(wall_now())));
+  if (app.app.empty()) note_unheld(context);
   return ExitCode::kOk;
 }
 

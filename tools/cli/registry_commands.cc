@@ -10,6 +10,7 @@
 #include "base/encoding.h"
 #include "registry/io/sql_query.h"
 #include "tools/cli/api_client.h"
+#include "tools/cli/held_note.h"
 #include "tools/cli/json_view.h"
 #include "tools/cli/table.h"
 
@@ -69,6 +70,14 @@ std::string statement_of(const RegistrySqlOptions& options) {
   return {std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
 }
 
+// Without an agent to ask which host this is.
+bool some_host_holds_less(const RegistrySqlOptions& options) {
+  auto found = registry::run_sql(options.state_dir + "/registry.db",
+                                 "SELECT 1 FROM interests WHERE holds = 'used' LIMIT 1",
+                                 {1, options.timeout});
+  return found && !found->rows.empty();
+}
+
 }  // namespace
 
 CommandResult query_registry(CommandContext& context, const RegistrySqlOptions& options) {
@@ -79,6 +88,9 @@ CommandResult query_registry(CommandContext& context, const RegistrySqlOptions& 
   context.out << (context.json ? pretty(as_json(*result)) : as_table(*result));
   if (result->cut)
     context.err << fmt::format("Only the first {} rows; --limit allows more.\n", options.limit);
+  if (!note_unheld(context) && some_host_holds_less(options))
+    context.err << "Hosts of this cluster hold only what they use ([registry] hold = \"used\"); if "
+                   "this one does, machines of other networks are not in its registry.\n";
   return ExitCode::kOk;
 }
 
@@ -124,6 +136,10 @@ std::string watch_text(const json::value& line) {
     bool both = !is_new && !gone && line.at("old").is_object() && line.at("new").is_object();
     text += both ? difference(view["old"], view["new"], line.at("old"), line.at("new"))
                  : gist(gone ? view["old"] : view["new"]);
+  } else if (type == "held") {
+    text = view["held"].flag() ? "# all machines of network " + view["network"].text() + ":"
+                               : "# machines of network " + view["network"].text() +
+                                     " are not held here, and not shown";
   } else if (type == "state" && !view["reason"].text().empty()) {
     text = "# the whole state again: " + view["reason"].text();
   }

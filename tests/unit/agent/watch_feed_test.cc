@@ -14,7 +14,9 @@ namespace sixpn::agent {
 namespace {
 
 namespace json = boost::json;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr Instant kStart{std::chrono::hours(1)};
 constexpr NetworkId kOther{0xbeef};
@@ -130,6 +132,32 @@ TEST_F(WatchFeedTest, TheStateThenEachChange) {
   EXPECT_EQ(watcher.generation, 4U);
   EXPECT_EQ(watcher.state, whole());
   EXPECT_EQ(watcher.state.at("host/" + to_string(host_.id)).at("status"), "down");
+}
+
+// What is let go of is not gone: the watcher is told so once, and all of it when it is held again.
+TEST_F(WatchFeedTest, ANetworkThatIsHeldNoMoreLosesNoMachine) {
+  put_machine(1, MachineState::kStarted);
+  publish();
+  auto cursor = open();
+  Watcher watcher;
+  drain(cursor, watcher);
+  now_.held = {false, {}};
+  publish();
+  auto view = std::make_shared<NetworkView>(*now_.networks.at(test::kTestNetwork));
+  view->machines.clear();
+  now_.networks[test::kTestNetwork] = view;
+  publish();
+  std::string text = cursor.next(1 << 16);
+  EXPECT_THAT(text, HasSubstr("\"held\":false"));
+  EXPECT_THAT(text, Not(HasSubstr("\"change\"")));
+  put_machine(2, MachineState::kStarted);  // it fills: not told yet
+  publish();
+  EXPECT_EQ(cursor.next(1 << 16), "");
+  EXPECT_THAT(open().next(1 << 16), AllOf(HasSubstr("\"held\":false"), Not(HasSubstr("machine/"))));
+  now_.held = {true, {}};
+  publish();
+  text = cursor.next(1 << 16);
+  EXPECT_THAT(text, AllOf(HasSubstr("\"held\":true"), HasSubstr("machine/")));
 }
 
 TEST_F(WatchFeedTest, GenerationsWithoutAChangeSaySoOnlyWithAHeartbeat) {

@@ -151,5 +151,26 @@ TEST_F(Writes, AnAppWithMachinesIsNotDestroyed) {
   EXPECT_EQ((*writes)[0].key.kind, RecordKind::kFlycast);
 }
 
+TEST_F(Writes, AnAppIsDestroyedOnlyWhereAllItsMachinesWouldBeSeen) {
+  create("web", "acme");
+  NetworkId network = (*find_app(snapshot_, {"web", "", ""}))->app.network;
+  snapshot_.self = HostId{1};
+  snapshot_.held = {false, {}};
+  auto refused = plan_destroy_app(snapshot_, self_, {"web", "", ""});
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, HasSubstr("no other host that is alive holds them"));
+  auto add = [&](std::uint32_t id, const std::string& name, const InterestRecord& said) {
+    snapshot_.hosts[HostId{id}].record.name = name;
+    snapshot_.interests[HostId{id}] = said;
+  };
+  add(2, "filling", {HostId{2}, false, {network}, {network}});
+  add(3, "elsewhere", {HostId{3}, false, {}, {}});
+  add(4, "holder", {HostId{4}, false, {network}, {}});
+  EXPECT_THAT(plan_destroy_app(snapshot_, self_, {"web", "", ""}).error().message,
+              HasSubstr("default of acme ([registry] hold = \"used\"): run this on holder"));
+  snapshot_.held = {false, {network}};
+  EXPECT_TRUE(plan_destroy_app(snapshot_, self_, {"web", "", ""}));
+}
+
 }  // namespace
 }  // namespace sixpn::agent

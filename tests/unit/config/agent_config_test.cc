@@ -57,6 +57,8 @@ deadline = "10s"
 connect_timeout = "500ms"
 max_sessions = 100
 max_sessions_per_client = 10
+[registry]
+hold = "used"
 )",
                                    "agent.toml");
   ASSERT_TRUE(config) << to_string(config.errors());
@@ -79,6 +81,7 @@ max_sessions_per_client = 10
                   {*parse_endpoint("127.0.0.1:5300")}};
   expected.machines.shim = "/opt/sixpn/sixpn-shim";
   expected.flycast = {std::chrono::seconds(10), std::chrono::milliseconds(500), 100, 10};
+  expected.registry.hold = Hold::kUsed;
   EXPECT_EQ(*config, expected);
 }
 

@@ -284,5 +284,19 @@ TEST(Answer, NotReadyBeforeTheFirstSync) {
   EXPECT_EQ(brief(ask(*snapshot, "localhost", kTypeAaaa)), "::1");
 }
 
+TEST(Answer, NotReadyForANetworkWhoseMachinesAreNotAllHere) {
+  World world;
+  world.edit().held = {false, {}};
+  auto snapshot = world.snapshot();
+  for (const char* name : {"web.internal", "unknown.internal", "3.a.a.d.f.ip6.arpa"}) {
+    auto answer = ask(*snapshot, name, kTypeAaaa);
+    EXPECT_EQ(answer.rcode, Rcode::kServFail) << name;
+    EXPECT_EQ(answer.extended_error->code, ExtendedErrorCode::kNotReady);
+  }
+  EXPECT_EQ(brief(ask(*snapshot, "example.org", kTypeA)), "forward");
+  world.edit().held = {false, {kAcme}};
+  EXPECT_EQ(ask(*world.snapshot(), "web.internal", kTypeAaaa).rcode, Rcode::kNoError);
+}
+
 }  // namespace
 }  // namespace sixpn::dns::testing

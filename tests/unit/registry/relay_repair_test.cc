@@ -17,6 +17,8 @@ SignedRecordPtr record(std::uint32_t number) {
   return out;
 }
 
+const auto kAnything = [](NetworkId) { return true; };
+
 class RelayRepairTest : public testing::Test {
  protected:
   void TearDown() override { EXPECT_TRUE(repair_.check_invariants()); }
@@ -29,20 +31,20 @@ TEST_F(RelayRepairTest, HeadsAreToldAfterTheTreesHadTheirChanceAndForAWhile) {
   repair_.learn(now_, one, true);
   repair_.learn(now_, one, true);
   EXPECT_TRUE(repair_.has_news(now_));
-  EXPECT_THAT(repair_.news(now_, 9), IsEmpty());
-  EXPECT_THAT(repair_.news(now_ + kRepairFrom, 9), ElementsAre(1));
-  EXPECT_THAT(repair_.news(now_ + kRepairUntil, 9), ElementsAre(1));
+  EXPECT_THAT(repair_.news(now_, 9, kAnything), IsEmpty());
+  EXPECT_THAT(repair_.news(now_ + kRepairFrom, 9, kAnything), ElementsAre(1));
+  EXPECT_THAT(repair_.news(now_ + kRepairUntil, 9, kAnything), ElementsAre(1));
   EXPECT_FALSE(repair_.has_news(now_ + kRepairUntil + 1ms));
-  EXPECT_THAT(repair_.news(now_ + kRepairUntil + 1ms, 9), IsEmpty());
+  EXPECT_THAT(repair_.news(now_ + kRepairUntil + 1ms, 9, kAnything), IsEmpty());
 }
 
 TEST_F(RelayRepairTest, ManyHeadsTakeTurns) {
   std::vector<SignedRecordPtr> kept;
   for (std::uint32_t i = 0; i < 5; ++i) repair_.learn(now_, kept.emplace_back(record(i)), true);
   now_ += kRepairFrom;
-  EXPECT_THAT(repair_.news(now_, 2), ElementsAre(0, 1));
-  EXPECT_THAT(repair_.news(now_, 2), ElementsAre(2, 3));
-  EXPECT_THAT(repair_.news(now_, 2), ElementsAre(4, 0));
+  EXPECT_THAT(repair_.news(now_, 2, kAnything), ElementsAre(0, 1));
+  EXPECT_THAT(repair_.news(now_, 2, kAnything), ElementsAre(2, 3));
+  EXPECT_THAT(repair_.news(now_, 2, kAnything), ElementsAre(4, 0));
 }
 
 TEST_F(RelayRepairTest, WhatIsLackingIsAskedForOnceInAWhile) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <set>
 
 namespace sixpn::registry {
 namespace {
@@ -323,6 +324,37 @@ TEST_F(RelayTest, TablesAreBounded) {
   EXPECT_TRUE(relay_.check_invariants());
   EXPECT_GT(relay_.counters().dropped_full, 0U);
   send_due();
+}
+
+// Of forty hosts, five want the network: they are told directly, nobody else is, and what everybody
+// holds takes the trees of all.
+TEST_F(RelayTest, NewsOfAMachineGoesToThoseWhoWantItsNetwork) {
+  constexpr NetworkId kNetwork{7};
+  Store::Interests interests;
+  std::set<HostId> wanting;
+  for (std::uint32_t i = 1; i < 40; ++i) {
+    auto said = std::make_shared<SignedRecord>();
+    bool wants = i % 8 == 0;
+    said->record.value = wants ? InterestRecord{host(i), false, {kNetwork}, {}}
+                               : InterestRecord{host(i), false, {}, {}};
+    if (wants) wanting.insert(host(i));
+    interests[host(i)] = said;
+  }
+  wanting.insert(host(40));  // has said nothing
+  relay_.set_interests(&interests);
+  join(41, 3);
+  EXPECT_EQ(relay_.audience(kNetwork), kNetwork);
+  EXPECT_EQ(relay_.audience({}), NetworkId{});
+  auto machine = std::make_shared<SignedRecord>(*record(300));
+  machine->record.value = MachineRecord{.id = {}, .host = host(0), .network = kNetwork};
+  relay_.originate(now_.mono, machine, true);
+  std::set<HostId> told;
+  for (const auto& sending : send_due().sendings) told.insert(sending.to.begin(), sending.to.end());
+  EXPECT_EQ(told, wanting);
+
+  interests.clear();  // now all hold all
+  relay_.set_interests(&interests);
+  EXPECT_EQ(relay_.audience(kNetwork), NetworkId{});
 }
 
 }  // namespace

@@ -280,7 +280,8 @@ MachineRecord make_record(const MachineFile& file, HostId host, const std::strin
   record.group = file.placement.group;
   record.region = region;
   record.address = file.address;
-  record.metadata = file.placement.metadata;
+  const auto& metadata = file.placement.metadata;
+  record.metadata = {metadata.begin(), metadata.end()};
   record.state = state;
   record.skip_dns = file.placement.skip_dns;
   record.updated = updated;

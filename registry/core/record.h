@@ -8,12 +8,12 @@
 
 #include <compare>
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
+#include "base/flat_map.h"
 #include "base/ids.h"
 #include "base/ip.h"
 #include "base/time.h"
@@ -114,7 +114,7 @@ struct MachineRecord {
   std::string group;  // process group, "app" by default
   std::string region;
   Ip6 address;
-  std::map<std::string, std::string> metadata;
+  FlatMap<std::string, std::string> metadata;
   MachineState state = MachineState::kCreated;
   Health health = Health::kUnknown;
   bool skip_dns = false;  // never registered in .internal

@@ -102,7 +102,7 @@ Result<void> check_service(const Service& service) {
   return {};
 }
 
-Result<void> check_metadata(const std::map<std::string, std::string>& metadata) {
+Result<void> check_metadata(const FlatMap<std::string, std::string>& metadata) {
   if (metadata.size() > kMaxMetadata) return Error("a machine has too many metadata entries");
   for (const auto& [key, value] : metadata) {
     if (key.empty() || key.size() > kMaxMetadataKeyBytes || !is_text(key))

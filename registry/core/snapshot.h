@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "base/flat_map.h"
 #include "base/ids.h"
 #include "base/ip.h"
 #include "base/time.h"
@@ -54,8 +55,8 @@ struct NetworkView {
   NetworkRecord network;
   std::uint64_t generation = 0;  // of the last change inside this network
   std::map<std::string, AppView> apps;
-  std::map<MachineId, MachinePtr> machines;
-  std::map<Ip6, MachinePtr> machines_by_address;
+  FlatMap<MachineId, MachinePtr> machines;
+  FlatMap<Ip6, MachinePtr> machines_by_address;
   std::map<std::string, PeerRecord> peers;
   std::map<Ip6, FlycastRecord> flycast;  // addresses that this network may dial
 };

@@ -84,12 +84,12 @@ class ViewBuilder {
   std::shared_ptr<const NetworkView> build() {
     for (const auto& record : store_.of_network(view_->network.id))
       std::visit([&](const auto& value) { add(record, value); }, record->record.value);
-    for (const auto& [id, machine] : view_->machines) {
-      auto& place = view_->machines_by_address[machine->address];
-      if (!place || outranks_for_address(*machine, *place)) place = machine;
+    view_->machines.shrink_to_fit();
+    for (const auto& [id, machine] : view_->machines)
       if (auto app = view_->apps.find(machine->app); app != view_->apps.end())
         app->second.machines.push_back(machine);
-    }
+    for (auto& [name, app] : view_->apps) app.machines.shrink_to_fit();
+    add_addresses();
     return view_;
   }
 
@@ -125,6 +125,20 @@ class ViewBuilder {
 
   void add(const SignedRecordPtr& record, const MachineRecord& machine) {
     if (may_stand(machine)) claim(view_->machines[machine.id], record, machine);
+  }
+
+  // Sorted at once: inserting one by one would move the rest each time.
+  void add_addresses() {
+    std::vector<MachinePtr> machines;
+    machines.reserve(view_->machines.size());
+    for (const auto& [id, machine] : view_->machines) machines.push_back(machine);
+    std::stable_sort(machines.begin(), machines.end(),
+                     [](const auto& a, const auto& b) { return a->address < b->address; });
+    view_->machines_by_address.reserve(machines.size());
+    for (const auto& machine : machines) {
+      auto& place = view_->machines_by_address[machine->address];
+      if (!place || outranks_for_address(*machine, *place)) place = machine;
+    }
   }
 
   // The machine that stands under this id in this network; null: none does.

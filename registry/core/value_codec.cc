@@ -194,7 +194,7 @@ bool take(const wire::Machine& in, MachineRecord& out) {
   out.group = in.group();
   out.region = in.region();
   for (const auto& label : in.metadata())
-    if (!out.metadata.emplace(label.key(), label.value()).second) return false;
+    if (!out.metadata.try_emplace(label.key(), label.value()).second) return false;
   out.skip_dns = in.skip_dns();
   out.cordoned = in.cordoned();
   out.updated = from_unix_ms(in.updated_ms());

@@ -22,7 +22,7 @@ struct MachineSpec {
   HostId host;
   MachineState state = MachineState::kStarted;
   std::string group = "app";
-  std::map<std::string, std::string> metadata = {};
+  FlatMap<std::string, std::string> metadata = {};
   bool skip_dns = false;
 };
 

@@ -132,7 +132,10 @@ TEST(MakeRecord, CarriesWhatTheClusterSees) {
   EXPECT_EQ(record.region, "fra");
   EXPECT_EQ(record.app, "web");
   EXPECT_EQ(record.group, "worker");
-  EXPECT_EQ(record.metadata, full().placement.metadata);
+  const auto metadata = full().placement.metadata;
+  EXPECT_TRUE(std::equal(
+      record.metadata.begin(), record.metadata.end(), metadata.begin(), metadata.end(),
+      [](const auto& a, const auto& b) { return a.first == b.first && a.second == b.second; }));
   EXPECT_EQ(record.state, MachineState::kStarted);
   EXPECT_TRUE(record.skip_dns);
   EXPECT_EQ(record.updated, from_unix_ms(9));

@@ -60,7 +60,7 @@ json::object machine_json(const Snapshot& snapshot, const MachineRecord& machine
   const HostView* host = snapshot.find_host(machine.host);
   const NetworkView* network = snapshot.find_network(machine.network);
   json::object metadata;
-  for (const auto& [key, value] : machine.metadata) metadata[key] = value;
+  for (auto [key, value] : machine.metadata) metadata[key] = value;
   json::object out;
   out["id"] = to_string(machine.id);
   out["app"] = machine.app;

@@ -90,7 +90,7 @@ void KeyRotator::on_step(Result<mesh::HostKeys> keys) {
   problem_.reset();
   log::info("agent", "rotating the WireGuard keys: {}", describe(keys_.rotation()));
   rotation_.enter(keys_.rotation(), force_, monotonic_now());
-  HostRecord record = std::get<HostRecord>(rooms_.registry->own_host_record()->record.value);
+  HostRecord record = *std::get<HostValue>(rooms_.registry->own_host_record()->record.value);
   fill(record);
   rooms_.registry->update_own_host(std::move(record));
   if (keys_.rotation() != Rotation::kNone) return timer_.arm_after(kAskInterval);

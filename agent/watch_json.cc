@@ -79,7 +79,7 @@ struct ValueJson {
   }
   json::value operator()(const MachineRecord* r) const {
     json::object metadata;
-    for (const auto& [key, value] : r->metadata) metadata[key] = value;
+    for (auto [key, value] : r->metadata) metadata[key] = value;
     return json::object{{"id", to_string(r->id)},
                         {"app", r->app},
                         {"group", r->group},

@@ -106,7 +106,7 @@ Found find_of(const View& view, const AppView& app, Labels before) {
 // The value under `key` in lower case, as names are compared. A machine's process group is metadata
 // too.
 std::optional<std::string> metadata_value(const MachineRecord& machine, std::string_view key) {
-  for (const auto& [name, value] : machine.metadata)
+  for (auto [name, value] : machine.metadata)
     if (to_lower(name) == key) return to_lower(value);
   if (key == "fly_process_group") return machine.group;
   return std::nullopt;

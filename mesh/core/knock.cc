@@ -131,8 +131,9 @@ Result<VerifiedHost> verify_host_record(const std::string& wire, const PublicKey
   if (wire.size() > kMaxKnockRecordBytes) return Error("the host record is too large for a knock");
   auto record = decode_record(wire);
   if (!record) return std::move(record).error();
-  const auto* host = std::get_if<HostRecord>(&(*record)->record.value);
-  if (host == nullptr) return Error("the record is not a host record");
+  const auto* value = std::get_if<HostValue>(&(*record)->record.value);
+  if (value == nullptr) return Error("the record is not a host record");
+  const HostRecord* host = &**value;
   auto certificate = verify_certificate(host->certificate, root_key);
   if (!certificate) return std::move(certificate).error();
   if (auto fits = check_claims((*record)->record, *host, certificate->invite); !fits)

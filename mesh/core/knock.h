@@ -65,7 +65,7 @@ struct VerifiedHost {
   SignedRecordPtr record;
   HostCertificate certificate;
   [[nodiscard]] const HostRecord& host() const {
-    return std::get<HostRecord>(record->record.value);
+    return *std::get<HostValue>(record->record.value);
   }
 };
 

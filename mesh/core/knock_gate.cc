@@ -135,7 +135,7 @@ GateOutput KnockGate::decide(Now now, const IpEndpoint& from, const Knock& knock
   ++counters_.accepted;
   KnockReply reply = reply_to(from, knock);
   reply.accepted = true;
-  if (own != nullptr) reply.record = own->wire;
+  if (own != nullptr) reply.record = own->wire();
   return {encode_reply(reply, options_.cluster_key), std::move(*host), {}, {}};
 }
 

@@ -76,7 +76,7 @@ KnockerOutput Knocker::on_timer(Now now, const SignedRecord* own) {
 KnockerOutput Knocker::send(Now now, const Attempt& attempt, const SignedRecord& own) {
   KnockerOutput output;
   // The nonce need not be secret from who holds the cluster key, and nobody else can use it.
-  Knock knock{cluster_id(options_.root_key), rng_(), now.wall, own.wire};
+  Knock knock{cluster_id(options_.root_key), rng_(), now.wall, own.wire()};
   auto bytes = encode_knock(knock, options_.cluster_key);
   if (!bytes) {
     output.problem = bytes.error().message;

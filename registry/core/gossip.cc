@@ -51,6 +51,10 @@ Gossip::Output Gossip::load(Now now, const std::vector<SignedRecordPtr>& records
   if (!records.empty()) synced_ = true;
   forget_unwanted(now, true);
   follow_store(now, out);
+  if (records.empty()) return out;
+  changed_ = now.mono;
+  out.snapshot_dirty = true;
+  follow_members(now, out);
   return out;
 }
 
@@ -149,7 +153,7 @@ Gossip::Output Gossip::on_local_write(Now now, const std::vector<SignedRecordPtr
   follow_store(now, out);
   if (is_random() && is_small()) tell_all(now, records, {}, out);
   auto large = std::find_if(records.begin(), records.end(), [](const auto& record) {
-    return record->wire.size() > kMaxGossipedRecordBytes;
+    return record->wire_size > kMaxGossipedRecordBytes;
   });
   if (large != records.end())
     for (HostId peer : choose_living(kMaxSyncs, interest_network((*large)->record)))

@@ -55,9 +55,9 @@ Verdict Gossip::receive(Now now, const SignedRecordPtr& record, Output& out) {
     return Verdict::kDuplicate;
   }
   std::optional<HostCertificate> before;
-  const auto* host = std::get_if<HostRecord>(&r.value);
+  const auto* host = std::get_if<HostValue>(&r.value);
   if (const HostCertificate* standing = store_.certificate_of(r.writer);
-      host != nullptr && standing != nullptr && standing->encoded != host->certificate)
+      host != nullptr && standing != nullptr && standing->encoded != (*host)->certificate)
     before = *standing;
   auto verdict = store_.merge(record, now.wall);
   count(verdict);
@@ -70,7 +70,7 @@ Verdict Gossip::receive(Now now, const SignedRecordPtr& record, Output& out) {
   }
   if (verdict == Verdict::kDuplicate) repair_.learn_old(record);
   if (verdict == Verdict::kDuplicate && order_) ++counters_.copies_duplicate;
-  if (verdict == Verdict::kEnrolmentLost) note_conflict(now, *host);
+  if (verdict == Verdict::kEnrolmentLost) note_conflict(now, **host);
   if (verdict != Verdict::kAccepted) return verdict;
   if (before) conflicts_.note(*store_.certificate_of(r.writer), *before, now.wall);
   spread(now, record, false);

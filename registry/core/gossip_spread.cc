@@ -24,9 +24,9 @@ bool add(GossipDatagram& datagram, const MemberUpdate& update) {
 
 bool add(GossipDatagram& datagram, const SignedRecordPtr& record) {
   if (datagram.records.size() >= kMaxRecordsPerDatagram ||
-      size_of(datagram) + record_bytes(record->wire.size()) > kMaxDatagramBytes)
+      size_of(datagram) + record_bytes(record->wire_size) > kMaxDatagramBytes)
     return false;
-  datagram.records.push_back(record->wire);
+  datagram.records.push_back(record->wire());
   return true;
 }
 
@@ -60,7 +60,7 @@ std::size_t Gossip::times_to_tell(bool origin) const {
 }
 
 void Gossip::spread(Now now, const SignedRecordPtr& record, bool origin) {
-  bool fits = record->wire.size() <= kMaxGossipedRecordBytes;
+  bool fits = record->wire_size <= kMaxGossipedRecordBytes;
   repair_.learn(now.mono, record, fits && (origin || order_));
   if (!fits) return;  // anti-entropy carries it
   if (is_random()) {
@@ -128,7 +128,7 @@ void Gossip::perform(Now now, const Relay::Output& relayed, Output& out) {
     GossipDatagram datagram;
     datagram.push = sending.header;
     datagram.updates = sending.content->updates;
-    for (const auto& record : sending.content->records) datagram.records.push_back(record->wire);
+    for (const auto& record : sending.content->records) datagram.records.push_back(record->wire());
     send(now, sending.to, std::move(datagram), out);
     counters_.pushes_sent += sending.to.size();
   }
@@ -219,7 +219,7 @@ void Gossip::tell_all(Now now, const std::vector<SignedRecordPtr>& records,
   };
   for (const auto& update : updates) place(update);
   for (const auto& record : records)
-    if (record->wire.size() <= kMaxGossipedRecordBytes) place(record);
+    if (record->wire_size <= kMaxGossipedRecordBytes) place(record);
   if (batches.front().updates.empty() && batches.front().records.empty()) return;
   for (HostId to : membership_.living())
     for (const auto& batch : batches) send(now, to, batch, out);

@@ -7,10 +7,10 @@ namespace sixpn::registry {
 std::map<HostId, const SignedRecord*> renewals_in(const Store& store) {
   std::map<HostId, const SignedRecord*> out;
   const auto& records = store.records();
-  for (auto it = records.lower_bound({{RecordKind::kRenewal, ""}, ""});
-       it != records.end() && it->first.key.kind == RecordKind::kRenewal; ++it)
-    if (const auto* renewal = std::get_if<RenewalRecord>(&it->second->record.value))
-      out[renewal->host] = it->second.get();
+  for (auto it = records.lower_bound(Slot{{RecordKind::kRenewal, ""}, ""});
+       it != records.end() && (*it)->record.key.kind == RecordKind::kRenewal; ++it)
+    if (const auto* renewal = std::get_if<RenewalRecord>(&(*it)->record.value))
+      out[renewal->host] = it->get();
   return out;
 }
 

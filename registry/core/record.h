@@ -13,9 +13,10 @@
 #include <variant>
 #include <vector>
 
-#include "base/flat_map.h"
+#include "base/boxed.h"
 #include "base/ids.h"
 #include "base/ip.h"
+#include "base/text_map.h"
 #include "base/time.h"
 #include "registry/core/keys.h"
 
@@ -114,7 +115,7 @@ struct MachineRecord {
   std::string group;  // process group, "app" by default
   std::string region;
   Ip6 address;
-  FlatMap<std::string, std::string> metadata;
+  TextMap metadata;
   MachineState state = MachineState::kCreated;
   Health health = Health::kUnknown;
   bool skip_dns = false;  // never registered in .internal
@@ -211,9 +212,13 @@ struct InterestRecord {
   friend bool operator==(const InterestRecord&, const InterestRecord&) = default;
 };
 
+// The largest value is of the rarest kinds: inside, it would set the size of every machine's
+// record.
+using HostValue = Boxed<HostRecord>;
+
 // std::monostate: a tombstone, or a kind from a newer version whose value travels opaque.
 using RecordValue =
-    std::variant<std::monostate, HostRecord, MachineRecord, OrgRecord, NetworkRecord, AppRecord,
+    std::variant<std::monostate, HostValue, MachineRecord, OrgRecord, NetworkRecord, AppRecord,
                  FlycastRecord, PeerRecord, RevocationRecord, RenewalRecord, InterestRecord>;
 
 struct Record {

@@ -1,5 +1,7 @@
 // The envelope of signed_record.h: record.proto's SignedRecord and RecordBody.
 #include "base/encoding.h"
+#include "registry/core/canonical_machine.h"
+#include "registry/core/field_reader.h"
 #include "registry/core/record.pb.h"
 #include "registry/core/record_rules.h"
 #include "registry/core/signed_record.h"
@@ -12,10 +14,11 @@ constexpr std::string_view kRecordTag = "sixpn record v1";
 constexpr std::uint32_t kMaxKind = 255;
 
 // The tag keeps a record from passing as another kind of statement, and the other way round.
-std::string signed_bytes(const std::string& body) {
+std::string signed_bytes(std::string_view body) {
   std::string bytes(kRecordTag);
   bytes += '\0';
-  return bytes + body;
+  bytes += body;
+  return bytes;
 }
 
 std::string encode_body(const Record& record) {
@@ -33,9 +36,10 @@ std::string encode_body(const Record& record) {
   return body.SerializeAsString();
 }
 
-Result<Record> decode_body(const std::string& bytes) {
+Result<Record> decode_body(std::string_view bytes) {
   wire::RecordBody body;
-  if (!body.ParseFromString(bytes)) return Error("the record's body is malformed");
+  if (!body.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
+    return Error("the record's body is malformed");
   if (body.kind() > kMaxKind) return Error("the record's kind is out of range");
   Record record;
   record.key = {static_cast<RecordKind>(body.kind()), body.id()};
@@ -65,13 +69,44 @@ void append_field(std::string& out, unsigned number, std::string_view bytes) {
   out += bytes;
 }
 
-// Whether `wire` is what encoding these fields gives, and nothing else.
-bool is_canonical(std::string_view wire, const std::string& body, const std::string& signature) {
-  std::string canonical;
-  canonical.reserve(wire.size());
-  if (!body.empty()) append_field(canonical, 1, body);
-  append_field(canonical, 2, signature);
-  return canonical == wire;
+// What a record travels in.
+struct Envelope {
+  std::string_view body;
+  std::string_view signature;
+};
+
+// One record has one envelope: else a relay could make ever newer-looking copies of a record by
+// adding bytes that no signature covers. So only what encoding the two fields gives is opened.
+std::optional<Envelope> open_envelope(std::string_view wire) {
+  registry::FieldReader fields(wire);
+  Envelope out;
+  out.body = fields.bytes(1);
+  out.signature = fields.bytes(2);
+  if (!fields.done() || out.signature.size() != Signature{}.size()) return std::nullopt;
+  return out;
+}
+
+// Why it was not opened.
+Error envelope_error(const std::string& wire) {
+  wire::SignedRecord envelope;
+  if (!envelope.ParseFromString(wire)) return Error("the bytes are no signed record");
+  if (envelope.signature().size() != Signature{}.size())
+    return Error("the record's signature is not 64 bytes");
+  return Error("the record's envelope holds surplus bytes");
+}
+
+struct Decoded {
+  Record record;
+  bool is_canonical;  // encoding it gives the bytes that it was decoded from
+};
+
+Result<Decoded> decode_canonically(std::string_view body) {
+  if (auto machine = registry::read_canonical_machine(body))
+    return Decoded{std::move(*machine), true};
+  auto record = decode_body(body);
+  if (!record) return std::move(record).error();
+  bool canonical = encode_body(*record) == body;
+  return Decoded{std::move(*record), canonical};
 }
 
 }  // namespace
@@ -87,29 +122,36 @@ Result<SignedRecordPtr> sign_record(const Record& record, const SigningKey& key)
 Result<SignedRecordPtr> decode_record(std::string wire) {
   if (wire.size() > kMaxRecordBytes)
     return Error("the record is longer than " + std::to_string(kMaxRecordBytes) + " bytes");
-  wire::SignedRecord envelope;
-  if (!envelope.ParseFromString(wire)) return Error("the bytes are no signed record");
-  if (envelope.signature().size() != Signature{}.size())
-    return Error("the record's signature is not 64 bytes");
-  // One record has one envelope: else a relay could make ever newer-looking copies of a record by
-  // adding bytes that no signature covers.
-  if (!is_canonical(wire, envelope.body(), envelope.signature()))
-    return Error("the record's envelope holds surplus bytes");
-  auto record = decode_body(envelope.body());
-  if (!record) return std::move(record).error();
-  if (auto checked = registry::check_record(*record); !checked) return std::move(checked).error();
+  auto envelope = open_envelope(wire);
+  if (!envelope) return envelope_error(wire);
+  auto decoded = decode_canonically(envelope->body);
+  if (!decoded) return std::move(decoded).error();
+  if (auto checked = registry::check_record(decoded->record); !checked)
+    return std::move(checked).error();
   auto out = std::make_shared<SignedRecord>();
-  out->record = std::move(*record);
+  out->record = std::move(decoded->record);
   out->digest = hash(wire);
-  out->wire = std::move(wire);
+  out->signature = *to_array<64>(envelope->signature);
+  out->wire_size = static_cast<std::uint32_t>(wire.size());
+  if (!decoded->is_canonical) out->bytes = std::make_unique<const std::string>(std::move(wire));
   return SignedRecordPtr(std::move(out));
 }
 
+std::string SignedRecord::wire() const {
+  if (bytes) return *bytes;
+  const std::string body = encode_body(record);
+  std::string out;
+  out.reserve(wire_size);
+  append_field(out, 1, body);
+  append_field(out, 2, as_bytes(signature));
+  return out;
+}
+
 bool verify_record(const SignedRecord& record, const PublicKey& writer_key) {
-  wire::SignedRecord envelope;
-  if (!envelope.ParseFromString(record.wire)) return false;
-  auto signature = to_array<64>(envelope.signature());
-  return signature && verify(writer_key, signed_bytes(envelope.body()), *signature);
+  if (!record.bytes)
+    return verify(writer_key, signed_bytes(encode_body(record.record)), record.signature);
+  auto envelope = open_envelope(*record.bytes);
+  return envelope && verify(writer_key, signed_bytes(envelope->body), record.signature);
 }
 
 }  // namespace sixpn

@@ -102,9 +102,9 @@ Result<void> check_service(const Service& service) {
   return {};
 }
 
-Result<void> check_metadata(const FlatMap<std::string, std::string>& metadata) {
+Result<void> check_metadata(const TextMap& metadata) {
   if (metadata.size() > kMaxMetadata) return Error("a machine has too many metadata entries");
-  for (const auto& [key, value] : metadata) {
+  for (auto [key, value] : metadata) {
     if (key.empty() || key.size() > kMaxMetadataKeyBytes || !is_text(key))
       return Error("a metadata key must be 1 to 128 bytes of text");
     if (value.size() > kMaxMetadataValueBytes || !is_text(value))

@@ -27,7 +27,7 @@ std::vector<std::shared_ptr<const PushContent>> pack(const std::vector<MemberUpd
     open.bytes += bytes;
   }
   for (const auto& record : records) {
-    std::size_t bytes = record_bytes(record->wire.size());
+    std::size_t bytes = record_bytes(record->wire_size);
     if (open.bytes + bytes > budget || open.records.size() >= kMaxRecordsPerDatagram) close();
     open.records.push_back(record);
     open.bytes += bytes;
@@ -220,7 +220,7 @@ void Relay::perform_duty(Instant now, HostId from, const PushHeader& order, Duty
 void Relay::answer(Now now, HostId to, const std::vector<SignedRecordPtr>& records, Output& out) {
   std::vector<SignedRecordPtr> fitting;
   for (const auto& record : records)
-    if (record->wire.size() <= kMaxGossipedRecordBytes) fitting.push_back(record);
+    if (record->wire_size <= kMaxGossipedRecordBytes) fitting.push_back(record);
   for (const auto& content : pack({}, fitting, kContentBytes))
     dispatch(now.mono,
              {.header = {}, .content = content, .targets = {}, .adoptions = kMaxAdoptions},

@@ -1,8 +1,13 @@
 // SignedRecord: a Record together with the exact bytes that its writer signed. The bytes travel
 // opaque: unknown fields and unknown kinds of newer versions pass through untouched and still
 // verify.
+//
+// Where encoding the record again gives the bytes that came, which is nearly always, only the
+// signature is kept: 40,000 machines are then 10 MB less (decisions/0086). To ask for the bytes
+// costs an encoding, of some microseconds.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -17,8 +22,13 @@ inline constexpr std::size_t kMaxRecordBytes = 16 * 1024;
 
 struct SignedRecord {
   Record record;
-  std::string wire;  // encoded: body and signature
-  Hash digest{};     // of wire: equality and anti-entropy
+  Hash digest{};  // of the wire: equality and anti-entropy
+  Signature signature{};
+  std::uint32_t wire_size = 0;               // bytes
+  std::unique_ptr<const std::string> bytes;  // the wire; null where encoding the record gives it
+
+  // Encoded: body and signature.
+  [[nodiscard]] std::string wire() const;
 };
 using SignedRecordPtr = std::shared_ptr<const SignedRecord>;
 

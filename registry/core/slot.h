@@ -24,8 +24,11 @@ inline bool is_owned(const Record& record) {
   return sixpn::is_owned(record.key.kind) || record.org.empty();
 }
 
+inline std::string scope_of(const Record& record) {
+  return is_owned(record) ? to_string(record.writer) : record.org;
+}
 inline Slot slot_of(const Record& record) {
-  return {record.key, is_owned(record) ? to_string(record.writer) : record.org};
+  return {record.key, scope_of(record)};
 }
 
 }  // namespace sixpn::registry

@@ -29,9 +29,9 @@ auto claim_rank(const Store& store, const SignedRecord& claim) {
 const SignedRecord* standing_claim(const Store& store, NetworkId id) {
   std::vector<const SignedRecord*> claims;
   const auto& records = store.records();
-  for (auto it = records.lower_bound({network_key(id), ""});
-       it != records.end() && it->first.key == network_key(id); ++it)
-    if (!it->second->record.tombstone) claims.push_back(it->second.get());
+  for (auto it = records.lower_bound(Slot{network_key(id), ""});
+       it != records.end() && (*it)->record.key == network_key(id); ++it)
+    if (!(*it)->record.tombstone) claims.push_back(it->get());
   if (claims.size() <= 1) return claims.empty() ? nullptr : claims.front();
   const std::string cluster = cluster_id(store.root_key());
   auto rank = [&](const SignedRecord* claim) {
@@ -146,11 +146,11 @@ class ViewBuilder {
     MachinePtr out;
     const RecordKey key = machine_key(id);
     const auto& records = store_.records();
-    for (auto it = records.lower_bound({key, ""}); it != records.end() && it->first.key == key;
-         ++it) {
-      const auto* machine = std::get_if<MachineRecord>(&it->second->record.value);
+    for (auto it = records.lower_bound(Slot{key, ""});
+         it != records.end() && (*it)->record.key == key; ++it) {
+      const auto* machine = std::get_if<MachineRecord>(&(*it)->record.value);
       if (machine != nullptr && machine->network == view_->network.id && may_stand(*machine))
-        claim(out, it->second, *machine);
+        claim(out, *it, *machine);
     }
     return out;
   }
@@ -213,9 +213,9 @@ class ViewBuilder {
 void add_hosts(const Store& store, const Membership& membership, const HostTrust& trust,
                Snapshot& out) {
   const auto& records = store.records();
-  for (auto it = records.lower_bound({{RecordKind::kHost, ""}, ""});
-       it != records.end() && it->first.key.kind == RecordKind::kHost; ++it) {
-    const auto& host = std::get<HostRecord>(it->second->record.value);
+  for (auto it = records.lower_bound(Slot{{RecordKind::kHost, ""}, ""});
+       it != records.end() && (*it)->record.key.kind == RecordKind::kHost; ++it) {
+    const auto& host = *std::get<HostValue>((*it)->record.value);
     const HostId id = host.id;
     std::optional<WallTime> until;
     if (auto ends = trust.valid_until.find(id); ends != trust.valid_until.end())
@@ -236,16 +236,15 @@ void add_hosts(const Store& store, const Membership& membership, const HostTrust
 // Orgs, revocations and renewals: few, small, rebuilt each time.
 void add_shared(const Store& store, Snapshot& out) {
   const auto& records = store.records();
-  for (auto it = records.lower_bound({{RecordKind::kOrg, ""}, ""});
-       it != records.end() && it->first.key.kind == RecordKind::kOrg; ++it)
-    if (const auto* org = std::get_if<OrgRecord>(&it->second->record.value))
-      out.orgs[org->name] = *org;
+  for (auto it = records.lower_bound(Slot{{RecordKind::kOrg, ""}, ""});
+       it != records.end() && (*it)->record.key.kind == RecordKind::kOrg; ++it)
+    if (const auto* org = std::get_if<OrgRecord>(&(*it)->record.value)) out.orgs[org->name] = *org;
   for (HostId host : store.revoked())
     if (auto record = store.find({revocation_key(host), ""}))
       out.revocations[host] = std::get<RevocationRecord>(record->record.value);
-  for (auto it = records.lower_bound({{RecordKind::kInterest, ""}, ""});
-       it != records.end() && it->first.key.kind == RecordKind::kInterest; ++it)
-    if (const auto* interest = std::get_if<InterestRecord>(&it->second->record.value))
+  for (auto it = records.lower_bound(Slot{{RecordKind::kInterest, ""}, ""});
+       it != records.end() && (*it)->record.key.kind == RecordKind::kInterest; ++it)
+    if (const auto* interest = std::get_if<InterestRecord>(&(*it)->record.value))
       if (out.hosts.contains(interest->host)) out.interests[interest->host] = *interest;
   for (const auto& [host, record] : renewals_in(store))
     out.renewals[host] = RenewalPtr(store.find(slot_of(record->record)),

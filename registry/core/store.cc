@@ -94,7 +94,7 @@ Store::Judgement Store::weigh(const SignedRecord& record, WallTime now, Origin o
 
 Store::Judgement Store::weigh_host(const SignedRecord& record, const SignedRecord* known,
                                    Origin origin) const {
-  const auto& host = std::get<HostRecord>(record.record.value);
+  const HostRecord& host = *std::get<HostValue>(record.record.value);
   const HostCertificate* standing = certificate_of(host.id);
   bool same = standing != nullptr && standing->encoded == host.certificate;
   if (same && known != nullptr && !is_newer(record, *known)) return {Verdict::kDuplicate, {}};
@@ -159,7 +159,7 @@ Verdict Store::merge(const SignedRecordPtr& record, WallTime now, Origin origin)
   const Record& r = record->record;
   if (judgement.certificate) install_certificate(r.writer, std::move(*judgement.certificate));
   if (!is_owned(r) && !is_root_signed(r.key.kind)) clock_.observe(r.stamp.major);
-  put(slot_of(r), record);
+  put(record, origin);
   return Verdict::kAccepted;
 }
 
@@ -170,20 +170,23 @@ void Store::collect(WallTime now) {
 
 void Store::forget(const std::set<NetworkId>& networks) {
   std::vector<Slot> gone;
-  for (auto it = records_.lower_bound({{RecordKind::kMachine, ""}, ""});
-       it != records_.end() && it->first.key.kind == RecordKind::kMachine; ++it)
-    if (networks.contains(interest_network(it->second->record))) gone.push_back(it->first);
+  for (auto it = records_.lower_bound(Slot{{RecordKind::kMachine, ""}, ""});
+       it != records_.end() && (*it)->record.key.kind == RecordKind::kMachine; ++it)
+    if (networks.contains(interest_network((*it)->record))) gone.push_back(slot_of((*it)->record));
   for (const auto& slot : gone) remove(slot);
 }
 
-void Store::put(const Slot& slot, const SignedRecordPtr& record) {
+void Store::put(const SignedRecordPtr& record, Origin origin) {
   // What comes from the disk comes in slot order: each goes behind the last, without a search.
-  const std::size_t before = records_.size();
-  auto place = records_.try_emplace(records_.end(), slot);
-  if (records_.size() == before) index(*place, false);
-  place->second = record;
+  auto place = records_.insert(records_.end(), record);
+  if (*place != record) {
+    index(*place, false);
+    auto known = records_.extract(place);
+    known.value() = record;
+    place = records_.insert(std::move(known)).position;
+  }
   index(*place, true);
-  changes_.slots.insert(changes_.slots.end(), slot);
+  if (origin == Origin::kNetwork) changes_.slots.insert(slot_of(record->record));
 }
 
 void Store::remove(const Slot& slot) {
@@ -196,13 +199,13 @@ void Store::remove(const Slot& slot) {
 
 // Adds a record to, or takes it out of, everything that is derived from the records.
 void Store::index(const Entry& entry, bool present) {
-  const auto& [slot, record] = entry;
-  const Record& r = record->record;
-  std::uint64_t weight = weight_of(*record);
+  const Record& r = entry->record;
+  const Slot slot = slot_of(r);
+  std::uint64_t weight = weight_of(*entry);
   if (!present) weight = 0 - weight;
   buckets_.at(bucket_of(slot)) += weight;
   root_ += weight;
-  present ? groups_.add(entry) : groups_.remove(entry);
+  present ? groups_.add(slot, entry) : groups_.remove(slot, entry);
 
   auto& count = count_by_writer_[r.writer];
   present ? ++count : --count;
@@ -220,7 +223,7 @@ void Store::index(const Entry& entry, bool present) {
   if (const auto* interest = std::get_if<InterestRecord>(&r.value)) {
     ++interest_generation_;
     if (!interest->all || !interest->filling.empty())
-      present ? void(interests_.insert_or_assign(r.writer, record))
+      present ? void(interests_.insert_or_assign(r.writer, entry))
               : void(interests_.erase(r.writer));
   }
   if (auto network = std::visit(NetworkOf{}, r.value)) index_network(*network, entry, present);
@@ -230,16 +233,16 @@ void Store::index(const Entry& entry, bool present) {
 
 void Store::index_network(NetworkId network, const Entry& entry, bool present) {
   auto& entries = by_network_[network];
-  auto at =
-      std::lower_bound(entries.begin(), entries.end(), entry.first,
-                       [](const Entry* each, const Slot& slot) { return each->first < slot; });
+  auto before = [](const Entry* each, const Entry* other) { return BySlot{}(*each, *other); };
+  bool last = entries.empty() || before(entries.back(), &entry);
+  auto at = last ? entries.end() : std::lower_bound(entries.begin(), entries.end(), &entry, before);
   if (present) {
     entries.insert(at, &entry);
   } else {
     entries.erase(at);
   }
   if (entries.empty()) by_network_.erase(network);
-  touch(network, entry.second->record.value);
+  touch(network, entry->record.value);
 }
 
 void Store::touch(NetworkId network, const RecordValue& value) {
@@ -259,11 +262,11 @@ void Store::install_certificate(HostId host, HostCertificate certificate) {
   auto standing = certificates_.find(host);
   if (standing != certificates_.end()) {
     std::vector<Slot> orphans;
-    for (const auto& [slot, record] : records_)
+    for (const auto& record : records_)
       if (record->record.writer == host && record->record.key.kind != RecordKind::kHost &&
           !is_root_signed(record->record.key.kind) &&
           !checks_.verify(*record, certificate.signing_key))
-        orphans.push_back(slot);
+        orphans.push_back(slot_of(record->record));
     for (const auto& slot : orphans) remove(slot);
   }
   certificates_.insert_or_assign(host, std::move(certificate));
@@ -278,9 +281,9 @@ void Store::touch_all_networks() {
 // ---------------------------------------------------------------------------------------
 
 SignedRecordPtr Store::find(const Slot& slot) const {
-  if (records_.empty() || records_.rbegin()->first < slot) return nullptr;
+  if (records_.empty() || BySlot{}(*records_.rbegin(), slot)) return nullptr;
   auto found = records_.find(slot);
-  return found == records_.end() ? nullptr : found->second;
+  return found == records_.end() ? nullptr : *found;
 }
 
 SignedRecordPtr Store::host_record(HostId host) const {
@@ -291,7 +294,7 @@ std::vector<SignedRecordPtr> Store::of_network(NetworkId network) const {
   std::vector<SignedRecordPtr> out;
   auto found = by_network_.find(network);
   if (found == by_network_.end()) return out;
-  for (const Entry* entry : found->second) out.push_back(entry->second);
+  for (const Entry* entry : found->second) out.push_back(*entry);
   return out;
 }
 
@@ -322,16 +325,15 @@ std::size_t Store::bucket_of(const Slot& slot) {
 
 bool Store::check_invariants() const {
   Store rebuilt(root_key_, limits_);
-  for (const auto& [slot, record] : records_) {
-    if (slot != slot_of(record->record)) return false;
-    rebuilt.put(slot, record);
-    if (!is_root_signed(slot.key.kind) && !certificates_.contains(record->record.writer))
+  for (const auto& record : records_) {
+    rebuilt.put(record, Origin::kNetwork);
+    if (!is_root_signed(record->record.key.kind) && !certificates_.contains(record->record.writer))
       return false;
   }
   auto same_entries = [](const auto& a, const auto& b) {
     return a.first == b.first &&
            std::equal(a.second.begin(), a.second.end(), b.second.begin(), b.second.end(),
-                      [](const Entry* x, const Entry* y) { return x->first == y->first; });
+                      [](const Entry* x, const Entry* y) { return *x == *y; });
   };
   return rebuilt.root_ == root_ && rebuilt.buckets_ == buckets_ &&
          rebuilt.groups_.is_same_as(groups_) && rebuilt.count_by_writer_ == count_by_writer_ &&

@@ -21,6 +21,7 @@
 #include "registry/core/certificate.h"
 #include "registry/core/hybrid_clock.h"
 #include "registry/core/record_checks.h"
+#include "registry/core/records_by_slot.h"
 #include "registry/core/selection.h"
 #include "registry/core/signed_record.h"
 #include "registry/core/slot.h"
@@ -60,11 +61,12 @@ inline constexpr std::size_t kSingleMachines = 64;
 
 // What merges changed since the last take_changes().
 struct Changes {
-  std::set<Slot> slots;          // put or removed
+  // Put or removed; of those that were read back from the disk nothing is said.
+  std::set<Slot> slots;
   std::set<NetworkId> networks;  // whose views must be rebuilt
   // Of networks where nothing else changed; at most kSingleMachines each.
   std::map<NetworkId, std::set<MachineId>> machines;
-  [[nodiscard]] bool empty() const { return slots.empty(); }
+  [[nodiscard]] bool empty() const { return slots.empty() && networks.empty() && machines.empty(); }
   void add(Changes other) {
     slots.merge(other.slots);
     networks.merge(other.networks);
@@ -75,7 +77,7 @@ struct Changes {
 class Store {
  public:
   explicit Store(const PublicKey& root_key, StoreLimits limits = {}, RecordChecks checks = {});
-  // Indexes point into the map of records, which may move but not be copied.
+  // Indexes point into the set of records, which may move but not be copied.
   Store(Store&&) = default;
   Store& operator=(Store&&) = default;
   Store(const Store&) = delete;
@@ -93,7 +95,7 @@ class Store {
 
   [[nodiscard]] SignedRecordPtr find(const Slot& slot) const;
   [[nodiscard]] SignedRecordPtr host_record(HostId host) const;
-  [[nodiscard]] const std::map<Slot, SignedRecordPtr>& records() const { return records_; }
+  [[nodiscard]] const RecordsBySlot& records() const { return records_; }
   // The live records of a network, in slot order: its network, apps, machines, peers, Flycast
   // addresses.
   [[nodiscard]] std::vector<SignedRecordPtr> of_network(NetworkId network) const;
@@ -148,7 +150,7 @@ class Store {
   using Entry = StoreGroups::Entry;
   using Entries = std::vector<const Entry*>;  // in slot order
 
-  void put(const Slot& slot, const SignedRecordPtr& record);
+  void put(const SignedRecordPtr& record, Origin origin);
   void remove(const Slot& slot);
   void index(const Entry& entry, bool present);
   void index_network(NetworkId network, const Entry& entry, bool present);
@@ -159,7 +161,7 @@ class Store {
   PublicKey root_key_;
   StoreLimits limits_;
   RecordChecks checks_;
-  std::map<Slot, SignedRecordPtr> records_;
+  RecordsBySlot records_;
   std::map<HostId, HostCertificate> certificates_;
   std::map<HostId, std::size_t> count_by_writer_;
   std::map<NetworkId, Entries> by_network_;

@@ -1,7 +1,9 @@
 #include "registry/core/store_groups.h"
 
 #include <algorithm>
-#include <tuple>
+#include <utility>
+
+#include "registry/core/records_by_slot.h"
 
 namespace sixpn::registry {
 namespace {
@@ -19,7 +21,7 @@ void mix(std::uint64_t& h, std::string_view text) {
 }
 
 bool before(const StoreGroups::Member& a, const StoreGroups::Member& b) {
-  return std::tie(a.hash, a.entry->first) < std::tie(b.hash, b.entry->first);
+  return a.hash != b.hash ? a.hash < b.hash : BySlot{}(*a.entry, *b.entry);
 }
 
 void add_to(StoreGroups::Sums& sums, NetworkId network, std::uint64_t weight) {
@@ -67,23 +69,23 @@ std::uint64_t weight_of(const SignedRecord& record) {
   return value;
 }
 
-void StoreGroups::add(const Entry& entry) {
-  Group& group = groups_[entry.first.scope];
-  Member member{slot_hash(entry.first), weight_of(*entry.second), &entry};
+void StoreGroups::add(const Slot& slot, const Entry& entry) {
+  Group& group = groups_[slot.scope];
+  Member member{slot_hash(slot), weight_of(*entry), &entry};
   auto& members = group.members;
   members.insert(std::upper_bound(members.begin(), members.end(), member, before), member);
   group.hash += member.weight;
   NetworkId network = network_of(member);
   add_to(group.sums, network, member.weight);
   add_to(sums_, network, member.weight);
-  buckets_.at(bucket_of(entry.first.scope)) += member.weight;
+  buckets_.at(bucket_of(slot.scope)) += member.weight;
 }
 
-void StoreGroups::remove(const Entry& entry) {
-  auto found = groups_.find(entry.first.scope);
+void StoreGroups::remove(const Slot& slot, const Entry& entry) {
+  auto found = groups_.find(slot.scope);
   if (found == groups_.end()) return;
   Group& group = found->second;
-  Member member{slot_hash(entry.first), weight_of(*entry.second), &entry};
+  Member member{slot_hash(slot), weight_of(*entry), &entry};
   auto& members = group.members;
   auto at = std::lower_bound(members.begin(), members.end(), member, before);
   if (at == members.end() || at->entry != &entry) return;
@@ -92,7 +94,7 @@ void StoreGroups::remove(const Entry& entry) {
   NetworkId network = network_of(member);
   take_from(group.sums, network, member.weight);
   take_from(sums_, network, member.weight);
-  buckets_.at(bucket_of(entry.first.scope)) -= member.weight;
+  buckets_.at(bucket_of(slot.scope)) -= member.weight;
   if (members.empty()) groups_.erase(found);
 }
 
@@ -108,7 +110,7 @@ std::size_t StoreGroups::bucket_of(std::string_view origin) {
 }
 
 NetworkId StoreGroups::network_of(const Member& member) {
-  return interest_network(member.entry->second->record);
+  return interest_network((*member.entry)->record);
 }
 
 std::size_t StoreGroups::part_of(std::uint64_t hash, unsigned bits) {
@@ -152,7 +154,7 @@ std::span<const StoreGroups::Member> StoreGroups::part(const Group& group, unsig
 
 bool StoreGroups::is_same_as(const StoreGroups& other) const {
   auto same_member = [](const Member& a, const Member& b) {
-    return a.hash == b.hash && a.weight == b.weight && a.entry->first == b.entry->first;
+    return a.hash == b.hash && a.weight == b.weight && *a.entry == *b.entry;
   };
   auto same_group = [&](const auto& a, const auto& b) {
     return a.first == b.first && a.second.hash == b.second.hash && a.second.sums == b.second.sums &&

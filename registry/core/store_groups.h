@@ -33,7 +33,7 @@ std::uint64_t weight_of(const SignedRecord& record);
 
 class StoreGroups {
  public:
-  using Entry = std::pair<const Slot, SignedRecordPtr>;  // of Store's map: its address is stable
+  using Entry = SignedRecordPtr;  // of Store's records: its address is stable
   struct Member {
     std::uint64_t hash;    // slot_hash
     std::uint64_t weight;  // of the record
@@ -51,8 +51,9 @@ class StoreGroups {
     Sums sums;
   };
 
-  void add(const Entry& entry);
-  void remove(const Entry& entry);
+  // `slot`: the entry's.
+  void add(const Slot& slot, const Entry& entry);
+  void remove(const Slot& slot, const Entry& entry);
 
   [[nodiscard]] const std::map<std::string, Group, std::less<>>& groups() const { return groups_; }
   [[nodiscard]] const Group* find(std::string_view origin) const;

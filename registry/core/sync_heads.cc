@@ -46,8 +46,7 @@ void SyncSession::send_heads(const BucketHashes& theirs) {
 
 void SyncSession::send_group(const StoreGroups::Group& group) {
   for (const auto& member : group.members)
-    if (options_.selection.contains(StoreGroups::network_of(member)))
-      send_later(member.entry->second);
+    if (options_.selection.contains(StoreGroups::network_of(member))) send_later(*member.entry);
 }
 
 Result<void> SyncSession::on_frame(const CompareFrame& frame) {
@@ -76,8 +75,8 @@ void SyncSession::compare_group(const StoreGroups::Group& group, const GroupPart
     if (!out.differing[i]) continue;
     for (const auto& member : StoreGroups::part(group, parts.bits, i)) {
       if (!options_.selection.contains(StoreGroups::network_of(member))) continue;
-      const auto& [slot, record] = *member.entry;
-      out.versions.push_back({slot, record->record.stamp, member.weight});
+      const Record& record = (*member.entry)->record;
+      out.versions.push_back({slot_of(record), record.stamp, member.weight});
       ++listed_count_;
       if (++frame_slots_ < kSlotsPerFrame) continue;
       frame.groups.push_back(out);
@@ -183,7 +182,7 @@ void SyncSession::settle_group() {
       if (!group_.differing[i]) continue;
       for (const auto& member : StoreGroups::part(*group, group_.bits, i))
         if (options_.selection.contains(StoreGroups::network_of(member)))
-          settle(member.entry->first, member.entry->second);
+          settle(slot_of((*member.entry)->record), *member.entry);
     }
   group_ = {};
   for (auto& slot : take_newer_there()) wants_.slots.push_back(std::move(slot));

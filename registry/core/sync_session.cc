@@ -88,8 +88,8 @@ std::string SyncSession::next_records() {
     while (!queue.empty() && size < kRecordFrameBytes) {
       // The newest version, if there still is one.
       if (auto record = store_.find(slot_of(queue.front()->record))) {
-        size += record->wire.size();
-        frame.wires.push_back(record->wire);
+        size += record->wire_size;
+        frame.wires.push_back(record->wire());
       }
       queue.pop_front();
     }

@@ -16,7 +16,7 @@ constexpr std::uint64_t bit(std::size_t bucket) {
 // As many differing buckets as fit into one session, at least one.
 void SyncSession::choose_buckets(const BucketHashes& theirs) {
   std::array<std::size_t, kBuckets> sizes{};
-  for (const auto& [slot, record] : store_.records()) ++sizes.at(Store::bucket_of(slot));
+  for (const auto& record : store_.records()) ++sizes.at(Store::bucket_of(slot_of(record->record)));
   std::size_t total = 0;
   for (std::size_t b = 0; b < kBuckets; ++b) {
     if (theirs.at(b) == store_.bucket_hashes().at(b)) continue;
@@ -31,7 +31,8 @@ void SyncSession::choose_buckets(const BucketHashes& theirs) {
 
 void SyncSession::send_summary() {
   SummaryFrame frame{bucket_mask_, {}, false};
-  for (const auto& [slot, record] : store_.records()) {
+  for (const auto& record : store_.records()) {
+    const Slot slot = slot_of(record->record);
     if ((bucket_mask_ & bit(Store::bucket_of(slot))) == 0) continue;
     frame.versions.push_back({slot, record->record.stamp, weight_of(*record)});
     if (frame.versions.size() < kSlotsPerFrame) continue;
@@ -59,8 +60,10 @@ Result<void> SyncSession::on_frame(const SummaryFrame& frame) {
 
 void SyncSession::compare_slots() {
   stage_ = Stage::kExchange;
-  for (const auto& [slot, record] : store_.records())
+  for (const auto& record : store_.records()) {
+    const Slot slot = slot_of(record->record);
     if ((bucket_mask_ & bit(Store::bucket_of(slot))) != 0) settle(slot, record);
+  }
   WantFrame frame;
   auto flush = [&] {
     if (!frame.slots.empty()) late_.push_back(encode_frame(frame));

@@ -1,9 +1,11 @@
 #include "registry/core/value_codec.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "base/encoding.h"
 #include "registry/core/record.pb.h"
+#include "registry/core/record_rules.h"
 
 namespace sixpn::registry {
 namespace {
@@ -45,10 +47,10 @@ wire::Machine to_wire(const MachineRecord& in) {
   out.set_group(in.group);
   out.set_region(in.region);
   out.set_address(bytes_of(in.address.bytes));
-  for (const auto& [key, value] : in.metadata) {
+  for (auto [key, value] : in.metadata) {
     auto* label = out.add_metadata();
-    label->set_key(key);
-    label->set_value(value);
+    label->set_key(key.data(), key.size());
+    label->set_value(value.data(), value.size());
   }
   out.set_state(static_cast<std::uint32_t>(in.state));
   out.set_health(static_cast<std::uint32_t>(in.health));
@@ -193,8 +195,10 @@ bool take(const wire::Machine& in, MachineRecord& out) {
   out.app = in.app();
   out.group = in.group();
   out.region = in.region();
-  for (const auto& label : in.metadata())
-    if (!out.metadata.try_emplace(label.key(), label.value()).second) return false;
+  // Of too many, enough for record_rules.h to say so.
+  int labels = std::min(in.metadata_size(), static_cast<int>(kMaxMetadata) + 1);
+  for (int i = 0; i < labels; ++i)
+    if (!out.metadata.try_emplace(in.metadata(i).key(), in.metadata(i).value())) return false;
   out.skip_dns = in.skip_dns();
   out.cordoned = in.cordoned();
   out.updated = from_unix_ms(in.updated_ms());

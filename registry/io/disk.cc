@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
+#include <future>
 #include <thread>
 #include <utility>
 
@@ -44,33 +46,70 @@ Result<FolderLock> lock_folder(const std::string& state_dir) {
 
 // ---- decoding in bulk: most of a cold start
 
-constexpr std::size_t kDecoders = 4;  // threads, while the agent is not serving yet
-constexpr std::size_t kRowsWorthAThread = 2000;
+constexpr std::size_t kDecoders = 4;  // threads beside the reader's, while nobody is served yet
+constexpr std::size_t kRowsPerBatch = 2048;
 
 struct StoredRow {
   std::string wire;
   std::string digest;
   SignedRecordPtr record;  // null: damaged, or not of this version
 };
+using Rows = std::vector<StoredRow>;
 
-void decode_some(StoredRow* begin, StoredRow* end) {
-  for (StoredRow* row = begin; row != end; ++row) {
-    auto record = decode_record(std::move(row->wire));
-    if (record && as_bytes((*record)->digest) == row->digest) row->record = std::move(*record);
+void decode_rows(Rows& rows) {
+  for (StoredRow& row : rows) {
+    auto record = decode_record(std::move(row.wire));
+    if (record && as_bytes((*record)->digest) == row.digest) row.record = std::move(*record);
+    row.wire = {};
+    row.digest = {};
   }
 }
 
-void decode_rows(std::vector<StoredRow>& rows) {
-  std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
-  std::size_t threads = std::min({kDecoders, cores, 1 + rows.size() / kRowsWorthAThread});
-  std::size_t share = (rows.size() + threads - 1) / threads;
-  std::vector<std::thread> others;
-  for (std::size_t at = share; at < rows.size(); at += share)
-    others.emplace_back(decode_some, rows.data() + at,
-                        rows.data() + std::min(at + share, rows.size()));
-  decode_some(rows.data(), rows.data() + std::min(share, rows.size()));
-  for (auto& other : others) other.join();
-}
+// Decodes batches of rows while further ones are read, and gives their records in order.
+class BulkDecoder {
+ public:
+  BulkDecoder() { batch_.reserve(kRowsPerBatch); }
+
+  void add(StoredRow row) {
+    batch_.push_back(std::move(row));
+    if (batch_.size() == kRowsPerBatch) begin_batch();
+  }
+  Disk::Content finish() {
+    decode_rows(batch_);
+    Disk::Content content;
+    content.records.reserve(begun_.size() * kRowsPerBatch + batch_.size());
+    for (auto& each : begun_) collect(each.get(), content);
+    collect(batch_, content);
+    return content;
+  }
+
+ private:
+  void begin_batch() {
+    bool alone = std::thread::hardware_concurrency() < 2 || in_flight() >= kDecoders;
+    auto launch = alone ? std::launch::deferred : std::launch::async;
+    begun_.push_back(std::async(launch, [rows = std::exchange(batch_, {})]() mutable {
+      decode_rows(rows);
+      return std::move(rows);
+    }));
+    if (alone) begun_.back().wait();
+    batch_.reserve(kRowsPerBatch);
+  }
+  // Of batches, which end in about the order in which they began.
+  std::size_t in_flight() {
+    while (ended_ < begun_.size() &&
+           begun_[ended_].wait_for(std::chrono::seconds(0)) == std::future_status::ready)
+      ++ended_;
+    return begun_.size() - ended_;
+  }
+  static void collect(Rows rows, Disk::Content& content) {
+    for (auto& row : rows)
+      row.record ? content.records.push_back(std::move(row.record)) : void(++content.unreadable);
+  }
+
+  Rows batch_;
+  std::vector<std::future<Rows>> begun_;
+  std::size_t ended_ = 0;
+};
 
 }  // namespace
 
@@ -138,24 +177,20 @@ Result<Disk::Content> Disk::read() {
 }
 
 Result<Disk::Content> Disk::read_rows() {
-  std::vector<StoredRow> rows;
+  BulkDecoder decoder;
   std::uint64_t sum = 0;
   SqlStatement statement(database_, "SELECT wire, digest FROM records ORDER BY kind, id, scope");
   if (!statement) return last_error("reading");
   int step = statement.step();
   for (; step == SQLITE_ROW; step = statement.step()) {
-    auto& row = rows.emplace_back(
-        StoredRow{std::string(statement.bytes(0)), std::string(statement.bytes(1)), nullptr});
-    sum += weight_of(row.digest);
+    decoder.add({std::string(statement.bytes(0)), std::string(statement.bytes(1)), nullptr});
+    sum += weight_of(statement.bytes(1));
   }
   if (step != SQLITE_DONE) return last_error("reading");
   if (sum != sum_) return Error(path_ + " lacks rows that it had", SQLITE_CORRUPT);
-  decode_rows(rows);
-  Content content;
-  content.records.reserve(rows.size());
-  for (auto& row : rows)
-    row.record ? content.records.push_back(std::move(row.record)) : void(++content.unreadable);
-  return content;
+  statement.reset();
+  sqlite3_db_release_memory(database_);  // nothing reads all of it a second time
+  return decoder.finish();
 }
 
 Result<std::uint64_t> Disk::next_incarnation(WallTime now) {
@@ -222,6 +257,7 @@ Result<void> Disk::write_rows(const std::vector<Write>& writes, std::uint64_t& s
     known.reset();
     if (record) sum += weight_of(as_bytes(record->digest));
     std::string writer;
+    std::string wire;
     if (record) {
       const Record& r = record->record;
       writer = to_string(r.writer);
@@ -230,7 +266,8 @@ Result<void> Disk::write_rows(const std::vector<Write>& writes, std::uint64_t& s
       statement.bind(6, static_cast<std::int64_t>(r.stamp.minor));
       statement.bind(7, r.tombstone ? 1 : 0);
       statement.bind_blob(8, as_bytes(record->digest));
-      statement.bind_blob(9, record->wire);
+      wire = record->wire();
+      statement.bind_blob(9, wire);
     }
     if (statement.step() != SQLITE_DONE) return last_error("writing");
     statement.reset();

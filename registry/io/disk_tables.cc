@@ -131,7 +131,8 @@ std::string services_json(const std::vector<Service>& services) {
 
 // The facts of a value, between the slot before them and time and writer after them.
 struct Facts {
-  Row operator()(const HostRecord& r) const {
+  Row operator()(const HostValue& host) const {
+    const HostRecord& r = *host;
     json::array endpoints;
     for (const auto& endpoint : r.endpoints) endpoints.emplace_back(to_string(endpoint));
     return {r.name,
@@ -144,7 +145,7 @@ struct Facts {
   }
   Row operator()(const MachineRecord& r) const {
     json::object metadata;
-    for (const auto& [key, value] : r.metadata) metadata[key] = value;
+    for (auto [key, value] : r.metadata) metadata[key] = value;
     return {r.app,
             r.group,
             to_string(r.network),

@@ -1,5 +1,7 @@
 #include "registry/io/registry_service.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -109,10 +111,13 @@ Result<void> RegistryService::Impl::open() {
   builder.touch(loaded.changes);
   for (const auto& slot : loaded.changes.slots)  // what an earlier life had let go of
     if (gossip->store().find(slot) == nullptr) disk->put(slot, nullptr);
+  content->records = {};
   // Signed anew in each life: who left before is let in by it (Gossip::welcome_back). Displaced,
   // this host says nothing any more, but its operator can ask it why.
   if (auto own = write_own_host(true); !own && !is_displaced()) return own;
   publish();
+  // The rows as they were read are a third of the memory at this point: back to the kernel with it.
+  ::malloc_trim(0);
   return {};
 }
 
@@ -179,7 +184,7 @@ void RegistryService::Impl::on_setback(const Disk::Setback& setback) {
   log::info("registry", "all {} records are written to the new database",
             gossip->store().records().size());
   disk->put_incarnation(writer->incarnation());
-  for (const auto& [slot, record] : gossip->store().records()) disk->put(slot, record);
+  for (const auto& record : gossip->store().records()) disk->put(slot_of(record->record), record);
 }
 
 // ---- writing
@@ -429,7 +434,7 @@ void RegistryService::on_snapshot(std::function<void(SnapshotPtr)> subscriber) {
 std::vector<SignedRecordPtr> RegistryService::dump() const {
   std::vector<SignedRecordPtr> out;
   if (!impl_->gossip) return out;
-  for (const auto& [slot, record] : impl_->gossip->store().records()) out.push_back(record);
+  for (const auto& record : impl_->gossip->store().records()) out.push_back(record);
   return out;
 }
 

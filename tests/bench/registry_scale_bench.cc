@@ -197,7 +197,7 @@ class Neighbour {
     machine_.state = started ? MachineState::kStarted : MachineState::kStopped;
     GossipDatagram datagram;
     datagram.incarnation = 1;
-    datagram.records = {host_.sign(test::make_owned_record(host_, machine_, 2, ++version_))->wire};
+    datagram.records = {host_.sign(test::make_owned_record(host_, machine_, 2, ++version_))->wire()};
     return encode_datagram(datagram);
   }
   void send(const std::string& bytes) {

@@ -99,7 +99,7 @@ void run(unsigned machines) {
       if (hosts_known == Instant{} && store.certificates().size() == kHosts)
         hosts_known = monotonic_now();
     };
-    out.on_finished = [&loop, &settled](HostId, bool whole) {
+    out.on_finished = [&loop, &settled](HostId, bool whole, Duration) {
       settled = whole;
       loop.stop();
     };

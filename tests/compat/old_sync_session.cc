@@ -45,8 +45,8 @@ std::string OldSyncSession::next_records() {
   std::size_t size = 0;
   while (!sending_.empty() && size < kRecordFrameBytes) {
     if (auto record = store_.find(sending_.front())) {
-      size += record->wire.size();
-      frame.wires.push_back(record->wire);
+      size += record->wire_size;
+      frame.wires.push_back(record->wire());
     }
     sending_.pop_front();
   }
@@ -77,7 +77,7 @@ Result<void> OldSyncSession::on_frame(const HelloFrame& frame) {
 // As many differing buckets as fit into one session, at least one.
 void OldSyncSession::choose_buckets(const BucketHashes& theirs) {
   std::array<std::size_t, kBuckets> sizes{};
-  for (const auto& [slot, record] : store_.records()) ++sizes.at(Store::bucket_of(slot));
+  for (const auto& record : store_.records()) ++sizes.at(Store::bucket_of(slot_of(record->record)));
   std::size_t total = 0;
   for (std::size_t b = 0; b < kBuckets; ++b) {
     if (theirs.at(b) == store_.bucket_hashes().at(b)) continue;
@@ -92,7 +92,8 @@ void OldSyncSession::choose_buckets(const BucketHashes& theirs) {
 
 void OldSyncSession::send_summary() {
   SummaryFrame frame{bucket_mask_, {}, false};
-  for (const auto& [slot, record] : store_.records()) {
+  for (const auto& record : store_.records()) {
+    const Slot slot = slot_of(record->record);
     if ((bucket_mask_ & bit(Store::bucket_of(slot))) == 0) continue;
     frame.versions.push_back({slot, record->record.stamp, short_digest(record->digest)});
     if (frame.versions.size() < kSlotsPerFrame) continue;
@@ -122,7 +123,8 @@ Result<void> OldSyncSession::on_frame(const SummaryFrame& frame) {
 // different certificates do not compare.
 void OldSyncSession::compare() {
   std::vector<Slot> wanted;
-  for (const auto& [slot, record] : store_.records()) {
+  for (const auto& record : store_.records()) {
+    const Slot slot = slot_of(record->record);
     if ((bucket_mask_ & bit(Store::bucket_of(slot))) == 0) continue;
     auto found = theirs_.find(slot);
     if (found == theirs_.end()) {

@@ -62,7 +62,7 @@ TEST(RecordCompat, OldReadsNewAndNewReadsOld) {
   for (const auto& record : fuzz::record_pool()) {
     compat::wire::SignedRecord envelope;
     compat::wire::RecordBody body;
-    ASSERT_TRUE(envelope.ParseFromString(record->wire));
+    ASSERT_TRUE(envelope.ParseFromString(record->wire()));
     ASSERT_TRUE(body.ParseFromString(envelope.body()));
     EXPECT_EQ(body.id(), record->record.key.id);
     EXPECT_EQ(body.writer(), record->record.writer.value);
@@ -102,7 +102,7 @@ std::vector<Tomorrow> records_of_tomorrow() {
       continue;
     compat::wire::SignedRecord envelope;
     compat::wire::RecordBody body;
-    envelope.ParseFromString(record->wire);
+    envelope.ParseFromString(record->wire());
     body.ParseFromString(envelope.body());
     auto value = old_value(body.kind());
     if (!value) continue;
@@ -143,7 +143,7 @@ TEST(RecordCompat, WhatIsNotKnownYetPassesThroughAHostUntouched) {
     EXPECT_TRUE(verify_record(**decoded, writer().key.public_key())) << what;
     first.merge(*decoded, fuzz::kPoolTime);
   }
-  for (const auto& [slot, record] : first.records()) wires.insert(record->wire);
+  for (const auto& record : first.records()) wires.insert(record->wire());
   EXPECT_GT(wires.size(), 8U);
   // On to the next host by anti-entropy, and from there byte by byte the same.
   SyncSession from(SyncSession::Role::kInitiator, second);
@@ -155,7 +155,7 @@ TEST(RecordCompat, WhatIsNotKnownYetPassesThroughAHostUntouched) {
     for (const auto& record : *at_second) second.merge(record, fuzz::kPoolTime);
   }
   std::set<std::string> arrived;
-  for (const auto& [slot, record] : second.records()) arrived.insert(record->wire);
+  for (const auto& record : second.records()) arrived.insert(record->wire());
   EXPECT_EQ(arrived, wires);
   EXPECT_EQ(first.root_hash(), second.root_hash());
 }
@@ -163,7 +163,7 @@ TEST(RecordCompat, WhatIsNotKnownYetPassesThroughAHostUntouched) {
 // Bytes that no signature covers are refused: a relay could else make a record new for ever.
 TEST(RecordCompat, TheEnvelopeItselfNeverGrows) {
   compat::wire::SignedRecord envelope;
-  envelope.ParseFromString(writer().signed_host()->wire);
+  envelope.ParseFromString(writer().signed_host()->wire());
   add_unknown(envelope);
   EXPECT_FALSE(decode_record(envelope.SerializeAsString()));
 }

@@ -34,7 +34,7 @@ class Seeds {
 
 std::string body_of(const SignedRecord& record) {
   wire::SignedRecord envelope;
-  envelope.ParseFromString(record.wire);
+  envelope.ParseFromString(record.wire());
   return envelope.body();
 }
 
@@ -46,9 +46,9 @@ void add_wire(Seeds& seeds) {
   WantFrame want;
   for (std::size_t i = 0; i < record_pool().size(); i += 7) {
     const SignedRecord& record = *record_pool()[i];
-    seeds.add("record", record.wire);
+    seeds.add("record", record.wire());
     seeds.add("record", body_of(record));
-    if (records.wires.size() < 3) records.wires.push_back(record.wire);
+    if (records.wires.size() < 3) records.wires.push_back(record.wire());
     Slot slot = slot_of(record.record);
     summary.versions.push_back({slot, record.record.stamp, weight_of(record)});
     want.slots.push_back(slot);
@@ -104,7 +104,7 @@ void add_trust(Seeds& seeds) {
   seeds.add("trust", '\x8' + body(revocation));
   auto host = sim::TestCluster().enrol(1);
   mesh::Knock knock{cluster_id(keys.root.public_key()), 1, test::kInvited,
-                    host.signed_host()->wire};
+                    host.signed_host()->wire()};
   seeds.add("knock", *mesh::encode_knock(knock, test::secret_of('c')));
   mesh::KnockReply reply;
   reply.cluster = knock.cluster;

@@ -19,7 +19,7 @@ bool is_newer(const SignedRecord& a, const SignedRecord& b) {
 std::optional<HostCertificate> StoreModel::standing(HostId host) const {
   auto found = content_.find({host_key(host), to_string(host)});
   if (found == content_.end()) return std::nullopt;
-  return *verify_certificate(std::get<HostRecord>(found->second->record.value).certificate, root_);
+  return *verify_certificate(std::get<HostValue>(found->second->record.value)->certificate, root_);
 }
 
 bool StoreModel::merge(const SignedRecordPtr& record, WallTime now) {
@@ -64,7 +64,7 @@ bool StoreModel::is_permitted(const SignedRecord& record) const {
 }
 
 bool StoreModel::merge_host(const SignedRecordPtr& record) {
-  const auto& host = std::get<HostRecord>(record->record.value);
+  const HostRecord& host = *std::get<HostValue>(record->record.value);
   auto certificate = verify_certificate(host.certificate, root_);
   if (!certificate || !verify_record(*record, certificate->signing_key)) return false;
   const Invite& invite = certificate->invite;

@@ -36,15 +36,16 @@ bool merge_all(Store& into, const Records& records) {
 
 Records held(const Store& store) {
   Records records;
-  for (const auto& [slot, record] : store.records()) records.push_back(record);
+  for (const auto& record : store.records()) records.push_back(record);
   return records;
 }
 
 // One line a record, for a person to compare.
 std::vector<std::string> told(const Store& store) {
   std::vector<std::string> lines;
-  for (const auto& [slot, record] : store.records()) {
+  for (const auto& record : store.records()) {
     const Record& r = record->record;
+    const registry::Slot slot = registry::slot_of(r);
     lines.push_back(to_string(slot.key) + " (" + slot.scope + ") by " + to_string(r.writer) + " " +
                     std::to_string(r.stamp.major) + "." + std::to_string(r.stamp.minor) +
                     (r.tombstone ? " erased " : " ") +

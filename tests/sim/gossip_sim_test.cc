@@ -49,7 +49,7 @@ void expect_truth(const Simulator& sim, unsigned host) {
   for (const auto& [slot, expected] : sim.truth()) {
     auto found = records.find(slot);
     ASSERT_TRUE(found != records.end()) << to_string(slot.key) << ", " << sim.replay_hint();
-    EXPECT_EQ(found->second->digest, expected->digest)
+    EXPECT_EQ((*found)->digest, expected->digest)
         << "host " << host << " holds another " << to_string(slot.key) << ", " << sim.replay_hint();
   }
 }

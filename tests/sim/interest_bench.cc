@@ -72,7 +72,7 @@ double memory_of_one(const InterestBench& what, bool all) {
   double before = heap_mb();
   std::vector<SignedRecordPtr> disk;
   auto put = [&disk](const SignedRecordPtr& record) {
-    disk.push_back(*sixpn::decode_record(record->wire));
+    disk.push_back(*sixpn::decode_record(record->wire()));
   };
   for (unsigned i = 0; i < what.hosts; ++i) {
     EnrolledHost host = cluster.enrol(i);

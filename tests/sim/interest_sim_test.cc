@@ -164,7 +164,7 @@ class UsedOnly {
  private:
   [[nodiscard]] std::set<NetworkId> networks_of(unsigned host) const {
     auto out = uses_[host];
-    for (const auto& [slot, record] : sim_.gossip(host).store().records())
+    for (const auto& record : sim_.gossip(host).store().records())
       if (const auto* machine = std::get_if<MachineRecord>(&record->record.value);
           machine != nullptr && machine->host == sim_.identity(host).id)
         out.insert(machine->network);

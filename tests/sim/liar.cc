@@ -46,7 +46,7 @@ void Liar::act() {
 void Liar::send_record(unsigned to, const SignedRecordPtr& record) {
   if (rng_.chance(0.5)) return sim_.inject_record(host_, to, record);
   GossipDatagram datagram;
-  datagram.records.push_back(record->wire);
+  datagram.records.push_back(record->wire());
   sim_.inject(host_, to, registry::encode_datagram(datagram));
 }
 
@@ -57,7 +57,7 @@ void Liar::forge_machine() {
   record.writer = other.id;
   record.stamp = {~std::uint64_t{0} >> 1, ++version_};
   if (rng_.chance(0.5)) {
-    record.value.emplace<HostRecord>(other.record);
+    record.value = other.record;
   } else {
     record.value.emplace<MachineRecord>(
         machine_of(sim_, other.id.value - host_id(0).value, 0, MachineState::kDestroyed));

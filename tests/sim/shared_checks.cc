@@ -26,7 +26,7 @@ bool SharedChecks::claim(const registry::Claim& claim, const Signature& signatur
 
 void SharedChecks::learn(const SignedRecordPtr& record) {
   if (decoded_.size() >= kMostDecoded) decoded_.clear();
-  decoded_.emplace(record->wire, record);
+  decoded_.emplace(record->wire(), record);
 }
 
 Result<SignedRecordPtr> SharedChecks::decode(std::string wire) {

@@ -255,6 +255,9 @@ void Simulator::begin_life(Node& node) {
   std::vector<SignedRecordPtr> read_back;
   for (const auto& [slot, record] : node.disk) read_back.push_back(record);
   perform(node, node.gossip->load(clocks(node), read_back));
+  if (!options_.warm)
+    for (const auto& record : node.gossip->store().records())
+      node.seen[registry::slot_of(record->record)] = record;
   registry::LocalWrite own;
   own.value = node.identity.record;
   // A warm start is one where nothing has changed: else a thousand host records would spread first.

@@ -37,7 +37,7 @@ void Simulator::persist(Node& node, const registry::Changes& changes, Instant wh
   std::vector<std::pair<registry::Slot, SignedRecordPtr>> batch;
   for (const auto& slot : changes.slots) {
     auto record = node.gossip->store().find(slot);
-    if (record) record_effect(node.index, record->wire);
+    if (record) record_effect(node.index, record->wire());
     batch.emplace_back(slot, record);
   }
   auto apply = [this, batch = std::move(batch)](Node& self) {

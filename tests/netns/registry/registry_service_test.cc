@@ -58,7 +58,7 @@ LocalWrite machine_write(const TestHost& host, unsigned number, std::size_t meta
   machine.state = MachineState::kStarted;
   for (unsigned i = 0; metadata_bytes > 0; ++i) {
     std::size_t size = std::min<std::size_t>(metadata_bytes, 1000);
-    machine.metadata["key" + std::to_string(i)] = std::string(size, 'x');
+    machine.metadata.try_emplace("key" + std::to_string(i), std::string(size, 'x'));
     metadata_bytes -= size;
   }
   return {machine, false, {}, ""};

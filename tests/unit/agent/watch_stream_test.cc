@@ -77,7 +77,8 @@ class WatchStreamTest : public testing::Test {
     view->network = {test::kTestNetwork, "acme", "default"};
     auto machine = test::make_machine(host_, number);
     if (metadata_bytes > 0)
-      machine.metadata["note"] = std::string(metadata_bytes, static_cast<char>('a' + number % 26));
+      machine.metadata.try_emplace(
+          "note", std::string(metadata_bytes, static_cast<char>('a' + number % 26)));
     view->machines[MachineId{1}] = std::make_shared<MachineRecord>(machine);
     now_.networks[test::kTestNetwork] = view;
     ++now_.generation;

@@ -22,7 +22,7 @@ struct MachineSpec {
   HostId host;
   MachineState state = MachineState::kStarted;
   std::string group = "app";
-  FlatMap<std::string, std::string> metadata = {};
+  TextMap metadata = {};
   bool skip_dns = false;
 };
 

@@ -79,7 +79,7 @@ struct Cluster {
 
   [[nodiscard]] Knock knock_of(const EnrolledHost& host, std::uint64_t nonce,
                                WallTime sent = kWall) const {
-    return {cluster_id(root.public_key()), nonce, sent, host.signed_record->wire};
+    return {cluster_id(root.public_key()), nonce, sent, host.signed_record->wire()};
   }
 };
 

@@ -50,12 +50,12 @@ class KnockGateTest : public testing::Test {
 TEST_F(KnockGateTest, AnInvitedHostIsAcceptedAndLearnsWhoAcceptedItAndWhereItWasSeen) {
   auto output = knock(b_, knowing({a_}));
   ASSERT_TRUE(output.admitted);
-  EXPECT_EQ(output.admitted->record->wire, b_.signed_record->wire);
+  EXPECT_EQ(output.admitted->record->wire(), b_.signed_record->wire());
   EXPECT_FALSE(output.refused);
   KnockReply reply = reply_of(output);
   EXPECT_TRUE(reply.accepted);
   EXPECT_EQ(reply.nonce, nonce_);
-  EXPECT_EQ(reply.record, a_.signed_record->wire);
+  EXPECT_EQ(reply.record, a_.signed_record->wire());
   EXPECT_EQ(reply.observed, kSource);
   EXPECT_EQ(gate_.counters().accepted, 1U);
 }

@@ -154,9 +154,9 @@ TEST_F(KnockServiceTest, AJoinerKnocksAtItsSeedsAndIsAccepted) {
   ASSERT_TRUE(b.start(nullptr, {a_.seed()}));
   ASSERT_TRUE(b.wait_until([](const Reports& r) { return !r.accepted.empty(); }));
   ASSERT_TRUE(a_.wait_until([](const Reports& r) { return !r.admitted.empty(); }));
-  EXPECT_EQ(a_.reports().admitted[0].first->wire, b.who().signed_record->wire);
+  EXPECT_EQ(a_.reports().admitted[0].first->wire(), b.who().signed_record->wire());
   EXPECT_EQ(a_.reports().admitted[0].second, (IpEndpoint{*parse_ip("::1"), b.port()}));
-  EXPECT_EQ(b.reports().accepted[0].first->wire, a_.who().signed_record->wire);
+  EXPECT_EQ(b.reports().accepted[0].first->wire(), a_.who().signed_record->wire());
   EXPECT_EQ(b.reports().accepted[0].second, *parse_ip("::1"));
   EXPECT_TRUE(b.reports().refused.empty());
 }

@@ -90,7 +90,7 @@ TEST(Knock, ARotatingHostWithManyEndpointsFits) {
   host.record.spare_key.fill(7);
   host.record.spare_port = 51822;
   host.record.rotation = Rotation::kLeave;
-  EXPECT_LT(sign_host(host.record, host.identity.signing_key)->wire.size(), kMaxKnockRecordBytes);
+  EXPECT_LT(sign_host(host.record, host.identity.signing_key)->wire_size, kMaxKnockRecordBytes);
 }
 
 TEST(Knock, ReasonsReachPeopleWithoutControlCharacters) {
@@ -206,7 +206,7 @@ TEST(Knock, TimesThatCannotBeMeantAreDropped) {
 TEST(VerifyHostRecord, AcceptsWhatTheRootVouchesFor) {
   Cluster cluster;
   EnrolledHost b = cluster.host("b", 0x20003);
-  auto verified = verify_host_record(b.signed_record->wire, cluster.root.public_key());
+  auto verified = verify_host_record(b.signed_record->wire(), cluster.root.public_key());
   ASSERT_TRUE(verified) << verified.error().message;
   EXPECT_EQ(verified->host(), b.record);
   EXPECT_EQ(verified->certificate, b.identity.certificate);
@@ -223,29 +223,29 @@ TEST(VerifyHostRecord, RefusesWhatTheCertificateDoesNotSay) {
       {"another name",
        [](const Cluster&, EnrolledHost b) {
          b.record.name = "c";
-         return sign_host(b.record, b.identity.signing_key)->wire;
+         return sign_host(b.record, b.identity.signing_key)->wire();
        },
        "another name or region"},
       {"another region",
        [](const Cluster&, EnrolledHost b) {
          b.record.region = "nrt";
-         return sign_host(b.record, b.identity.signing_key)->wire;
+         return sign_host(b.record, b.identity.signing_key)->wire();
        },
        "another name or region"},
       {"another host's certificate",
        [](const Cluster& cluster, EnrolledHost b) {
          b.record.certificate = cluster.host("c", 0x30004).record.certificate;
-         return sign_host(b.record, b.identity.signing_key)->wire;
+         return sign_host(b.record, b.identity.signing_key)->wire();
        },
        "carries the certificate of host 00030004"},
       {"another key",
        [](const Cluster&, EnrolledHost b) {
-         return sign_host(b.record, SigningKey::generate())->wire;
+         return sign_host(b.record, SigningKey::generate())->wire();
        },
        "is not signed by that host"},
       {"another root",
        [](const Cluster&, const EnrolledHost&) {
-         return Cluster().host("b", 0x20003).signed_record->wire;
+         return Cluster().host("b", 0x20003).signed_record->wire();
        },
        "not signed by the root key"},
       {"another kind of record",
@@ -257,7 +257,7 @@ TEST(VerifyHostRecord, RefusesWhatTheCertificateDoesNotSay) {
                     .deleted = {},
                     .org = "acme",
                     .value = OrgRecord{"acme"}};
-         return sign_record(org, b.identity.signing_key).value()->wire;
+         return sign_record(org, b.identity.signing_key).value()->wire();
        },
        "not a host record"},
       {"a tombstone",
@@ -269,7 +269,7 @@ TEST(VerifyHostRecord, RefusesWhatTheCertificateDoesNotSay) {
                      .deleted = kWall,
                      .org = "",
                      .value = {}};
-         return sign_record(gone, b.identity.signing_key).value()->wire;
+         return sign_record(gone, b.identity.signing_key).value()->wire();
        },
        "not a host record"},
       {"nothing", [](const Cluster&, const EnrolledHost&) { return std::string(); }, ""},
@@ -287,7 +287,7 @@ TEST(VerifyHostRecord, RefusesWhatTheCertificateDoesNotSay) {
 
 TEST(VerifyHostRecord, EveryFlippedByteAndTruncationIsRefused) {
   Cluster cluster;
-  const std::string wire = cluster.host("b", 0x20003).signed_record->wire;
+  const std::string wire = cluster.host("b", 0x20003).signed_record->wire();
   for (std::size_t i = 0; i < wire.size(); ++i) {
     std::string bad = wire;
     bad[i] = static_cast<char>(bad[i] ^ 1);

@@ -60,7 +60,7 @@ class KnockerTest : public testing::Test {
             .nonce = knock.nonce,
             .accepted = true,
             .reason = "",
-            .record = a_.signed_record->wire,
+            .record = a_.signed_record->wire(),
             .observed = at(7, 40000)};
   }
 
@@ -87,7 +87,7 @@ TEST_F(KnockerTest, TriesEveryEndpointInARoundBestAddressesFirst) {
   EXPECT_EQ(sent[3].to, at(11));
   EXPECT_EQ(sent[0].when.mono, kNow.mono);
   EXPECT_EQ(sent[3].when.mono - sent[0].when.mono, 3 * kKnockInterval);
-  EXPECT_EQ(sent[0].knock.record, b_.signed_record->wire);
+  EXPECT_EQ(sent[0].knock.record, b_.signed_record->wire());
   EXPECT_EQ(sent[0].knock.sent, sent[0].when.wall);
 }
 
@@ -206,7 +206,7 @@ TEST_F(KnockerTest, AcceptancesThatDoNotVerifyAreNoAcceptances) {
   auto forged =
       answer([](KnockReply& r) { r.record.back() = static_cast<char>(r.record.back() ^ 1); });
   EXPECT_THAT(forged.problem.value_or(""), HasSubstr("cannot be used"));
-  auto mirror = answer([&](KnockReply& r) { r.record = b_.signed_record->wire; });
+  auto mirror = answer([&](KnockReply& r) { r.record = b_.signed_record->wire(); });
   EXPECT_THAT(mirror.problem.value_or(""), HasSubstr("own record"));
   EXPECT_FALSE(other_cluster.accepted || forged.accepted || mirror.accepted);
   EXPECT_EQ(knocker_.counters().invalid, 3U);
@@ -247,7 +247,9 @@ TEST_F(KnockerTest, SingleKnocksAreBoundedAndNeverAtItself) {
 }
 
 TEST_F(KnockerTest, ARecordThatDoesNotFitIsAProblemInWords) {
-  SignedRecord large{b_.signed_record->record, std::string(kMaxKnockRecordBytes + 1, 'x'), {}};
+  SignedRecord large;
+  large.record = b_.signed_record->record;
+  large.bytes = std::make_unique<const std::string>(kMaxKnockRecordBytes + 1, 'x');
   knocker_.set_targets(three_targets());
   auto output = knocker_.on_timer(now_, &large);
   EXPECT_FALSE(output.send);
@@ -266,7 +268,7 @@ TEST_F(KnockerTest, TalksToAGate) {
   auto reply = std::get<KnockReply>(decode_knock_datagram(output.reply, cluster_.cluster_key));
   auto accepted = knocker_.on_reply(now_, reply).accepted;
   ASSERT_TRUE(accepted);
-  EXPECT_EQ(accepted->by->record->wire, a_.signed_record->wire);
+  EXPECT_EQ(accepted->by->record->wire(), a_.signed_record->wire());
 }
 
 TEST(KnockTargets, SeedsAndKnownHostsAreJoinedWithoutSelfAndRevoked) {

@@ -153,7 +153,7 @@ TEST_F(DiskTest, DamageInsideTheFileIsFoundAndTheRestIsKept) {
   ASSERT_GT(std::filesystem::file_size(path()), 65'536U);
   {
     auto some = host_.sign(test::make_owned_record(host_, test::make_machine(host_, 100), 1, 1));
-    auto page = read_file(path()).find(some->wire) / 4096 * 4096;
+    auto page = read_file(path()).find(some->wire()) / 4096 * 4096;
     std::fstream file(path(), std::ios::in | std::ios::out | std::ios::binary);
     file.seekp(static_cast<std::streamoff>(page));
     file << std::string(4096, '\x5a');
@@ -225,7 +225,7 @@ TEST_F(DiskTest, SchemaOneIsMigrated) {
   auto record = host_.sign(test::make_owned_record(host_, test::make_machine(host_, 1), 7, 3));
   run_sql("INSERT INTO records VALUES (2, '" + record->record.key.id + "', '" +
           to_string(host_.id) + "', '" + to_string(host_.id) + "', 7, 3, 0, x'" +
-          to_hex(record->wire) + "')");
+          to_hex(record->wire()) + "')");
   auto disk = must_open();
   ASSERT_TRUE(disk);
   auto content = disk->read();

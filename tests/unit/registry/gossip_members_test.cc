@@ -267,7 +267,7 @@ TEST_F(GossipTest, WhoAsksForItIsGivenOurOwnWord) {
 TEST_F(GossipTest, ASecondEnrolmentIsReported) {
   admit_others(2);
   auto datagram = in_step();
-  datagram.records = {kCluster.enrol(2, {"*"}, 60).signed_host(9, 9)->wire};
+  datagram.records = {kCluster.enrol(2, {"*"}, 60).signed_host(9, 9)->wire()};
   receive(1, datagram);
   EXPECT_THAT(gossip_.conflicts().all(), ElementsAre(Key(sim::host_id(2))));
   EXPECT_EQ(gossip_.counters().enrolment_conflicts, 1U);
@@ -276,7 +276,7 @@ TEST_F(GossipTest, ASecondEnrolmentIsReported) {
 TEST_F(GossipTest, AnOwnRecordOfALaterLifeIsNoticed) {
   admit_others(1);
   auto datagram = in_step();
-  datagram.records = {host_.signed_host(42, 1)->wire};
+  datagram.records = {host_.signed_host(42, 1)->wire()};
   EXPECT_EQ(receive(1, datagram).own_incarnation_seen, 42U);
   writer_.raise_incarnation(43);
   auto again = own_write(host_.record);

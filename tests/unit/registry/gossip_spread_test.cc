@@ -75,7 +75,7 @@ TEST_F(GossipTest, APushIsAcknowledgedAndItsNewsPassedOnOnce) {
   auto other = kCluster.enrol(3);
   auto record = other.sign(test::make_shared_record(other, OrgRecord{"acme"}, "acme", 1));
   auto datagram = in_step();
-  datagram.records = {record->wire};
+  datagram.records = {record->wire()};
   datagram.push = PushHeader{RelayLevel::kEntry, 2, 77, {}};
   auto first = receive(3, datagram);
   std::size_t inner = 0;
@@ -83,7 +83,7 @@ TEST_F(GossipTest, APushIsAcknowledgedAndItsNewsPassedOnOnce) {
     auto passed = decoded(sent);
     if (!passed.push || passed.push->level != RelayLevel::kInner) continue;
     ++inner;
-    EXPECT_THAT(passed.records, ElementsAre(record->wire));
+    EXPECT_THAT(passed.records, ElementsAre(record->wire()));
     EXPECT_THAT(passed.push->inner, testing::Contains(sent.to));
   }
   EXPECT_GE(inner, 2U);
@@ -114,7 +114,7 @@ TEST_F(GossipTest, APushIsAcknowledgedAndItsNewsPassedOnOnce) {
 TEST_F(GossipTest, WhatIsRefusedIsNotPassedOn) {
   admit_answering(30);
   auto other = kCluster.enrol(3);
-  auto forged = other.sign(test::make_shared_record(other, OrgRecord{"acme"}, "acme", 1))->wire;
+  auto forged = other.sign(test::make_shared_record(other, OrgRecord{"acme"}, "acme", 1))->wire();
   forged.back() = static_cast<char>(forged.back() ^ 1);
   auto datagram = in_step();
   datagram.records = {forged};
@@ -141,7 +141,7 @@ TEST_F(GossipTest, WhoLacksWhatChangedLatelyAsksForItAndGetsIt) {
   auto answer = receive(5, request);
   ASSERT_THAT(answer.datagrams, SizeIs(1));
   EXPECT_EQ(answer.datagrams[0].to, sim::host_id(5));
-  EXPECT_THAT(decoded(answer.datagrams[0]).records, ElementsAre(own->wire));
+  EXPECT_THAT(decoded(answer.datagrams[0]).records, ElementsAre(own->wire()));
   // Somebody's hash has differed for long enough: this host tells.
   pass(300ms);
   auto differs = in_step();
@@ -159,7 +159,7 @@ TEST_F(GossipTest, AWriterNobodyToldOfIsAskedForAndTheRecordThenGoesOn) {
   auto stranger = kCluster.enrol(99);
   auto record = stranger.sign(test::make_shared_record(stranger, OrgRecord{"acme"}, "acme", 1));
   auto datagram = in_step();
-  datagram.records = {record->wire};
+  datagram.records = {record->wire()};
   datagram.push = PushHeader{RelayLevel::kEntry, 2, 77, {}};
   auto asking = receive(3, datagram);
   ASSERT_THAT(asking.datagrams, SizeIs(1));
@@ -170,7 +170,7 @@ TEST_F(GossipTest, AWriterNobodyToldOfIsAskedForAndTheRecordThenGoesOn) {
   EXPECT_THAT(receive(5, datagram).datagrams, IsEmpty());
   // The answer lets the record in, and it is passed on as it was asked to be.
   auto answer = in_step();
-  answer.records = {stranger.signed_host()->wire};
+  answer.records = {stranger.signed_host()->wire()};
   answer.push = PushHeader{RelayLevel::kLeaf, 0, 78, {}};
   std::size_t passed_on = 0;
   auto out = receive(3, answer);
@@ -178,7 +178,7 @@ TEST_F(GossipTest, AWriterNobodyToldOfIsAskedForAndTheRecordThenGoesOn) {
     for (const auto& sent : out.datagrams) {
       auto passed = decoded(sent);
       if (passed.push && passed.push->level == RelayLevel::kInner &&
-          std::count(passed.records.begin(), passed.records.end(), record->wire) > 0)
+          std::count(passed.records.begin(), passed.records.end(), record->wire()) > 0)
         ++passed_on;
     }
   EXPECT_NE(gossip_.store().find({org_key("acme"), "acme"}), nullptr);
@@ -193,7 +193,7 @@ TEST_F(GossipTest, WhoLacksAHostRecordGetsIt) {
   ASSERT_THAT(answer.datagrams, SizeIs(1));
   EXPECT_EQ(answer.datagrams[0].to, sim::host_id(5));
   auto host = gossip_.store().host_record(sim::host_id(7));
-  EXPECT_THAT(decoded(answer.datagrams[0]).records, ElementsAre(host->wire));
+  EXPECT_THAT(decoded(answer.datagrams[0]).records, ElementsAre(host->wire()));
 }
 
 class RandomGossipTest : public GossipTest {

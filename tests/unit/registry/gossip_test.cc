@@ -19,8 +19,8 @@ using ::testing::SizeIs;
 TEST_F(GossipTest, ARecordTooLargeForADatagramStartsASync) {
   admit_answering(3);
   auto machine = test::make_machine(host_, 1);
-  machine.metadata["note"] = std::string(1000, 'x');
-  machine.metadata["more"] = std::string(1000, 'x');
+  machine.metadata.try_emplace("note", std::string(1000, 'x'));
+  machine.metadata.try_emplace("more", std::string(1000, 'x'));
   auto out = own_write(machine);
   EXPECT_THAT(out.datagrams, IsEmpty());
   EXPECT_THAT(out.syncs, SizeIs(kMaxSyncs));
@@ -44,7 +44,7 @@ TEST_F(GossipTest, NewsIsPassedOnOnceAndNoOpsAreNot) {
   auto other = kCluster.enrol(1);
   auto record = other.sign(test::make_shared_record(other, OrgRecord{"acme"}, "acme", 1));
   auto datagram = in_step();
-  datagram.records = {record->wire};
+  datagram.records = {record->wire()};
   EXPECT_TRUE(receive(1, datagram).snapshot_dirty);
   auto again = receive(2, datagram);
   EXPECT_FALSE(again.snapshot_dirty);
@@ -57,9 +57,9 @@ TEST_F(GossipTest, ARecordWaitsForItsWritersHostRecord) {
   auto stranger = kCluster.enrol(7);
   auto datagram = in_step();
   datagram.records = {
-      stranger.sign(test::make_shared_record(stranger, OrgRecord{"acme"}, "acme", 1))->wire};
+      stranger.sign(test::make_shared_record(stranger, OrgRecord{"acme"}, "acme", 1))->wire()};
   EXPECT_TRUE(receive(1, datagram).changes.empty());
-  datagram.records = {stranger.signed_host()->wire};
+  datagram.records = {stranger.signed_host()->wire()};
   receive(1, datagram);
   EXPECT_EQ(gossip_.store().records().size(), 4U);
   EXPECT_EQ(gossip_.membership().status(stranger.id), HostStatus::kAlive);
@@ -72,7 +72,7 @@ TEST_F(GossipTest, WaitingRecordsAreBounded) {
     auto datagram = in_step();
     datagram.records = {
         stranger.sign(test::make_owned_record(stranger, test::make_machine(stranger, i), 1, 1))
-            ->wire};
+            ->wire()};
     receive(1, datagram);
   }
   EXPECT_EQ(gossip_.counters().dropped_queue_full, 20U);
@@ -108,7 +108,7 @@ TEST_F(GossipTest, AHostThatHoldsLessIsInStepByWhatItHolds) {
   auto other = kCluster.enrol(1);
   InterestRecord interest{other.id, false, {test::kTestNetwork}};
   auto said = in_step();
-  said.records = {other.sign(test::make_owned_record(other, interest, 1, 1))->wire};
+  said.records = {other.sign(test::make_owned_record(other, interest, 1, 1))->wire()};
   receive(1, said);
 
   const Store& store = gossip_.store();

@@ -106,7 +106,7 @@ class Simulation {
     auto origin = static_cast<std::size_t>(rng_.below(world_.hosts - world_.silent));
     has_[origin] = true;
     auto record = std::make_shared<SignedRecord>();
-    record->wire = std::string(320, 'r');
+    record->wire_size = 320;
     record->digest[0] = static_cast<std::uint8_t>(message);
     record->digest[1] = static_cast<std::uint8_t>(message >> 8);
     relays_[origin].originate(now_, record, true);

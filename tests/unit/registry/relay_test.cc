@@ -19,11 +19,11 @@ HostId host(std::uint32_t i) {
 }
 
 // Each one different.
-SignedRecordPtr record(std::size_t bytes) {
+std::shared_ptr<SignedRecord> record(std::size_t bytes) {
   static std::uint32_t number = 0;
   ++number;
   auto out = std::make_shared<SignedRecord>();
-  out->wire = std::string(bytes, 'r');
+  out->wire_size = static_cast<std::uint32_t>(bytes);
   for (std::size_t i = 0; i < 4; ++i) out->digest[i] = static_cast<std::uint8_t>(number >> (8 * i));
   return out;
 }
@@ -345,7 +345,7 @@ TEST_F(RelayTest, NewsOfAMachineGoesToThoseWhoWantItsNetwork) {
   join(41, 3);
   EXPECT_EQ(relay_.audience(kNetwork), kNetwork);
   EXPECT_EQ(relay_.audience({}), NetworkId{});
-  auto machine = std::make_shared<SignedRecord>(*record(300));
+  auto machine = record(300);
   machine->record.value = MachineRecord{.id = {}, .host = host(0), .network = kNetwork};
   relay_.originate(now_.mono, machine, true);
   std::set<HostId> told;

@@ -63,8 +63,8 @@ TEST(Selection, AStoreSeenThroughASelectionIsTheStoreOfTheSelectedRecords) {
     for (const auto& selection : every_selection()) {
       Store part(kCluster.root().public_key());
       for (bool hosts_first : {true, false})
-        for (const auto& [slot, record] : whole.records())
-          if ((slot.key.kind == RecordKind::kHost) == hosts_first &&
+        for (const auto& record : whole.records())
+          if ((record->record.key.kind == RecordKind::kHost) == hosts_first &&
               selection.contains(interest_network(record->record)))
             part.merge(record, kNow);
       EXPECT_EQ(whole.root_hash(selection), part.root_hash()) << "seed " << seed;

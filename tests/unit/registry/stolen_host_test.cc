@@ -218,7 +218,8 @@ TEST_F(StolenHost, TombstonesAreAsOldAsTheirStamps) {
 
 TEST_F(StolenHost, ItsShareOfTheRegistryIsBounded) {
   auto big = machine(thief_, 1, globex_net_);
-  for (int i = 0; i < 30; ++i) big.metadata["k" + std::to_string(i)] = std::string(1000, 'x');
+  for (int i = 0; i < 30; ++i)
+    big.metadata.try_emplace("k" + std::to_string(i), std::string(1000, 'x'));
   EXPECT_FALSE(sign_record(make_owned_record(thief_, big, 1, 1), thief_.key));  // 16 KiB
   Store small(kCluster.root().public_key(), {.records = 1000, .records_per_writer = 3});
   EXPECT_EQ(small.merge(thief_.signed_host(), kNow), Verdict::kAccepted);

@@ -63,7 +63,7 @@ Store merged(const std::vector<SignedRecordPtr>& records) {
 
 std::vector<Hash> content(const Store& store) {
   std::vector<Hash> out;
-  for (const auto& [slot, record] : store.records()) out.push_back(record->digest);
+  for (const auto& record : store.records()) out.push_back(record->digest);
   return out;
 }
 
@@ -93,7 +93,7 @@ TEST(StoreLaws, MergingHalvesInEitherGroupingIsTheSame) {
                                                      {begin + third, begin + 2 * third},
                                                      {begin + 2 * third, records.end()}};
   auto join = [](const Store& a, std::vector<SignedRecordPtr> b) {
-    for (const auto& [slot, record] : a.records()) b.push_back(record);
+    for (const auto& record : a.records()) b.push_back(record);
     return merged(b);
   };
   // Every part knows the hosts, so that a part's own store holds all that is its to hold.

@@ -119,14 +119,16 @@ TEST(SyncSession, OnlyWhatIsSelectedMoves) {
     }
     std::map<bool, std::set<Slot>> before;
     for (const auto* store : {&near, &far})
-      for (const auto& [slot, record] : store->records()) before[store == &near].insert(slot);
+      for (const auto& record : store->records())
+        before[store == &near].insert(slot_of(record->record));
     EXPECT_TRUE(synchronise(near, far, 1 + rng.below(900), {.selection = selection}).settled);
     EXPECT_TRUE(near.check_invariants() && far.check_invariants());
     EXPECT_EQ(near.root_hash(selection), far.root_hash(selection)) << "seed " << seed;
     // Unless it displaced what was there: a tombstone that names no network.
     for (const auto* store : {&near, &far})
-      for (const auto& [slot, record] : store->records())
-        EXPECT_TRUE(!left_out(record) || before[store == &near].contains(slot)) << "seed " << seed;
+      for (const auto& record : store->records())
+        EXPECT_TRUE(!left_out(record) || before[store == &near].contains(slot_of(record->record)))
+            << "seed " << seed;
   }
 }
 
@@ -399,7 +401,7 @@ TEST(SyncSession, AMalformedRecordIsCountedAndTheRestTaken) {
   Store store = make_store();
   SyncSession session(Role::kResponder, store);
   std::string bytes = encode_frame(HelloFrame{{1}});
-  bytes += encode_frame(RecordsFrame{{"rubbish", host.signed_host()->wire}});
+  bytes += encode_frame(RecordsFrame{{"rubbish", host.signed_host()->wire()}});
   auto records = session.on_bytes(bytes);
   ASSERT_TRUE(records);
   EXPECT_EQ(records->size(), 1U);

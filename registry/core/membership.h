@@ -36,12 +36,13 @@ namespace sixpn::registry {
 // A probe cycle; a healthy host asks kProbesPerInterval hosts in it, evenly spaced.
 inline constexpr Duration kProbeInterval = std::chrono::seconds(1);
 inline constexpr std::size_t kProbesPerInterval = 3;
-inline constexpr Duration kDirectTimeoutLeast = std::chrono::milliseconds(250);
+inline constexpr Duration kDirectTimeoutLeast = std::chrono::milliseconds(200);
 inline constexpr Duration kDirectTimeoutMost = std::chrono::milliseconds(500);
+inline constexpr Duration kAgainTimeoutLeast = std::chrono::milliseconds(150);
 inline constexpr Duration kTcpSlack = std::chrono::milliseconds(100);
 inline constexpr std::size_t kIndirectProbes = 3;
 inline constexpr Duration kNackAfter =
-    std::chrono::milliseconds(200);  // a relay's "no answer yet, but I am here"
+    std::chrono::milliseconds(150);  // a relay's "no answer yet, but I am here"
 // A death is proved by this many accusers; by all who could accuse, where they are fewer.
 inline constexpr std::size_t kQuorum = 3;
 // In a cluster above this, a first suspicion goes to the observers only: a mistake costs the same
@@ -77,6 +78,7 @@ inline constexpr Duration kRetellInterval = std::chrono::seconds(30);
 inline constexpr std::size_t kMaxRetold = 64;
 inline constexpr std::size_t kMaxProbes = 64;
 inline constexpr std::size_t kMaxRelays = 256;
+inline constexpr std::size_t kMaxRegionPaths = 256;  // regions whose round trip is estimated
 
 struct ProbeMessage {
   enum class Kind : std::uint8_t { kPing = 1, kAck, kPingRequest, kNack };
@@ -88,8 +90,9 @@ struct ProbeMessage {
 
 struct MembershipOptions {
   // False for comparisons in the simulator only: plain SWIM, without local health, stall guard,
-  // patience, buddies, and with one fixed suspicion time.
+  // patience, buddies, and with one fixed suspicion time: this one.
   bool lifeguard = true;
+  Duration fixed_suspicion = kSuspicionFew;
   std::size_t quorum = kQuorum;
   std::uint32_t region = 0;  // this host's own, region_code(); add() of itself sets it
 };
@@ -182,6 +185,7 @@ class Membership {
   struct Member {
     HostStatus status = HostStatus::kAlive;
     bool tcp_only = false;
+    bool backed_off = false;  // it answered when it was asked again: see path_to()
     std::uint32_t region = 0;
     std::uint64_t key = 0;
     std::uint64_t incarnation = 0;  // the greatest that the host itself was heard with
@@ -249,6 +253,12 @@ class Membership {
   // membership_probes.cc: who is asked
   void on_ack(Instant now, HostId from, const ProbeMessage& message, Output& out);
   void on_round_trip(Member& member, Duration measured, Output& out);
+  struct PathEstimate {
+    Duration round_trip;
+    Duration timeout;  // when to stop waiting for a direct answer
+    Duration again;    // and for one more, before TCP
+  };
+  [[nodiscard]] PathEstimate path_to(const Member& member) const;
   void on_ping_request(Instant now, HostId from, const ProbeMessage& message, Output& out);
   void on_nack(HostId from, const ProbeMessage& message);
   void probe_next(Instant now, Output& out);
@@ -283,6 +293,7 @@ class Membership {
   std::vector<HostId> round_;  // the rest of this shuffled round, next at the back
   std::map<std::uint64_t, Probe> probes_;
   std::map<std::uint64_t, Relay> relays_;
+  std::map<std::uint32_t, RoundTrip> region_paths_;
   std::map<LimitKey, TokenBucket> limits_;
   std::uint64_t sequence_ = 0;
   int health_ = 0;

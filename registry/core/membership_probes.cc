@@ -38,6 +38,7 @@ void Membership::on_ack(Instant now, HostId from, const ProbeMessage& message, O
   Member& member = members_.at(probe.target);
   if (from == probe.target) {
     member.tcp_only = false;
+    member.backed_off = probe.repeated;
     if (!probe.repeated) on_round_trip(member, now - probe.sent, out);
   }
   if (probe.purpose == Purpose::kRound) health_ = std::max(0, health_ - 1);
@@ -70,11 +71,30 @@ void Membership::on_sent(Instant now, std::size_t taken, std::size_t refused) {
 // The first answers are told at once: they hold the tunnel's handshake, and the next ones correct
 // them.
 void Membership::on_round_trip(Member& member, Duration measured, Output& out) {
-  member.round_trip.sample(measured);
+  RoundTrip* region = nullptr;
+  bool room = region_paths_.contains(member.region) || region_paths_.size() < kMaxRegionPaths;
+  if (member.region != 0 && room) region = &region_paths_[member.region];
+  member.round_trip.sample(measured, region);
+  if (region != nullptr) region->sample(measured);
   Duration distance = *member.round_trip.distance();
   if (member.reported && distance * 4 > *member.reported * 3) return;
   member.reported = distance;
   out.changed = true;
+}
+
+// A host that was never measured is taken to be like its region: in a big cluster that is nearly
+// every one. Who answered late, or lost a packet, gets the most until it answers in time: the
+// answer to a repeated question tells no round trip, so a path that has grown would never be
+// learnt (Karn and Partridge, 1987).
+Membership::PathEstimate Membership::path_to(const Member& member) const {
+  const RoundTrip* path = &member.round_trip;
+  if (!path->smoothed())
+    if (auto region = region_paths_.find(member.region); region != region_paths_.end())
+      path = &region->second;
+  Duration timeout = member.backed_off ? kDirectTimeoutMost
+                                       : path->timeout(kDirectTimeoutLeast, kDirectTimeoutMost);
+  Duration again = std::min(timeout, path->timeout(kAgainTimeoutLeast, kDirectTimeoutMost));
+  return {path->smoothed().value_or(Duration::zero()), timeout, again};
 }
 
 void Membership::on_ping_request(Instant now, HostId from, const ProbeMessage& message,
@@ -185,24 +205,33 @@ void Membership::probe_dead(Instant now, Output& out) {
 }
 
 // A round's probe asks directly, then once more and through others, then by TCP. An observer's is
-// one of many that ask at the same time: it need not go through others. The dead are just asked.
+// one of many that ask at the same time: it need not go through others; and it is rare, so it asks
+// by TCP from the beginning. The dead are just asked.
 void Membership::probe(Instant now, HostId target, Purpose purpose, Output& out) {
   if (probes_.size() >= kMaxProbes) {
     ++counters_.dropped_queue_full;
     return;
   }
-  const RoundTrip& path = members_.at(target).round_trip;
-  Duration direct = scaled(path.timeout(kDirectTimeoutLeast, kDirectTimeoutMost));
-  Duration by_tcp = scaled(path.smoothed().value_or(Duration::zero()) * 5 / 2 + kTcpSlack);
+  PathEstimate path = path_to(members_.at(target));
+  Duration direct = scaled(path.timeout);
+  Duration by_tcp = scaled(path.round_trip * 5 / 2 + kTcpSlack);
   Probe probe{target, purpose, now, kNever, kNever, now + scaled(kProbeInterval)};
-  if (purpose != Purpose::kDead) {
+  if (purpose == Purpose::kRound) {
     probe.ask_others = now + direct;
-    probe.try_tcp = now + (purpose == Purpose::kRound ? 2 * direct : direct);
+    probe.try_tcp = probe.ask_others + scaled(path.again);
     probe.deadline = probe.try_tcp + std::max(direct, by_tcp);
+  } else if (purpose == Purpose::kConfirm) {
+    probe.ask_others = now + direct;
+    probe.try_tcp = now;
+    probe.deadline = now + std::max(2 * direct, by_tcp);
   }
   std::uint64_t sequence = ++sequence_;
-  probes_[sequence] = probe;
   out.messages.push_back({Kind::kPing, target, sequence, target});
+  if (probe.try_tcp == now) {
+    probe.try_tcp = kNever;
+    out.tcp_probes.push_back(target);
+  }
+  probes_[sequence] = probe;
 }
 
 void Membership::check_probes(Instant now, Output& out) {

@@ -153,7 +153,7 @@ std::size_t Membership::void_votes_on(HostId suspect) const {
 }
 
 Instant Membership::deadline(HostId host, const Suspicion& suspicion) const {
-  if (!options_.lifeguard) return suspicion.start() + kSuspicionFew;
+  if (!options_.lifeguard) return suspicion.start() + options_.fixed_suspicion;
   return suspicion.deadline(quorum_on(host), health_);
 }
 

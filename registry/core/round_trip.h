@@ -1,7 +1,8 @@
 // RoundTrip: what probes tell of the path to a host. Smoothed round trip and its deviation, as TCP
 // does it (Jacobson and Karels; RFC 6298), from direct probe answers that were not repeated (Karn),
 // time the probes; the least of the newest samples tells how far away the host is, because a
-// handshake or a busy processor only ever adds. A value.
+// handshake or a busy processor only ever adds. One also serves for all hosts of a region, and
+// tells what a path may be like that was never measured, or once. A value.
 #pragma once
 
 #include <algorithm>
@@ -16,11 +17,16 @@ namespace sixpn::registry {
 
 class RoundTrip {
  public:
-  void sample(Duration measured) {
+  // `region`: of the hosts around it. A first sample says nothing of the deviation: theirs counts,
+  // and how far it is from them; half of the sample (RFC 6298) where they are not known either.
+  void sample(Duration measured, const RoundTrip* region = nullptr) {
     newest_[count_++ % newest_.size()] = measured;
     if (!smoothed_) {
       smoothed_ = measured;
       deviation_ = measured / 2;
+      if (region == nullptr || !region->smoothed_) return;
+      Duration apart = measured - *region->smoothed_;
+      deviation_ = std::max({region->deviation_, apart, -apart});
       return;
     }
     Duration error = measured - *smoothed_;

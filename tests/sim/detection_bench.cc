@@ -2,20 +2,26 @@
 // fast the dead are noticed, and how often the living are taken for dead, in virtual time over
 // nineteen regions.
 //   crashes  crash and restart hosts one after the other; the time until half of the others, and
-//            all of them, believe it
-//   pauses   a share of the hosts stops for up to 6 s about every 12 s: deaths believed, by who
-//            believed it (a pausing host or a steady one) of whom; ours, ours without Lifeguard,
-//            and a model of memberlist
+//            all of them, believe it; --explain 1: where that time goes; --plain 1: without
+//            Lifeguard
+//   pauses   a share of the hosts stops for up to 6 s about every 12 s, or (--asleep, --awake) all
+//            of that share together, again and again: deaths believed, by who believed it (a
+//            pausing host or a steady one) of whom; ours, ours without Lifeguard and with a fixed
+//            time of suspicion (--fixed), and a model of memberlist; --explain 1: how long a pause
+//            it takes
 //   calm     nobody fails: any death believed is false
 #include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
+#include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "tests/sim/crash_stages.h"
 #include "tests/sim/memberlist_model.h"
 #include "tests/sim/simulator.h"
 
@@ -31,20 +37,28 @@ struct Settings {
   unsigned pausing = 25;  // per cent
   double hours = 100;     // host-hours
   int seconds = 300;      // of pauses
+  unsigned asleep = 0;    // milliseconds: all pause together for so long; 0: each for itself
+  unsigned awake = 200;   // milliseconds between such pauses
+  unsigned fixed = 6000;  // milliseconds of suspicion without Lifeguard
+  bool plain = false;     // crashes: without Lifeguard
+  bool memberlist = true;
   bool verbose = false;
+  bool explain = false;
 };
 
 constexpr Duration kWarmUp = 30s;
 
 SimOptions options_of(const Settings& s, bool lifeguard) {
+  Duration fixed = std::chrono::milliseconds(s.fixed);
   SimOptions out;
   out.seed = s.seed;
   out.hosts = s.hosts;
   out.network = {.loss = s.loss, .geographic = true};
   out.warm = true;
   out.check_every = 1000;
-  out.configure = [lifeguard](unsigned, registry::Gossip::Options& o) {
+  out.configure = [lifeguard, fixed](unsigned, registry::Gossip::Options& o) {
     o.membership.lifeguard = lifeguard;
+    o.membership.fixed_suspicion = fixed;
   };
   return out;
 }
@@ -73,7 +87,7 @@ void print(const Settings& s, const std::string& what, double value, const char*
 // ---- crashes
 
 // The late believers of one crash, in words.
-void explain(const Simulator& sim, unsigned victim, Duration since) {
+void print_late(const Simulator& sim, unsigned victim, Duration since) {
   for (unsigned host = 0; host < sim.hosts(); ++host) {
     if (host == victim || !sim.is_running(host)) continue;
     const auto& membership = sim.gossip(host).membership();
@@ -86,7 +100,7 @@ void explain(const Simulator& sim, unsigned victim, Duration since) {
 }
 
 void crashes(const Settings& s) {
-  Simulator sim(options_of(s, true));
+  Simulator sim(options_of(s, !s.plain));
   sim.start_all();
   sim.run_for(kWarmUp);
   Rng rng(s.seed + 5);
@@ -97,20 +111,28 @@ void crashes(const Settings& s) {
   sim.run_for(20s);
   print(s, "idle, sent per host", static_cast<double>(sim.packet_bytes() - bytes) / 20 / s.hosts,
         "B/s");
+  std::optional<CrashStages> stages;
+  if (s.explain) stages.emplace(sim);
+  auto all_know = [&](unsigned victim) {
+    if (stages) stages->look();
+    return sim.all_believe(victim, HostStatus::kDown);
+  };
   for (unsigned i = 0; i < s.crashes; ++i) {
     auto victim = static_cast<unsigned>(rng.below(s.hosts));
     sim.run_for(Duration(static_cast<Duration::rep>(1'000'000 + rng.below(1'000'000))));
     Instant begin = sim.now();
     std::vector<double> when;
     sim.watch_deaths([&](unsigned, const registry::Membership::Death& death) {
-      if (index_of(death.host) == victim) when.push_back(seconds(sim.now() - begin));
+      if (index_of(death.host) != victim) return;
+      when.push_back(seconds(sim.now() - begin));
+      if (stages) stages->on_death();
     });
+    if (stages) stages->begin(victim);
     sim.crash(victim);
     for (auto late : {5s, 60s})
-      if (!sim.run_until([&] { return sim.all_believe(victim, HostStatus::kDown); },
-                         begin + late - sim.now(), 10ms) &&
+      if (!sim.run_until([&] { return all_know(victim); }, begin + late - sim.now(), 10ms) &&
           s.verbose)
-        explain(sim, victim, late);
+        print_late(sim, victim, late);
     each.insert(each.end(), when.begin(), when.end());
     half.push_back(quantile(when, 0.5));
     all.push_back(seconds(sim.now() - begin));
@@ -125,6 +147,7 @@ void crashes(const Settings& s) {
   print(s, "crash believed by all, p50" + of, quantile(all, 0.5), "s");
   print(s, "crash believed by all, p99" + of, quantile(all, 0.99), "s");
   print(s, "crash believed by all, worst" + of, quantile(all, 1), "s");
+  if (stages) stages->print();
 }
 
 // ---- pauses
@@ -138,18 +161,94 @@ bool pauses(const Settings& s, unsigned host) {
   return host * 37 % 100 < s.pausing;
 }
 
+// Told of each pause: who, for how long.
+using OnPause = std::function<void(unsigned, Duration)>;
+
+// Each pauses for itself: about every 12 s, up to 6 s.
 template <class Cluster>
-void pause(Cluster& cluster, const Settings& s, const std::function<void()>& begin) {
-  cluster.run_for(kWarmUp);
-  begin();
+void pause_apart(Cluster& cluster, const Settings& s, const OnPause& paused) {
   Rng rng(s.seed + 3);
   for (int second = 0; second < s.seconds; ++second) {
-    for (unsigned host = 0; host < s.hosts; ++host)
-      if (pauses(s, host) && rng.chance(1.0 / 12))
-        cluster.stall(host, Duration(static_cast<Duration::rep>(rng.below(6'000'000))));
+    for (unsigned host = 0; host < s.hosts; ++host) {
+      if (!pauses(s, host) || !rng.chance(1.0 / 12)) continue;
+      Duration time(static_cast<Duration::rep>(rng.below(6'000'000)));
+      cluster.stall(host, time);
+      paused(host, time);
+    }
     cluster.run_for(1s);
   }
 }
+
+// All of them stop and wake together, again and again (the "interval" experiment of the
+// Lifeguard paper).
+template <class Cluster>
+void pause_together(Cluster& cluster, const Settings& s, const OnPause& paused) {
+  Duration asleep = std::chrono::milliseconds(s.asleep);
+  Duration cycle = asleep + std::chrono::milliseconds(s.awake);
+  for (Duration spent{}; spent < std::chrono::seconds(s.seconds); spent += cycle) {
+    for (unsigned host = 0; host < s.hosts; ++host) {
+      if (!pauses(s, host)) continue;
+      cluster.stall(host, asleep);
+      paused(host, asleep);
+    }
+    cluster.run_for(cycle);
+  }
+}
+
+template <class Cluster>
+void pause(
+    Cluster& cluster, const Settings& s, const std::function<void()>& begin,
+    const OnPause& paused = [](unsigned, Duration) {}) {
+  cluster.run_for(kWarmUp);
+  begin();
+  if (s.asleep > 0) return pause_together(cluster, s, paused);
+  pause_apart(cluster, s, paused);
+}
+
+// How long a host may pause before the steady ones take it for dead: counts of pauses by their
+// length in whole seconds.
+class PauseLengths {
+ public:
+  void on_pause(unsigned host, Instant now, Duration time) {
+    auto found = current_.find(host);
+    bool longer = found != current_.end() && found->second.until > now;
+    if (!longer) {
+      end(host);
+      found = current_.insert_or_assign(host, Pause{now, now, false}).first;
+    }
+    found->second.until = std::max(found->second.until, now + time);
+  }
+  void on_death(unsigned host) {
+    auto found = current_.find(host);
+    if (found != current_.end()) found->second.fatal = true;
+  }
+  void print() {
+    while (!current_.empty()) end(current_.begin()->first);
+    for (std::size_t i = 0; i < pauses_.size(); ++i)
+      std::printf("    pauses of %zu s%s: %4u, taken for dead in %4u\n", i,
+                  i + 1 == pauses_.size() ? " and more" : "         ", pauses_[i], fatal_[i]);
+  }
+
+ private:
+  struct Pause {
+    Instant from;
+    Instant until;
+    bool fatal = false;
+  };
+  void end(unsigned host) {
+    auto found = current_.find(host);
+    if (found == current_.end()) return;
+    auto length = std::min<std::size_t>(
+        pauses_.size() - 1,
+        static_cast<std::size_t>((found->second.until - found->second.from) / 1s));
+    ++pauses_[length];
+    if (found->second.fatal) ++fatal_[length];
+    current_.erase(found);
+  }
+  std::map<unsigned, Pause> current_;
+  std::array<unsigned, 8> pauses_{};
+  std::array<unsigned, 8> fatal_{};
+};
 
 void print(const Settings& s, const std::string& who, const Deaths& deaths) {
   static constexpr std::array<const char*, 2> kNames{"steady", "pausing"};
@@ -168,11 +267,17 @@ Deaths pauses_of_ours(const Settings& s, bool lifeguard) {
   Simulator sim(options_of(s, lifeguard));
   sim.start_all();
   Deaths deaths;
-  pause(sim, s, [&] {
+  PauseLengths lengths;
+  auto watch = [&] {
     sim.watch_deaths([&](unsigned by, const registry::Membership::Death& death) {
-      ++deaths.count[pauses(s, by) ? 1 : 0][pauses(s, index_of(death.host)) ? 1 : 0];
+      unsigned of = index_of(death.host);
+      ++deaths.count[pauses(s, by) ? 1 : 0][pauses(s, of) ? 1 : 0];
+      if (!pauses(s, by)) lengths.on_death(of);
     });
-  });
+  };
+  pause(sim, s, watch,
+        [&](unsigned host, Duration time) { lengths.on_pause(host, sim.now(), time); });
+  if (s.explain) lengths.print();
   return deaths;
 }
 
@@ -190,7 +295,7 @@ Deaths pauses_of_memberlist(const Settings& s) {
 void all_pauses(const Settings& s) {
   print(s, "ours", pauses_of_ours(s, true));
   print(s, "without Lifeguard", pauses_of_ours(s, false));
-  print(s, "memberlist", pauses_of_memberlist(s));
+  if (s.memberlist) print(s, "memberlist", pauses_of_memberlist(s));
 }
 
 // ---- calm
@@ -234,6 +339,18 @@ bool parse(int argc, char** argv, Settings& out) {
       out.seconds = static_cast<int>(number);
     } else if (name == "--verbose") {
       out.verbose = number != 0;
+    } else if (name == "--asleep") {
+      out.asleep = number;
+    } else if (name == "--awake") {
+      out.awake = number;
+    } else if (name == "--fixed") {
+      out.fixed = number;
+    } else if (name == "--plain") {
+      out.plain = number != 0;
+    } else if (name == "--memberlist") {
+      out.memberlist = number != 0;
+    } else if (name == "--explain") {
+      out.explain = number != 0;
     } else {
       return false;
     }
@@ -254,7 +371,8 @@ int main(int argc, char** argv) {
   }
   std::fprintf(stderr,
                "usage: sim_detection crashes|pauses|calm [--hosts N] [--loss P] [--seed S]\n"
-               "       [--crashes N] [--pausing PERCENT] [--seconds N] [--hours HOST-HOURS] "
-               "[--verbose 1]\n");
+               "       [--crashes N] [--pausing PERCENT] [--seconds N] [--hours HOST-HOURS]\n"
+               "       [--asleep MS] [--awake MS] [--fixed MS] [--plain 1] [--memberlist 0]\n"
+               "       [--explain 1] [--verbose 1]\n");
   return 2;
 }

@@ -342,6 +342,7 @@ void Simulator::transmit(Node& from, HostId to_id, std::string bytes) {
   unsigned to = to_id.value - host_id(0).value;
   ++packets_;
   packet_bytes_ += bytes.size();
+  if (send_tap_) send_tap_(from.index, to, bytes);
   if (to >= nodes_.size() || !nodes_[to]->running) return;
   auto arrivals = network_.carry(from.index, to, now_, rng_);
   if (arrivals.empty()) return;

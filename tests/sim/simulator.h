@@ -93,6 +93,8 @@ class Simulator {
   // Called for every datagram that a host receives, before it does.
   using Tap = std::function<void(unsigned from, unsigned to, const std::string& bytes)>;
   void tap(Tap tap) { tap_ = std::move(tap); }
+  // Called for every datagram that a host sends, whether it arrives or not.
+  void tap_sends(Tap tap) { send_tap_ = std::move(tap); }
   // Called when a record is accepted by a host: (host, record).
   using Watch = std::function<void(unsigned, const SignedRecordPtr&)>;
   void watch(Watch watch) { watch_ = std::move(watch); }
@@ -196,6 +198,7 @@ class Simulator {
   Network network_;
   EventQueue<Event> events_;
   Tap tap_;
+  Tap send_tap_;
   Watch watch_;
   DeathWatch death_watch_;
   std::uint64_t packets_ = 0;

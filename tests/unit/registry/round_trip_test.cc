@@ -40,5 +40,24 @@ TEST(RoundTripTest, TheTimeoutStaysInItsBounds) {
   EXPECT_EQ(trip.timeout(250ms, 500ms), 500ms);
 }
 
+TEST(RoundTripTest, AFirstSampleIsAsSteadyAsItsRegion) {
+  RoundTrip region;
+  for (int i = 0; i < 40; ++i) region.sample(i % 2 == 0 ? 99ms : 101ms);
+  RoundTrip alike;
+  alike.sample(102ms, &region);
+  EXPECT_LT(alike.timeout(100ms, 500ms), 180ms);
+  RoundTrip apart;
+  apart.sample(140ms, &region);
+  EXPECT_GT(apart.timeout(100ms, 500ms), 300ms);
+  // Without a region's, as RFC 6298 has it.
+  RoundTrip alone;
+  alone.sample(102ms);
+  EXPECT_EQ(alone.timeout(100ms, 500ms), 356ms);
+  RoundTrip of_unknown;
+  RoundTrip unknown;
+  of_unknown.sample(102ms, &unknown);
+  EXPECT_EQ(of_unknown.timeout(100ms, 500ms), 356ms);
+}
+
 }  // namespace
 }  // namespace sixpn::registry

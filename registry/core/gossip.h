@@ -157,8 +157,8 @@ class Gossip {
   // Of which networks all machines are here (Snapshot::held).
   [[nodiscard]] Selection held() const;
   [[nodiscard]] bool wants(HostId host, const Record& record) const;
-  // Whether this host may stop wanting a network: nobody else wants it, or somebody alive holds it
-  // in full and was in step with this host. Else a tombstone might be lost with it.
+  // Whether this host may stop wanting a network: nobody else wants it, or somebody alive keeps it:
+  // holds it in full and was in step with this host. Else a tombstone might be lost with it.
   [[nodiscard]] bool may_let_go(NetworkId network) const;
   // Networks that this host let go of and should want again: nobody took over what it knows.
   // Looked for every kCollectInterval.
@@ -227,6 +227,14 @@ class Gossip {
   void on_equal(HostId peer, const Selection& compared, Output& out);
   void fill_due(Now now, Output& out);
   void compare_due(Now now, Output& out);
+  // Those who also want a network, and of them those who keep what this host knows of it.
+  struct Company {
+    bool others = false;
+    std::set<HostId> keepers;
+  };
+  [[nodiscard]] Company company_in(NetworkId network) const;
+  void note_unwanted(Now now);
+  [[nodiscard]] bool may_forget(NetworkId network) const;
   void forget_unwanted(Now now, bool at_once);
   void schedule_holding(Now now);
   [[nodiscard]] bool is_unwanted(const Record& record) const;
@@ -280,8 +288,12 @@ class Gossip {
   std::size_t networks_seen_ = 0;
   Instant next_fill_ = kNever;
   Instant next_compare_ = kNever;
-  std::size_t compared_ = 0;                     // turns of the own networks
-  std::map<NetworkId, Instant> unwanted_since_;  // networks with machines here
+  std::size_t compared_ = 0;  // turns of the own networks
+  struct Unwanted {
+    Instant since{};
+    std::set<HostId> keepers;  // when it was last wanted: being in step says nothing of it since
+  };
+  std::map<NetworkId, Unwanted> unwanted_;  // networks with machines here
   std::set<NetworkId> orphans_;
   std::map<NetworkId, Instant> network_changed_;  // of those that the own record names
   std::deque<Pending> pending_;

@@ -54,6 +54,7 @@ void Gossip::follow_interests(Now now, const Changes& changes, Output& out) {
   // Networks come in with the first sync, and those are to be filled as well.
   bool more = holding_.is_filling() && own != nullptr && own->all;
   if (!said && !more) return;
+  note_unwanted(now);
   std::erase_if(network_changed_,
                 [own](const auto& entry) { return !registry::wants(own, entry.first); });
   holding_.follow(own, store_.networks());
@@ -123,40 +124,62 @@ void Gossip::compare_due(Now now, Output& out) {
   if (!others.empty()) send(now, others[rng_.below(others.size())], {}, out);
 }
 
-bool Gossip::may_let_go(NetworkId network) const {
+Gossip::Company Gossip::company_in(NetworkId network) const {
   auto last = network_changed_.find(network);
   Instant changed = last == network_changed_.end() ? Instant{} : last->second;
-  bool others = false;
+  Company out;
   for (const auto& [host, certificate] : store_.certificates()) {
     auto status = membership_.status(host);
     if (host == options_.self || !status || *status == HostStatus::kLeft) continue;
     const InterestRecord* theirs = store_.interest_of(host);
     if (!registry::wants(theirs, network)) continue;
-    others = true;
+    out.others = true;
     auto peer = peers_.find(host);
     bool in_step = peer != peers_.end() && peer->second.same_at > changed;
-    if (in_step && *status != HostStatus::kDown && holds(theirs, network)) return true;
+    if (in_step && *status != HostStatus::kDown && holds(theirs, network)) out.keepers.insert(host);
   }
-  return !others;
+  return out;
+}
+
+bool Gossip::may_let_go(NetworkId network) const {
+  auto company = company_in(network);
+  return !company.others || !company.keepers.empty();
+}
+
+// What this host ceases to want is not compared with anybody from now on: who keeps it is decided
+// by what was in step until now.
+void Gossip::note_unwanted(Now now) {
+  const InterestRecord* own = store_.interest_of(options_.self);
+  for (const auto& [network, sum] : store_.groups().sums())
+    if (!registry::wants(own, network) && !unwanted_.contains(network))
+      unwanted_[network] = {now.mono, company_in(network).keepers};
+  std::erase_if(unwanted_, [&](const auto& entry) {
+    return registry::wants(own, entry.first) || !store_.groups().sums().contains(entry.first);
+  });
+}
+
+// One of those who kept it still does, or nobody wants it. Another who holds it now may never have
+// heard of what this host knows.
+bool Gossip::may_forget(NetworkId network) const {
+  const auto& keepers = unwanted_.at(network).keepers;
+  return !company_in(network).others ||
+         std::any_of(keepers.begin(), keepers.end(), [&](HostId host) {
+           auto status = membership_.status(host);
+           bool lives = status && *status != HostStatus::kLeft && *status != HostStatus::kDown;
+           return lives && holds(store_.interest_of(host), network);
+         });
 }
 
 // A drop is not a deletion: nobody is told. From the disk, what an earlier life let go of and did
 // not get to drop must not count as held.
 void Gossip::forget_unwanted(Now now, bool at_once) {
-  const InterestRecord* own = store_.interest_of(options_.self);
+  note_unwanted(now);
   std::set<NetworkId> gone;
-  std::set<NetworkId> orphans;
-  std::map<NetworkId, Instant> since;
-  for (const auto& [network, sum] : store_.groups().sums()) {
-    if (registry::wants(own, network)) continue;
-    auto known = unwanted_since_.find(network);
-    since[network] = known == unwanted_since_.end() ? now.mono : known->second;
-    bool over = at_once || now.mono - since[network] >= kForgetAfter;
-    if (over) (at_once || may_let_go(network) ? gone : orphans).insert(network);
-  }
-  for (NetworkId network : gone) since.erase(network);
-  unwanted_since_ = std::move(since);
-  orphans_ = std::move(orphans);
+  orphans_.clear();
+  for (const auto& [network, unwanted] : unwanted_)
+    if (at_once || now.mono - unwanted.since >= kForgetAfter)
+      (at_once || may_forget(network) ? gone : orphans_).insert(network);
+  for (NetworkId network : gone) unwanted_.erase(network);
   if (!gone.empty()) store_.forget(gone);
 }
 

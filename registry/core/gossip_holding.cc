@@ -154,7 +154,9 @@ void Gossip::note_unwanted(Now now) {
     if (!registry::wants(own, network) && !unwanted_.contains(network))
       unwanted_[network] = {now.mono, company_in(network).keepers};
   std::erase_if(unwanted_, [&](const auto& entry) {
-    return registry::wants(own, entry.first) || !store_.groups().sums().contains(entry.first);
+    bool again = registry::wants(own, entry.first);
+    if (again) network_changed_[entry.first] = now.mono;  // nobody was in step with it meanwhile
+    return again || !store_.groups().sums().contains(entry.first);
   });
 }
 

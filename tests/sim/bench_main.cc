@@ -1,18 +1,21 @@
-// sim_bench [--only NAME] [--hosts N] [--loss P] [--noise P] [--seed S]: what a cluster does in
-// virtual time, ours beside a model of memberlist's LAN defaults (memberlist_model.h), on the same
-// network of nineteen regions. NAME: propagation, idle, busy, detection, pauses, partition,
-// revocation, interest, interest-memory. One line per figure: name, ours, memberlist's, and how
-// many times ours is smaller.
+// sim_bench [--only NAME] [--hosts N] [--loss P] [--noise P] [--seed S] [--runs R] [--memberlist
+// 0]: what a cluster does in virtual time, ours beside a model of memberlist's LAN defaults
+// (memberlist_model.h), on the same network of nineteen regions. NAME: propagation, idle, busy,
+// detection, pauses, partition, revocation, revocation-heal, busy-processor, interest,
+// interest-memory. One line per figure: name, ours, memberlist's, and how many times ours is
+// smaller.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
 #include <optional>
 #include <string>
+#include <unordered_map>
 
 #include "registry/core/gossip_codec.h"
 #include "tests/sim/interest_bench.h"
 #include "tests/sim/memberlist_model.h"
+#include "tests/sim/processor_bench.h"
 #include "tests/sim/workload.h"
 
 namespace sixpn::sim {
@@ -24,6 +27,8 @@ struct Settings {
   double loss = 0.05;
   double noise = 0;
   std::uint64_t seed = 1;
+  bool alone = false;  // without memberlist's model
+  unsigned runs = 1;   // of partition and revocation, with seeds one after the other
 };
 
 NetworkModel world(double loss) {
@@ -42,9 +47,13 @@ class Ours {
       if (machine != nullptr) learnt(host, static_cast<unsigned>(machine->id.value & 0xffff));
     });
   }
+  // Every record that leaves a host in a datagram from now on, lost or not: of changes (machines),
+  // and of hosts, which views that differ cost.
   void count_copies() {
-    sim_.tap([this](unsigned, unsigned, const std::string& bytes) {
-      if (auto datagram = registry::decode_datagram(bytes)) copies_ += datagram->records.size();
+    sim_.tap_sent([this](unsigned, unsigned, const std::string& bytes) {
+      auto datagram = registry::decode_datagram(bytes);
+      if (!datagram) return;
+      for (const auto& wire : datagram->records) ++(is_change(wire) ? copies_ : other_copies_);
     });
   }
   void publish(unsigned host, unsigned item) {
@@ -64,10 +73,8 @@ class Ours {
   }
   [[nodiscard]] std::uint64_t deaths() const { return sim_.total_counters().downs; }
   [[nodiscard]] std::uint64_t bytes() const { return sim_.packet_bytes() + sim_.stream_bytes(); }
-  // Received; a sender made more, by what was lost.
-  [[nodiscard]] double copies(double loss) const {
-    return static_cast<double>(copies_) / (1 - loss);
-  }
+  [[nodiscard]] double copies() const { return static_cast<double>(copies_); }
+  [[nodiscard]] double other_copies() const { return static_cast<double>(other_copies_); }
   [[nodiscard]] Instant now() const { return sim_.now(); }
   Simulator& sim() { return sim_; }
 
@@ -87,8 +94,19 @@ class Ours {
     if constexpr (requires { o.membership.lifeguard; }) o.membership.lifeguard = lifeguard;
   }
 
+  bool is_change(const std::string& wire) {
+    auto [place, added] = changes_.try_emplace(wire, false);
+    if (added) {
+      auto record = decode_record(wire);
+      place->second = record && (*record)->record.key.kind == RecordKind::kMachine;
+    }
+    return place->second;
+  }
+
   Simulator sim_;
+  std::unordered_map<std::string, bool> changes_;
   std::uint64_t copies_ = 0;
+  std::uint64_t other_copies_ = 0;
 };
 
 class Memberlist {
@@ -103,7 +121,8 @@ class Memberlist {
   [[nodiscard]] unsigned dead_to(unsigned about) const { return model_.dead_to(about); }
   [[nodiscard]] std::uint64_t deaths() const { return model_.deaths(); }
   [[nodiscard]] std::uint64_t bytes() const { return model_.bytes(); }
-  [[nodiscard]] double copies(double) const { return static_cast<double>(model_.copies()); }
+  [[nodiscard]] double copies() const { return static_cast<double>(model_.copies()); }
+  [[nodiscard]] double other_copies() const { return 0; }
   [[nodiscard]] Instant now() const { return model_.now(); }
 
  private:
@@ -146,6 +165,7 @@ Figures propagation(Cluster cluster_of, const Settings& s) {
     c.run_for(s.noise == 0 ? 100ms : 20ms);
   }
   c.run_for(10s);
+  const double deliveries = double(kItems) * double(s.hosts - 1);
   std::vector<double> whole;
   for (const auto& [item, end] : reached)
     if (end.first >= s.hosts) whole.push_back(milliseconds(end.second - published[item]));
@@ -153,7 +173,8 @@ Figures propagation(Cluster cluster_of, const Settings& s) {
           {"change at all hosts, p50, ms", quantile(whole, 0.5)},
           {"change at all hosts, p99, ms", quantile(whole, 0.99)},
           {"changes not at all hosts in 10 s", double(kItems) - double(whole.size())},
-          {"copies per delivery", c.copies(s.loss) / double(kItems) / double(s.hosts - 1)}};
+          {"copies per delivery", c.copies() / deliveries},
+          {"host records sent meanwhile, per delivery", c.other_copies() / deliveries}};
 }
 
 template <class Cluster>
@@ -225,7 +246,8 @@ Figures pauses(Cluster cluster_of, const Settings& s) {
   return {{"false deaths per host-hour, 25 % pausing", deaths / hours}};
 }
 
-Figures partition(const Settings& s) {
+// Halves apart for ten minutes while records change on both sides: until all stores are equal.
+std::optional<Duration> heal_time(const Settings& s) {
   Ours c(s, s.loss);
   Simulator& sim = c.sim();
   sim.run_for(5s);
@@ -236,9 +258,26 @@ Figures partition(const Settings& s) {
     sim.run_for(600s / kRecords);
   }
   sim.heal();
-  auto equal = sim.run_until([&] { return sim.converged(); }, 120s, 100ms);
-  return {{"halves apart for 600 s, 5000 records: equal after, s",
-           equal ? milliseconds(*equal) / 1000 : -1}};
+  return sim.run_until([&] { return sim.converged(); }, 120s, 100ms);
+}
+
+// One line per run, for a run of 500 hosts takes minutes.
+Figures partition(const Settings& s) {
+  std::vector<double> times;
+  double never = 0;
+  for (unsigned run = 0; run < s.runs; ++run) {
+    Settings here = s;
+    here.seed += run;
+    auto equal = heal_time(here);
+    equal ? times.push_back(milliseconds(*equal) / 1000) : void(++never);
+    std::printf("seed %llu: equal after %.1f s\n", static_cast<unsigned long long>(here.seed),
+                equal ? times.back() : -1);
+    std::fflush(stdout);
+  }
+  const std::string what = "halves apart for 600 s, 5000 records: equal after, ";
+  return {{what + "p50, s", quantile(times, 0.5)},
+          {what + "worst, s", quantile(times, 1)},
+          {what + "never in 120 s", never}};
 }
 
 // Until a host shuts the victim out, which is when its WireGuard peer is taken away.
@@ -258,8 +297,8 @@ bool revoke(Simulator& sim, HostId victim) {
 // then, without the victim in it.
 Figures revocation_across(const Settings& s) {
   std::vector<double> times;
-  unsigned missing = 0;
-  for (unsigned run = 0; run < 3; ++run) {
+  std::size_t missing = 0;
+  for (unsigned run = 0; run < s.runs; ++run) {
     Settings here = s;
     here.seed += run;
     Ours c(here, s.loss);
@@ -270,10 +309,14 @@ Figures revocation_across(const Settings& s) {
     if (!revoke(sim, sim.identity(s.hosts - 1).id)) continue;
     sim.run_for(30s);
     sim.heal();
-    std::size_t before = times.size();
+    // Of the half with the odd numbers, all but the victim.
+    const std::size_t all = times.size() + s.hosts / 2 - 1;
     measure_shut_out(sim, sim.now(), times);
-    sim.run_for(60s);
-    missing += (s.hosts - 1) / 2 - static_cast<unsigned>(times.size() - before);
+    sim.run_until([&] { return times.size() >= all; }, 60s, 100ms);
+    missing += all - times.size();
+    std::printf("seed %llu: revocation across a heal, worst so far %.0f ms\n",
+                static_cast<unsigned long long>(here.seed), quantile(times, 1));
+    std::fflush(stdout);
   }
   return {{"revocation across a heal, p50, ms", quantile(times, 0.5)},
           {"revocation across a heal, p99, ms", quantile(times, 0.99)},
@@ -315,13 +358,18 @@ void run(const Settings& s) {
   auto ours = [&s](double loss) { return std::make_unique<Ours>(s, loss); };
   auto plain = [&s](double loss) { return std::make_unique<Ours>(s, loss, false); };
   auto theirs = [&s](double loss) { return std::make_unique<Memberlist>(s, loss); };
+  const Figures none;
   bool memory = s.only == "interest-memory";
   if (memory || s.only == "interest")
     return measure_interest({.hosts = s.hosts, .loss = s.loss, .seed = s.seed, .traffic = !memory});
+  if (s.only == "busy-processor")
+    return measure_processor({.hosts = s.hosts, .loss = s.loss, .seed = s.seed});
   std::printf("%-67s %10s %10s\n", "", "ours", "memberlist");
-  if (wanted("propagation")) print(s, propagation(ours, s), propagation(theirs, s));
-  if (wanted("idle")) print(s, traffic(ours, s, 0, 20), traffic(theirs, s, 0, 20));
-  if (wanted("busy")) print(s, traffic(ours, s, 200, 5), traffic(theirs, s, 200, 5));
+  if (wanted("propagation"))
+    print(s, propagation(ours, s), s.alone ? none : propagation(theirs, s));
+  if (wanted("idle")) print(s, traffic(ours, s, 0, 20), s.alone ? none : traffic(theirs, s, 0, 20));
+  if (wanted("busy"))
+    print(s, traffic(ours, s, 200, 5), s.alone ? none : traffic(theirs, s, 200, 5));
   if (wanted("detection")) print(s, detection(ours, s), detection(theirs, s));
   if (wanted("pauses")) {
     print(s, pauses(ours, s), pauses(theirs, s));
@@ -330,10 +378,8 @@ void run(const Settings& s) {
     print(s, without, {});
   }
   if (wanted("partition")) print(s, partition(s), {});
-  if (wanted("revocation")) {
-    print(s, revocation(s), {});
-    print(s, revocation_across(s), {});
-  }
+  if (wanted("revocation")) print(s, revocation(s), {});
+  if (wanted("revocation-heal")) print(s, revocation_across(s), {});
 }
 
 bool parse(int argc, char** argv, Settings& out) {
@@ -348,6 +394,10 @@ bool parse(int argc, char** argv, Settings& out) {
       out.loss = std::atof(value);
     else if (name == "--noise")
       out.noise = std::atof(value);
+    else if (name == "--runs")
+      out.runs = static_cast<unsigned>(std::max(1, std::atoi(value)));
+    else if (name == "--memberlist")
+      out.alone = std::atoi(value) == 0;
     else if (name == "--seed")
       out.seed = static_cast<std::uint64_t>(std::atoll(value));
     else
@@ -363,7 +413,8 @@ int main(int argc, char** argv) {
   sixpn::sim::Settings settings;
   if (!sixpn::sim::parse(argc, argv, settings)) {
     std::fprintf(stderr,
-                 "usage: sim_bench [--only NAME] [--hosts N] [--loss P] [--noise P] [--seed S]\n");
+                 "usage: sim_bench [--only NAME] [--hosts N] [--loss P] [--noise P] [--seed S] "
+                 "[--runs R] [--memberlist 0]\n");
     return 2;
   }
   sixpn::sim::run(settings);

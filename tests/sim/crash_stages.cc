@@ -30,14 +30,14 @@ bool asks(const std::string& bytes) {
 }  // namespace
 
 CrashStages::CrashStages(Simulator& sim) : sim_(sim) {
-  sim_.tap_sends([this](unsigned, unsigned to, const std::string& bytes) {
+  sim_.tap_sent([this](unsigned, unsigned to, const std::string& bytes) {
     bool waits = crashed_ != kNever && to == victim_ && !reached_[kAsked];
     if (waits && asks(bytes)) reach(kAsked);
   });
 }
 
 CrashStages::~CrashStages() {
-  sim_.tap_sends({});
+  sim_.tap_sent({});
 }
 
 void CrashStages::begin(unsigned victim) {

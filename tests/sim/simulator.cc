@@ -60,6 +60,7 @@ Simulator::Simulator(SimOptions options)
         .identity =
             cluster_.enrol(i, options_.orgs ? options_.orgs(i) : std::vector<std::string>{"*"}),
         .rng = Rng(options_.seed * 1000 + i)}));
+    nodes_.back()->metered = options_.metered && options_.metered(i);
     nodes_.back()->skew = std::chrono::milliseconds(skew) - options_.clock_skew;
     nodes_.back()->identity.record.endpoints = {underlay_of(i, kWireGuardPort)};
   }
@@ -143,13 +144,15 @@ void Simulator::on_timer(Node& node, std::uint64_t timer) {
   if (timer != node.timer) return;
   node.timer_at = kNever;
   if (node.wake > now_) return arm(node, node.wake);
-  perform(node, node.gossip->on_timer(clocks(node)));
+  perform(node, metered(node, [&] { return node.gossip->on_timer(clocks(node)); }));
 }
 
 void Simulator::on_datagram(Node& node, unsigned source, const std::string& bytes) {
   if (!network_.passes(source, node.index)) return;
   if (tap_) tap_(source, node.index, bytes);
-  perform(node, node.gossip->on_datagram(clocks(node), nodes_[source]->identity.id, bytes));
+  perform(node, metered(node, [&] {
+            return node.gossip->on_datagram(clocks(node), nodes_[source]->identity.id, bytes);
+          }));
 }
 
 std::optional<Duration> Simulator::run_until(const std::function<bool()>& condition, Duration limit,
@@ -272,10 +275,11 @@ bool Simulator::write(unsigned host, registry::LocalWrite write) {
   if (!node.running) return false;
   Now now = clocks(node);
   registry::name_network(write, node.identity.id, node.gossip->store());
-  auto record = node.writer->sign(write, node.gossip->clock(), now.wall);
+  auto record =
+      metered(node, [&] { return node.writer->sign(write, node.gossip->clock(), now.wall); });
   if (!record) return false;
   checks_.learn(*record);
-  auto out = node.gossip->on_local_write(now, {*record});
+  auto out = metered(node, [&] { return node.gossip->on_local_write(now, {*record}); });
   bool accepted = !out.refused;
   if (accepted) {
     persist(node, out.changes, now_);
@@ -342,7 +346,7 @@ void Simulator::transmit(Node& from, HostId to_id, std::string bytes) {
   unsigned to = to_id.value - host_id(0).value;
   ++packets_;
   packet_bytes_ += bytes.size();
-  if (send_tap_) send_tap_(from.index, to, bytes);
+  if (sent_tap_) sent_tap_(from.index, to, bytes);
   if (to >= nodes_.size() || !nodes_[to]->running) return;
   auto arrivals = network_.carry(from.index, to, now_, rng_);
   if (arrivals.empty()) return;

@@ -44,6 +44,8 @@ struct SimOptions {
   std::function<std::vector<unsigned>(unsigned)> seeds;
   bool invites_last = false;  // else they have expired: a host lets in whom it knows
   std::function<std::vector<std::string>(unsigned)> orgs;  // a host's rights; none given: all
+  // Hosts whose processor time is measured; none given: nobody's.
+  std::function<bool(unsigned)> metered;
   // Last word on a host's options, before each of its lives.
   std::function<void(unsigned, registry::Gossip::Options&)> configure;
 };
@@ -93,14 +95,18 @@ class Simulator {
   // Called for every datagram that a host receives, before it does.
   using Tap = std::function<void(unsigned from, unsigned to, const std::string& bytes)>;
   void tap(Tap tap) { tap_ = std::move(tap); }
-  // Called for every datagram that a host sends, whether it arrives or not.
-  void tap_sends(Tap tap) { send_tap_ = std::move(tap); }
+  // ... and for every one that a host sends, whether it arrives or not.
+  void tap_sent(Tap tap) { sent_tap_ = std::move(tap); }
   // Called when a record is accepted by a host: (host, record).
   using Watch = std::function<void(unsigned, const SignedRecordPtr&)>;
   void watch(Watch watch) { watch_ = std::move(watch); }
   // Called when a host comes to believe that another is down: (host, its reasons).
   using DeathWatch = std::function<void(unsigned, const registry::Membership::Death&)>;
   void watch_deaths(DeathWatch watch) { death_watch_ = std::move(watch); }
+
+  // Of a metered host's Gossip and its signing so far: this thread's time in them. Real time: no
+  // two runs agree, and nothing of the simulation depends on it.
+  [[nodiscard]] std::chrono::nanoseconds processor_time(unsigned host) const;
 
   [[nodiscard]] bool is_running(unsigned host) const;
   // When the host's last stall ended or will end; the beginning of time if it never stalled.
@@ -198,7 +204,7 @@ class Simulator {
   Network network_;
   EventQueue<Event> events_;
   Tap tap_;
-  Tap send_tap_;
+  Tap sent_tap_;
   Watch watch_;
   DeathWatch death_watch_;
   std::uint64_t packets_ = 0;

@@ -1,12 +1,35 @@
 // The simulator's own view of one host and of one sync session. Included by simulator*.cc only.
 #pragma once
 
+#include <ctime>
+
 #include "mesh/core/knock_gate.h"
 #include "mesh/core/knocker.h"
 #include "registry/core/sync_budget.h"
 #include "tests/sim/simulator.h"
 
 namespace sixpn::sim {
+
+// Adds the thread's processor time of its own life to `total`, when there is one.
+class Meter {
+ public:
+  explicit Meter(std::chrono::nanoseconds* total)
+      : total_(total), begin_(total == nullptr ? std::chrono::nanoseconds{} : thread_time()) {}
+  ~Meter() {
+    if (total_ != nullptr) *total_ += thread_time() - begin_;
+  }
+  Meter(const Meter&) = delete;
+  Meter& operator=(const Meter&) = delete;
+
+ private:
+  static std::chrono::nanoseconds thread_time() {
+    timespec t{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return std::chrono::seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec);
+  }
+  std::chrono::nanoseconds* total_;
+  std::chrono::nanoseconds begin_;
+};
 
 // Both sides of the knock, in one process life.
 struct Simulator::Knocking {
@@ -29,6 +52,9 @@ struct Simulator::Node {
   Instant stalled_until{};
   std::uint64_t accusations = 0;  // of this life
   bool lifeguard = true;
+  bool metered = false;
+  std::chrono::nanoseconds processor{};
+  [[nodiscard]] std::chrono::nanoseconds* meter() { return metered ? &processor : nullptr; }
   // One process life; `life` counts them, so that events of an earlier life find nobody.
   std::uint64_t life = 0;
   bool running = false;
@@ -49,6 +75,12 @@ struct Simulator::Node {
   std::uint64_t old_incarnation = 0;     // of the copy that restore_disk() puts back
   std::map<registry::Slot, SignedRecordPtr> old_disk;
 };
+
+template <class Node, class Call>
+auto metered(Node& node, const Call& call) {
+  Meter meter(node.meter());
+  return call();
+}
 
 struct Simulator::Stream {
   struct End {

@@ -25,6 +25,10 @@ Now Simulator::clocks_of(unsigned host) const {
   return clocks(*nodes_[host]);
 }
 
+std::chrono::nanoseconds Simulator::processor_time(unsigned host) const {
+  return nodes_[host]->processor;
+}
+
 bool Simulator::is_running(unsigned host) const {
   return nodes_[host]->running;
 }

@@ -97,7 +97,9 @@ void Simulator::receive_chunk(const std::shared_ptr<Stream>& stream, bool to_ini
   HostId peer = host_id(to_initiator ? far.host : near.host);
   auto records = end.session.on_bytes(chunk);
   if (!records) throw std::logic_error(records.error().message + "; " + replay_hint());
-  perform(node, node.gossip->on_sync_records(clocks(node), peer, *records));
+  perform(node, metered(node, [&] {
+            return node.gossip->on_sync_records(clocks(node), peer, *records);
+          }));
   pump(stream, true);
   pump(stream, false);
   if (to_initiator && near.session.finished()) close_stream(stream);

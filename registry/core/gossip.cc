@@ -92,9 +92,17 @@ Gossip::Output Gossip::on_datagram(Now now, HostId from, std::string_view bytes)
   if (datagram->push) {
     order_ = std::make_shared<const Order>(Order{from, *datagram->push});
     ++counters_.pushes_received;
-    relay_.on_push(now.mono, from, datagram->push->sequence);
+    if (datagram->push->heads.empty())
+      relay_.on_push(now.mono, from, datagram->push->sequence);
+    else
+      hear_reminder(now, from, *datagram->push, out);
   }
   relay_.on_acks(now.mono, from, datagram->acks);
+  if (!datagram->again.empty()) {
+    Relay::Output asked;
+    relay_.on_again(now.mono, from, datagram->again, asked);
+    perform(now, asked, out);
+  }
   receive_claims(now, from, *datagram, out, probes);
   if (datagram->probe) membership_.on_message(now.mono, from, *datagram->probe, probes);
   if (datagram->wall) {
@@ -332,6 +340,8 @@ Counters Gossip::counters() const {
   out.tcp_only_answers = members.tcp_only_answers;
   out.dropped_queue_full += members.dropped_queue_full + relay_.counters().dropped_full;
   out.pushes_retried = relay_.counters().retried;
+  out.pushes_reminded = relay_.counters().reminded;
+  out.pushes_asked_again = relay_.counters().asked_again;
   out.pushes_adopted = relay_.counters().adopted;
   out.pushes_unanswered = relay_.counters().unanswered;
   return out;

@@ -248,6 +248,7 @@ class Gossip {
   void relay_due(Now now, Output& out);
   void perform(Now now, const Relay::Output& relayed, Output& out);
   void repair_due(Now now, Output& out);
+  void hear_reminder(Now now, HostId from, const PushHeader& push, Output& out);
   void hear_heads(Now now, HostId from, const GossipDatagram& datagram, Output& out);
   void tell_heads(Now now, HostId to, Output& out);
   [[nodiscard]] std::optional<HostId> repair_peer(Now now, const RelayTree& tree) const;

@@ -64,11 +64,14 @@ void put(const MemberUpdate& in, wire::MemberUpdate& out) {
 }
 
 bool take(const wire::Push& in, PushHeader& out) {
-  if (in.inner_size() > static_cast<int>(kMaxInner) || in.tree() >= kTreeCount) return false;
+  if (in.inner_size() > static_cast<int>(kMaxInner) || in.tree() >= kTreeCount ||
+      in.heads_size() > static_cast<int>(kMaxRecordsPerDatagram))
+    return false;
   out.level = static_cast<RelayLevel>(in.level());
   out.tree = static_cast<std::uint8_t>(in.tree());
   out.sequence = in.sequence();
   for (std::uint32_t host : in.inner()) out.inner.push_back(HostId{host});
+  out.heads.assign(in.heads().begin(), in.heads().end());
   return in.level() >= static_cast<std::uint32_t>(RelayLevel::kEntry) &&
          in.level() <= static_cast<std::uint32_t>(RelayLevel::kSibling);
 }
@@ -78,6 +81,7 @@ void put(const PushHeader& in, wire::Push& out) {
   out.set_tree(in.tree);
   out.set_sequence(in.sequence);
   for (HostId host : in.inner) out.add_inner(host.value);
+  for (std::uint64_t head : in.heads) out.add_heads(head);
 }
 
 bool fits(const wire::Datagram& in) {
@@ -85,7 +89,8 @@ bool fits(const wire::Datagram& in) {
   return most(in.updates_size(), kMaxUpdatesPerDatagram) &&
          most(in.records_size(), kMaxRecordsPerDatagram) &&
          most(in.acks_size(), kMaxAcksPerDatagram) && most(in.ihave_size(), kMaxHeads) &&
-         most(in.pull_size(), kMaxHeads) && most(in.pull_hosts_size(), kMaxHostsPulled);
+         most(in.again_size(), kMaxAcksPerDatagram) && most(in.pull_size(), kMaxHeads) &&
+         most(in.pull_hosts_size(), kMaxHostsPulled);
 }
 
 auto fields(const ProbeMessage& p) {
@@ -99,8 +104,8 @@ bool operator==(const GossipDatagram& a, const GossipDatagram& b) {
                 (!a.probe || fields(*a.probe) == fields(*b.probe));
   return probes && a.incarnation == b.incarnation && a.root_hash == b.root_hash &&
          a.stable == b.stable && a.wants_claim == b.wants_claim && a.updates == b.updates &&
-         a.records == b.records && a.push == b.push && a.acks == b.acks && a.ihave == b.ihave &&
-         a.pull == b.pull && a.pull_hosts == b.pull_hosts && a.wall == b.wall;
+         a.records == b.records && a.push == b.push && a.acks == b.acks && a.again == b.again &&
+         a.ihave == b.ihave && a.pull == b.pull && a.pull_hosts == b.pull_hosts && a.wall == b.wall;
 }
 
 std::string encode_datagram(const GossipDatagram& datagram) {
@@ -119,6 +124,7 @@ std::string encode_datagram(const GossipDatagram& datagram) {
   for (const auto& record : datagram.records) out.add_records(record);
   if (datagram.push) put(*datagram.push, *out.mutable_push());
   for (std::uint32_t sequence : datagram.acks) out.add_acks(sequence);
+  for (std::uint32_t sequence : datagram.again) out.add_again(sequence);
   for (std::uint64_t head : datagram.ihave) out.add_ihave(head);
   for (std::uint64_t head : datagram.pull) out.add_pull(head);
   for (HostId host : datagram.pull_hosts) out.add_pull_hosts(host.value);
@@ -154,6 +160,7 @@ Result<GossipDatagram> decode_datagram(std::string_view bytes) {
   if (in.has_push() && !take(in.push(), out.push.emplace()))
     return Error("the datagram has an unknown level or tree of a push");
   out.acks.assign(in.acks().begin(), in.acks().end());
+  out.again.assign(in.again().begin(), in.again().end());
   out.ihave.assign(in.ihave().begin(), in.ihave().end());
   out.pull.assign(in.pull().begin(), in.pull().end());
   for (std::uint32_t host : in.pull_hosts()) out.pull_hosts.push_back(HostId{host});

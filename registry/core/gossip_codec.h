@@ -29,6 +29,8 @@ struct PushHeader {
   std::uint8_t tree = 0;  // below kTreeCount
   std::uint32_t sequence = 0;
   std::vector<HostId> inner;  // or siblings; at most kMaxInner
+  // A reminder, without content: heads of the records that the packet held (relay.h).
+  std::vector<std::uint64_t> heads;
   friend bool operator==(const PushHeader&, const PushHeader&) = default;
 };
 
@@ -42,6 +44,7 @@ struct GossipDatagram {
   std::vector<std::string> records;  // wire form
   std::optional<PushHeader> push;
   std::vector<std::uint32_t> acks;   // sequences of pushes received
+  std::vector<std::uint32_t> again;  // of those reminded of, what the sender lacks
   std::vector<std::uint64_t> ihave;  // heads of records that changed lately (relay_repair.h)
   std::vector<std::uint64_t> pull;   // heads of records that the sender lacks
   std::vector<HostId> pull_hosts;    // hosts whose host record the sender lacks

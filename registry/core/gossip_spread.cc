@@ -127,8 +127,11 @@ void Gossip::perform(Now now, const Relay::Output& relayed, Output& out) {
   for (const auto& sending : relayed.sendings) {
     GossipDatagram datagram;
     datagram.push = sending.header;
-    datagram.updates = sending.content->updates;
-    for (const auto& record : sending.content->records) datagram.records.push_back(record->wire());
+    if (sending.header.heads.empty()) {
+      datagram.updates = sending.content->updates;
+      for (const auto& record : sending.content->records)
+        datagram.records.push_back(record->wire());
+    }
     send(now, sending.to, std::move(datagram), out);
     counters_.pushes_sent += sending.to.size();
   }
@@ -137,6 +140,24 @@ void Gossip::perform(Now now, const Relay::Output& relayed, Output& out) {
     datagram.acks = relay_.take_acks(host, kMaxAcksPerDatagram);
     if (!datagram.acks.empty()) send(now, host, std::move(datagram), out);
   }
+}
+
+// A packet that was lost, or whose acknowledgement was. Its duty is done on what is known here;
+// what waits for its writer's host record is no longer lacking either.
+void Gossip::hear_reminder(Now now, HostId from, const PushHeader& push, Output& out) {
+  bool known = std::all_of(push.heads.begin(), push.heads.end(), [this](RecordHead head) {
+    return repair_.knows(head) ||
+           std::any_of(pending_.begin(), pending_.end(), [head](const Pending& waiting) {
+             return record_head(waiting.record->digest) == head;
+           });
+  });
+  if (!known) {
+    GossipDatagram request;
+    request.again = {push.sequence};
+    return send(now, from, std::move(request), out);
+  }
+  relay_.on_push(now.mono, from, push.sequence);
+  for (RecordHead head : push.heads) relay_.pass_on_again(now.mono, from, push, head);
 }
 
 // ---- repair

@@ -5,6 +5,7 @@
 namespace sixpn::registry {
 
 void PathTime::sample(Duration measured) {
+  remind_slack_ = std::max(kRemindSlack, remind_slack_ - kRemindSlack / 4);
   if (!known_) {
     known_ = true;
     smoothed_ = measured;
@@ -16,9 +17,13 @@ void PathTime::sample(Duration measured) {
   smoothed_ += error / 8;
 }
 
-Duration PathTime::repeat_after() const {
+void PathTime::late() {
+  remind_slack_ = std::min(kRemindSlackMost, remind_slack_ + kRemindSlack);
+}
+
+Duration PathTime::after(Duration slack) const {
   if (!known_) return kRepeatUnknown;
-  auto wait = std::max(smoothed_ * 13 / 10, smoothed_ + 4 * deviation_) + kRepeatSlack;
+  auto wait = std::max(smoothed_ * 13 / 10, smoothed_ + 4 * deviation_) + slack;
   return std::min(wait, kRepeatMost);
 }
 

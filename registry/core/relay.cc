@@ -98,9 +98,16 @@ Duration Relay::repeat_after(HostId host) {
   return near && !known->known() ? kRepeatNear : known->repeat_after();
 }
 
+// Acknowledgements that rode along were measured too; the next one may wait.
+Duration Relay::remind_after(HostId host) {
+  const PathTime* known = path(host);
+  if (known == nullptr || !known->known()) return kRepeatNear;
+  return std::max(known->remind_after(), 2 * kAckDelay);
+}
+
 void Relay::suggest_path(HostId host, Duration measured) {
   PathTime* known = path(host);
-  if (known != nullptr && !known->known()) known->sample(measured);
+  if (known != nullptr && !known->known()) known->sample(measured + kAckDelay);
 }
 
 bool Relay::knows_all_paths() const {

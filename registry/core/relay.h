@@ -3,6 +3,10 @@
 // repetitions takes over the duty of the host that does not answer. It owes acknowledgements for
 // what it received; they ride on other datagrams or go together after kAckDelay.
 //
+// Inside the region a packet of records is repeated, and taken over, by its heads alone (a
+// reminder): mostly the acknowledgement was lost, or the other tree brought it meanwhile. Who lacks
+// something asks, and gets the packet a round trip later (decisions/0089).
+//
 // Not what is news: Gossip hands over only what was new and accepted here. Both trees' packets ask
 // for a duty of their own, whichever comes first; each is done once per item and level, so nobody
 // can make a host send more than the trees ask. Not which host is whose parent: relay_tree.h. Not
@@ -48,6 +52,7 @@ inline constexpr Duration kRotationTime = std::chrono::milliseconds(100);
 // To the own region before anything was measured; otherwise path_time.h says when to repeat.
 inline constexpr Duration kRepeatNear = std::chrono::milliseconds(30);
 inline constexpr unsigned kRepeats = 2;
+inline constexpr unsigned kReminders = 3;      // they come sooner than repetitions
 inline constexpr unsigned kDirectRepeats = 5;  // in a small cluster, where nobody else helps
 inline constexpr unsigned kMaxAdoptions = 3;   // of one packet, one after the other
 // Above so many changes a second in the whole cluster, what is not urgent takes one tree only.
@@ -68,7 +73,7 @@ struct PushContent {
 
 class Relay {
  public:
-  // One packet: the same bytes for all receivers.
+  // One packet: the same bytes for all receivers. With heads in its header it goes without content.
   struct Sending {
     PushHeader header;
     std::shared_ptr<const PushContent> content;
@@ -79,7 +84,9 @@ class Relay {
     std::vector<HostId> acks;  // hosts whose acknowledgements are due: see take_acks
   };
   struct Counters {
-    std::uint64_t retried = 0;       // packets sent again
+    std::uint64_t retried = 0;       // packets sent again, reminders among them
+    std::uint64_t reminded = 0;      // reminders
+    std::uint64_t asked_again = 0;   // packets whose receiver lacked them when reminded
     std::uint64_t adopted = 0;       // receivers served in place of one who did not answer
     std::uint64_t unanswered = 0;    // receivers given up
     std::uint64_t dropped_full = 0;  // a table was full
@@ -115,12 +122,14 @@ class Relay {
   // Records for one host that asked for them.
   void answer(Now now, HostId to, const std::vector<SignedRecordPtr>& records, Output& out);
 
-  // A round trip that was measured otherwise; counts until acknowledgements say.
+  // A round trip that was measured otherwise, by what is answered at once; counts until acknowledgements say.
   void suggest_path(HostId host, Duration measured);
   [[nodiscard]] bool knows_all_paths() const;
 
   void on_push(Instant now, HostId from, std::uint32_t sequence);
   void on_acks(Instant now, HostId from, const std::vector<std::uint32_t>& sequences);
+  // Packets that `from` was reminded of, and lacks.
+  void on_again(Instant now, HostId from, const std::vector<std::uint32_t>& sequences, Output& out);
   // Everything that is due: new packets, repetitions, acknowledgements.
   void send_due(Now now, Output& out);
   [[nodiscard]] Instant next_wake() const;
@@ -150,6 +159,7 @@ class Relay {
     Instant sent;
     Instant due;
     unsigned repeats = 0;
+    unsigned asked = 0;  // by the receiver, after reminders
   };
   struct Flight {
     PushHeader header;
@@ -157,7 +167,8 @@ class Relay {
     std::shared_ptr<const PushContent> content;
     std::vector<Target> targets;
     unsigned adoptions = 0;
-    Instant due = kNever;  // of the first target
+    bool remind_first = false;  // those told may well have it
+    Instant due = kNever;       // of the first target
   };
   // An item that was news here, and in which trees its duty is done.
   struct Duty {
@@ -179,6 +190,8 @@ class Relay {
 
   // relay_flights.cc: until it is acknowledged
   void dispatch(Instant now, Flight like, PushHeader header, std::vector<HostId> to, Output& out);
+  [[nodiscard]] bool may_remind(const Flight& flight, HostId host);
+  [[nodiscard]] static PushHeader reminder_of(const Flight& flight);
   void repeat(Instant now, std::uint32_t sequence, Output& out);
   [[nodiscard]] static Flight next_of(const Flight& flight);
   void adopt(Instant now, const Flight& flight, HostId dead, Output& out);
@@ -188,6 +201,7 @@ class Relay {
   void schedule(std::uint32_t sequence, Flight& flight);
   [[nodiscard]] PathTime* path(HostId host);
   [[nodiscard]] Duration repeat_after(HostId host);
+  [[nodiscard]] Duration remind_after(HostId host);
 
   RelayTree tree_;  // of all
   const Store::Interests* interests_ = nullptr;

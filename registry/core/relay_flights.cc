@@ -17,9 +17,19 @@ void Relay::dispatch(Instant now, Flight like, PushHeader header, std::vector<Ho
     flight.audience = like.audience;
     flight.content = std::move(like.content);
     flight.adoptions = like.adoptions;
-    for (HostId host : to) flight.targets.push_back({host, now, now + repeat_after(host), 0});
+    for (HostId host : to) {
+      Duration wait = may_remind(flight, host) ? remind_after(host) : repeat_after(host);
+      flight.targets.push_back({host, now, now + wait});
+    }
     in_flight_ += to.size();
     schedule(header.sequence, flight);
+    bool by_heads = like.remind_first && std::all_of(to.begin(), to.end(), [&](HostId host) {
+                      return may_remind(flight, host);
+                    });
+    if (by_heads) {
+      header = reminder_of(flight);
+      counters_.reminded += to.size();
+    }
   } else {
     ++counters_.dropped_full;
   }
@@ -39,32 +49,50 @@ void Relay::erase_flight(std::map<std::uint32_t, Flight>::iterator place) {
   flights_.erase(place);
 }
 
+// Where a round trip is short and the other tree, or a second parent, is at work as well. Updates
+// of members have no heads.
+bool Relay::may_remind(const Flight& flight, HostId host) {
+  return flight.content->updates.empty() && tree_.region_of(host) == tree_.own_region() &&
+         !tree(flight.audience).is_small();
+}
+
+PushHeader Relay::reminder_of(const Flight& flight) {
+  PushHeader out = flight.header;
+  for (const auto& record : flight.content->records) out.heads.push_back(item_of(*record));
+  return out;
+}
+
 // Sends again to those who are late, and takes over from those who stay silent.
 void Relay::repeat(Instant now, std::uint32_t sequence, Output& out) {
   auto place = flights_.find(sequence);
   Flight& flight = place->second;
   // In a small cluster nobody else helps.
   const bool direct = tree(flight.audience).is_small();
-  const unsigned repeats = direct ? kDirectRepeats : kRepeats;
   std::vector<HostId> again;
+  std::vector<HostId> reminded;
   std::vector<HostId> silent;
   for (auto& target : flight.targets) {
     if (target.due > now) continue;
+    const bool remind = may_remind(flight, target.host);
+    const unsigned repeats = direct ? kDirectRepeats : remind ? kReminders : kRepeats;
     if (target.repeats >= repeats) {
       silent.push_back(target.host);
       continue;
     }
     ++target.repeats;
     auto patience = direct ? target.repeats + 1 : 1U;
-    target.due = now + patience * repeat_after(target.host);
-    again.push_back(target.host);
+    target.due = now + (remind ? remind_after(target.host) : patience * repeat_after(target.host));
+    (remind ? reminded : again).push_back(target.host);
   }
   in_flight_ -= std::erase_if(flight.targets, [&silent](const Target& target) {
     return std::find(silent.begin(), silent.end(), target.host) != silent.end();
   });
-  counters_.retried += again.size();
+  counters_.retried += again.size() + reminded.size();
+  counters_.reminded += reminded.size();
   counters_.unanswered += silent.size();
   if (!again.empty()) out.sendings.push_back({flight.header, flight.content, std::move(again)});
+  if (!reminded.empty())
+    out.sendings.push_back({reminder_of(flight), flight.content, std::move(reminded)});
   for (HostId dead : silent) adopt(now, flight, dead, out);
   flight.targets.empty() ? erase_flight(place) : schedule(sequence, flight);
 }
@@ -75,7 +103,8 @@ Relay::Flight Relay::next_of(const Flight& flight) {
           .audience = flight.audience,
           .content = flight.content,
           .targets = {},
-          .adoptions = flight.adoptions + 1};
+          .adoptions = flight.adoptions + 1,
+          .remind_first = true};
 }
 
 void Relay::adopt(Instant now, const Flight& flight, HostId dead, Output& out) {
@@ -146,6 +175,23 @@ std::vector<std::uint32_t> Relay::take_acks(HostId host, std::size_t most) {
   return out;
 }
 
+void Relay::on_again(Instant now, HostId from, const std::vector<std::uint32_t>& sequences,
+                     Output& out) {
+  for (std::uint32_t sequence : sequences) {
+    auto place = flights_.find(sequence);
+    if (place == flights_.end()) continue;
+    Flight& flight = place->second;
+    auto target = std::find_if(flight.targets.begin(), flight.targets.end(),
+                               [from](const Target& waiting) { return waiting.host == from; });
+    if (target == flight.targets.end() || target->asked >= kReminders) continue;
+    ++target->asked;
+    ++counters_.asked_again;
+    target->due = now + remind_after(from);
+    out.sendings.push_back({flight.header, flight.content, {from}});
+    schedule(sequence, flight);
+  }
+}
+
 void Relay::on_acks(Instant now, HostId from, const std::vector<std::uint32_t>& sequences) {
   for (std::uint32_t sequence : sequences) {
     auto place = flights_.find(sequence);
@@ -154,8 +200,12 @@ void Relay::on_acks(Instant now, HostId from, const std::vector<std::uint32_t>& 
     auto target = std::find_if(targets.begin(), targets.end(),
                                [from](const Target& waiting) { return waiting.host == from; });
     if (target == targets.end()) continue;
-    if (PathTime* known = path(from); known != nullptr && target->repeats == 0)
-      known->sample(now - target->sent);
+    if (PathTime* known = path(from); known != nullptr) {
+      if (target->repeats > 0)
+        known->late();
+      else if (target->asked == 0)
+        known->sample(now - target->sent);
+    }
     targets.erase(target);
     --in_flight_;
     if (targets.empty()) erase_flight(place);

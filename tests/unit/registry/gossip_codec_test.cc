@@ -33,7 +33,9 @@ TEST(GossipCodec, DatagramsSurviveTheWireAndFitTheirEstimate) {
   datagram.updates[0].accusers.resize(4, {HostId{~0U}, signature});
   datagram.records = {std::string(500, 'r')};
   datagram.push = PushHeader{RelayLevel::kSibling, 1, ~0U, {HostId{7}, HostId{~0U}}};
+  datagram.push->heads = {3, ~std::uint64_t{0}};
   datagram.acks = {1, ~0U};
+  datagram.again = {2, ~0U};
   datagram.ihave = {2, ~std::uint64_t{0}};
   datagram.pull = {3};
   datagram.pull_hosts = {HostId{4}};

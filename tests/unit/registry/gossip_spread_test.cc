@@ -111,6 +111,38 @@ TEST_F(GossipTest, APushIsAcknowledgedAndItsNewsPassedOnOnce) {
   EXPECT_THAT(acknowledged[sim::host_id(4)], testing::Contains(78));
 }
 
+TEST_F(GossipTest, AReminderIsAcknowledgedByWhoHasItAndAnsweredByWhoLacksIt) {
+  admit_answering(30);
+  auto other = kCluster.enrol(3);
+  auto record = other.sign(test::make_shared_record(other, OrgRecord{"acme"}, "acme", 1));
+  auto datagram = in_step();
+  datagram.push = PushHeader{RelayLevel::kLeaf, 2, 77, {}};
+  datagram.push->heads = {record_head(record->digest)};
+  auto lacking = receive(3, datagram);
+  ASSERT_THAT(lacking.datagrams, SizeIs(1));
+  EXPECT_EQ(lacking.datagrams[0].to, sim::host_id(3));
+  EXPECT_THAT(decoded(lacking.datagrams[0]).again, ElementsAre(77U));
+  EXPECT_THAT(decoded(lacking.datagrams[0]).acks, IsEmpty());
+  // The packet, and another reminder: its acknowledgement was lost. No duty of a leaf.
+  auto whole = datagram;
+  whole.push->heads.clear();
+  whole.records = {record->wire()};
+  receive(3, whole);
+  pass(kAckDelay);
+  gossip_.on_timer(now_);
+  auto known = receive(3, datagram);
+  EXPECT_THAT(known.datagrams, IsEmpty());
+  pass(kAckDelay);
+  auto acknowledged = gossip_.on_timer(now_);
+  ASSERT_THAT(acknowledged.datagrams, SizeIs(1));
+  EXPECT_THAT(decoded(acknowledged.datagrams[0]).acks, ElementsAre(77U));
+  // A reminder of an inner host's duty is enough to do it.
+  datagram.push = PushHeader{RelayLevel::kInner, 3, 78, {host_.id}};
+  datagram.push->heads = {record_head(record->digest)};
+  pass(kUrgentWindow);
+  EXPECT_GE(receive(4, datagram).datagrams.size(), 5U);
+}
+
 TEST_F(GossipTest, WhatIsRefusedIsNotPassedOn) {
   admit_answering(30);
   auto other = kCluster.enrol(3);

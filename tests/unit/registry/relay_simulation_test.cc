@@ -136,9 +136,13 @@ class Simulation {
   void perform(std::size_t host) {
     Relay::Output out;
     relays_[host].send_due(now(), out);
+    perform(host, out);
+  }
+
+  void perform(std::size_t host, const Relay::Output& out) {
     for (const auto& sending : out.sendings)
       for (HostId to : sending.to) {
-        ++sent_;
+        if (sending.header.heads.empty()) ++sent_;
         transmit(host, index(to),
                  [this, host, to, header = sending.header, content = sending.content] {
                    receive(host, index(to), header, *content);
@@ -167,6 +171,12 @@ class Simulation {
 
   void receive(std::size_t from, std::size_t to, const PushHeader& header,
                const PushContent& content) {
+    if (!header.heads.empty() && !has_[to])
+      return transmit(to, from, [this, from, to, sequence = header.sequence] {
+        Relay::Output out;
+        relays_[from].on_again(now_, id(to), {sequence}, out);
+        perform(from, out);
+      });
     relays_[to].on_push(now_, id(from), header.sequence);
     if (!has_[to]) {
       has_[to] = true;

@@ -128,7 +128,7 @@ TEST_F(RelayTest, BeforeAnyAcknowledgementProbesTellThePath) {
     if (sending.header.level == RelayLevel::kInner)
       for (HostId to : sending.to) acknowledge(sending, to);
   EXPECT_TRUE(relay_.knows_all_paths());
-  EXPECT_EQ(relay_.next_wake() - now_.mono, 138ms);
+  EXPECT_EQ(relay_.next_wake() - now_.mono, Duration(100ms + kAckDelay) * 13 / 10 + kRepeatSlack);
   // Nothing known of the own region: near enough to ask soon.
   Relay other(host(0), rng_);
   other.set_members({{host(1), "r0"}, {host(2), "r0"}}, "r0");
@@ -151,15 +151,88 @@ TEST_F(RelayTest, TheDutyOfASilentInnerHostIsTakenOver) {
       if (to != silent) acknowledge(sending, to);
   auto orphans = relay_.tree().leaves_of(silent, first.header.tree, first.header.inner);
   ASSERT_FALSE(orphans.empty());
-  EXPECT_THAT(at_wake().sendings[0].to, ElementsAre(silent));
-  EXPECT_THAT(at_wake().sendings[0].to, ElementsAre(silent));
+  for (unsigned i = 0; i < kReminders; ++i)
+    EXPECT_THAT(at_wake().sendings[0].to, ElementsAre(silent));
   auto adopted = at_wake();
   ASSERT_THAT(adopted.sendings, SizeIs(1));
   EXPECT_EQ(adopted.sendings[0].to, orphans);
   EXPECT_EQ(adopted.sendings[0].header.level, RelayLevel::kLeaf);
   EXPECT_EQ(relay_.counters().adopted, orphans.size());
+  // The other tree has served most of them: they are asked first.
+  EXPECT_THAT(adopted.sendings[0].header.heads, SizeIs(1));
+  Relay::Output again;
+  relay_.on_again(now_.mono, orphans[0], {adopted.sendings[0].header.sequence}, again);
+  ASSERT_THAT(again.sendings, SizeIs(1));
+  EXPECT_THAT(again.sendings[0].to, ElementsAre(orphans[0]));
+  EXPECT_THAT(again.sendings[0].header.heads, IsEmpty());
   acknowledge_all(adopted);
   EXPECT_EQ(relay_.next_wake(), kNever);
+}
+
+TEST_F(RelayTest, InsideTheRegionARepetitionIsAReminderAndWhoLacksItAsks) {
+  join(40, 1);
+  auto news = record(100);
+  relay_.originate(now_.mono, news, true);
+  auto out = send_due();
+  auto sent = out.sendings[0];
+  EXPECT_THAT(sent.header.heads, IsEmpty());
+  acknowledge_all({{out.sendings[1]}, {}});
+  HostId late = sent.to[0];
+  for (std::size_t i = 1; i < sent.to.size(); ++i) acknowledge(sent, sent.to[i]);
+  auto reminder = at_wake();
+  ASSERT_THAT(reminder.sendings, SizeIs(1));
+  EXPECT_THAT(reminder.sendings[0].to, ElementsAre(late));
+  EXPECT_THAT(reminder.sendings[0].header.heads, ElementsAre(Relay::item_of(*news)));
+  EXPECT_EQ(reminder.sendings[0].header.sequence, sent.header.sequence);
+  // Asked for: the same packet, a bounded number of times, and to nobody else.
+  Relay::Output again;
+  relay_.on_again(now_.mono, sent.to[1], {sent.header.sequence}, again);
+  relay_.on_again(now_.mono, late, {sent.header.sequence + 1000}, again);
+  EXPECT_THAT(again.sendings, IsEmpty());
+  for (unsigned i = 0; i < 2 * kReminders; ++i)
+    relay_.on_again(now_.mono, late, {sent.header.sequence}, again);
+  EXPECT_TRUE(relay_.check_invariants());
+  ASSERT_THAT(again.sendings, SizeIs(kReminders));
+  EXPECT_THAT(again.sendings[0].header, testing::Eq(sent.header));
+  EXPECT_EQ(again.sendings[0].content, sent.content);
+  acknowledge(again.sendings[0], late);
+  EXPECT_EQ(relay_.next_wake(), kNever);
+  EXPECT_EQ(relay_.counters().reminded, 1U);
+  EXPECT_EQ(relay_.counters().asked_again, kReminders);
+}
+
+TEST_F(RelayTest, FarAwayAndWithUpdatesOfMembersARepetitionIsWhole) {
+  join(100, 2);
+  relay_.originate(now_.mono, record(100), true);
+  for (const auto& sending : send_due().sendings)
+    if (sending.header.level == RelayLevel::kInner)
+      for (HostId to : sending.to) acknowledge(sending, to);
+  EXPECT_THAT(at_wake().sendings[0].header.heads, IsEmpty());  // an entry of the other region
+  Relay near(host(0), rng_);
+  std::vector<RelayMember> members;
+  for (std::uint32_t i = 1; i < 40; ++i) members.push_back({host(i), "r0"});
+  near.set_members(members, "r0");
+  near.originate(now_.mono, MemberUpdate{host(1), HostStatus::kAlive, 1, {}, {}, {}});
+  Relay::Output out;
+  near.send_due(now_, out);
+  now_.mono = near.next_wake();
+  out = {};
+  near.send_due(now_, out);
+  ASSERT_THAT(out.sendings, testing::Not(IsEmpty()));
+  EXPECT_THAT(out.sendings[0].header.heads, IsEmpty());
+  EXPECT_EQ(near.counters().reminded, 0U);
+}
+
+// Else nobody would ever measure a round trip that became longer than the patience.
+TEST(PathTime, RemindersWaitLongerWhereAcknowledgementsComeAfterThem) {
+  PathTime path;
+  path.sample(5ms);
+  Duration first = path.remind_after();
+  EXPECT_LT(first, path.repeat_after());
+  for (int i = 0; i < 1000; ++i) path.late();
+  EXPECT_EQ(path.remind_after(), first + kRemindSlackMost - kRemindSlack);
+  for (int i = 0; i < 1000; ++i) path.sample(5ms);
+  EXPECT_LE(path.remind_after(), first);
 }
 
 TEST_F(RelayTest, TheDutyOfASilentSiblingIsTakenOverByTheOneBefore) {
@@ -174,7 +247,7 @@ TEST_F(RelayTest, TheDutyOfASilentSiblingIsTakenOverByTheOneBefore) {
   ASSERT_EQ(next.header.level, RelayLevel::kSibling);
   EXPECT_EQ(next.header.inner, siblings);
   ASSERT_THAT(next.to, ElementsAre(host(4)));
-  for (unsigned i = 0; i < kRepeats; ++i) EXPECT_THAT(at_wake().sendings[0].to, SizeIs(1));
+  for (unsigned i = 0; i < kReminders; ++i) EXPECT_THAT(at_wake().sendings[0].to, SizeIs(1));
   auto adopted = at_wake();
   std::map<RelayLevel, std::vector<HostId>> told;
   for (const auto& sending : adopted.sendings) told[sending.header.level] = sending.to;

@@ -147,7 +147,7 @@ void AdminApi::get_dig(const Call& call, Reply reply) {
   Rng rng(random_u64());
   std::vector<std::pair<const NetworkView*, dns::Explanation>> found;
   for (const NetworkView* network : networks) {
-    dns::Viewer viewer{snapshot->self, certificate().invite.region,
+    dns::Viewer viewer{{snapshot->self, certificate().invite.region},
                        proxy_address(network->network.id, snapshot->self)};
     auto said =
         dns::explain(*snapshot, network->network.id, viewer, call.target.get("name"), type, rng);
@@ -161,7 +161,7 @@ void AdminApi::get_dig(const Call& call, Reply reply) {
                                        "asking every network for " + call.target.get("name")))
         return reply.fail(*refused);
   if (found.empty()) {  // unknown everywhere: any network's NXDOMAIN says so
-    dns::Viewer viewer{snapshot->self, certificate().invite.region,
+    dns::Viewer viewer{{snapshot->self, certificate().invite.region},
                        proxy_address(networks.front()->network.id, snapshot->self)};
     auto said = dns::explain(*snapshot, networks.front()->network.id, viewer,
                              call.target.get("name"), type, rng);

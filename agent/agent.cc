@@ -383,7 +383,10 @@ void Agent::stop() {
 }
 
 std::vector<EventLoop*> Agent::loops() {
-  return impl_->loops();
+  auto loops = impl_->loops();
+  auto answering = run_on(impl_->rooms.dns_loop, [this] { return impl_->rooms.dns->loops(); });
+  loops.insert(loops.end(), answering.begin(), answering.end());
+  return loops;
 }
 
 void Agent::on_left(std::function<void()> callback) {

@@ -171,7 +171,7 @@ json::array conflicts_json(const std::map<HostId, registry::EnrolmentConflict>& 
 json::array apps_json(const Snapshot& snapshot) {
   json::array out;
   for (const auto& [id, network] : snapshot.networks)
-    for (const auto& [name, view] : network->apps) out.push_back(app_json(snapshot, view));
+    for (const auto& [name, view] : network->apps) out.push_back(app_json(snapshot, *view));
   return out;
 }
 

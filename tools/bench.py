@@ -273,6 +273,12 @@ def registry(bench):
     bench_registry.run(bench.build)
 
 
+def dns(bench):
+    """Our resolver beside knot, nsd, unbound, dnsmasq and a server that only echoes."""
+    import bench_dns  # pylint: disable=import-outside-toplevel
+    bench_dns.run(bench.build, [])
+
+
 BENCHMARKS = {
     "propagation": Bench.propagation,
     "host-loss": Bench.host_loss,
@@ -283,6 +289,7 @@ BENCHMARKS = {
     "registry-scale": Bench.registry_scale,
     "registry-join": Bench.registry_join,
     "registry": registry,
+    "dns": dns,
 }
 
 

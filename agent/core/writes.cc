@@ -79,7 +79,7 @@ Result<const AppView*> find_app(const Snapshot& snapshot, const AppName& name) {
     if (!name.org.empty() && network->network.org != name.org) continue;
     if (!name.network.empty() && network->network.name != name.network) continue;
     auto app = network->apps.find(name.app);
-    if (app != network->apps.end()) found.push_back(&app->second);
+    if (app != network->apps.end()) found.push_back(app->second.get());
   }
   if (found.size() == 1) return found.front();
   std::string where = name.org.empty() ? "" : " in organisation " + name.org;

@@ -14,7 +14,7 @@ using Found = std::optional<NameContent>;
 // SOA and NS at the apex; any other type there is NODATA (RFC 2308 section 2.2).
 NameContent apex_content(const View& view, const Zone& zone) {
   if (view.asked == kTypeNs) return {kTypeNs, {name_server()}};
-  return {kTypeSoa, {zone_soa(zone, view.snapshot.generation).rdata}};
+  return {kTypeSoa, {zone_soa(zone, view.snapshot.generation).rdata}, false, false};
 }
 
 NameContent localhost_content(const View& view) {
@@ -51,6 +51,7 @@ Answer positive(const DnsQuestion& question, NameContent content) {
   for (auto& rdata : content.rdata)
     yes.answers.push_back({question.name, content.type, std::move(rdata)});
   yes.list_cut = content.list_cut;
+  yes.lasting = content.lasting;
   if (content.list_cut)
     yes.extended_error = {ExtendedErrorCode::kOther, "the list is cut: it exceeds a message"};
   return yes;
@@ -73,9 +74,11 @@ Answer not_held() {
   return answer;
 }
 
-Answer answer(const Snapshot& snapshot, NetworkId network, const Viewer& viewer,
-              const DnsQuestion& question, Rng& rng) {
+Answer answer(NameIndex& index, NetworkId network, const Ip6& source, const DnsQuestion& question,
+              Rng& rng) {
+  static const Snapshot no_snapshot;
   static const NetworkView no_names;
+  const Snapshot& snapshot = index.snapshot() ? *index.snapshot() : no_snapshot;
   Name lower = question.name.lower();
   auto labels = lower.labels();
   const Zone& zone = find_zone(labels);
@@ -88,13 +91,21 @@ Answer answer(const Snapshot& snapshot, NetworkId network, const Viewer& viewer,
     if (!snapshot.synced) return not_ready();
     if (!snapshot.holds(network)) return not_held();
   }
-  const NetworkView* names = snapshot.find_network(network);
-  View view{snapshot, network, names ? *names : no_names, viewer, question.type, rng};
+  auto* indexed = index.network(network);
+  View view{snapshot,      network, indexed ? indexed->view() : no_names, index, indexed, source,
+            question.type, rng};
   auto found = find_name(view, zone, labels);
   if (!found) return negative(view, zone, Rcode::kNxDomain);
   if (found->rdata.empty() || !view.wants(found->type))
     return negative(view, zone, Rcode::kNoError);
   return positive(question, std::move(*found));
+}
+
+Answer answer(const Snapshot& snapshot, NetworkId network, const Viewer& viewer,
+              const DnsQuestion& question, Rng& rng) {
+  NameIndex index(viewer.vantage);
+  index.set_snapshot(SnapshotPtr(SnapshotPtr(), &snapshot));  // the caller's: not owned
+  return answer(index, network, viewer.source, question, rng);
 }
 
 }  // namespace sixpn::dns

@@ -18,14 +18,16 @@
 #include "dns/core/codes.h"
 #include "dns/core/name.h"
 #include "dns/core/query.h"
+#include "dns/core/vantage.h"
 #include "registry/core/snapshot.h"
 
 namespace sixpn::dns {
 
-// Who asks. `self` and `region` are of the host that answers, which is the host the asker is on.
+class NameIndex;
+
+// Who asks, and from where.
 struct Viewer {
-  HostId self;
-  std::string region;
+  Vantage vantage;
   Ip6 source;
 };
 
@@ -68,12 +70,16 @@ struct Answer {
   std::vector<ResourceRecord> answers;    // one RRset, nearest first
   std::vector<ResourceRecord> authority;  // the SOA of a negative answer (RFC 2308)
   std::optional<ExtendedError> extended_error;
+  bool lasting = true;    // the same as long as the network and the hosts are
   bool list_cut = false;  // a TXT list did not fit a message and lost whole entries
 };
 
 // A network that the snapshot does not know has no names; one that is not synced yet, or
 // whose machines this host does not hold, answers SERVFAIL with "not ready" (RFC 8914) for own
 // zones.
+Answer answer(NameIndex& index, NetworkId network, const Ip6& source, const DnsQuestion& question,
+              Rng& rng);
+// The same for a single question, with nothing kept.
 Answer answer(const Snapshot& snapshot, NetworkId network, const Viewer& viewer,
               const DnsQuestion& question, Rng& rng);
 

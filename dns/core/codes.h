@@ -49,6 +49,13 @@ enum class ExtendedErrorCode : std::uint16_t {
 inline constexpr std::uint32_t kTtlSeconds = 5;
 
 inline constexpr std::size_t kHeaderBytes = 12;
+// The second word of the header.
+inline constexpr std::uint16_t kFlagResponse = 0x8000;
+inline constexpr std::uint16_t kFlagAuthoritative = 0x0400;
+inline constexpr std::uint16_t kFlagTruncated = 0x0200;
+inline constexpr std::uint16_t kFlagRecursionDesired = 0x0100;
+inline constexpr std::uint16_t kFlagRecursionAvailable = 0x0080;
+inline constexpr std::uint16_t kFlagCheckingDisabled = 0x0010;
 inline constexpr std::size_t kMaxMessageBytes = 65535;
 // UDP sizes: without EDNS, and the most that we send or advertise (RFC 9715: no fragments on any
 // path).

@@ -8,12 +8,7 @@
 namespace sixpn::dns {
 namespace {
 
-constexpr std::uint16_t kFlagResponse = 0x8000;
 constexpr std::uint16_t kOpcodeMask = 0x7800;
-constexpr std::uint16_t kFlagTruncated = 0x0200;
-constexpr std::uint16_t kFlagRecursionDesired = 0x0100;
-constexpr std::uint16_t kFlagRecursionAvailable = 0x0080;
-constexpr std::uint16_t kFlagCheckingDisabled = 0x0010;
 constexpr std::uint16_t kRcodeMask = 0x000f;
 
 void append_u16(std::string& bytes, unsigned value) {

@@ -1,10 +1,7 @@
 #include "dns/core/internal_names.h"
 
-#include <algorithm>
-#include <array>
-#include <charconv>
+#include <cstring>
 #include <string>
-#include <utility>
 
 #include "dns/core/selection.h"
 #include "dns/core/text_lists.h"
@@ -15,152 +12,74 @@ namespace {
 
 using Found = std::optional<NameContent>;
 
-enum class Order { kByRegion, kByDistance };
-
 NameContent address_of(const Ip6& ip) {
   return {kTypeAaaa, {ip}};
 }
 
-NameContent machines_of(const View& view, const Machines& candidates,
-                        Order order = Order::kByRegion, std::size_t limit = SIZE_MAX) {
-  if (!view.wants(kTypeAaaa)) return {kTypeAaaa, {}};
-  Machines machines = answered(view, candidates);
-  if (order == Order::kByDistance)
-    order_by_distance(view, machines);
-  else
-    order_by_region(view, machines);
-  machines.resize(std::min(limit, machines.size()));
-  return {kTypeAaaa, addresses(machines)};
-}
+// ---- names of an app
+// -------------------------------------------------------------------------------------
 
-// The registered machines of `app` that match; no such name when there are none.
-template <class Predicate>
-Found matching(const View& view, const AppView& app, Predicate matches) {
-  Machines found;
-  for (const auto& machine : app.machines)
-    if (is_registered(*machine) && matches(*machine)) found.push_back(machine);
-  if (found.empty()) return std::nullopt;
-  return machines_of(view, found);
-}
-
-// ---- what stands before <app>.internal
-// ------------------------------------------------------------- Each takes the labels left of its
-// keyword.
-
-Found find_global(const View& view, const AppView& app, Labels before) {
-  if (!before.empty()) return std::nullopt;
-  return machines_of(view, app.machines);
-}
-
-std::optional<ListScope> list_scope(Labels before) {
-  if (before.empty()) return ListScope::kAnswered;
-  if (before.size() == 1 && before[0] == "all") return ListScope::kAll;
-  return std::nullopt;
-}
-
-Found find_vms(const View& view, const AppView& app, Labels before) {
-  auto scope = list_scope(before);
-  return scope ? Found(list_machines(view, app, *scope)) : std::nullopt;
-}
-
-Found find_regions(const View& view, const AppView& app, Labels before) {
-  auto scope = list_scope(before);
-  return scope ? Found(list_regions(view, app, *scope)) : std::nullopt;
-}
-
-Found find_vm(const View& view, const AppView& app, Labels before) {
-  if (before.empty()) return existing_name();
-  auto id = parse_machine_id(before[0]);
-  if (before.size() != 1 || !id) return std::nullopt;
+// <id>.vm.<app>, the one kind of name that AppNames leaves to the registry's own index.
+Found find_vm(const View& view, const AppView& app, std::string_view label) {
+  auto id = parse_machine_id(label);
+  if (!id) return std::nullopt;
   auto found = view.names.machines.find(*id);
   if (found == view.names.machines.end()) return std::nullopt;
   const MachineRecord& machine = *found->second;
-  if (machine.app != app.app.name || !is_answered(view, machine)) return std::nullopt;
+  if (machine.app != app.app.name || !is_answered(view.snapshot, machine, &view.source))
+    return std::nullopt;
   return address_of(machine.address);
 }
 
-Found find_process(const View& view, const AppView& app, Labels before) {
-  if (before.empty()) return existing_name();
-  if (before.size() != 1) return std::nullopt;
-  return matching(view, app, [&](const MachineRecord& m) { return m.group == before[0]; });
+NameContent machines_of(const View& view, const AppNames& names, const AppName& name) {
+  NameContent content{kTypeAaaa, {}};
+  if (!view.wants(kTypeAaaa)) return content;
+  std::string blocks(names.count(name) * kAddressBlockBytes, '\0');
+  auto count = names.write(name, view.source, view.rng, names.count(name), blocks.data());
+  content.rdata.reserve(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    Ip6 ip;
+    auto end = (i + 1) * kAddressBlockBytes;
+    std::memcpy(ip.bytes.data(), blocks.data() + end - ip.bytes.size(), ip.bytes.size());
+    content.rdata.emplace_back(ip);
+  }
+  return content;
 }
 
-// N of "top<N>": a positive number without leading zeros.
-std::optional<std::size_t> parse_top(std::string_view label) {
-  if (!label.starts_with("top") || label.size() < 4 || label[3] == '0') return std::nullopt;
-  std::uint32_t count = 0;
-  auto [end, failed] = std::from_chars(label.data() + 3, label.data() + label.size(), count);
-  if (failed != std::errc{} || end != label.data() + label.size()) return std::nullopt;
-  return count;
-}
-
-Found find_of(const View& view, const AppView& app, Labels before) {
-  if (before.empty()) return existing_name();
-  if (before.size() > 2 || before.back() != "nearest") return std::nullopt;
-  if (before.size() == 1) return existing_name();
-  auto count = parse_top(before[0]);
-  if (!count) return std::nullopt;
-  return machines_of(view, app.machines, Order::kByDistance, *count);
-}
-
-// The value under `key` in lower case, as names are compared. A machine's process group is metadata
-// too.
-std::optional<std::string> metadata_value(const MachineRecord& machine, std::string_view key) {
-  for (auto [name, value] : machine.metadata)
-    if (to_lower(name) == key) return to_lower(value);
-  if (key == "fly_process_group") return machine.group;
-  return std::nullopt;
-}
-
-std::string join(Labels labels) {
-  std::string joined;
+std::string relative_wire(Labels labels) {
+  std::string wire;
   for (auto label : labels) {
-    if (!joined.empty()) joined += '.';
-    joined += label;
+    wire += static_cast<char>(label.size());
+    wire += label;
   }
-  return joined;
+  return wire;
 }
 
-// <value>.<key>.kv._metadata. A value may hold dots, and so span labels: then the tails of the
-// value are empty non-terminals.
-Found find_metadata(const View& view, const AppView& app, Labels before) {
-  if (before.empty()) return existing_name();
-  if (before.back() != "kv") return std::nullopt;
-  if (before.size() == 1) return existing_name();
-  auto key = before[before.size() - 2];
-  auto value = join(before.first(before.size() - 2));
-  auto has_value = [&](const MachineRecord& m) { return metadata_value(m, key) == value; };
-  if (auto found = matching(view, app, has_value)) return found;
-  auto tail = value.empty() ? value : "." + value;
-  for (const auto& machine : app.machines) {
-    auto whole = metadata_value(*machine, key);
-    if (is_registered(*machine) && whole && whole->ends_with(tail)) return existing_name();
+Found find_in_app(const View& view, std::string_view label, Labels before) {
+  if (view.indexed == nullptr) return std::nullopt;
+  const AppView* app = view.index.app_view(*view.indexed, label);
+  if (app == nullptr) return std::nullopt;
+  if (before.size() == 2 && before[1] == "vm") return find_vm(view, *app, before[0]);
+  const AppNames* names =
+      view.index.app(*view.indexed, label, own_address(view.snapshot, view.names, view.source));
+  auto found = names->find(relative_wire(before));
+  if (!found) return std::nullopt;
+  switch (found->kind) {
+    case AppNameKind::kNothing:
+      return existing_name();
+    case AppNameKind::kMachines:
+    case AppNameKind::kNearest:
+      return machines_of(view, *names, *found);
+    case AppNameKind::kVmList:
+      return list_machines(view, *app, ListScope::kAnswered);
+    case AppNameKind::kAllVmList:
+      return list_machines(view, *app, ListScope::kAll);
+    case AppNameKind::kRegionList:
+      return list_regions(view, *app, ListScope::kAnswered);
+    case AppNameKind::kAllRegionList:
+      return list_regions(view, *app, ListScope::kAll);
   }
   return std::nullopt;
-}
-
-Found find_region(const View& view, const AppView& app, std::string_view region) {
-  return matching(view, app, [&](const MachineRecord& m) { return m.region == region; });
-}
-
-using Finder = Found (*)(const View&, const AppView&, Labels);
-// Keywords win over regions of the same three letters.
-constexpr std::array<std::pair<std::string_view, Finder>, 7> kKeywords = {{
-    {"global", find_global},
-    {"vms", find_vms},
-    {"regions", find_regions},
-    {"vm", find_vm},
-    {"process", find_process},
-    {"of", find_of},
-    {"_metadata", find_metadata},
-}};
-
-Found find_in_app(const View& view, const AppView& app, Labels before) {
-  if (before.empty()) return machines_of(view, app.machines);
-  for (const auto& [keyword, find] : kKeywords)
-    if (keyword == before.back()) return find(view, app, before.first(before.size() - 1));
-  if (before.size() != 1) return std::nullopt;
-  return find_region(view, app, before[0]);
 }
 
 // ---- names of the network
@@ -168,9 +87,14 @@ Found find_in_app(const View& view, const AppView& app, Labels before) {
 
 // Where this asker reaches the resolver and the Machines API.
 Ip6 resolver_address(const View& view) {
-  if (classify(view.viewer.source) == AddressKind::kPeer)
-    return peer_resolver_address(view.network);
+  if (classify(view.source) == AddressKind::kPeer) return peer_resolver_address(view.network);
   return kResolverAddress;
+}
+
+std::optional<ListScope> list_scope(Labels before) {
+  if (before.empty()) return ListScope::kAnswered;
+  if (before.size() == 1 && before[0] == "all") return ListScope::kAll;
+  return std::nullopt;
 }
 
 Found find_of_network(const View& view, std::string_view label, Labels before) {
@@ -191,13 +115,18 @@ Found find_of_network(const View& view, std::string_view label, Labels before) {
 
 }  // namespace
 
+const Ip6* own_address(const Snapshot& snapshot, const NetworkView& names, const Ip6& source) {
+  auto machine = names.machines_by_address.find(source);
+  if (machine == names.machines_by_address.end()) return nullptr;
+  bool serves = snapshot.is_serving(*machine->second);
+  return !serves && is_answered(snapshot, *machine->second, &source) ? &source : nullptr;
+}
+
 std::optional<NameContent> find_internal(const View& view, Labels labels) {
   auto last = labels.back();
   auto before = labels.first(labels.size() - 1);
   if (last.starts_with('_')) return find_of_network(view, last, before);
-  auto app = view.names.apps.find(std::string(last));
-  if (app == view.names.apps.end()) return std::nullopt;
-  return find_in_app(view, app->second, before);
+  return find_in_app(view, last, before);
 }
 
 }  // namespace sixpn::dns

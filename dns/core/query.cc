@@ -7,9 +7,6 @@
 namespace sixpn::dns {
 namespace {
 
-constexpr std::uint16_t kFlagResponse = 0x8000;
-constexpr std::uint16_t kFlagRecursionDesired = 0x0100;
-constexpr std::uint16_t kFlagCheckingDisabled = 0x0010;
 constexpr std::uint32_t kEdnsDnssecOk = 0x8000;
 
 struct Header {

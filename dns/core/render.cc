@@ -2,6 +2,7 @@
 
 #include <ldns/ldns.h>
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <new>
@@ -26,11 +27,6 @@ struct LdnsFree {
 template <class T>
 using Owned = std::unique_ptr<T, LdnsFree>;
 
-constexpr std::uint16_t kFlagResponse = 0x8000;
-constexpr std::uint16_t kFlagAuthoritative = 0x0400;
-constexpr std::uint16_t kFlagTruncated = 0x0200;
-constexpr std::uint16_t kFlagRecursionDesired = 0x0100;
-constexpr std::uint16_t kFlagRecursionAvailable = 0x0080;
 constexpr std::size_t kFlagsOffset = 2;
 constexpr std::size_t kCountsOffset = 4;
 constexpr std::uint16_t kOptionExtendedError = 15;
@@ -146,6 +142,8 @@ class Message {
     return true;
   }
 
+  [[nodiscard]] std::size_t size() const { return ldns_buffer_position(buffer_.get()); }
+
   // The room for it was kept free by the limit.
   void add_raw_additional(std::string_view record) {
     reserve(record.size());
@@ -228,6 +226,68 @@ std::string render_opt(std::uint16_t payload_size, std::uint8_t extended_rcode, 
   ldns_buffer_write_u16(buffer.get(), 0);  // no options
   auto* begin = reinterpret_cast<const char*>(ldns_buffer_begin(buffer.get()));
   return {begin, ldns_buffer_position(buffer.get())};
+}
+
+// ---- parts
+// -----------------------------------------------------------------------------------------
+
+RenderedRecords render_records(const DnsQuestion& question,
+                               const std::vector<ResourceRecord>& records) {
+  Query query;
+  query.question = question;
+  Message message(query, 0, kMaxMessageBytes);
+  std::size_t start = message.size();
+  RenderedRecords out;
+  for (const auto& record : records) {
+    if (!message.add(record, LDNS_SECTION_ANSWER)) break;
+    out.ends.push_back(static_cast<std::uint32_t>(message.size() - start));
+  }
+  out.bytes = std::move(message).finish().message.substr(start);
+  return out;
+}
+
+// Every address record of a question looks the same but for its last 16 bytes.
+AddressBlock render_address(const Ip6& ip) {
+  static const AddressBlock kTemplate = [] {
+    DnsQuestion question{name_server(), kTypeAaaa, kClassIn};
+    auto rendered = render_records(question, {{question.name, kTypeAaaa, Ip6{}}});
+    AddressBlock block{};
+    std::copy_n(rendered.bytes.begin(), std::min(block.size(), rendered.bytes.size()),
+                block.begin());
+    return block;
+  }();
+  AddressBlock block = kTemplate;
+  std::copy(ip.bytes.begin(), ip.bytes.end(), block.end() - std::ssize(ip.bytes));
+  return block;
+}
+
+// Rendered after a question for the apex itself, so that each pointer in it is one to the apex, or
+// to an earlier name in the record.
+SoaTemplate render_soa(const Zone& zone) {
+  constexpr std::size_t kOwnerBytes = 2;
+  constexpr std::size_t kQuestionTailBytes = 4;
+  constexpr std::size_t kFixedBytes = 10;   // type, class, TTL, length
+  constexpr std::size_t kNumberBytes = 20;  // serial, refresh, retry, expire, minimum
+  auto soa = zone_soa(zone, 0);
+  SoaTemplate out;
+  out.bytes = render_records({soa.owner, kTypeSoa, kClassIn}, {soa}).bytes;
+  out.pointers.push_back({});
+  auto byte = [&out](std::size_t at) {
+    return at < out.bytes.size() ? static_cast<unsigned char>(out.bytes[at]) : 0U;
+  };
+  std::size_t before = kHeaderBytes + soa.owner.wire().size() + kQuestionTailBytes;
+  std::size_t at = kOwnerBytes + kFixedBytes;
+  for (int names = 0; names < 2; ++names) {
+    while (byte(at) != 0 && byte(at) <= kMaxLabelBytes) at += 1U + byte(at);
+    if (byte(at) != 0) {
+      std::size_t target = (byte(at) & 0x3fU) << 8 | byte(at + 1);
+      out.pointers.push_back({static_cast<std::uint16_t>(at),
+                              static_cast<std::uint16_t>(target < before ? 0 : target - before)});
+    }
+    at += byte(at) != 0 ? 2 : 1;
+  }
+  out.serial = static_cast<std::uint16_t>(out.bytes.size() - kNumberBytes);
+  return out;
 }
 
 std::string to_string(const ResourceRecord& record) {

@@ -9,6 +9,8 @@
 
 #include "dns/core/answer.h"
 #include "dns/core/query.h"
+#include "dns/core/response.h"
+#include "dns/core/zone.h"
 
 namespace sixpn::dns {
 
@@ -26,6 +28,13 @@ std::string render_error(const Query& query, Rcode rcode,
                          const std::optional<ExtendedError>& error = {});
 // An OPT for a message that is not rendered here (forwarded ones): 11 bytes and no options.
 std::string render_opt(std::uint16_t payload_size, std::uint8_t extended_rcode, bool dnssec_ok);
+
+// Parts of replies that are put together later (response.h). The records follow a message that asks
+// `question`; the SOA follows any question inside the zone.
+AddressBlock render_address(const Ip6& ip);
+RenderedRecords render_records(const DnsQuestion& question,
+                               const std::vector<ResourceRecord>& records);
+SoaTemplate render_soa(const Zone& zone);
 
 // "web.internal. 5 IN AAAA fdaa::...", without a final newline.
 std::string to_string(const ResourceRecord& record);

@@ -61,20 +61,19 @@ std::size_t reply_limit(const Query& query, Transport transport) {
   return transport == Transport::kTcp ? kMaxMessageBytes : query.udp_limit();
 }
 
-Outcome resolve(const Snapshot* snapshot, const Audience& audience, std::string_view message,
+Outcome resolve(NameIndex& index, const Audience& audience, std::string_view message,
                 const Ip6& source, Transport transport, Rng& rng) {
   static const Snapshot nothing;
   auto parsed = parse_query(message);
   if (parsed.verdict == Verdict::kDrop) return {};
   if (parsed.verdict == Verdict::kReject) return error(std::move(parsed.query), parsed.rcode);
-  const Snapshot& current = snapshot != nullptr ? *snapshot : nothing;
+  const Snapshot& current = index.snapshot() != nullptr ? *index.snapshot() : nothing;
   auto network = view_of(current, audience, source);
   if (!network && !current.synced) network = unsynced_view_of(audience, source);
   if (!network) return refuse_source(std::move(parsed.query));
 
   Outcome outcome;
-  Viewer viewer{audience.self, audience.region, source};
-  auto answered = answer(current, *network, viewer, *parsed.query.question, rng);
+  auto answered = answer(index, *network, source, *parsed.query.question, rng);
   outcome.query = std::move(parsed.query);
   if (answered.kind == AnswerKind::kForward) {
     outcome.fate = Fate::kForward;

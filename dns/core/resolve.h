@@ -1,6 +1,6 @@
 // resolve(): one message from the network to what becomes of it: nothing, a reply, or a question to
-// forward. The whole path of a query but for the sockets, so that tests and the fuzzer drive
-// exactly what the servers run. Pure; called on the dns loop.
+// forward. The long way, which understands every message; Responder takes it for all that it does
+// not answer itself. Pure; called on a dns loop.
 #pragma once
 
 #include <optional>
@@ -12,6 +12,7 @@
 #include "base/ids.h"
 #include "base/ip.h"
 #include "base/rng.h"
+#include "dns/core/name_index.h"
 #include "dns/core/query.h"
 #include "registry/core/snapshot.h"
 
@@ -21,8 +22,7 @@ enum class Transport { kUdp, kTcp };
 
 // Who we answer, and as whom.
 struct Audience {
-  HostId self;
-  std::string region;
+  Vantage vantage;
   std::vector<std::pair<Prefix6, NetworkId>> extra_views;  // DnsOptions::extra_views
 };
 
@@ -44,9 +44,10 @@ struct Outcome {
 std::optional<NetworkId> view_of(const Snapshot& snapshot, const Audience& audience,
                                  const Ip6& source);
 
-// `snapshot` may be null: nothing was published yet. Then, and before it is synced, machines and
-// peers get SERVFAIL for own zones instead of REFUSED, because nobody can be known yet.
-Outcome resolve(const Snapshot* snapshot, const Audience& audience, std::string_view message,
+// The index may have no snapshot: nothing was published yet. Then, and before it is synced,
+// machines and peers get SERVFAIL for own zones instead of REFUSED, because nobody can be known
+// yet.
+Outcome resolve(NameIndex& index, const Audience& audience, std::string_view message,
                 const Ip6& source, Transport transport, Rng& rng);
 
 // How large the reply to `query` may be.

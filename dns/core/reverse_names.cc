@@ -26,7 +26,7 @@ std::optional<Prefix6> parse_nibbles(Labels labels) {
 
 // The name of one address, by the records of the asker's network.
 std::optional<Name> name_of(const View& view, const MachineRecord& machine) {
-  if (!is_answered(view, machine)) return std::nullopt;
+  if (!is_answered(view.snapshot, machine, &view.source)) return std::nullopt;
   return Name::from_labels({to_string(machine.id), "vm", machine.app, "internal"});
 }
 

@@ -21,6 +21,7 @@ class List {
     text_ += entry;
   }
 
+  [[nodiscard]] bool is_cut() const { return cut_; }
   NameContent content() && { return {kTypeTxt, {Text{std::move(text_)}}, cut_}; }
 
  private:
@@ -30,7 +31,8 @@ class List {
 };
 
 bool is_listed(const View& view, const MachineRecord& machine, ListScope scope) {
-  return scope == ListScope::kAll ? is_registered(machine) : is_answered(view, machine);
+  return scope == ListScope::kAll ? is_registered(machine)
+                                  : is_answered(view.snapshot, machine, &view.source);
 }
 
 NameContent not_asked() {
@@ -42,8 +44,10 @@ NameContent not_asked() {
 NameContent list_machines(const View& view, const AppView& app, ListScope scope) {
   if (!view.wants(kTypeTxt)) return not_asked();
   List list(',');
-  for (const auto& machine : app.machines)
+  for (const auto& machine : app.machines) {
+    if (list.is_cut()) break;
     if (is_listed(view, *machine, scope)) list.add(to_string(machine->id) + " " + machine->region);
+  }
   return std::move(list).content();
 }
 
@@ -61,6 +65,7 @@ NameContent list_instances(const View& view, ListScope scope) {
   if (!view.wants(kTypeTxt)) return not_asked();
   List list(';');
   for (const auto& [id, machine] : view.names.machines) {
+    if (list.is_cut()) break;
     if (!is_listed(view, *machine, scope)) continue;
     list.add("instance=" + to_string(id) + ",app=" + machine->app +
              ",ip=" + to_string(machine->address) + ",region=" + machine->region);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "dns/core/answer.h"
+#include "dns/core/name_index.h"
 
 namespace sixpn::dns {
 
@@ -18,6 +19,7 @@ struct NameContent {
   RrType type = 0;
   std::vector<Rdata> rdata;
   bool list_cut = false;
+  bool lasting = true;  // as Answer's
 };
 
 // Lower case, leftmost first, without the labels of the zone's apex.
@@ -27,13 +29,19 @@ struct View {
   const Snapshot& snapshot;
   NetworkId network;
   const NetworkView& names;
-  const Viewer& viewer;
+  NameIndex& index;
+  NameIndex::Network* indexed;  // null: the snapshot has no such network
+  const Ip6& source;
   RrType asked = 0;
   Rng& rng;
 
   // Whether rdata of `type` is worth computing: content of another type may stay empty.
   [[nodiscard]] bool wants(RrType type) const { return asked == type || asked == kTypeAny; }
 };
+
+// The asker's address where an app has to be compiled for it alone: it runs, and the registry does
+// not say yet that it serves. Else null.
+const Ip6* own_address(const Snapshot& snapshot, const NetworkView& names, const Ip6& source);
 
 inline NameContent existing_name() {
   return {};

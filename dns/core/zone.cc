@@ -6,35 +6,39 @@
 namespace sixpn::dns {
 namespace {
 
-struct ZoneEntry {
-  std::array<std::string_view, 6> labels;  // of the apex; the last `zone.depth` of them count
-  Zone zone;
-};
-
 constexpr std::array kZones = {
-    ZoneEntry{{"internal"}, {ZoneKind::kInternal, "internal.", 1}},
-    ZoneEntry{{"flycast"}, {ZoneKind::kFlycast, "flycast.", 1}},
-    ZoneEntry{{"a", "a", "d", "f", "ip6", "arpa"}, {ZoneKind::kReverse, "a.a.d.f.ip6.arpa.", 6}},
-    ZoneEntry{{"localhost"}, {ZoneKind::kLocalhost, "localhost.", 1}},
-    ZoneEntry{{"invalid"}, {ZoneKind::kNoSuch, "invalid.", 1}},
-    ZoneEntry{{"test"}, {ZoneKind::kNoSuch, "test.", 1}},
-    ZoneEntry{{"onion"}, {ZoneKind::kNoSuch, "onion.", 1}},
-    ZoneEntry{{"local"}, {ZoneKind::kNoSuch, "local.", 1}},
+    Zone{ZoneKind::kInternal, "internal.", 1},
+    Zone{ZoneKind::kFlycast, "flycast.", 1},
+    Zone{ZoneKind::kReverse, "a.a.d.f.ip6.arpa.", 6},
+    Zone{ZoneKind::kLocalhost, "localhost.", 1},
+    Zone{ZoneKind::kNoSuch, "invalid.", 1},
+    Zone{ZoneKind::kNoSuch, "test.", 1},
+    Zone{ZoneKind::kNoSuch, "onion.", 1},
+    Zone{ZoneKind::kNoSuch, "local.", 1},
 };
 constexpr Zone kForeignZone{};
 
-bool is_inside(std::span<const std::string_view> labels, const ZoneEntry& entry) {
-  if (labels.size() < entry.zone.depth) return false;
-  return std::equal(labels.end() - static_cast<std::ptrdiff_t>(entry.zone.depth), labels.end(),
-                    entry.labels.begin());
+bool is_inside(std::span<const std::string_view> labels, const Zone& zone) {
+  if (labels.size() < zone.depth) return false;
+  std::string_view rest = zone.apex;
+  for (auto label : labels.last(zone.depth)) {
+    bool same = label.size() < rest.size() && rest.starts_with(label) && rest[label.size()] == '.';
+    if (!same) return false;
+    rest.remove_prefix(label.size() + 1);
+  }
+  return true;
 }
 
 }  // namespace
 
 const Zone& find_zone(std::span<const std::string_view> labels) {
-  for (const auto& entry : kZones)
-    if (is_inside(labels, entry)) return entry.zone;
+  for (const auto& zone : kZones)
+    if (is_inside(labels, zone)) return zone;
   return kForeignZone;
+}
+
+std::span<const Zone> own_zones() {
+  return kZones;
 }
 
 Name zone_apex(const Zone& zone) {

@@ -27,7 +27,9 @@ struct Zone {
   std::size_t depth = 0;  // labels of the apex
 };
 
-// `labels`: lower case, leftmost first.
+// Those that are answered here, .internal first.
+std::span<const Zone> own_zones();
+// `labels`: lower case, leftmost first. One of own_zones(), or a zone of kind kForeign.
 const Zone& find_zone(std::span<const std::string_view> labels);
 
 Name zone_apex(const Zone& zone);

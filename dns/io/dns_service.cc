@@ -1,18 +1,17 @@
 #include "dns/io/dns_service.h"
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
+#include <thread>
 #include <utility>
 
 #include "base/log.h"
-#include "base/rng.h"
 #include "dns/core/resolv_conf.h"
-#include "dns/core/resolve.h"
+#include "dns/io/dns_worker.h"
 #include "dns/io/forwarder.h"
+#include "dns/io/snapshot_box.h"
 #include "dns/io/sockets.h"
-#include "dns/io/tcp_server.h"
-#include "dns/io/udp_server.h"
-#include "registry/core/keys.h"
 
 namespace sixpn::dns {
 namespace {
@@ -22,21 +21,43 @@ constexpr const char* kResolvConf = "/etc/resolv.conf";
 // How often to try for a port that is free for both UDP and TCP, when the kernel chooses.
 constexpr int kPortTries = 16;
 
-struct BoundPair {
-  Fd udp, tcp;
+// The sockets of one listen address: UDP for each worker, TCP for the first.
+struct Bound {
+  std::vector<Fd> udp;
+  Fd tcp;
 };
+
+Result<Bound> bind_once(const IpEndpoint& wanted, std::size_t workers) {
+  Bound out;
+  auto first = bind_udp(wanted);
+  if (!first) return std::move(first).error();
+  auto endpoint = local_endpoint(*first);
+  out.udp.push_back(std::move(*first));
+  while (out.udp.size() < workers) {
+    auto more = bind_udp(endpoint);
+    if (!more) return std::move(more).error();
+    out.udp.push_back(std::move(*more));
+  }
+  auto tcp = listen_tcp(endpoint);
+  if (!tcp) return std::move(tcp).error();
+  out.tcp = std::move(*tcp);
+  return out;
+}
 
 // Both transports on one port. A port of the kernel's choice may be taken for TCP: then choose
 // again.
-Result<BoundPair> bind_pair(const IpEndpoint& wanted) {
+Result<Bound> bind_all(const IpEndpoint& wanted, std::size_t workers) {
   for (int left = kPortTries;; --left) {
-    auto udp = bind_udp(wanted);
-    if (!udp) return std::move(udp).error();
-    auto tcp = listen_tcp(local_endpoint(*udp));
-    if (tcp) return BoundPair{std::move(*udp), std::move(*tcp)};
-    bool again = wanted.port == 0 && tcp.error().code == EADDRINUSE && left > 0;
-    if (!again) return std::move(tcp).error();
+    auto bound = bind_once(wanted, workers);
+    bool again = !bound && wanted.port == 0 && bound.error().code == EADDRINUSE && left > 0;
+    if (!again) return bound;
   }
+}
+
+std::size_t worker_count(std::size_t asked) {
+  if (asked > 0) return std::min(asked, DnsOptions::kMostThreads);
+  return std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1,
+                                 DnsOptions::kDefaultThreads);
 }
 
 std::vector<IpEndpoint> read_upstreams(const std::vector<IpEndpoint>& listen) {
@@ -49,25 +70,21 @@ std::vector<IpEndpoint> read_upstreams(const std::vector<IpEndpoint>& listen) {
 }  // namespace
 
 struct DnsService::Impl {
-  Impl(EventLoop& on, DnsOptions chosen)
-      : loop(on),
-        options(std::move(chosen)),
-        audience{options.self, options.region, options.extra_views},
-        rng(random_u64()) {}
+  Impl(EventLoop& on, DnsOptions chosen) : loop(on), options(std::move(chosen)) {}
 
   Result<void> start() {
-    std::vector<BoundPair> pairs;
+    std::vector<Bound> sockets;
     for (const auto& endpoint : options.listen) {
-      auto pair = bind_pair(endpoint);
+      auto pair = bind_all(endpoint, worker_count(options.threads));
       if (!pair) return std::move(pair).error();
-      pairs.push_back(std::move(*pair));
+      sockets.push_back(std::move(*pair));
     }
-    for (const auto& pair : pairs) bound.push_back(local_endpoint(pair.udp));
+    for (const auto& each : sockets) bound.push_back(local_endpoint(each.tcp));
     if (auto opened = open_forwarder(); !opened) {
       stop();
       return opened;
     }
-    serve(std::move(pairs));
+    serve(std::move(sockets));
     return {};
   }
 
@@ -77,127 +94,60 @@ struct DnsService::Impl {
       return Error("an upstream resolver is this resolver itself: queries would loop");
     if (upstreams.empty())
       log::warn(kRoom, "no upstream resolver in {}: only own names will be answered", kResolvConf);
-    forwarder = std::make_unique<Forwarder>(loop, options.forward);
+    forwarder = std::make_shared<Forwarder>(loop, options.forward);
     return forwarder->open(upstreams);
   }
 
-  void serve(std::vector<BoundPair> pairs) {
-    tcp = std::make_unique<TcpServer>(
-        loop, options.tcp,
-        [this](std::string_view message, TcpSession& session) { return on_tcp(message, session); });
-    for (std::size_t i = 0; i < pairs.size(); ++i) {
-      udp.push_back(std::make_shared<UdpServer>(
-          loop, std::move(pairs[i].udp), [this, i](std::string_view message, const UdpPath& path) {
-            return on_udp(message, path, udp[i]);
-          }));
-      tcp->add_listener(std::move(pairs[i].tcp));
-      log::info(kRoom, "answering on {}", to_string(bound[i]));
+  void serve(std::vector<Bound> sockets) {
+    for (std::size_t i = 0; i < worker_count(options.threads); ++i) {
+      DnsWorker::Options worker;
+      worker.name = "sixpn-dns-" + std::to_string(i);
+      worker.audience = {{options.self, options.region}, options.extra_views};
+      worker.tcp = options.tcp;
+      worker.snapshots = &snapshots;
+      worker.forward = [this, weak = std::weak_ptr(forwarder)](ForwardRequest request) {
+        loop.post([weak, request = std::move(request)]() mutable {
+          if (auto alive = weak.lock())
+            alive->forward(std::move(request.query), request.client, request.limit,
+                           std::move(request.done));
+        });
+      };
+      std::vector<Fd> udp, tcp;
+      for (auto& each : sockets) udp.push_back(std::move(each.udp[i]));
+      if (i == 0)
+        for (auto& each : sockets) tcp.push_back(std::move(each.tcp));
+      workers.push_back(
+          std::make_unique<DnsWorker>(std::move(worker), std::move(udp), std::move(tcp)));
     }
+    for (const auto& endpoint : bound) log::info(kRoom, "answering on {}", to_string(endpoint));
   }
 
   void stop() {
-    tcp.reset();
-    udp.clear();
+    workers.clear();
     forwarder.reset();
     bound.clear();
   }
 
-  // ---- one message
-  // ---------------------------------------------------------------------------------
-
-  std::optional<std::string> on_udp(std::string_view message, const UdpPath& path,
-                                    const std::shared_ptr<UdpServer>& server) {
-    ++stats.udp_queries;
-    auto outcome = decide(message, path.source.ip, Transport::kUdp);
-    if (outcome.fate == Fate::kReply) return std::move(outcome.reply);
-    if (outcome.fate == Fate::kDrop) return std::nullopt;
-    auto limit = reply_limit(outcome.query, Transport::kUdp);
-    auto weak = std::weak_ptr(server);
-    forwarder->forward(std::move(outcome.query), path.source.ip, limit,
-                       [weak, path, this](const std::string& reply) {
-                         // A server that is gone means a service that may be gone too.
-                         auto alive = weak.lock();
-                         if (alive && !alive->send(path, reply)) ++stats.send_failed;
-                       });
-    return std::nullopt;
-  }
-
-  bool on_tcp(std::string_view message, TcpSession& session) {
-    ++stats.tcp_queries;
-    auto outcome = decide(message, session.source(), Transport::kTcp);
-    if (outcome.fate == Fate::kDrop) return false;  // nothing more can be made of this stream
-    if (outcome.fate == Fate::kReply) {
-      session.reply(outcome.reply);
-      return true;
-    }
-    auto limit = reply_limit(outcome.query, Transport::kTcp);
-    forwarder->forward(std::move(outcome.query), session.source(), limit,
-                       [weak = session.weak_from_this()](const std::string& reply) {
-                         if (auto alive = weak.lock()) alive->reply(reply);
-                       });
-    return true;
-  }
-
-  Outcome decide(std::string_view message, const Ip6& source, Transport transport) {
-    auto outcome = resolve(snapshot.get(), audience, message, source, transport, rng);
-    count(outcome);
-    return outcome;
-  }
-
-  void count(const Outcome& outcome) {
-    if (outcome.fate == Fate::kDrop) ++stats.dropped;
-    if (outcome.fate != Fate::kReply) return;
-    auto rcode = static_cast<std::size_t>(outcome.rcode);
-    if (rcode < stats.by_rcode.size()) ++stats.by_rcode[rcode];
-    if (outcome.refused_source) ++stats.refused_sources;
-    if (outcome.truncated) ++stats.truncated;
-    if (outcome.list_cut) ++stats.lists_cut;
-    if (outcome.own_zone) count_type(outcome.query.question->type);
-  }
-
-  // The keys come from outside, so their number is bounded.
-  void count_type(RrType type) {
-    auto found = stats.by_type.find(type);
-    if (found != stats.by_type.end())
-      ++found->second;
-    else if (stats.by_type.size() < Stats::kMaxTypes)
-      stats.by_type.emplace(type, 1);
-    else
-      ++stats.other_types;
-  }
-
   [[nodiscard]] Stats current_stats() const {
-    Stats now = stats;
-    for (const auto& server : udp) now.send_failed += server->send_failures();
-    if (forwarder) {
-      auto counters = forwarder->counters();
-      now.forwarded = counters.forwarded;
-      now.forward_answered = counters.answered;
-      now.forward_failed = counters.failed;
-      now.forward_rejected = counters.rejected;
-      now.forward_in_flight = counters.in_flight;
-    }
-    if (tcp) {
-      auto counters = tcp->counters();
-      now.tcp_accepted = counters.accepted;
-      now.tcp_rejected = counters.rejected;
-      now.tcp_timed_out = counters.timed_out;
-      now.tcp_open = counters.open;
-    }
+    Stats now;
+    for (const auto& worker : workers) now.add(worker->stats());
+    if (!forwarder) return now;
+    auto counters = forwarder->counters();
+    now.forwarded = counters.forwarded;
+    now.forward_answered = counters.answered;
+    now.forward_failed = counters.failed;
+    now.forward_rejected = counters.rejected;
+    now.forward_in_flight = counters.in_flight;
     return now;
   }
 
   EventLoop& loop;
   DnsOptions options;
-  Audience audience;
-  Rng rng;
-  SnapshotPtr snapshot;
-  Stats stats;
+  SnapshotBox snapshots;
   std::vector<IpEndpoint> bound;
   std::vector<IpEndpoint> upstreams;
-  std::unique_ptr<Forwarder> forwarder;
-  std::vector<std::shared_ptr<UdpServer>> udp;
-  std::unique_ptr<TcpServer> tcp;
+  std::shared_ptr<Forwarder> forwarder;
+  std::vector<std::unique_ptr<DnsWorker>> workers;
 };
 
 DnsService::DnsService(EventLoop& loop, DnsOptions options)
@@ -214,7 +164,12 @@ void DnsService::stop() {
   impl_->stop();
 }
 void DnsService::set_snapshot(SnapshotPtr snapshot) {
-  impl_->snapshot = std::move(snapshot);
+  impl_->snapshots.set(std::move(snapshot));
+}
+std::vector<EventLoop*> DnsService::loops() const {
+  std::vector<EventLoop*> loops;
+  for (const auto& worker : impl_->workers) loops.push_back(&worker->loop());
+  return loops;
 }
 std::vector<IpEndpoint> DnsService::local_endpoints() const {
   return impl_->bound;

@@ -1,10 +1,11 @@
-// DnsService: the resolver that machines ask at fdaa::3. It owns the UDP and TCP sockets, answers
-// the own zones (.internal, .flycast, the reverse of fdaa::/16) from the current snapshot, and
-// hands every other name to the forwarder. It decides nothing about names: dns/core does.
+// DnsService: the resolver that machines ask at fdaa::3. It binds the UDP and TCP sockets and gives
+// them to its workers (dns_worker.h), which answer the own zones (.internal, .flycast, the reverse
+// of fdaa::/16) from the current snapshot, and hand every other name to the forwarder, on the dns
+// loop. It decides nothing about names: dns/core does.
 //
 // Made by the agent; lives on the dns loop: construct before the loop runs or on it, call
 // everything on it, destroy on it or after join(). The tenant is chosen by a query's source address
-// alone. Limits: udp_server.h, tcp_server.h, forwarder.h.
+// alone. Limits: udp_server.h, tcp_server.h, forwarder.h. The dns loop itself only forwards.
 #pragma once
 
 #include <memory>
@@ -36,6 +37,10 @@ struct DnsOptions {
   std::vector<std::pair<Prefix6, NetworkId>> extra_views;
   TcpLimits tcp;
   ForwardLimits forward;
+  // How many threads answer; 0: as many as there are processors, at most kDefaultThreads.
+  std::size_t threads = 0;
+  static constexpr std::size_t kDefaultThreads = 4;
+  static constexpr std::size_t kMostThreads = 64;
 };
 
 class DnsService {
@@ -52,8 +57,11 @@ class DnsService {
   void stop();
 
   // Answers change with the next query. Before the first synced snapshot own zones get SERVFAIL.
+  // Any thread.
   void set_snapshot(SnapshotPtr snapshot);
 
+  // The workers' loops, for the watchdog: they run between start() and stop().
+  [[nodiscard]] std::vector<EventLoop*> loops() const;
   // What is really bound, in the order of DnsOptions::listen; empty before start().
   [[nodiscard]] std::vector<IpEndpoint> local_endpoints() const;
   [[nodiscard]] std::vector<IpEndpoint> upstreams() const;

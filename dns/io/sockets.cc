@@ -37,7 +37,9 @@ Result<Fd> bind_socket(int type, const char* transport, const IpEndpoint& endpoi
   bool prepared = set_option(socket, IPPROTO_IPV6, IPV6_V6ONLY, !endpoint.ip.is_v4_mapped()) &&
                   set_option(socket, IPPROTO_IPV6, IPV6_FREEBIND, 1);
   if (type == SOCK_STREAM) prepared = prepared && set_option(socket, SOL_SOCKET, SO_REUSEADDR, 1);
-  if (type == SOCK_DGRAM)
+  // A worker each has its own socket for one address.
+  if (type == SOCK_DGRAM) prepared = prepared && set_option(socket, SOL_SOCKET, SO_REUSEPORT, 1);
+  if (type == SOCK_DGRAM && is_any(endpoint.ip))
     prepared = prepared && set_option(socket, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
   auto address = to_sockaddr(endpoint);
   if (!prepared || bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
@@ -59,6 +61,10 @@ Result<Fd> listen_tcp(const IpEndpoint& endpoint) {
   if (socket && listen(socket->get(), kListenBacklog) != 0)
     return bind_error("TCP", endpoint, errno);
   return socket;
+}
+
+bool is_any(const Ip6& ip) {
+  return ip == Ip6{} || ip == Ip6::from_words({0, 0, 0, 0, 0, 0xffff, 0, 0});
 }
 
 IpEndpoint local_endpoint(const Fd& socket) {

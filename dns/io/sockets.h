@@ -8,12 +8,15 @@
 
 namespace sixpn::dns {
 
-// UDP with IPV6_RECVPKTINFO. A v4-mapped address binds IPv4 only; any other, IPv6 only. Errors name
+// UDP, shared between sockets of this process (SO_REUSEPORT), with IPV6_RECVPKTINFO where it is
+// bound to all addresses. A v4-mapped address binds IPv4 only; any other, IPv6 only. Errors name
 // the endpoint, and what to do where that is known.
 Result<Fd> bind_udp(const IpEndpoint& endpoint);
 // TCP, listening.
 Result<Fd> listen_tcp(const IpEndpoint& endpoint);
 
+// The address that stands for all, of IPv6 or IPv4.
+bool is_any(const Ip6& ip);
 // What the socket is bound to, with the port that the kernel chose.
 IpEndpoint local_endpoint(const Fd& socket);
 

@@ -1,5 +1,6 @@
 // Counters of the DNS room, as one value: what went in, what came out, and each limit that was hit.
-// Counted on the dns loop; a copy may travel anywhere.
+// Each
+// worker counts its own; a copy may travel anywhere.
 #pragma once
 
 #include <array>
@@ -7,6 +8,8 @@
 #include <map>
 
 namespace sixpn::dns {
+
+struct Handled;  // dns/core/responder.h
 
 struct Stats {
   std::uint64_t udp_queries = 0;
@@ -32,6 +35,9 @@ struct Stats {
   std::uint64_t tcp_open = 0;
 
   static constexpr std::size_t kMaxTypes = 64;
+
+  void add(const Handled& handled);
+  void add(const Stats& other);
 };
 
 }  // namespace sixpn::dns

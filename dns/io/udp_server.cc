@@ -5,57 +5,46 @@
 
 #include <array>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 #include "dns/core/codes.h"
+#include "dns/io/sockets.h"
 
 namespace sixpn::dns {
 namespace {
 
+static_assert(UdpServer::kMaxReplyBytes >= kMaxUdpBytes);
+
 constexpr std::size_t kControlBytes = CMSG_SPACE(sizeof(in6_pktinfo));
 
-// One slot of a batch: a message header with its address, control data and bytes, wired together
-// once.
-struct Slot {
-  sockaddr_in6 address{};
-  iovec bytes{};
-  alignas(cmsghdr) std::array<char, kControlBytes> control{};
-};
-
-void wire(msghdr& header, Slot& slot) {
-  header.msg_name = &slot.address;
-  header.msg_namelen = sizeof slot.address;
-  header.msg_iov = &slot.bytes;
-  header.msg_iovlen = 1;
-  header.msg_control = slot.control.data();
-  header.msg_controllen = slot.control.size();
+Ip6 to_ip(const in6_addr& address) {
+  Ip6 ip;
+  std::memcpy(ip.bytes.data(), &address, ip.bytes.size());
+  return ip;
 }
 
-UdpPath path_of(msghdr& header, const Slot& slot) {
-  UdpPath path;
-  std::memcpy(path.source.ip.bytes.data(), &slot.address.sin6_addr, path.source.ip.bytes.size());
-  path.source.port = ntohs(slot.address.sin6_port);
-  path.scope = slot.address.sin6_scope_id;
+in6_addr from_ip(const Ip6& ip) {
+  in6_addr address{};
+  std::memcpy(&address, ip.bytes.data(), ip.bytes.size());
+  return address;
+}
+
+Ip6 asked_address(msghdr& header) {
   for (auto* part = CMSG_FIRSTHDR(&header); part != nullptr; part = CMSG_NXTHDR(&header, part)) {
     if (part->cmsg_level != IPPROTO_IPV6 || part->cmsg_type != IPV6_PKTINFO) continue;
     in6_pktinfo asked{};
     std::memcpy(&asked, CMSG_DATA(part), sizeof asked);
-    std::memcpy(path.asked.bytes.data(), &asked.ipi6_addr, path.asked.bytes.size());
+    return to_ip(asked.ipi6_addr);
   }
-  return path;
+  return {};
 }
 
-// Fills a slot for sending `message` along `path`; the message must outlive the send.
-void address_reply(msghdr& header, Slot& slot, const UdpPath& path, std::string_view message) {
-  slot.address = {};
-  slot.address.sin6_family = AF_INET6;
-  slot.address.sin6_port = htons(path.source.port);
-  slot.address.sin6_scope_id = path.scope;
-  std::memcpy(&slot.address.sin6_addr, path.source.ip.bytes.data(), path.source.ip.bytes.size());
-  slot.bytes = {const_cast<char*>(message.data()), message.size()};
-  wire(header, slot);
+void leave_from(msghdr& header, char* control, const Ip6& asked) {
+  header.msg_control = control;
+  header.msg_controllen = kControlBytes;
   in6_pktinfo from{};
-  std::memcpy(&from.ipi6_addr, path.asked.bytes.data(), path.asked.bytes.size());
+  from.ipi6_addr = from_ip(asked);
   auto* part = CMSG_FIRSTHDR(&header);
   part->cmsg_level = IPPROTO_IPV6;
   part->cmsg_type = IPV6_PKTINFO;
@@ -63,51 +52,101 @@ void address_reply(msghdr& header, Slot& slot, const UdpPath& path, std::string_
   std::memcpy(CMSG_DATA(part), &from, sizeof from);
 }
 
+// The buffers of one batch: datagram i comes into slot i, and its reply goes out of the next free
+// reply slot, to the address that still lies in slot i.
+struct Batch {
+  struct Slot {
+    sockaddr_in6 address{};
+    iovec bytes{};
+    alignas(cmsghdr) std::array<char, kControlBytes> control{};
+  };
+
+  Batch()
+      : query_bytes(UdpServer::kBatch * UdpServer::kMaxQueryBytes),
+        reply_bytes(UdpServer::kBatch * UdpServer::kMaxReplyBytes) {
+    for (std::size_t i = 0; i < UdpServer::kBatch; ++i) {
+      slots[i].bytes = {query_bytes.data() + i * UdpServer::kMaxQueryBytes,
+                        UdpServer::kMaxQueryBytes};
+      msghdr& in = queries[i].msg_hdr;
+      in.msg_name = &slots[i].address;
+      in.msg_iov = &slots[i].bytes;
+      in.msg_iovlen = 1;
+      reply_parts[i].iov_base = reply_bytes.data() + i * UdpServer::kMaxReplyBytes;
+      msghdr& out = replies[i].msg_hdr;
+      out.msg_namelen = sizeof(sockaddr_in6);
+      out.msg_iov = &reply_parts[i];
+      out.msg_iovlen = 1;
+    }
+  }
+
+  std::vector<char> query_bytes, reply_bytes;
+  std::array<Slot, UdpServer::kBatch> slots{};
+  std::array<iovec, UdpServer::kBatch> reply_parts{};
+  std::array<mmsghdr, UdpServer::kBatch> queries{}, replies{};
+};
+
 }  // namespace
 
 struct UdpServer::Impl {
-  Impl(EventLoop& loop, Fd fd, OnDatagram handler)
+  Impl(EventLoop& loop, Fd fd, std::function<void()> first, OnDatagram handler)
       : socket(std::move(fd)),
+        // A socket that is bound to one address needs not be told which was asked.
+        tells_address(is_any(local_endpoint(socket).ip)),
+        before_batch(std::move(first)),
         on_datagram(std::move(handler)),
-        buffers(kBatch * kMaxQueryBytes),
         watch(loop, socket.get(), [this] { on_readable(); }) {}
 
   void on_readable() {
-    for (int batch = 0; batch < kMaxBatches; ++batch)
-      if (receive_batch() < kBatch) return;
+    for (int turn = 0; turn < kMaxBatches; ++turn)
+      if (take_batch() < kBatch) return;
   }
 
   // How many datagrams came.
-  std::size_t receive_batch() {
-    std::array<mmsghdr, kBatch> headers{};
-    for (std::size_t i = 0; i < kBatch; ++i) {
-      slots[i].bytes = {buffers.data() + i * kMaxQueryBytes, kMaxQueryBytes};
-      wire(headers[i].msg_hdr, slots[i]);
-    }
-    int received = recvmmsg(socket.get(), headers.data(), kBatch, MSG_DONTWAIT, nullptr);
-    if (received <= 0) return 0;  // nothing there, or an error of one datagram: wait for the next
-    replies.clear();
-    for (std::size_t i = 0; i < static_cast<std::size_t>(received); ++i) take(headers[i], slots[i]);
-    send_replies();
-    return static_cast<std::size_t>(received);
+  std::size_t take_batch() {
+    for (std::size_t i = 0; i < arrived; ++i) reset(i);
+    int received = recvmmsg(socket.get(), batch.queries.data(), kBatch, MSG_DONTWAIT, nullptr);
+    arrived = received > 0 ? static_cast<std::size_t>(received) : 0;
+    if (arrived == 0) return 0;  // nothing there, or an error of one datagram: wait for the next
+    before_batch();
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < arrived; ++i) count += answer(i, count) ? 1 : 0;
+    send_replies(count);
+    return arrived;
   }
 
-  void take(mmsghdr& header, const Slot& slot) {
-    std::string_view message(static_cast<const char*>(slot.bytes.iov_base), header.msg_len);
+  // What the kernel wrote over.
+  void reset(std::size_t i) {
+    msghdr& header = batch.queries[i].msg_hdr;
+    header.msg_namelen = sizeof(sockaddr_in6);
+    header.msg_control = tells_address ? batch.slots[i].control.data() : nullptr;
+    header.msg_controllen = tells_address ? kControlBytes : 0;
+    header.msg_flags = 0;
+  }
+
+  bool answer(std::size_t i, std::size_t reply) {
+    msghdr& header = batch.queries[i].msg_hdr;
+    Batch::Slot& slot = batch.slots[i];
+    std::string_view message(static_cast<const char*>(slot.bytes.iov_base),
+                             batch.queries[i].msg_len);
     // What did not fit is no query of anybody's: its header alone earns a FORMERR.
-    if ((header.msg_hdr.msg_flags & MSG_TRUNC) != 0) message = message.substr(0, kHeaderBytes);
-    auto path = path_of(header.msg_hdr, slot);
-    if (auto reply = on_datagram(message, path)) replies.push_back({path, std::move(*reply)});
+    if ((header.msg_flags & MSG_TRUNC) != 0) message = message.substr(0, kHeaderBytes);
+    UdpPath path{{to_ip(slot.address.sin6_addr), ntohs(slot.address.sin6_port)},
+                 slot.address.sin6_scope_id,
+                 tells_address ? asked_address(header) : Ip6{}};
+    iovec& part = batch.reply_parts[reply];
+    part.iov_len = on_datagram(message, path, static_cast<char*>(part.iov_base));
+    if (part.iov_len == 0) return false;
+    msghdr& out = batch.replies[reply].msg_hdr;
+    out.msg_name = &slot.address;
+    if (tells_address) leave_from(out, slot.control.data(), path.asked);
+    return true;
   }
 
-  void send_replies() {
-    std::array<mmsghdr, kBatch> headers{};
-    for (std::size_t i = 0; i < replies.size(); ++i)
-      address_reply(headers[i].msg_hdr, slots[i], replies[i].path, replies[i].message);
+  void send_replies(std::size_t count) {
     std::size_t next = 0;
-    while (next < replies.size()) {
-      auto count = static_cast<unsigned>(replies.size() - next);
-      int sent = sendmmsg(socket.get(), headers.data() + next, count, MSG_DONTWAIT);
+    while (next < count) {
+      int sent = sendmmsg(socket.get(), batch.replies.data() + next,
+                          static_cast<unsigned>(count - next), MSG_DONTWAIT);
       if (sent > 0) {
         next += static_cast<std::size_t>(sent);
         continue;
@@ -117,29 +156,37 @@ struct UdpServer::Impl {
     }
   }
 
-  struct Reply {
-    UdpPath path;
-    std::string message;
-  };
-
   Fd socket;
+  bool tells_address;
+  std::function<void()> before_batch;
   OnDatagram on_datagram;
-  std::vector<char> buffers;
-  std::array<Slot, kBatch> slots;
-  std::vector<Reply> replies;
+  Batch batch;
+  std::size_t arrived = kBatch;  // in the last batch: all slots are reset before the first
   std::uint64_t failures = 0;
   FdWatch watch;  // last: it calls into the rest
 };
 
-UdpServer::UdpServer(EventLoop& loop, Fd socket, OnDatagram on_datagram)
-    : impl_(std::make_unique<Impl>(loop, std::move(socket), std::move(on_datagram))) {}
+UdpServer::UdpServer(EventLoop& loop, Fd socket, std::function<void()> before_batch,
+                     OnDatagram on_datagram)
+    : impl_(std::make_unique<Impl>(loop, std::move(socket), std::move(before_batch),
+                                   std::move(on_datagram))) {}
 
 UdpServer::~UdpServer() = default;
 
 bool UdpServer::send(const UdpPath& path, std::string_view message) {
-  Slot slot;
+  sockaddr_in6 address{};
+  address.sin6_family = AF_INET6;
+  address.sin6_port = htons(path.source.port);
+  address.sin6_scope_id = path.scope;
+  address.sin6_addr = from_ip(path.source.ip);
+  iovec bytes{const_cast<char*>(message.data()), message.size()};
   msghdr header{};
-  address_reply(header, slot, path, message);
+  header.msg_name = &address;
+  header.msg_namelen = sizeof address;
+  header.msg_iov = &bytes;
+  header.msg_iovlen = 1;
+  alignas(cmsghdr) std::array<char, kControlBytes> control{};
+  if (impl_->tells_address) leave_from(header, control.data(), path.asked);
   return sendmsg(impl_->socket.get(), &header, MSG_DONTWAIT) >= 0;
 }
 

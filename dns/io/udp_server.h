@@ -1,17 +1,15 @@
 // UdpServer: one bound UDP socket. Waits for readiness, then moves datagrams in batches of 32 by
-// recvmmsg and sendmmsg; each reply leaves from the address that was asked (IPV6_PKTINFO). It knows
-// nothing of DNS.
+// recvmmsg and sendmmsg, from and to buffers that are wired once; each reply leaves from the
+// address that was asked. It knows nothing of DNS.
 //
-// Owned by DnsService, on the dns loop. Limits: datagrams above kMaxQueryBytes are cut to their
-// header; one wake-up handles at most kMaxBatches, so that TCP and the forwarder get their turn; a
-// reply that the kernel does not take at once is dropped and counted (UDP: the client retries).
+// Owned by DnsWorker, on its loop. Limits: datagrams above kMaxQueryBytes are cut to their header;
+// one wake-up handles at most kMaxBatches, so that TCP gets its turn; a reply that the kernel does
+// not take at once is dropped and counted (UDP: the client retries).
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
-#include <string>
 #include <string_view>
 
 #include "base/fd.h"
@@ -24,20 +22,23 @@ namespace sixpn::dns {
 struct UdpPath {
   IpEndpoint source;
   std::uint32_t scope = 0;  // interface of a link-local source
-  Ip6 asked;
+  Ip6 asked;                // unspecified where the socket is bound to one address
   friend bool operator==(const UdpPath&, const UdpPath&) = default;
 };
 
 class UdpServer {
  public:
-  // The reply to send at once, or nothing: then one may follow by send(), or none.
-  using OnDatagram = std::function<std::optional<std::string>(std::string_view, const UdpPath&)>;
+  // Writes the reply to send at once, of at most kMaxReplyBytes, to `out` and returns its size; 0:
+  // none, though one may follow by send().
+  using OnDatagram = std::function<std::size_t(std::string_view, const UdpPath&, char* out)>;
 
-  static constexpr std::size_t kMaxQueryBytes = 4096;
+  static constexpr std::size_t kMaxQueryBytes = 2048;
+  static constexpr std::size_t kMaxReplyBytes = 1232;
   static constexpr std::size_t kBatch = 32;
   static constexpr int kMaxBatches = 8;
 
-  UdpServer(EventLoop& loop, Fd socket, OnDatagram on_datagram);
+  // `before_batch` runs before the first datagram of a batch is looked at.
+  UdpServer(EventLoop& loop, Fd socket, std::function<void()> before_batch, OnDatagram on_datagram);
   ~UdpServer();
   UdpServer(const UdpServer&) = delete;
   UdpServer& operator=(const UdpServer&) = delete;

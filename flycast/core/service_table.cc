@@ -70,7 +70,7 @@ std::variant<Route, LookupFailure> ServiceTable::route(NetworkId client_network,
   if (home == nullptr) return unknown;
   auto app = home->apps.find(address->second.app);
   if (app == home->apps.end()) return unknown;
-  return find_service(app->second, dialled.port);
+  return find_service(*app->second, dialled.port);
 }
 
 std::vector<Candidate> ServiceTable::candidates(const Route& route) const {

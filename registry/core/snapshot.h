@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -46,15 +47,18 @@ struct ShutOut {
 using RenewalPtr = std::shared_ptr<const RenewalRecord>;
 using MachinePtr = std::shared_ptr<const MachineRecord>;
 
+// Shared between the views of one network: an app whose record and machines have not changed is the
+// same object, so that what is derived from it can be kept.
 struct AppView {
   AppRecord app;
   std::vector<MachinePtr> machines;  // every state, by id
 };
+using AppPtr = std::shared_ptr<const AppView>;
 
 struct NetworkView {
   NetworkRecord network;
   std::uint64_t generation = 0;  // of the last change inside this network
-  std::map<std::string, AppView> apps;
+  std::map<std::string, AppPtr, std::less<>> apps;
   FlatMap<MachineId, MachinePtr> machines;
   FlatMap<Ip6, MachinePtr> machines_by_address;
   std::map<std::string, PeerRecord> peers;

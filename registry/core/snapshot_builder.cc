@@ -86,9 +86,8 @@ class ViewBuilder {
       std::visit([&](const auto& value) { add(record, value); }, record->record.value);
     view_->machines.shrink_to_fit();
     for (const auto& [id, machine] : view_->machines)
-      if (auto app = view_->apps.find(machine->app); app != view_->apps.end())
-        app->second.machines.push_back(machine);
-    for (auto& [name, app] : view_->apps) app.machines.shrink_to_fit();
+      if (AppView* app = edit(machine->app)) app->machines.push_back(machine);
+    for (const auto& [name, app] : edited_) app->machines.shrink_to_fit();
     add_addresses();
     return view_;
   }
@@ -108,7 +107,10 @@ class ViewBuilder {
   void add(const SignedRecordPtr&, const auto&) {}
 
   void add(const SignedRecordPtr&, const AppRecord& app) {
-    if (app.org == org()) view_->apps[app.name] = {app, {}};
+    if (app.org != org()) return;
+    auto view = std::make_shared<AppView>(AppView{app, {}});
+    edited_[app.name] = view.get();
+    view_->apps[app.name] = std::move(view);
   }
 
   [[nodiscard]] bool may_stand(const MachineRecord& machine) const {
@@ -169,21 +171,29 @@ class ViewBuilder {
     return view_->machines_by_address.try_emplace(now->address, now).second;
   }
 
+  // The app's view, a copy of its own where the view before shares it; null: no such app.
+  AppView* edit(const std::string& name) {
+    if (auto known = edited_.find(name); known != edited_.end()) return known->second;
+    auto app = view_->apps.find(name);
+    if (app == view_->apps.end()) return nullptr;
+    auto copy = std::make_shared<AppView>(*app->second);
+    app->second = copy;
+    return edited_[name] = copy.get();
+  }
+
   static auto place_in(std::vector<MachinePtr>& machines, MachineId id) {
     return std::lower_bound(machines.begin(), machines.end(), id,
                             [](const MachinePtr& each, MachineId key) { return each->id < key; });
   }
   void list(const MachinePtr& machine) {
-    auto app = view_->apps.find(machine->app);
-    if (app == view_->apps.end()) return;
-    auto& machines = app->second.machines;
-    machines.insert(place_in(machines, machine->id), machine);
+    AppView* app = edit(machine->app);
+    if (app == nullptr) return;
+    app->machines.insert(place_in(app->machines, machine->id), machine);
   }
   void unlist(const MachineRecord& machine) {
-    auto app = view_->apps.find(machine.app);
-    if (app == view_->apps.end()) return;
-    auto& machines = app->second.machines;
-    machines.erase(place_in(machines, machine.id));
+    AppView* app = edit(machine.app);
+    if (app == nullptr) return;
+    app->machines.erase(place_in(app->machines, machine.id));
   }
 
   void add(const SignedRecordPtr& record, const PeerRecord& peer) {
@@ -207,6 +217,7 @@ class ViewBuilder {
   const Store& store_;
   const std::set<HostId>& shut_out_;
   std::shared_ptr<NetworkView> view_;
+  std::map<std::string, AppView*> edited_;             // those of view_->apps that are its own
   std::map<Ip6, const SignedRecord*> flycast_claims_;  // that stand
 };
 

@@ -10,8 +10,8 @@ WatchedRef ref(const Value* value) {
 WatchedRef ref(const MachinePtr* machine) {
   return machine == nullptr ? WatchedRef() : WatchedRef(machine->get());
 }
-WatchedRef ref(const AppView* view) {
-  return view == nullptr ? WatchedRef() : WatchedRef(&view->app);
+WatchedRef ref(const AppPtr* view) {
+  return view == nullptr ? WatchedRef() : WatchedRef(&(*view)->app);
 }
 
 bool is_same(const HostView& a, const HostView& b) {
@@ -20,8 +20,8 @@ bool is_same(const HostView& a, const HostView& b) {
 bool is_same(const MachinePtr& a, const MachinePtr& b) {
   return a == b || *a == *b;
 }
-bool is_same(const AppView& a, const AppView& b) {
-  return a.app == b.app;
+bool is_same(const AppPtr& a, const AppPtr& b) {
+  return a == b || a->app == b->app;
 }
 template <class Value>
 bool is_same(const Value& a, const Value& b) {

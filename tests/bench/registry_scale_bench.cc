@@ -26,7 +26,7 @@
 #include "base/fd.h"
 #include "base/io/clock.h"
 #include "base/io/event_loop.h"
-#include "dns/core/resolve.h"
+#include "dns/core/responder.h"
 #include "registry/core/address.h"
 #include "registry/core/gossip_codec.h"
 #include "registry/core/hybrid_clock.h"
@@ -175,9 +175,9 @@ std::string question_for(MachineId machine) {
   return message + std::string("\0\x00\x1c\x00\x01", 5);
 }
 
-std::size_t answers_in(const dns::Outcome& outcome) {
-  if (outcome.fate != dns::Fate::kReply || outcome.reply.size() < 12) fail("no answer");
-  return static_cast<unsigned char>(outcome.reply[7]);
+std::size_t answers_in(const dns::Handled& handled, const std::string& reply) {
+  if (handled.fate != dns::Fate::kReply || handled.size < 12) fail("no answer");
+  return static_cast<unsigned char>(reply[7]);
 }
 
 // The second host: says over and over that one of its machines is stopped, or started.
@@ -225,17 +225,20 @@ void measure_change(const std::string& folder, const sim::TestCluster& cluster,
   use_own_network();
   Neighbour neighbour(cluster, scale);
   const std::string question = question_for(neighbour.machine().id);
-  const dns::Audience audience{sim::host_id(0), "iad", {}};
+  const dns::Audience audience{{sim::host_id(0), "iad"}, {}};
+  dns::Responder responder(audience, 1);
+  std::string reply(dns::kMaxUdpBytes, '\0');
   EventLoop control("control");
   EventLoop resolver("dns");
   RegistryService service(control, options_for(folder, cluster));
   if (auto opened = service.open(); !opened) fail(opened.error().message);
-  Rng rng(1);
   std::atomic<std::size_t> answered{1};
   service.on_snapshot([&](const SnapshotPtr& snapshot) {
     resolver.post([&, snapshot] {
-      answered = answers_in(dns::resolve(snapshot.get(), audience, question,
-                                         neighbour.machine().address, dns::Transport::kUdp, rng));
+      responder.set_snapshot(snapshot);
+      auto handled = responder.respond(question, neighbour.machine().address,
+                                       dns::Transport::kUdp, reply.data());
+      answered = answers_in(handled, reply);
     });
   });
   resolver.start_thread();

@@ -7,7 +7,7 @@
 
 namespace sixpn::dns::testing {
 
-// A message from a client, through resolve(), over UDP and TCP.
+// A message from a client, the short and the long way, over UDP and TCP.
 void fuzz_query(std::string_view message);
 // A reply from an upstream resolver: the first byte chooses the client's limit and EDNS.
 void fuzz_reply(std::string_view input);

@@ -5,6 +5,7 @@
 
 #include "registry/core/address.h"
 #include "registry/core/network_id.h"
+#include "tests/unit/edit_app.h"
 
 namespace sixpn::agent {
 namespace {
@@ -29,7 +30,7 @@ class Writes : public ::testing::Test {
         snapshot_.networks[network->id] = view;
       }
       if (const auto* app = std::get_if<AppRecord>(&write.value))
-        edit(app->network).apps[app->name].app = *app;
+        edit_app(edit(app->network), app->name).app = *app;
       if (const auto* flycast = std::get_if<FlycastRecord>(&write.value))
         edit(network_of(flycast->address)).flycast[flycast->address] = *flycast;
     }
@@ -139,11 +140,11 @@ TEST_F(Writes, AnAppWithMachinesIsNotDestroyed) {
   apply(address->writes);
   NetworkId network = (*find_app(snapshot_, {"web", "", ""}))->app.network;
   auto machine = std::make_shared<MachineRecord>();
-  edit(network).apps["web"].machines = {machine};
+  edit_app(edit(network), "web").machines = {machine};
   auto refused = plan_destroy_app(snapshot_, self_, {"web", "", ""});
   ASSERT_FALSE(refused);
   EXPECT_THAT(refused.error().message, HasSubstr("1 machine:"));
-  edit(network).apps["web"].machines.clear();
+  edit_app(edit(network), "web").machines.clear();
   auto writes = plan_destroy_app(snapshot_, self_, {"web", "", ""});
   ASSERT_TRUE(writes);
   ASSERT_EQ(writes->size(), 2U);

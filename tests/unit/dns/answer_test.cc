@@ -75,7 +75,7 @@ TEST(Answer, Metadata) {
       {"2.3.version.kv._metadata.web.internal", kTypeAaaa, "NODATA"},  // an empty non-terminal
       {"2.version.kv._metadata.web.internal", kTypeAaaa, "NXDOMAIN"},
       {"worker.fly_process_group.kv._metadata.web.internal", kTypeAaaa, "a2"},
-      {"role.kv._metadata.web.internal", kTypeAaaa, "NODATA"},
+      {"role.kv._metadata.web.internal", kTypeAaaa, "a1 a2 a4"},
       {"nokey.kv._metadata.web.internal", kTypeAaaa, "NXDOMAIN"},
       {"kv._metadata.web.internal", kTypeAaaa, "NODATA"},
       {"_metadata.web.internal", kTypeAaaa, "NODATA"},

@@ -5,6 +5,7 @@
 
 #include <set>
 
+#include "both_ways.h"
 #include "dns/core/render.h"
 #include "parsed_reply.h"
 #include "world.h"
@@ -14,8 +15,9 @@ namespace {
 
 Outcome send(const Snapshot& snapshot, const QueryBytes& query, const Ip6& source = asker(),
              Transport transport = Transport::kUdp, std::uint64_t seed = 1) {
-  Rng rng(seed);
-  return resolve(&snapshot, audience(), encode(query), source, transport, rng);
+  auto both = ask_both_ways(&snapshot, audience(), encode(query), source, transport, seed);
+  EXPECT_EQ(both.difference, "") << query.name;
+  return both.outcome;
 }
 
 ParsedReply reply_to(const Snapshot& snapshot, const QueryBytes& query,
@@ -196,18 +198,19 @@ TEST(Resolve, BeforeTheRegistryIsReadyItSaysSo) {
   world.edit().networks.clear();
   auto empty = world.snapshot();
   for (const Snapshot* snapshot : {static_cast<const Snapshot*>(nullptr), empty.get()}) {
-    Rng rng(1);
-    auto outcome =
-        resolve(snapshot, audience(), encode({.edns_size = 1232}), asker(), Transport::kUdp, rng);
+    auto ask = [&](const QueryBytes& query, const Ip6& source) {
+      auto both = ask_both_ways(snapshot, audience(), encode(query), source, Transport::kUdp);
+      EXPECT_EQ(both.difference, "");
+      return both.outcome;
+    };
+    auto outcome = ask({.edns_size = 1232}, asker());
     auto reply = *parse_reply(outcome.reply);
     EXPECT_EQ(reply.rcode, 2);
     EXPECT_FALSE(reply.authoritative);
     EXPECT_EQ(reply.edns_options.substr(4, 2), u16(14));
-    auto foreign = resolve(snapshot, audience(), encode({.name = "example.org"}), asker(),
-                           Transport::kUdp, rng);
+    auto foreign = ask({.name = "example.org"}, asker());
     EXPECT_EQ(foreign.fate, Fate::kForward);
-    auto stranger =
-        resolve(snapshot, audience(), encode({}), *parse_ip("::1"), Transport::kUdp, rng);
+    auto stranger = ask({}, *parse_ip("::1"));
     EXPECT_TRUE(stranger.refused_source);
   }
 }

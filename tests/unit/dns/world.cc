@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "dns/core/render.h"
+#include "tests/unit/edit_app.h"
 
 namespace sixpn::dns::testing {
 
@@ -46,7 +47,7 @@ MachineRecord& World::add(NetworkId network_id, const MachineSpec& spec) {
   record->skip_dns = spec.skip_dns;
   names.machines[record->id] = record;
   names.machines_by_address[record->address] = record;
-  auto& app = names.apps[spec.app];
+  auto& app = edit_app(names, spec.app);
   app.app.name = spec.app;
   app.app.network = network_id;
   app.machines.push_back(record);
@@ -76,7 +77,7 @@ World::World() {
   add(kAcme, {0xa9, "web", kHostC, S::kDestroyed, "gone"});
   add(kAcme, {0xaa, "web", kHostA, S::kStarting, "app"});
   add(kAcme, {0xb1, "idle", kHostB, S::kStopped});
-  network(kAcme).apps["empty"].app.name = "empty";
+  edit_app(network(kAcme), "empty").app.name = "empty";
   auto& acme = network(kAcme);
   acme.peers["laptop"] = {"laptop", kAcme, kHostB, {}, peer_address(kAcme, kHostB, 1)};
   acme.peers["interactive-x"] = {

@@ -56,10 +56,10 @@ inline Ip6 asker() {
   return address_of(kAcme, kHostA, 0xa1);
 }
 inline Viewer viewer(const Ip6& source = asker()) {
-  return {kHostA, "iad", source};
+  return {{kHostA, "iad"}, source};
 }
 inline Audience audience() {
-  return {kHostA, "iad", {}};
+  return {{kHostA, "iad"}, {}};
 }
 
 Answer ask(const Snapshot& snapshot, const std::string& name, RrType type,

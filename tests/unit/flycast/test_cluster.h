@@ -11,6 +11,7 @@
 
 #include "registry/core/address.h"
 #include "registry/core/snapshot.h"
+#include "tests/unit/edit_app.h"
 
 namespace sixpn::flycast {
 
@@ -77,14 +78,14 @@ struct TestCluster {
   [[nodiscard]] std::shared_ptr<const NetworkView> network(NetworkId id) const {
     auto view = std::make_shared<NetworkView>();
     view->network = {id, "acme", id == kNetwork ? "default" : "other"};
-    if (id == app.network) view->apps["web"].app = app;
+    if (id == app.network) edit_app(*view, "web").app = app;
     for (const auto& [machine_id, machine] : machines) {
       if (machine.network != id) continue;
       auto shared = std::make_shared<const MachineRecord>(machine);
       view->machines[machine_id] = shared;
       view->machines_by_address[machine.address] = shared;
       if (machine.app == app.name && id == app.network)
-        view->apps["web"].machines.push_back(shared);
+        edit_app(*view, "web").machines.push_back(shared);
     }
     for (const PeerRecord& peer : peers)
       if (peer.network == id) view->peers[peer.name] = peer;

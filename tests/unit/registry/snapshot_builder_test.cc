@@ -83,8 +83,8 @@ TEST_F(SnapshotBuilderTest, AMachineIsFoundByIdByAddressAndInItsApp) {
   const NetworkView& view = *snapshot->find_network("acme", "default");
   EXPECT_EQ(view.machines.size(), 2U);
   EXPECT_EQ(view.machines_by_address.at(orphan.address)->id, orphan.id);
-  ASSERT_EQ(view.apps.at("web").machines.size(), 1U);
-  EXPECT_EQ(*view.apps.at("web").machines[0], make_machine(acme_, 1));
+  ASSERT_EQ(view.apps.at("web")->machines.size(), 1U);
+  EXPECT_EQ(*view.apps.at("web")->machines[0], make_machine(acme_, 1));
 }
 
 TEST_F(SnapshotBuilderTest, AHostOfAnotherOrgPutsNothingIntoANetwork) {
@@ -196,7 +196,7 @@ SeenMachines seen_in(const NetworkView& view) {
   for (const auto& [address, machine] : view.machines_by_address)
     out.by_address[address] = machine->id;
   for (const auto& [name, app] : view.apps)
-    for (const auto& machine : app.machines) out.by_app[name].push_back(machine->id);
+    for (const auto& machine : app->machines) out.by_app[name].push_back(machine->id);
   return out;
 }
 
@@ -205,8 +205,9 @@ SeenMachines seen_in(const NetworkView& view) {
 TEST_F(SnapshotBuilderTest, AViewKeptUpToDateIsTheOneBuiltAnew) {
   Rng rng(7);
   shared(any_, AppRecord{"api", "acme", kTestNetwork, "", {}}, "acme", 12);
-  build();
+  auto last = build();
   for (std::uint64_t round = 1; round <= 2000; ++round) {
+    auto seen = seen_in(*last->find_network(kTestNetwork));
     for (std::uint64_t i = 0; i <= rng.below(3); ++i) {
       const EnrolledHost& host = rng.chance(0.5) ? any_ : acme_;
       // Some claim what another host's machine has.
@@ -230,7 +231,23 @@ TEST_F(SnapshotBuilderTest, AViewKeptUpToDateIsTheOneBuiltAnew) {
     for (NetworkId network : {kTestNetwork, kOther})
       ASSERT_EQ(seen_in(*kept->find_network(network)), seen_in(*anew->find_network(network)))
           << "round " << round;
+    // Who still reads the snapshot before sees what it saw.
+    ASSERT_EQ(seen_in(*last->find_network(kTestNetwork)), seen) << "round " << round;
+    last = kept;
   }
+}
+
+TEST_F(SnapshotBuilderTest, AnAppThatDidNotChangeIsTheSameObject) {
+  shared(any_, AppRecord{"api", "acme", kTestNetwork, "", {}}, "acme", 12);
+  machine(acme_, make_machine(acme_, 1));
+  auto before = build();
+  machine(acme_, make_machine(acme_, 2));  // of web
+  auto after = build();
+  const auto& old = before->find_network(kTestNetwork)->apps;
+  const auto& now = after->find_network(kTestNetwork)->apps;
+  EXPECT_EQ(old.at("api"), now.at("api"));
+  EXPECT_NE(old.at("web"), now.at("web"));
+  EXPECT_EQ(old.at("web")->machines.size() + 1, now.at("web")->machines.size());
 }
 
 TEST_F(SnapshotBuilderTest, ManyChangedMachinesAreOneChangedNetwork) {

@@ -5,6 +5,7 @@
 #include "base/rng.h"
 #include "registry/core/address.h"
 #include "tests/unit/registry/random_record.h"
+#include "tests/unit/edit_app.h"
 
 namespace sixpn {
 namespace {
@@ -87,7 +88,7 @@ Snapshot step(const Snapshot& from, const std::vector<sim::EnrolledHost>& hosts,
       auto machine = test::make_machine(host, static_cast<unsigned>(rng.below(4)), id);
       machine.state = static_cast<MachineState>(1 + rng.below(9));
       view->machines[machine.id] = std::make_shared<MachineRecord>(machine);
-      view->apps["web"].app = {"web", "acme", id, rng.chance(0.5) ? "iad" : "fra", {}};
+      edit_app(*view, "web").app = {"web", "acme", id, rng.chance(0.5) ? "iad" : "fra", {}};
       if (rng.chance(0.3)) view->machines.erase(view->machines.begin());
       if (rng.chance(0.3)) view->peers["laptop"] = {"laptop", id, host.id, {}, {}};
       if (rng.chance(0.3)) view->apps.clear();

@@ -190,7 +190,7 @@ TEST_F(StolenHost, LocksNobodyOutByGreatStamps) {
   WallTime next = kNow + 1ms;
   EXPECT_EQ(store_.merge(app(victim_, store_.clock().tick(next), "iad"), next), Verdict::kAccepted);
   last_ = build();
-  EXPECT_EQ(last_->find_network(globex_net_)->apps.at("api").app.primary_region, "iad");
+  EXPECT_EQ(last_->find_network(globex_net_)->apps.at("api")->app.primary_region, "iad");
 }
 
 TEST_F(StolenHost, IncarnationsLeaveRoomAboveThem) {

@@ -1,0 +1,127 @@
+#include "dns/core/name_index.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "dns/core/fast_hash.h"
+
+namespace sixpn::dns {
+namespace {
+
+constexpr std::size_t kFirstSlots = 16;
+
+bool same_hosts(const Snapshot& a, const Snapshot& b) {
+  if (a.hosts.size() != b.hosts.size()) return false;
+  auto other = b.hosts.begin();
+  for (const auto& [id, host] : a.hosts) {
+    const HostView& now = other->second;
+    if (id != other->first || host.usable() != now.usable() || host.round_trip != now.round_trip)
+      return false;
+    ++other;
+  }
+  return true;
+}
+
+}  // namespace
+
+void NameIndex::set_snapshot(SnapshotPtr snapshot) {
+  if (!snapshot_ || !snapshot || !same_hosts(*snapshot_, *snapshot)) ++hosts_age_;
+  snapshot_ = std::move(snapshot);
+  if (++age_ % kSweepEvery == 0) sweep();
+}
+
+NameIndex::Network* NameIndex::network(NetworkId id) {
+  if (!snapshot_) return nullptr;
+  auto view = snapshot_->networks.find(id);
+  if (view == snapshot_->networks.end()) return nullptr;
+  auto& network = networks_[id];
+  if (!network) network = std::make_unique<Network>();
+  network->view_ = view->second;
+  return network.get();
+}
+
+NameIndex::App* NameIndex::find(Network& network, std::string_view label) {
+  auto hash = fast_hash(label);
+  auto mask = network.slots_.size() - 1;
+  if (!network.slots_.empty())
+    for (auto place = hash & mask; network.slots_[place].app; place = (place + 1) & mask) {
+      const auto& slot = network.slots_[place];
+      if (slot.hash == hash && slot.app->label == label) return slot.app.get();
+    }
+  if (!network.view_->apps.contains(label)) return nullptr;
+  auto app = std::make_unique<App>();
+  app->label = label;
+  App* added = app.get();
+  network.put({hash, std::move(app)});
+  return added;
+}
+
+void NameIndex::Network::put(Slot slot) {
+  if (used_ * 2 >= slots_.size()) {
+    std::vector<Slot> before(std::max(kFirstSlots, slots_.size() * 2));
+    before.swap(slots_);
+    used_ = 0;
+    for (auto& each : before)
+      if (each.app) put(std::move(each));
+  }
+  auto mask = slots_.size() - 1;
+  auto place = slot.hash & mask;
+  while (slots_[place].app) place = (place + 1) & mask;
+  slots_[place] = std::move(slot);
+  ++used_;
+}
+
+// Null when the app is gone; its names are then let go of.
+NameIndex::App* NameIndex::current(Network& network, App* app) {
+  if (app == nullptr || app->age == age_) return app != nullptr && app->view ? app : nullptr;
+  app->age = age_;
+  auto view = network.view_->apps.find(app->label);
+  bool gone = view == network.view_->apps.end();
+  bool same = !gone && app->view == view->second && app->hosts_age == hosts_age_;
+  if (same) return app;
+  app->names.reset();
+  app->own_names.reset();
+  app->view = gone ? nullptr : view->second;
+  app->hosts_age = hosts_age_;
+  return gone ? nullptr : app;
+}
+
+const AppNames* NameIndex::app(Network& network, std::string_view label, const Ip6* own) {
+  App* app = current(network, find(network, label));
+  if (app == nullptr) return nullptr;
+  if (own == nullptr) {
+    if (!app->names) app->names = std::make_unique<AppNames>(*snapshot_, *app->view, vantage_);
+    return app->names.get();
+  }
+  if (!app->own_names || app->own != *own) {
+    app->own_names = std::make_unique<AppNames>(*snapshot_, *app->view, vantage_, own);
+    app->own = *own;
+  }
+  return app->own_names.get();
+}
+
+const AppView* NameIndex::app_view(Network& network, std::string_view label) {
+  App* app = current(network, find(network, label));
+  return app == nullptr ? nullptr : app->view.get();
+}
+
+void NameIndex::sweep() {
+  if (!snapshot_) return networks_.clear();
+  for (auto it = networks_.begin(); it != networks_.end();) {
+    auto view = snapshot_->networks.find(it->first);
+    if (view == snapshot_->networks.end()) {
+      it = networks_.erase(it);
+      continue;
+    }
+    Network& network = *it->second;
+    network.view_ = view->second;
+    std::vector<Network::Slot> before;
+    before.swap(network.slots_);
+    network.used_ = 0;
+    for (auto& slot : before)
+      if (slot.app && network.view_->apps.contains(slot.app->label)) network.put(std::move(slot));
+    ++it;
+  }
+}
+
+}  // namespace sixpn::dns

@@ -1,0 +1,94 @@
+// NameIndex: one loop's compiled names, by network and app, over the current snapshot. A new
+// snapshot costs nothing here beyond a look at the hosts: what an app's names are is compiled when
+// it is asked for and it, or a host, has changed since. So a change costs what is asked about it.
+//
+// One per dns loop, used on it alone. Memory: one AppNames per app that was asked for; apps and
+// networks that are gone are let go of at the next sweep (every kSweepEvery snapshots).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/ip.h"
+#include "dns/core/app_names.h"
+#include "dns/core/vantage.h"
+#include "registry/core/snapshot.h"
+
+namespace sixpn::dns {
+
+class NameIndex {
+ public:
+  static constexpr std::uint64_t kSweepEvery = 4096;
+
+  explicit NameIndex(Vantage vantage) : vantage_(std::move(vantage)) {}
+
+  void set_snapshot(SnapshotPtr snapshot);
+  [[nodiscard]] const Snapshot* snapshot() const { return snapshot_.get(); }
+  [[nodiscard]] const Vantage& vantage() const { return vantage_; }
+  // Rises with every snapshot that is set.
+  [[nodiscard]] std::uint64_t age() const { return age_; }
+  // Rises when a host came, went, changed its status or its round trip.
+  [[nodiscard]] std::uint64_t hosts_age() const { return hosts_age_; }
+
+  class Network;
+  // Of the current snapshot; null: no such network. Lives until the network is gone.
+  Network* network(NetworkId id);
+
+  // The names of the app `label` (lower case), null: there is no such app. `own` is the address of
+  // an asker that counts as serving whatever the registry has heard (it runs: it asks), or null.
+  // The pointer is good until the next call.
+  const AppNames* app(Network& network, std::string_view label, const Ip6* own = nullptr);
+  // The app of the current snapshot.
+  const AppView* app_view(Network& network, std::string_view label);
+
+ private:
+  struct App {
+    std::string label;
+    std::uint64_t age = 0;        // when it was last found to be current
+    std::uint64_t hosts_age = 0;  // of `names`
+    AppPtr view;
+    std::unique_ptr<AppNames> names;
+    // With one asker's own machine, the last that asked.
+    Ip6 own;
+    std::unique_ptr<AppNames> own_names;
+  };
+
+  App* find(Network& network, std::string_view label);
+  App* current(Network& network, App* app);
+  void sweep();
+
+  Vantage vantage_;
+  SnapshotPtr snapshot_;
+  std::uint64_t age_ = 0;
+  std::uint64_t hosts_age_ = 0;
+  std::unordered_map<NetworkId, std::unique_ptr<Network>> networks_;
+};
+
+// One network's part: the view of the current snapshot, and a table of the apps that were asked
+// for.
+class NameIndex::Network {
+ public:
+  [[nodiscard]] const NetworkView& view() const { return *view_; }
+  [[nodiscard]] const std::shared_ptr<const NetworkView>& view_ptr() const { return view_; }
+
+ private:
+  friend class NameIndex;
+  struct Slot {
+    std::uint64_t hash = 0;
+    std::unique_ptr<App> app;
+  };
+
+  void put(Slot slot);
+
+  std::shared_ptr<const NetworkView> view_;
+  std::vector<Slot> slots_;  // open addressing, a power of two
+  std::size_t used_ = 0;
+};
+
+}  // namespace sixpn::dns

@@ -1,0 +1,78 @@
+#include "dns/core/plain_query.h"
+
+#include <algorithm>
+
+namespace sixpn::dns {
+namespace {
+
+constexpr std::size_t kOptBytes = 11;
+
+std::uint16_t u16_at(const unsigned char* bytes) {
+  return static_cast<std::uint16_t>(bytes[0] << 8 | bytes[1]);
+}
+
+// Length bytes are below 'A', so lowering every byte alike leaves them alone.
+bool read_name(std::string_view bytes, QuestionName& out) {
+  std::size_t at = 0;
+  out.labels = 0;
+  std::size_t end = std::min(bytes.size(), kMaxNameBytes);
+  while (at < end) {
+    std::size_t length = static_cast<unsigned char>(bytes[at]);
+    if (length == 0) {
+      out.wire[at] = 0;
+      out.size = static_cast<std::uint16_t>(at + 1);
+      return true;
+    }
+    if (length > kMaxLabelBytes || at + 1 + length >= end) return false;
+    out.label_at[out.labels++] = static_cast<std::uint8_t>(at);
+    for (std::size_t next = at + 1 + length; at < next; ++at) out.wire[at] = to_lower(bytes[at]);
+  }
+  return false;
+}
+
+// Types that are answered otherwise than by looking up a name.
+bool is_ordinary(RrType type) {
+  return type != 0 && type != kTypeOpt && type != kTypeAny &&
+         !(type >= kTypeTkey && type <= kTypeAxfr);
+}
+
+bool read_bare_opt(const unsigned char* opt, PlainQuery& out) {
+  bool root_owner = opt[0] == 0;
+  bool version_zero = opt[6] == 0;
+  bool no_options = u16_at(opt + 9) == 0;
+  if (!root_owner || u16_at(opt + 1) != kTypeOpt || !version_zero || !no_options) return false;
+  out.has_edns = true;
+  out.payload_size = u16_at(opt + 3);
+  out.dnssec_ok = (opt[7] & 0x80) != 0;
+  return true;
+}
+
+}  // namespace
+
+std::size_t PlainQuery::udp_limit() const {
+  if (!has_edns) return kMinUdpBytes;
+  return std::clamp<std::size_t>(payload_size, kMinUdpBytes, kMaxUdpBytes);
+}
+
+bool read_plain_query(std::string_view message, PlainQuery& out) {
+  constexpr std::size_t kLeastQuestion = 5;
+  if (message.size() < kHeaderBytes + kLeastQuestion) return false;
+  const auto* bytes = reinterpret_cast<const unsigned char*>(message.data());
+  // QR and the opcode are zero; one question, no answer, no authority, at most one more record.
+  bool query = (bytes[2] & 0xf8) == 0;
+  bool sections = u16_at(bytes + 4) == 1 && u16_at(bytes + 6) == 0 && u16_at(bytes + 8) == 0;
+  std::uint16_t additionals = u16_at(bytes + 10);
+  if (!query || !sections || additionals > 1) return false;
+  out.recursion_desired = (bytes[2] & 1) != 0;
+  if (!read_name(message.substr(kHeaderBytes), out.name)) return false;
+  std::size_t at = kHeaderBytes + out.name.size;
+  std::size_t end = at + 4 + (additionals == 1 ? kOptBytes : 0);
+  if (message.size() != end) return false;
+  out.type = u16_at(bytes + at);
+  if (u16_at(bytes + at + 2) != kClassIn || !is_ordinary(out.type)) return false;
+  out.question_end = static_cast<std::uint16_t>(at + 4);
+  out.has_edns = false;
+  return additionals == 0 || read_bare_opt(bytes + at + 4, out);
+}
+
+}  // namespace sixpn::dns

@@ -1,0 +1,167 @@
+#include "dns/core/responder.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "dns/core/fast_hash.h"
+#include "dns/core/render.h"
+#include "dns/core/selection.h"
+#include "dns/core/view.h"
+#include "dns/core/zone.h"
+#include "registry/core/address.h"
+
+namespace sixpn::dns {
+namespace {
+
+constexpr std::string_view kInternalLabel = "internal";
+
+Handled replied(const PlainQuery& query, Rcode rcode, const Response& response, std::size_t size) {
+  Handled handled;
+  handled.fate = Fate::kReply;
+  handled.size = size;
+  handled.rcode = rcode;
+  handled.type = query.type;
+  handled.own_zone = true;
+  handled.truncated = response.truncated();
+  return handled;
+}
+
+}  // namespace
+
+Responder::Responder(Audience audience, std::uint64_t seed)
+    : audience_(std::move(audience)), index_(audience_.vantage), rng_(seed), clients_(kClients) {
+  for (const Zone& zone : own_zones()) soas_.emplace_back(&zone, render_soa(zone));
+}
+
+Handled Responder::respond(std::string_view message, const Ip6& source, Transport transport,
+                           char* out) {
+  if (!read_plain_query(message, query_)) return resolve_slowly(message, source, transport, out);
+  const Client& client = this->client(source);
+  if (!client.ready) return resolve_slowly(message, source, transport, out);
+  auto limit = transport == Transport::kTcp ? kMaxMessageBytes : query_.udp_limit();
+  return respond_plain({message, client, transport, limit, out});
+}
+
+const Responder::Client& Responder::client(const Ip6& source) {
+  std::string_view bytes(reinterpret_cast<const char*>(source.bytes.data()), source.bytes.size());
+  Client& client = clients_[fast_hash(bytes) & (kClients - 1)];
+  if (client.age == index_.age() && client.source == source) return client;
+  client = {};
+  client.source = source;
+  client.age = index_.age();
+  const Snapshot* snapshot = index_.snapshot();
+  if (snapshot == nullptr || !snapshot->synced) return client;
+  auto network = view_of(*snapshot, audience_, source);
+  if (!network || !snapshot->holds(*network)) return client;
+  client.id = *network;
+  client.network = index_.network(*network);
+  client.ready = client.network != nullptr;
+  client.own = client.ready && own_address(*snapshot, client.network->view(), source) != nullptr;
+  return client;
+}
+
+Handled Responder::respond_plain(const Asked& asked) {
+  const QuestionName& name = query_.name;
+  bool below_internal = name.labels > 1 && name.label(name.labels - 1U) == kInternalLabel;
+  if (below_internal && name.label(name.labels - 2U)[0] != '_') return respond_app(asked);
+  std::array<std::string_view, kMaxNameBytes / 2 + 1> labels;
+  for (std::size_t i = 0; i < name.labels; ++i) labels[i] = name.label(i);
+  const Zone& zone = find_zone(std::span(labels.data(), name.labels));
+  if (zone.kind == ZoneKind::kForeign) {
+    Handled forward;
+    forward.fate = Fate::kForward;
+    return forward;
+  }
+  return respond_kept(asked, zone);
+}
+
+Handled Responder::respond_app(const Asked& asked) {
+  const Client& client = asked.client;
+  const QuestionName& name = query_.name;
+  std::size_t app_at = name.labels - 2U;
+  std::string_view label = name.label(app_at);
+  const AppNames* names = index_.app(*client.network, label, client.own ? &client.source : nullptr);
+  const Zone& zone = *soas_.front().first;
+  if (names == nullptr) return negative(asked, zone, Rcode::kNxDomain);
+  if (app_at == 2 && name.label(1) == "vm") return respond_vm(asked);
+  auto found = names->find(app_at == 0 ? std::string_view() : name.between(0, app_at));
+  if (!found) return negative(asked, zone, Rcode::kNxDomain);
+  if (is_list(found->kind) && query_.type == kTypeTxt) return respond_kept(asked, zone);
+  std::size_t count = query_.type == kTypeAaaa ? names->count(*found) : 0;
+  if (count == 0) return negative(asked, zone, Rcode::kNoError);
+  Response response(asked.message, query_, asked.limit, asked.out);
+  std::size_t room = std::min(count, response.room_for(kAddressBlockBytes));
+  auto written = names->write(*found, client.source, rng_, room, response.next());
+  response.wrote_answers(written, kAddressBlockBytes, count);
+  return replied(query_, Rcode::kNoError, response, response.finish(Rcode::kNoError));
+}
+
+Handled Responder::respond_vm(const Asked& asked) {
+  const Client& client = asked.client;
+  const Zone& zone = *soas_.front().first;
+  const auto& machines = client.network->view().machines;
+  auto id = parse_machine_id(query_.name.label(0));
+  auto found = id ? machines.find(*id) : machines.end();
+  bool answered = found != machines.end() && found->second->app == query_.name.label(2) &&
+                  is_answered(*index_.snapshot(), *found->second, &client.source);
+  if (!answered) return negative(asked, zone, Rcode::kNxDomain);
+  if (query_.type != kTypeAaaa) return negative(asked, zone, Rcode::kNoError);
+  Response response(asked.message, query_, asked.limit, asked.out);
+  auto block = render_address(found->second->address);
+  std::memcpy(response.next(), block.data(), block.size());
+  response.wrote_answers(1, block.size(), 1);
+  return replied(query_, Rcode::kNoError, response, response.finish(Rcode::kNoError));
+}
+
+Handled Responder::respond_kept(const Asked& asked, const Zone& zone) {
+  const Client& client = asked.client;
+  AnswerMemo::Key key{client.id, query_.type, classify(client.source) == AddressKind::kPeer,
+                      query_.name.bytes()};
+  const RenderedRecords* records = client.own ? nullptr : memo_.find(index_, *client.network, key);
+  RenderedRecords fresh;
+  if (records == nullptr) {
+    DnsQuestion question{Name::from_wire(query_.name.bytes()).value_or(Name()), query_.type,
+                         kClassIn};
+    auto said = answer(index_, client.id, client.source, question, rng_);
+    if (said.answers.empty()) return negative(asked, zone, said.rcode);
+    if (said.extended_error)
+      return resolve_slowly(asked.message, client.source, asked.transport, asked.out);
+    fresh = render_records(question, said.answers);
+    records = said.lasting && !client.own
+                  ? memo_.keep(index_, *client.network, key, std::move(fresh))
+                  : &fresh;
+  }
+  Response response(asked.message, query_, asked.limit, asked.out);
+  response.add_answers(*records);
+  return replied(query_, Rcode::kNoError, response, response.finish(Rcode::kNoError));
+}
+
+Handled Responder::negative(const Asked& asked, const Zone& zone, Rcode rcode) {
+  Response response(asked.message, query_, asked.limit, asked.out);
+  for (const auto& [known, soa] : soas_) {
+    if (known != &zone) continue;
+    std::size_t apex = query_.name.label_at[query_.name.labels - zone.depth];
+    response.add_soa(soa, apex, static_cast<std::uint32_t>(index_.snapshot()->generation));
+    break;
+  }
+  return replied(query_, rcode, response, response.finish(rcode));
+}
+
+Handled Responder::resolve_slowly(std::string_view message, const Ip6& source, Transport transport,
+                                  char* out) {
+  auto outcome = resolve(index_, audience_, message, source, transport, rng_);
+  Handled handled;
+  handled.fate = outcome.fate;
+  handled.rcode = outcome.rcode;
+  handled.size = outcome.reply.size();
+  handled.own_zone = outcome.own_zone;
+  handled.type = outcome.query.question ? outcome.query.question->type : RrType{0};
+  handled.refused_source = outcome.refused_source;
+  handled.truncated = outcome.truncated;
+  handled.list_cut = outcome.list_cut;
+  std::memcpy(out, outcome.reply.data(), outcome.reply.size());
+  return handled;
+}
+
+}  // namespace sixpn::dns

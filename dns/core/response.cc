@@ -1,0 +1,89 @@
+#include "dns/core/response.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace sixpn::dns {
+namespace {
+
+constexpr std::size_t kFlagsAt = 2;
+constexpr std::size_t kQuestionsAt = 4;
+constexpr std::size_t kAnswersAt = 6;
+constexpr std::size_t kAuthoritiesAt = 8;
+constexpr std::size_t kAdditionalsAt = 10;
+constexpr std::size_t kOptBytes = 11;
+constexpr std::uint16_t kPointer = 0xc000;
+
+void put_u16(char* at, std::size_t value) {
+  at[0] = static_cast<char>(value >> 8);
+  at[1] = static_cast<char>(value);
+}
+
+void put_u32(char* at, std::uint32_t value) {
+  put_u16(at, value >> 16);
+  put_u16(at + 2, value & 0xffff);
+}
+
+}  // namespace
+
+Response::Response(std::string_view message, const PlainQuery& query, std::size_t limit, char* out)
+    : query_(query),
+      out_(out),
+      at_(query.question_end),
+      end_(limit - (query.has_edns ? kOptBytes : 0)) {
+  std::memcpy(out, message.data(), at_);
+}
+
+void Response::wrote_answers(std::size_t records, std::size_t bytes, std::size_t of) {
+  answers_ = static_cast<std::uint16_t>(answers_ + records);
+  at_ += records * bytes;
+  truncated_ = truncated_ || records < of;
+}
+
+void Response::add_answers(const RenderedRecords& records) {
+  std::size_t room = end_ - at_;
+  auto fitting = std::upper_bound(records.ends.begin(), records.ends.end(), room);
+  auto count = static_cast<std::size_t>(fitting - records.ends.begin());
+  std::size_t bytes = count == 0 ? 0 : records.ends[count - 1];
+  std::memcpy(out_ + at_, records.bytes.data(), bytes);
+  at_ += bytes;
+  answers_ = static_cast<std::uint16_t>(answers_ + count);
+  truncated_ = truncated_ || count < records.ends.size();
+}
+
+void Response::add_soa(const SoaTemplate& soa, std::size_t apex, std::uint32_t serial) {
+  if (end_ - at_ < soa.bytes.size()) {
+    truncated_ = true;
+    return;
+  }
+  char* start = out_ + at_;
+  std::memcpy(start, soa.bytes.data(), soa.bytes.size());
+  for (const auto& pointer : soa.pointers) {
+    std::size_t target = pointer.target == 0 ? kHeaderBytes + apex : at_ + pointer.target;
+    put_u16(start + pointer.at, kPointer | target);
+  }
+  put_u32(start + soa.serial, serial);
+  at_ += soa.bytes.size();
+  ++authorities_;
+}
+
+std::size_t Response::finish(Rcode rcode) {
+  std::uint16_t flags = kFlagResponse | kFlagAuthoritative | kFlagRecursionAvailable;
+  if (query_.recursion_desired) flags |= kFlagRecursionDesired;
+  if (truncated_) flags |= kFlagTruncated;
+  put_u16(out_ + kFlagsAt, flags | (static_cast<std::uint16_t>(rcode) & 0xf));
+  put_u16(out_ + kQuestionsAt, 1);
+  put_u16(out_ + kAnswersAt, answers_);
+  put_u16(out_ + kAuthoritiesAt, authorities_);
+  put_u16(out_ + kAdditionalsAt, query_.has_edns ? 1 : 0);
+  if (!query_.has_edns) return at_;
+  char* opt = out_ + at_;
+  opt[0] = 0;  // the root
+  put_u16(opt + 1, kTypeOpt);
+  put_u16(opt + 3, kMaxUdpBytes);
+  put_u32(opt + 5, query_.dnssec_ok ? 0x8000 : 0);
+  put_u16(opt + 9, 0);  // no options
+  return at_ + kOptBytes;
+}
+
+}  // namespace sixpn::dns

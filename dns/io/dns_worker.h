@@ -1,0 +1,56 @@
+// DnsWorker: one thread that answers. Its own event loop, its own UDP socket per listen address
+// (SO_REUSEPORT spreads the clients), the TCP sockets if it was given any, its own Responder.
+// Workers share nothing but the box with the newest snapshot; a name that is not ours goes to the
+// forwarder's loop and its answer comes back here.
+//
+// Made, started and stopped by DnsService on the dns loop; everything else runs on its own loop.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/io/event_loop.h"
+#include "dns/core/resolve.h"
+#include "dns/io/limits.h"
+#include "dns/io/snapshot_box.h"
+#include "dns/io/stats.h"
+
+namespace sixpn::dns {
+
+// A name to forward. `done` may be called on any thread, once or never.
+struct ForwardRequest {
+  Query query;
+  Ip6 client;
+  std::size_t limit = 0;
+  std::function<void(std::string reply)> done;
+};
+
+class DnsWorker {
+ public:
+  struct Options {
+    std::string name;  // of the thread
+    Audience audience;
+    TcpLimits tcp;
+    const SnapshotBox* snapshots = nullptr;
+    std::function<void(ForwardRequest)> forward;  // any thread
+  };
+
+  DnsWorker(Options options, std::vector<Fd> udp, std::vector<Fd> tcp);
+  // Closes its sockets; forwarded queries in flight are forgotten. Waits for its thread.
+  ~DnsWorker();
+  DnsWorker(const DnsWorker&) = delete;
+  DnsWorker& operator=(const DnsWorker&) = delete;
+
+  [[nodiscard]] EventLoop& loop();  // for the watchdog
+  // As of now; waits for the batch at hand. Not on its own loop.
+  [[nodiscard]] Stats stats();
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace sixpn::dns

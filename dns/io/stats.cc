@@ -1,0 +1,44 @@
+#include "dns/io/stats.h"
+
+#include "dns/core/responder.h"
+
+namespace sixpn::dns {
+namespace {
+
+// The keys come from outside, so their number is bounded.
+void count_type(Stats& stats, RrType type, std::uint64_t times) {
+  auto found = stats.by_type.find(type);
+  if (found != stats.by_type.end())
+    found->second += times;
+  else if (stats.by_type.size() < Stats::kMaxTypes)
+    stats.by_type.emplace(type, times);
+  else
+    stats.other_types += times;
+}
+
+}  // namespace
+
+void Stats::add(const Handled& handled) {
+  if (handled.fate == Fate::kDrop) ++dropped;
+  if (handled.fate != Fate::kReply) return;
+  auto rcode = static_cast<std::size_t>(handled.rcode);
+  if (rcode < by_rcode.size()) ++by_rcode[rcode];
+  if (handled.refused_source) ++refused_sources;
+  if (handled.truncated) ++truncated;
+  if (handled.list_cut) ++lists_cut;
+  if (handled.own_zone) count_type(*this, handled.type, 1);
+}
+
+void Stats::add(const Stats& other) {
+  for (auto counter :
+       {&Stats::udp_queries, &Stats::tcp_queries, &Stats::other_types, &Stats::dropped,
+        &Stats::refused_sources, &Stats::truncated, &Stats::lists_cut, &Stats::send_failed,
+        &Stats::forwarded, &Stats::forward_answered, &Stats::forward_failed,
+        &Stats::forward_rejected, &Stats::forward_in_flight, &Stats::tcp_accepted,
+        &Stats::tcp_rejected, &Stats::tcp_timed_out, &Stats::tcp_open})
+    this->*counter += other.*counter;
+  for (const auto& [type, times] : other.by_type) count_type(*this, type, times);
+  for (std::size_t i = 0; i < by_rcode.size(); ++i) by_rcode[i] += other.by_rcode[i];
+}
+
+}  // namespace sixpn::dns

@@ -1,0 +1,129 @@
+// dns_serve PORT APPS MACHINES [CHANGES]: our resolver on [::1]:PORT over a registry made up here:
+// APPS apps app0, app1, ... of MACHINES machines each, on one host, and optionally CHANGES changes
+// a second: a machine that stops or starts, each published as the agent does. One answering thread;
+// prints "ready" when it answers. Run by tools/bench dns beside other servers.
+#include <sched.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "base/io/event_loop.h"
+#include "base/log.h"
+#include "dns/io/dns_service.h"
+#include "registry/core/address.h"
+#include "registry/core/machine_id.h"
+
+namespace sixpn {
+namespace {
+
+constexpr NetworkId kNetwork{0x00010203};
+constexpr HostId kHost{0x00a10001};
+
+struct World {
+  World(int apps, int machines) {
+    snapshot.generation = 1;
+    snapshot.self = kHost;
+    snapshot.synced = true;
+    HostView host;
+    host.record.id = kHost;
+    host.record.region = "iad";
+    host.round_trip = Duration::zero();
+    snapshot.hosts[kHost] = host;
+    auto view = std::make_shared<NetworkView>();
+    view->network = {kNetwork, "acme", "default"};
+    std::vector<MachinePtr> all;
+    for (int app = 0; app < apps; ++app) {
+      auto entry = std::make_shared<AppView>();
+      entry->app.name = "app" + std::to_string(app);
+      entry->app.network = kNetwork;
+      for (int i = 0; i < machines; ++i) {
+        auto machine = std::make_shared<MachineRecord>();
+        auto field = kFirstMachineField + static_cast<std::uint32_t>(app * machines + i);
+        machine->address = machine_address(kNetwork, kHost, field);
+        machine->id = machine_id_of(machine->address);
+        machine->host = kHost;
+        machine->network = kNetwork;
+        machine->app = entry->app.name;
+        machine->group = "app";
+        machine->region = "iad";
+        machine->state = MachineState::kStarted;
+        entry->machines.push_back(machine);
+        all.push_back(machine);
+      }
+      view->apps[entry->app.name] = entry;
+    }
+    auto by_id = [](const MachinePtr& a, const MachinePtr& b) { return a->id < b->id; };
+    auto by_address = [](const auto& a, const auto& b) { return a->address < b->address; };
+    std::sort(all.begin(), all.end(), by_id);
+    for (const auto& machine : all) view->machines.try_emplace(machine->id, machine);
+    std::sort(all.begin(), all.end(), by_address);
+    for (const auto& machine : all)
+      view->machines_by_address.try_emplace(machine->address, machine);
+    snapshot.networks[kNetwork] = view;
+    names = view;
+  }
+
+  // The next change: the first machine of an app stops, or starts again.
+  SnapshotPtr change(std::uint64_t turn) {
+    auto view = std::make_shared<NetworkView>(*names);
+    auto app = view->apps.begin();
+    std::advance(app, static_cast<std::ptrdiff_t>(turn / 2 % view->apps.size()));
+    auto entry = std::make_shared<AppView>(*app->second);
+    auto machine = std::make_shared<MachineRecord>(*entry->machines.front());
+    machine->state = turn % 2 == 0 ? MachineState::kStopped : MachineState::kStarted;
+    view->machines[machine->id] = machine;
+    view->machines_by_address[machine->address] = machine;
+    entry->machines.front() = machine;
+    app->second = entry;
+    names = view;
+    snapshot.networks[kNetwork] = view;
+    ++snapshot.generation;
+    return std::make_shared<const Snapshot>(snapshot);
+  }
+
+  Snapshot snapshot;
+  std::shared_ptr<NetworkView> names;
+};
+
+[[noreturn]] void run(int port, int apps, int machines, int changes) {
+  log::set_level(log::Level::kWarn);
+  World world(apps, machines);
+  EventLoop loop("forward");
+  dns::DnsOptions options;
+  options.listen = {{*parse_ip("::1"), static_cast<std::uint16_t>(port)}};
+  options.upstreams = {{*parse_ip("::1"), 9}};
+  options.self = kHost;
+  options.region = "iad";
+  options.extra_views = {{*parse_prefix6("::1/128"), kNetwork}};
+  options.threads = 1;
+  dns::DnsService service(loop, options);
+  service.set_snapshot(std::make_shared<const Snapshot>(world.snapshot));
+  if (auto started = service.start(); !started) {
+    std::cerr << "dns_serve: " << started.error().message << '\n';
+    std::exit(1);
+  }
+  std::cout << "ready" << std::endl;
+  auto next = std::chrono::steady_clock::now();
+  for (std::uint64_t turn = 0;; ++turn) {
+    next += changes > 0 ? std::chrono::nanoseconds(1'000'000'000 / changes) : std::chrono::hours(1);
+    std::this_thread::sleep_until(next);
+    if (changes > 0) service.set_snapshot(world.change(turn));
+  }
+}
+
+}  // namespace
+}  // namespace sixpn
+
+int main(int argc, char** argv) {
+  if (argc < 4) {
+    std::cerr << "usage: dns_serve PORT APPS MACHINES [CHANGES]\n";
+    return 1;
+  }
+  sixpn::run(std::atoi(argv[1]), std::atoi(argv[2]), std::atoi(argv[3]),
+             argc > 4 ? std::atoi(argv[4]) : 0);
+}

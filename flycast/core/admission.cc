@@ -33,9 +33,14 @@ Ip6 source_for(const Ip6& client, const MachineRecord& machine, HostId self) {
 
 Admission admit(const ServiceTable& table, HostId from, const Preamble& preamble) {
   if (!table.ready()) return HopStatus::kNotReady;
-  if (!may_ask(table, from, preamble.client.ip)) return HopStatus::kNotPermitted;
+  if (!may_ask(table, from, preamble.client.ip)) {
+    // Whoever does not hold the client's network cannot know where the client lives.
+    bool knows = table.holds(network_of(preamble.client.ip));
+    return knows ? HopStatus::kNotPermitted : HopStatus::kNotReady;
+  }
   auto routed = table.route(network_of(preamble.client.ip), preamble.dialled);
   if (const auto* failure = std::get_if<LookupFailure>(&routed)) {
+    if (failure->error == LookupError::kNotReady) return HopStatus::kNotReady;
     bool no_address = failure->error == LookupError::kNoSuchAddress;
     return no_address ? HopStatus::kNotPermitted : HopStatus::kUnknown;
   }

@@ -66,6 +66,8 @@ std::variant<Route, LookupFailure> ServiceTable::route(NetworkId client_network,
   if (network == nullptr) return unknown;
   auto address = network->flycast.find(dialled.ip);
   if (address == network->flycast.end()) return unknown;
+  // Part of its machines would be taken for all, and the others get nothing.
+  if (!holds(address->second.app_network)) return LookupFailure{LookupError::kNotReady, ""};
   const NetworkView* home = snapshot_->find_network(address->second.app_network);
   if (home == nullptr) return unknown;
   auto app = home->apps.find(address->second.app);

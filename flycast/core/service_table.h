@@ -27,7 +27,7 @@ struct Candidate {
 };
 
 enum class LookupError {
-  kNotReady,            // no registry state yet
+  kNotReady,            // no registry state yet, or not all machines of the app's network
   kNoSuchAddress,       // not allocated, or not for the client's network
   kNoServiceOnPort,     // the app has no TCP service on that external port
   kUnsupportedHandler,  // the port wants TLS or the PROXY protocol, which this proxy does not speak
@@ -57,6 +57,8 @@ class ServiceTable {
   [[nodiscard]] std::vector<Candidate> candidates(const Route& route) const;
 
   [[nodiscard]] bool ready() const { return snapshot_ != nullptr && snapshot_->synced; }
+  // Whether all machines of a network are here.
+  [[nodiscard]] bool holds(NetworkId network) const { return ready() && snapshot_->holds(network); }
   // Known to the registry and not revoked.
   [[nodiscard]] bool trusts(HostId host) const;
   // The client's address belongs to a machine that lives on `host`, or to a peer of its gateway.

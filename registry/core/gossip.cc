@@ -52,6 +52,7 @@ Gossip::Output Gossip::load(Now now, const std::vector<SignedRecordPtr>& records
   forget_unwanted(now, true);
   follow_store(now, out);
   if (records.empty()) return out;
+  follow_interests(now, {}, out);  // the disk's records are no changes
   changed_ = now.mono;
   out.snapshot_dirty = true;
   follow_members(now, out);
@@ -206,12 +207,22 @@ Gossip::Output Gossip::on_sync_finished(Now now, HostId peer, bool settled, Dura
     state.backoff = std::clamp(2 * state.backoff, kSyncBackoffFirst, kSyncBackoffMost);
   state.not_before = now.mono + (come_back == Duration::zero() ? state.backoff : come_back);
   state.differs_since = kNever;
+  bool first = settled && !synced_;
   if (settled) on_first_sync(out);
   // What the peer held, it has held from begin to end: the session brought what it says now.
   auto said = std::exchange(state.said, nullptr);
   auto compared = std::exchange(state.compared, {});
   if (settled && said == interest_record(peer)) on_equal(peer, compared, out);
-  if (holding_.is_filling()) next_fill_ = now.mono;
+  if (holding_.is_filling()) {
+    next_fill_ = now.mono;
+    // The first session also brought the peer's word, on which the next may rely; and whoever gave
+    // what is used may have the rest.
+    if (first || (settled && compared != to_compare(peer))) {
+      state.not_before = now.mono;
+      request_sync(now, peer, out);
+      next_fill_ = now.mono + kFillInterval;
+    }
+  }
   return finish(now, std::move(out), probes);
 }
 

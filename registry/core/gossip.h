@@ -152,8 +152,13 @@ class Gossip {
   [[nodiscard]] std::optional<std::chrono::milliseconds> clock_ahead(HostId host) const;
   // Whether this store may be taken for the truth (Snapshot::synced).
   [[nodiscard]] bool synced() const { return synced_; }
-  // What a sync with this host shall compare: what both want.
+  // What both want: the roots that datagrams carry are of this.
   [[nodiscard]] Selection shared_with(HostId host) const;
+  // What a sync with this host shall compare: of that first what this host uses, until it has that
+  // (decisions/0091).
+  [[nodiscard]] Selection to_compare(HostId host) const;
+  // Some of what this host wants is not to be answered from yet: its syncs may hurry.
+  [[nodiscard]] bool is_filling() const { return !synced_ || holding_.is_filling(); }
   // Of which networks all machines are here (Snapshot::held).
   [[nodiscard]] Selection held() const;
   [[nodiscard]] bool wants(HostId host, const Record& record) const;

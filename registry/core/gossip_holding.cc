@@ -10,6 +10,16 @@ Selection Gossip::shared_with(HostId host) const {
   return intersection(store_.selection_of(options_.self), store_.selection_of(host));
 }
 
+// One session compares the same from begin to end.
+Selection Gossip::to_compare(HostId host) const {
+  if (auto peer = peers_.find(host); peer != peers_.end() && peer->second.syncing)
+    return peer->second.compared;
+  auto shared = shared_with(host);
+  auto first = holding_.first();
+  // Of nothing but what everybody holds, before all else; once that is here, of the rest.
+  return synced_ && first.networks.empty() ? shared : intersection(shared, first);
+}
+
 Selection Gossip::held() const {
   return synced_ ? holding_.held() : Selection{false, {}};
 }
@@ -79,7 +89,6 @@ void Gossip::schedule_holding(Now now) {
 
 void Gossip::on_first_sync(Output& out) {
   if (std::exchange(synced_, true)) return;
-  holding_.on_first_sync();
   out.snapshot_dirty = true;
 }
 
@@ -107,7 +116,8 @@ void Gossip::fill_due(Now now, Output& out) {
   std::stable_partition(sources.begin(), sources.end(),
                         [&tree](HostId host) { return tree.region_of(host) == tree.own_region(); });
   for (HostId host : sources) {
-    if (syncing_ >= kMaxSyncs) break;
+    // The whole registry comes from one host: a second would bring the same.
+    if (syncing_ >= (to_compare(host).all ? 1 : kMaxSyncs)) break;
     request_sync(now, host, out);
   }
 }

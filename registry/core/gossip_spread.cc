@@ -355,8 +355,8 @@ void Gossip::request_sync(Now now, HostId peer_id, Output& out) {
   Peer& peer = peers_[peer_id];
   if (membership_.left() || peer.syncing || now.mono < peer.not_before || syncing_ >= kMaxSyncs)
     return;
+  peer.compared = to_compare(peer_id);
   peer.syncing = true;
-  peer.compared = shared_with(peer_id);
   peer.said = interest_record(peer_id);
   ++syncing_;
   ++counters_.syncs_started;

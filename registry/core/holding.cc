@@ -39,14 +39,6 @@ void Holding::on_equal(HostId peer, const InterestRecord* theirs, const Selectio
   std::erase_if(fills_, [this](const auto& fill) { return done_.contains(fill.first); });
 }
 
-void Holding::on_first_sync() {
-  if (!all_) return;
-  for (const auto& [network, in_step_with] : fills_) done_.insert(network);
-  fills_.clear();
-  rest_done_ = rest_done_ || rest_;
-  rest_ = false;
-}
-
 void Holding::settle(const std::vector<HostId>& living, const Store& store) {
   std::erase_if(fills_, [&](const auto& fill) {
     bool ended = std::all_of(living.begin(), living.end(), [&](HostId host) {
@@ -81,6 +73,14 @@ std::vector<HostId> Holding::sources(const std::vector<HostId>& living, const St
   }
   // Where somebody holds it all, the others are of no use.
   return out.empty() ? partial : out;
+}
+
+Selection Holding::first() const {
+  if (!rest_) return {};
+  Selection out{false, {}};
+  for (NetworkId network : named_)
+    if (fills_.contains(network)) out.networks.push_back(network);
+  return out;
 }
 
 Selection Holding::held() const {

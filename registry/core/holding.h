@@ -29,13 +29,14 @@ class Holding {
   // This host holds the same as `peer` in everything that `compared` contains; `theirs` is what the
   // peer says, and has said all the while.
   void on_equal(HostId peer, const InterestRecord* theirs, const Selection& compared);
-  // The first sync of a new host that wants all: what it brought is the registry.
-  void on_first_sync();
   // Ends what nobody alive could add to. `living`: others.
   void settle(const std::vector<HostId>& living, const Store& store);
   // Whom to sync with next, best first: of the living, those that can end something.
   [[nodiscard]] std::vector<HostId> sources(const std::vector<HostId>& living,
                                             const Store& store) const;
+  // What to fill before the rest, of a host that wants all: the networks that it uses. All: there
+  // is no such difference.
+  [[nodiscard]] Selection first() const;
   // What is here in full.
   [[nodiscard]] Selection held() const;
 

@@ -68,7 +68,7 @@ struct NetworkView {
 struct Snapshot {
   std::uint64_t generation = 0;  // rises with every published snapshot of this process
   HostId self;
-  bool synced = false;  // false until the first full sync or a state read back from disk
+  bool synced = false;  // false until the first sync (of machines: see `held`) or a read disk state
   std::map<HostId, HostView> hosts;    // self included, unless revoked
   std::map<HostId, ShutOut> shut_out;  // never in `hosts` too
   std::map<std::string, OrgRecord> orgs;

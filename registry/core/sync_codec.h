@@ -37,7 +37,7 @@ struct HelloFrame {
   BucketHashes buckets{};  // of slots
   std::uint32_t version = kSyncBySlots;
   BucketHashes groups{};  // of origins; from kSyncByHeads on
-  bool first = false;     // the sender has never been in step with anybody
+  bool first = false;     // the sender lacks what it should answer from
   Selection selection{};  // what is compared, `groups` too; from kSyncByHeads on
   friend bool operator==(const HelloFrame&, const HelloFrame&) = default;
 };

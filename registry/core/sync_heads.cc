@@ -13,6 +13,9 @@ constexpr std::uint64_t bit(std::size_t bucket) {
 // A group's name and lengths, counted in hashes.
 constexpr std::size_t kOriginCost = 10;
 
+// Of an origin: one part in so many.
+constexpr std::size_t kLittle = 4;
+
 // One part more costs a hash of 8 bytes, one slot more in a part that differs about 50: for one
 // difference in n records, 2^bits = sqrt(6 n) parts are cheapest.
 unsigned part_bits(std::size_t records) {
@@ -108,7 +111,9 @@ Result<void> SyncSession::on_frame(const HeadsFrame& frame) {
   return {};
 }
 
-// What only one side has goes whole; what both have in different states is looked at closer.
+// What only one side has goes whole; what both have in different states is looked at closer. A host
+// that is filling and has little of an origin (the machines of the networks that it uses) takes it
+// whole too: to list it all would cost more than the few records that come twice.
 void SyncSession::compare_heads() {
   CompareFrame frame;
   std::size_t parts = 0;
@@ -127,6 +132,10 @@ void SyncSession::compare_heads() {
     }
     std::size_t count = std::max<std::size_t>(found->second.count, sum.count);
     bool same = found->second.hash == sum.hash;
+    if (!same && options_.first && kLittle * sum.count <= found->second.count) {
+      send_group(group);
+      continue;
+    }
     theirs_by_origin_.erase(found);
     if (same) continue;
     unsigned bits = part_bits(count);

@@ -52,7 +52,7 @@ inline constexpr std::size_t kRecordFrameBytes =
 
 struct SyncOptions {
   std::uint32_t version = kSyncByHeads;
-  bool first = false;     // this host has never been in step with anybody
+  bool first = false;     // this host lacks what it should answer from
   Selection selection{};  // the initiator's choice of what to compare; the responder takes it over
 };
 
@@ -78,7 +78,7 @@ class SyncSession {
   [[nodiscard]] bool settled() const { return finished() && !partial_; }
   // The peer has no room for a session now: not before this time from now. Zero: it did not refuse.
   [[nodiscard]] std::chrono::milliseconds refused_for() const { return refused_for_; }
-  // The initiator said that it has never been in step with anybody.
+  // The initiator said that it lacks what it should answer from.
   [[nodiscard]] bool is_first() const { return options_.first; }
   [[nodiscard]] std::size_t malformed() const { return malformed_; }
 

@@ -133,8 +133,8 @@ Result<void> RegistryService::Impl::start() {
     return gossip->membership().status(host).has_value() && host != options.self &&
            gossip->floods().admits_sync(monotonic_now(), host);
   };
-  callbacks.is_new = [this] { return !gossip->synced(); };
-  callbacks.shared_with = [this](HostId peer) { return gossip->shared_with(peer); };
+  callbacks.is_filling = [this] { return gossip->is_filling(); };
+  callbacks.to_compare = [this](HostId peer) { return gossip->to_compare(peer); };
   callbacks.on_records = [this](HostId from, const auto& records) {
     on_sync_records(from, records);
   };

@@ -206,8 +206,8 @@ SyncEndpoint::Connection::Connection(Impl& owner, tcp::socket connected, HostId 
       initiator(role == SyncSession::Role::kInitiator),
       session(role, owner.store,
               {.version = kSyncByHeads,
-               .first = role == SyncSession::Role::kInitiator && owner.callbacks.is_new(),
-               .selection = owner.callbacks.shared_with(other)}),
+               .first = role == SyncSession::Role::kInitiator && owner.callbacks.is_filling(),
+               .selection = owner.callbacks.to_compare(other)}),
       timer(owner.loop, [this] { end(false); }),
       write_again(owner.loop, [this] { write(); }),
       deadline(monotonic_now() + kSyncDeadline) {}

@@ -34,9 +34,9 @@ inline constexpr std::chrono::seconds kSyncDeadline{60};
 class SyncEndpoint {
  public:
   struct Callbacks {
-    std::function<bool(HostId)> is_member;         // others are refused
-    std::function<bool()> is_new;                  // this host has never been in step with anybody
-    std::function<Selection(HostId)> shared_with;  // what to compare with this peer
+    std::function<bool(HostId)> is_member;        // others are refused
+    std::function<bool()> is_filling;             // this host lacks what it should answer from
+    std::function<Selection(HostId)> to_compare;  // with this peer
     std::function<void(HostId, const std::vector<SignedRecordPtr>&)> on_records;
     // Of sessions that connect() began; `come_back`: how long the peer, busy, asked to be left
     // alone.

@@ -1,131 +1,268 @@
-// What a new host waits for: one store with the records of 1,000 hosts, an empty one, and a sync
-// between their endpoints over TCP on loopback, signatures checked, both ends on one thread. Prints
-// a line per figure: name, value, unit. "longest turn" is what anything else on the control loop
-// waited at most.
+// What a new host waits for: two registries as the agent has them (RegistryService), each on a
+// control loop and thread of its own, over loopback. One has read the records of 1,000 hosts from
+// its disk, the other one joins as the 1,001st; signatures are checked. Told for a host that holds
+// all and for one that holds what it uses: until it knows all hosts, until its view is usable,
+// which is all that its own machines may ask for (all hosts, orgs, networks, apps and Flycast
+// addresses, and all machines of the networks that have a machine on it), and until nothing is
+// missing. "Longest turn" is what anything else on its control loop waited at most. Prints a line
+// per figure: name, value, unit.
 //
-//   sudo registry_sync_bench [MACHINES_PER_HOST]     (its own network namespace)
+//   sudo registry_sync_bench [MACHINES_PER_HOST [NETWORKS_USED [NETWORKS]]]  (its own namespace)
 #include <sched.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
+#include <filesystem>
+#include <set>
 #include <string>
+#include <thread>
+#include <utility>
 
 #include "base/io/clock.h"
 #include "base/io/event_loop.h"
+#include "base/log.h"
 #include "registry/core/address.h"
-#include "registry/core/store.h"
-#include "registry/io/sync_endpoint.h"
+#include "registry/core/hybrid_clock.h"
+#include "registry/core/interest.h"
+#include "registry/io/disk.h"
+#include "registry/io/registry_service.h"
 #include "tests/unit/registry/random_record.h"
 
 namespace sixpn::registry {
 namespace {
 
-constexpr unsigned kHosts = 1000;
-constexpr std::uint16_t kPort = 7946;
+constexpr unsigned kHosts = 1000;  // the joining one has this number
+constexpr std::chrono::seconds kPatience{60};
 
-void figure(const char* name, double value, const char* unit) {
-  std::printf("%-52s %10.2f %s\n", name, value, unit);
+struct Scale {
+  unsigned machines = 40;  // per host
+  unsigned used = 5;       // networks with a machine on the joining host
+  unsigned networks = 100;
+};
+
+void figure(const std::string& name, double value, const char* unit) {
+  std::printf("%-66s %10.2f %s\n", name.c_str(), value, unit);
   std::fflush(stdout);
+}
+
+[[noreturn]] void fail(const std::string& why) {
+  std::fprintf(stderr, "registry_sync_bench: %s\n", why.c_str());
+  std::exit(1);
 }
 
 double ms(Duration d) {
   return static_cast<double>(d.count()) / 1000;
 }
 
-long resident_kb() {
-  std::ifstream status("/proc/self/status");
-  for (std::string word; status >> word;)
-    if (word == "VmRSS:") {
-      long kb = 0;
-      status >> kb;
-      return kb;
-    }
-  return 0;
+double processor_ms() {
+  timespec used{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+  return static_cast<double>(used.tv_sec) * 1e3 + static_cast<double>(used.tv_nsec) / 1e6;
+}
+
+template <class Work>
+void apart(Work work) {
+  std::fflush(stdout);
+  pid_t child = ::fork();
+  if (child < 0) fail("no process");
+  if (child == 0) {
+    work();
+    std::fflush(stdout);
+    std::_Exit(0);
+  }
+  int status = 0;
+  if (::waitpid(child, &status, 0) != child || status != 0) fail("a part failed");
 }
 
 void use_own_network() {
   bool ready = ::unshare(CLONE_NEWNET) == 0 && std::system("ip link set lo up") == 0;
-  for (unsigned i : {0, 1})
+  for (unsigned i : {0U, kHosts})
     ready = ready && std::system(("ip -6 addr add " + to_string(host_address(sim::host_id(i))) +
                                   "/128 dev lo nodad")
                                      .c_str()) == 0;
-  if (!ready) {
-    std::fprintf(stderr, "registry_sync_bench: no network namespace (run it as root)\n");
-    std::exit(1);
-  }
+  if (!ready) fail("no network namespace (run it as root)");
 }
 
-void fill(Store& store, const sim::TestCluster& cluster, unsigned machines) {
+// The first host's disk.
+void fill(const std::string& folder, const sim::TestCluster& cluster, const Scale& scale) {
+  std::vector<Disk::Write> writes;
+  auto write = [&](const SignedRecordPtr& record) {
+    writes.push_back({slot_of(record->record), record});
+  };
+  auto first = cluster.enrol(0);
+  auto stamp = HybridClock::from_wall(wall_now());
+  auto shared = [&](const RecordValue& value) {
+    write(first.sign(test::make_shared_record(first, value, "acme", ++stamp)));
+  };
+  shared(OrgRecord{"acme"});
+  for (unsigned i = 1; i <= scale.networks; ++i) {
+    shared(NetworkRecord{NetworkId{i}, "acme", "n" + std::to_string(i)});
+    shared(AppRecord{"web", "acme", NetworkId{i}, "iad", {}});
+  }
   for (unsigned h = 0; h < kHosts; ++h) {
     auto host = cluster.enrol(h);
-    store.merge(host.signed_host(), wall_now(), Origin::kDisk);
-    for (unsigned m = 0; m < machines; ++m) {
-      auto machine = test::make_machine(host, h << 10U | m);
-      store.merge(host.sign(test::make_owned_record(host, machine, 1, m + 2)), wall_now(),
-                  Origin::kDisk);
+    write(host.signed_host());
+    InterestRecord all{host.id, true, {}, {}};
+    write(host.sign(test::make_owned_record(host, all, 1, 2)));
+    for (unsigned m = 0; m < scale.machines; ++m) {
+      auto machine = test::make_machine(host, h << 10U | m,
+                                        NetworkId{1 + (h * scale.machines + m) % scale.networks});
+      write(host.sign(test::make_owned_record(host, machine, 1, m + 3)));
     }
   }
+  auto disk = Disk::open(folder);
+  if (!disk) fail(disk.error().message);
+  if (auto done = (*disk)->apply(writes, 0); !done) fail(done.error().message);
 }
 
-void run(unsigned machines) {
-  use_own_network();
-  sim::TestCluster cluster;
-  EventLoop loop("bench");
-  Rng rng(1);
-  Store far(cluster.root().public_key());
-  long before = resident_kb();
-  fill(far, cluster, machines);
-  auto count = static_cast<double>(far.records().size());
-  figure("records", count, "");
-  figure("memory of store and records, each",
-         static_cast<double>(resident_kb() - before) * 1024 / count, "B");
+RegistryOptions options_for(const sim::EnrolledHost& self, const sim::TestCluster& cluster,
+                            const std::string& folder) {
+  RegistryOptions options{self.id, self.key};
+  options.root_key = cluster.root().public_key();
+  options.state_dir = folder;
+  options.own_host = self.record;
+  return options;
+}
 
-  Store near(cluster.root().public_key());
-  Duration longest{};
-  Instant begin{};
-  Instant hosts_known{};
-  bool settled = false;
-  auto calls = [&](Store& store, bool joining) {
-    SyncEndpoint::Callbacks out;
-    out.is_member = [](HostId) { return true; };
-    out.is_new = [joining] { return joining; };
-    out.shared_with = [](HostId) { return Selection{}; };
-    out.on_records = [&store, &longest, &hosts_known](HostId, const auto& records) {
-      Instant start = monotonic_now();
-      for (const auto& record : records) store.merge(record, wall_now());
-      longest = std::max(longest, monotonic_now() - start);
-      if (hosts_known == Instant{} && store.certificates().size() == kHosts)
-        hosts_known = monotonic_now();
-    };
-    out.on_finished = [&loop, &settled](HostId, bool whole, Duration) {
-      settled = whole;
-      loop.stop();
-    };
-    return out;
+// What the joining host has, as its snapshots tell.
+struct Joined {
+  std::set<NetworkId> used;
+  std::size_t of_used = 0;  // machines
+  std::size_t of_all = 0;
+  Hold hold = Hold::kAll;
+
+  [[nodiscard]] static std::size_t count(const Snapshot& now, NetworkId network) {
+    const NetworkView* view = now.find_network(network);
+    return view == nullptr ? 0 : view->machines.size();
+  }
+  [[nodiscard]] static bool knows_hosts(const Snapshot& now) { return now.hosts.size() > kHosts; }
+  [[nodiscard]] bool is_usable(const Snapshot& now) const {
+    std::size_t machines = 0;
+    for (NetworkId network : used) {
+      if (!now.holds(network)) return false;
+      machines += count(now, network);
+    }
+    return now.synced && knows_hosts(now) && machines == of_used;
+  }
+  [[nodiscard]] bool is_whole(const Snapshot& now) const {
+    if (hold == Hold::kUsed) return is_usable(now);
+    std::size_t machines = 0;
+    for (const auto& [id, view] : now.networks) machines += view->machines.size();
+    return now.held.all && machines == of_all;
+  }
+};
+
+void measure(const std::string& name, const std::string& full, const sim::TestCluster& cluster,
+             const Scale& scale, Hold hold) {
+  use_own_network();
+  EventLoop far_loop("far");
+  EventLoop near_loop("near");
+  auto far_host = cluster.enrol(0);
+  auto near_host = cluster.enrol(kHosts);
+  Joined goal{{}, 0, std::size_t{kHosts} * scale.machines, hold};
+  for (unsigned n = 1; n <= scale.used; ++n) goal.used.insert(NetworkId{n});
+
+  RegistryService far(far_loop, options_for(far_host, cluster, full));
+  if (auto opened = far.open(); !opened) fail(opened.error().message);
+  for (NetworkId network : goal.used) goal.of_used += Joined::count(*far.snapshot(), network);
+
+  const std::string folder = full + "-joining-" + std::to_string(static_cast<int>(hold));
+  std::filesystem::create_directory(folder);
+  auto near_options = options_for(near_host, cluster, folder);
+  near_options.expects_peers = true;
+  RegistryService near(near_loop, near_options);
+  if (auto opened = near.open(); !opened) fail(opened.error().message);
+  // As the agent does before it starts the registry.
+  LocalWrite interest;
+  interest.value =
+      make_interest(near_host.id, hold == Hold::kAll, goal.used, near.snapshot()->held);
+  near.write({interest}, [](const Result<void>& done) {
+    if (!done) fail(done.error().message);
+  });
+
+  struct Milestone {
+    Instant at{};
+    double processor = 0;  // ms, of the joining host's control loop
+    void reach() {
+      if (at == Instant{}) *this = {monotonic_now(), processor_ms()};
+    }
   };
-  SyncEndpoint a(loop, rng, near, host_address(sim::host_id(0)), kPort, calls(near, true));
-  SyncEndpoint b(loop, rng, far, host_address(sim::host_id(1)), kPort, calls(far, false));
-  if (auto listening = b.listen(); !listening) {
-    std::fprintf(stderr, "registry_sync_bench: %s\n", listening.error().message.c_str());
-    std::exit(1);
+  Milestone start, hosts, usable, all;
+  Duration longest{};
+  std::atomic<bool> whole{false};
+  Instant last_turn{};
+  LoopTimer turns(near_loop, [&] {
+    Instant now = monotonic_now();
+    longest = std::max(longest, now - std::exchange(last_turn, now));
+    turns.arm_after(Duration(500));
+  });
+  near.on_snapshot([&](const SnapshotPtr& now) {
+    if (whole || start.at == Instant{}) return;
+    if (Joined::knows_hosts(*now)) hosts.reach();
+    if (goal.is_usable(*now)) usable.reach();
+    if (!goal.is_whole(*now)) return;
+    all.reach();
+    auto tell = [&](const std::string& what, const Milestone& reached) {
+      figure(name + ", until " + what, ms(reached.at - start.at), "ms");
+      figure(name + ", until " + what + ", processor", reached.processor - start.processor, "ms");
+    };
+    tell("all hosts are known", hosts);
+    tell("its view is usable", usable);
+    if (hold == Hold::kAll) tell("nothing is missing", all);
+    figure(name + ", longest turn of the control loop", ms(longest), "ms");
+    whole = true;
+  });
+  // What a knock does, on both sides.
+  far_loop.post([&] {
+    if (auto started = far.start(); !started) fail(started.error().message);
+    far.admit(near.own_host_record());
+    near_loop.post([&, record = far.own_host_record()] {
+      start.reach();
+      last_turn = start.at;
+      turns.arm_after(Duration(500));
+      if (auto started = near.start(); !started) fail(started.error().message);
+      near.admit(record);
+    });
+  });
+  far_loop.start_thread();
+  near_loop.start_thread();
+  for (auto waited = monotonic_now(); !whole;) {
+    if (monotonic_now() - waited > kPatience) fail("it does not get all");
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
-  begin = monotonic_now();
-  loop.post([&] { a.connect(sim::host_id(1)); });
-  loop.run();
-  figure("until all hosts are known", ms(hosts_known - begin), "ms");
-  figure("until all is known", ms(monotonic_now() - begin), "ms");
-  figure("longest turn of merging", ms(longest), "ms");
-  if (!settled || near.root_hash() != far.root_hash()) {
-    std::fprintf(stderr, "registry_sync_bench: the stores still differ\n");
-    std::exit(1);
-  }
+  std::_Exit((std::fflush(stdout), 0));
+}
+
+void run(const Scale& scale) {
+  log::set_level(log::Level::kError);
+  std::string folder = std::filesystem::temp_directory_path() / "sixpn-join-bench-XXXXXX";
+  if (::mkdtemp(folder.data()) == nullptr) fail("no temporary folder");
+  const std::string full = folder + "/full";
+  std::filesystem::create_directory(full);
+  sim::TestCluster cluster;
+  apart([&] { fill(full, cluster, scale); });
+  figure("machines", static_cast<double>(kHosts * scale.machines), "");
+  figure("networks used, of " + std::to_string(scale.networks), scale.used, "");
+  apart([&] { measure("holding all", full, cluster, scale, Hold::kAll); });
+  apart([&] { measure("holding what is used", full, cluster, scale, Hold::kUsed); });
+  std::filesystem::remove_all(folder);
 }
 
 }  // namespace
 }  // namespace sixpn::registry
 
 int main(int argc, char** argv) {
-  sixpn::registry::run(argc > 1 ? static_cast<unsigned>(std::strtoul(argv[1], nullptr, 10)) : 40);
+  sixpn::registry::Scale scale;
+  auto number = [&](int index) {
+    return static_cast<unsigned>(std::strtoul(argv[index], nullptr, 10));
+  };
+  if (argc > 1) scale.machines = number(1);
+  if (argc > 3) scale.networks = std::max(1U, number(3));
+  if (argc > 2) scale.used = std::min(number(2), scale.networks);
+  sixpn::registry::run(scale);
 }

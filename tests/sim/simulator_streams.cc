@@ -27,8 +27,8 @@ void Simulator::open_stream(Node& from, HostId to) {
     close_stream(std::shared_ptr<Stream>(old->second));
   if (peer.served.size() >= registry::kMaxSyncsServed) return fail_stream(from, to, 2 * round_trip);
   registry::SyncOptions options;
-  options.first = !from.gossip->synced();
-  options.selection = from.gossip->shared_with(to);
+  options.first = from.gossip->is_filling();
+  options.selection = from.gossip->to_compare(to);
   auto stream = std::shared_ptr<Stream>(
       new Stream{{from.index,
                   from.life,

@@ -65,6 +65,12 @@ TEST(Admission, Refusals) {
   };
   const std::vector<Case> cases = {
       {"no registry yet", [](Scene& s) { s.cluster.synced = false; }, HopStatus::kNotReady},
+      {"not all machines yet",
+       [](Scene& s) {
+         s.cluster.machines.erase(MachineId{9});
+         s.cluster.held = {false, {}};
+       },
+       HopStatus::kNotReady},
       {"stopped", [](Scene& s) { s.machine().state = MachineState::kStopped; },
        HopStatus::kStopped},
       {"cordoned", [](Scene& s) { s.machine().cordoned = true; }, HopStatus::kStopped},

@@ -101,6 +101,14 @@ TEST(ServiceTable, Errors) {
   EXPECT_FALSE(ServiceTable().ready());
 }
 
+TEST(ServiceTable, PartOfANetworksMachinesIsNotTakenForAll) {
+  TestCluster cluster = two_hosts();
+  cluster.held = {false, {kOtherNetwork}};
+  EXPECT_EQ(lookup_error(cluster, kNetwork, kDialled), LookupError::kNotReady);
+  cluster.held = {false, {kNetwork}};
+  EXPECT_EQ(candidate_ids(cluster).size(), 2u);
+}
+
 TEST(ServiceTable, HandlersThatARelayCannotServe) {
   for (const char* handler : {"tls", "pg_tls", "proxy_proto"}) {
     TestCluster cluster = two_hosts();

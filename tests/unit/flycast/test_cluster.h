@@ -32,6 +32,7 @@ struct TestCluster {
   std::vector<PeerRecord> peers;
   std::set<HostId> revoked;
   bool synced = true;
+  registry::Selection held;
 
   static AppRecord default_app() {
     Service service;
@@ -68,6 +69,7 @@ struct TestCluster {
     made->generation = 1;
     made->self = host(self);
     made->synced = synced;
+    made->held = held;
     made->hosts = hosts;
     for (HostId gone : revoked) made->revocations[gone] = {gone, ""};
     for (NetworkId id : {kNetwork, kOtherNetwork}) made->networks[id] = network(id);

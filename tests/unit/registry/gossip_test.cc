@@ -157,5 +157,47 @@ TEST_F(GossipTest, ANewcomerSyncsAtOnceAndIsSyncedAfterwards) {
   EXPECT_TRUE(gossip_.synced());
 }
 
+// It uses one network, and its first sessions are of that and of what everybody holds.
+TEST_F(GossipTest, ANewcomerThatWantsAllFillsFirstWhatItUses) {
+  own_write(
+      InterestRecord{host_.id, true, {test::kTestNetwork}, {NetworkId{}, test::kTestNetwork}});
+  admit_others(2);
+  const HostId peer = sim::host_id(1);
+  const Selection used{false, {test::kTestNetwork}};
+  EXPECT_TRUE(gossip_.is_filling());
+  auto differs = in_step();
+  differs.root_hash += 1;
+  EXPECT_THAT(receive(1, differs).syncs, ElementsAre(peer));
+  EXPECT_EQ(gossip_.to_compare(peer), used);
+  EXPECT_EQ(gossip_.shared_with(peer), Selection{});  // the roots that both tell are of all
+  auto other = kCluster.enrol(1);
+  InterestRecord all{other.id, true, {}, {}};
+  gossip_.on_sync_records(
+      now_, peer,
+      {other.sign(test::make_owned_record(other, all, 1, 2)),
+       other.sign(test::make_shared_record(other, OrgRecord{"acme"}, "acme", 1)),
+       other.sign(test::make_shared_record(
+           other, NetworkRecord{test::kOtherNetwork, "acme", "other"}, "acme", 2))});
+  // The peer's word on what it holds came with this session: it proves nothing yet.
+  EXPECT_THAT(gossip_.on_sync_finished(now_, peer, true).syncs, ElementsAre(peer));
+  EXPECT_TRUE(gossip_.synced());
+  EXPECT_EQ(gossip_.to_compare(peer), used);
+  EXPECT_EQ(gossip_.held(), (Selection{false, {}}));
+  EXPECT_THAT(gossip_.on_sync_finished(now_, peer, true).syncs, ElementsAre(peer));
+  EXPECT_EQ(gossip_.held(), used);
+  EXPECT_TRUE(gossip_.is_filling());
+  EXPECT_EQ(gossip_.to_compare(peer), Selection{});
+  EXPECT_THAT(gossip_.on_sync_finished(now_, peer, true).syncs, IsEmpty());
+  EXPECT_EQ(gossip_.held(), Selection{});
+  EXPECT_FALSE(gossip_.is_filling());
+}
+
+TEST_F(GossipTest, WhatAnEarlierLifeSaidThatItHoldsCountsFromTheStart) {
+  Gossip next({.self = host_.id, .root_key = kCluster.root().public_key()}, rng_);
+  InterestRecord some{host_.id, false, {test::kTestNetwork}, {}};
+  next.load(now_, {host_.signed_host(), host_.sign(test::make_owned_record(host_, some, 1, 2))});
+  EXPECT_EQ(next.held(), (Selection{false, {test::kTestNetwork}}));
+}
+
 }  // namespace
 }  // namespace sixpn::registry

@@ -103,16 +103,25 @@ TEST_F(HoldingTest, WhoWantsAllLaterFillsEveryNetworkThereIs) {
   EXPECT_EQ(holding_.held(), Selection{});
 }
 
-TEST_F(HoldingTest, ANewHostThatWantsAllHasItAfterItsFirstSync) {
+TEST_F(HoldingTest, ANewHostThatWantsAllFillsFirstWhatItUses) {
   InterestRecord own{HostId{1}, true, {kRed}, {NetworkId{}, kRed}};
   holding_.follow(&own, {kRed, kBlue});
-  EXPECT_THAT(holding_.held().networks, IsEmpty());
-  holding_.on_first_sync();
-  EXPECT_EQ(holding_.held(), Selection{});
-  auto less = some({NetworkId{3}}, {NetworkId{3}});  // who wants less is as careful as ever
-  holding_.follow(&less, {});
-  holding_.on_first_sync();
   EXPECT_EQ(holding_.held(), kNothing);
+  EXPECT_EQ(holding_.first(), (Selection{false, {kRed}}));
+  HostId whole = other(2, InterestRecord{{}, true, {}, {}});
+  const auto* theirs = store_.interest_of(whole);
+  holding_.on_equal(whole, theirs, kNothing);  // the hosts, and what else everybody holds
+  EXPECT_EQ(holding_.held(), kNothing);
+  holding_.on_equal(whole, theirs, holding_.first());
+  EXPECT_EQ(holding_.held(), (Selection{false, {kRed}}));
+  EXPECT_EQ(holding_.first(), kNothing);
+  EXPECT_TRUE(holding_.is_filling());
+  holding_.on_equal(whole, theirs, Selection{});
+  EXPECT_EQ(holding_.held(), Selection{});
+  EXPECT_EQ(holding_.first(), Selection{});
+  auto less = some({kBlue}, {kBlue});  // who wants no more than it uses fills that
+  holding_.follow(&less, {});
+  EXPECT_EQ(holding_.first(), Selection{});
 }
 
 TEST_F(HoldingTest, ANetworkThatIsUsedAgainIsFilledAgain) {

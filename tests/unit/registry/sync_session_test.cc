@@ -35,12 +35,14 @@ struct Versions {
   std::uint32_t initiator = kSyncByHeads;
   std::uint32_t responder = kSyncByHeads;
   Selection selection{};
+  bool first = false;
 };
 
 // Runs one session, `chunk` bytes at a time in each direction.
 Traffic synchronise(Store& near, Store& far, std::size_t chunk = 1500, Versions versions = {}) {
-  SyncSession a(Role::kInitiator, near,
-                {.version = versions.initiator, .selection = versions.selection});
+  SyncSession a(
+      Role::kInitiator, near,
+      {.version = versions.initiator, .first = versions.first, .selection = versions.selection});
   SyncSession b(Role::kResponder, far, {.version = versions.responder});
   Traffic traffic;
   auto carry = [&](SyncSession& from, SyncSession& to, Store& into) {
@@ -330,6 +332,34 @@ TEST(SyncSession, MoreThanOneSessionCanListIsLeftForTheNext) {
     settled = synchronise(near, far, 64 * 1024).settled;
   EXPECT_EQ(sessions, 2);
   EXPECT_EQ(near.root_hash(), far.root_hash());
+}
+
+// A host that joined has the machines of the network that it uses, a few of each host's.
+TEST(SyncSession, WhoFillsTakesWholeWhatItHasLittleOf) {
+  constexpr unsigned kEach = 60;
+  std::size_t bytes[2] = {};
+  for (bool first : {false, true}) {
+    auto near = make_store();
+    auto far = make_store();
+    for (unsigned h = 0; h < 20; ++h) {
+      auto host = kCluster.enrol(h);
+      for (Store* store : {&near, &far}) store->merge(host.signed_host(), kNow);
+      for (unsigned m = 0; m < kEach; ++m) {
+        auto record = host.sign(
+            test::make_owned_record(host, test::make_machine(host, h << 8U | m), 1, m + 2));
+        far.merge(record, kNow);
+        if (m < 2) near.merge(record, kNow);
+      }
+    }
+    // Of the first of them this host alone has heard something.
+    auto host = kCluster.enrol(0);
+    near.merge(host.sign(test::make_owned_record(host, test::make_machine(host, 0), 2, 1)), kNow);
+    auto traffic = synchronise(near, far, 1500, {.first = first});
+    EXPECT_TRUE(traffic.settled);
+    EXPECT_EQ(near.root_hash(), far.root_hash());
+    bytes[first ? 1 : 0] = traffic.bytes;
+  }
+  EXPECT_LT(bytes[1], bytes[0]);
 }
 
 TEST(SyncSession, ARefusalSaysWhenToComeBack) {

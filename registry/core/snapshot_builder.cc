@@ -235,12 +235,11 @@ void add_hosts(const Store& store, const Membership& membership, const HostTrust
       out.shut_out[id] = {host, store.is_revoked(id), until};
       continue;
     }
-    HostView view;
+    auto& view = out.hosts.emplace_hint(out.hosts.end(), id, HostView())->second;
     view.record = host;
     view.valid_until = until;
     view.status = membership.status(id).value_or(HostStatus::kAlive);
     view.round_trip = membership.round_trip(id);
-    out.hosts.emplace(id, std::move(view));
   }
 }
 
@@ -256,7 +255,8 @@ void add_shared(const Store& store, Snapshot& out) {
   for (auto it = records.lower_bound(Slot{{RecordKind::kInterest, ""}, ""});
        it != records.end() && (*it)->record.key.kind == RecordKind::kInterest; ++it)
     if (const auto* interest = std::get_if<InterestRecord>(&(*it)->record.value))
-      if (out.hosts.contains(interest->host)) out.interests[interest->host] = *interest;
+      if (out.hosts.contains(interest->host))
+        out.interests.emplace_hint(out.interests.end(), interest->host, *interest);
   for (const auto& [host, record] : renewals_in(store))
     out.renewals[host] = RenewalPtr(store.find(slot_of(record->record)),
                                     std::get_if<RenewalRecord>(&record->record.value));

@@ -346,8 +346,11 @@ void RegistryService::Impl::publish() {
 }
 
 void RegistryService::Impl::report_status(const Snapshot& before, const Snapshot& after) const {
+  // Side by side: with a thousand hosts, to look each of them up takes longer than all the rest.
+  auto old = before.hosts.begin();
   for (const auto& [id, view] : after.hosts) {
-    const HostView* known = before.find_host(id);
+    while (old != before.hosts.end() && old->first < id) ++old;
+    const HostView* known = old != before.hosts.end() && old->first == id ? &old->second : nullptr;
     if (known == nullptr) {
       log::info("registry", "host {} ({}) is known now", view.record.name, view.record.region);
     } else if (known->status != view.status) {
@@ -355,12 +358,15 @@ void RegistryService::Impl::report_status(const Snapshot& before, const Snapshot
                 to_string(known->status));
     }
   }
-  for (const auto& [id, view] : before.hosts)
-    if (after.find_host(id) == nullptr)
+  auto present = after.hosts.begin();
+  for (const auto& [id, view] : before.hosts) {
+    while (present != after.hosts.end() && present->first < id) ++present;
+    if (present == after.hosts.end() || present->first != id)
       log::warn("registry", "host {} {}: it is out of WireGuard, membership and all answers",
                 view.record.name,
                 after.revocations.contains(id) ? "is revoked"
                                                : "is shut out, its certificate expired long ago");
+  }
   if (after.revocations.contains(after.self) && !before.revocations.contains(after.self))
     log::error("registry",
                "this host is revoked: the other hosts deal with it no more (guide.md: "

@@ -13,6 +13,7 @@ namespace sixpn::sim {
 namespace {
 
 constexpr unsigned kMostUsed = 5;
+constexpr unsigned kLarge = 1000;  // hosts
 const WallTime kNow = from_unix_ms(1'800'000'000'000);
 
 NetworkId network(unsigned number) {
@@ -100,7 +101,8 @@ double memory_of_one(const InterestBench& what, bool all) {
 }
 
 double bytes_per_host(const InterestBench& what, bool all, unsigned changes_per_second) {
-  constexpr int kSeconds = 10;
+  // Each change goes to every host of "all": a second of it costs minutes in large clusters.
+  const int seconds = changes_per_second > 0 && what.hosts >= kLarge ? 3 : 10;
   auto uses = choose_uses(what);
   SimOptions options;
   options.seed = what.seed;
@@ -118,7 +120,7 @@ double bytes_per_host(const InterestBench& what, bool all, unsigned changes_per_
   auto sent = [&sim] { return sim.packet_bytes() + sim.stream_bytes(); };
   auto before = sent();
   unsigned item = 0;
-  for (int second = 0; second < kSeconds; ++second) {
+  for (int second = 0; second < seconds; ++second) {
     if (changes_per_second == 0) sim.run_for(1s);
     for (unsigned i = 0; i < changes_per_second; ++i) {
       auto host = static_cast<unsigned>(rng.below(what.hosts));
@@ -128,7 +130,7 @@ double bytes_per_host(const InterestBench& what, bool all, unsigned changes_per_
       sim.run_for(Duration(1'000'000 / changes_per_second));
     }
   }
-  return static_cast<double>(sent() - before) / what.hosts / kSeconds;
+  return static_cast<double>(sent() - before) / what.hosts / seconds;
 }
 
 }  // namespace

@@ -39,7 +39,8 @@ TEST_P(Interests, PairsAreInStepAndWhoeverHoldsAllHasLostNothing) {
     sim.run_for(20s);
   };
   write_many();
-  ASSERT_TRUE(sim.run_until([&] { return in_step(sim); }, 60s, 100ms)) << sim.replay_hint();
+  ASSERT_TRUE(sim.run_until([&] { return in_step(sim); }, 60s, 100ms))
+      << sim.replay_hint() << out_of_step(sim);
 
   std::uint64_t group_of = rng.below(1 << kHosts);
   sim.partition([&](unsigned host) { return static_cast<int>(group_of >> host & 1); });
@@ -48,7 +49,8 @@ TEST_P(Interests, PairsAreInStepAndWhoeverHoldsAllHasLostNothing) {
   auto crashed = static_cast<unsigned>(rng.below(kHosts));
   sim.crash(crashed);
   sim.restart(crashed);
-  ASSERT_TRUE(sim.run_until([&] { return in_step(sim); }, 90s, 100ms)) << sim.replay_hint();
+  ASSERT_TRUE(sim.run_until([&] { return in_step(sim); }, 90s, 100ms))
+      << sim.replay_hint() << out_of_step(sim);
 
   // Whoever is in step has nothing to ask for, however much the others hold besides.
   sim.run_for(10s);
@@ -133,7 +135,7 @@ TEST_P(Uses, NothingIsResurrectedAndNobodyAnswersBeforeItsFirstSync) {
   shell.expect_whole(true);
   act(120);
   ASSERT_TRUE(sim.run_until([&] { return in_step(sim) && shell.is_settled(); }, 90s, 250ms))
-      << sim.replay_hint();
+      << sim.replay_hint() << out_of_step(sim);
   expect_truth(sim);
 
   shell.expect_whole(false);
@@ -148,8 +150,37 @@ TEST_P(Uses, NothingIsResurrectedAndNobodyAnswersBeforeItsFirstSync) {
   act(40);
   sim.run_for(200s);  // what was let go of on both sides at once is taken back by now
   ASSERT_TRUE(sim.run_until([&] { return in_step(sim) && shell.is_settled(); }, 120s, 250ms))
-      << sim.replay_hint();
+      << sim.replay_hint() << out_of_step(sim);
   expect_truth(sim);
+}
+
+// Whoever has said what it wants, and holds it, writes no more, whether it wants all or some. (What
+// is written again and again keeps large clusters from ever being in step.)
+TEST(InterestSim, WhatWasSaidIsNotSaidAgain) {
+  Simulator sim({.seed = 7, .hosts = 14, .network = {.loss = 0.05}});
+  sim.start_all();
+  UsedOnly shell(sim);
+  for (unsigned host = 0; host < 14; host += 2) shell.hold_all(host);
+  for (unsigned host = 0; host < 14; ++host) shell.use(host, {network(host % kNetworks)});
+  shell.begin();
+  ASSERT_TRUE(sim.run_until([&] { return in_step(sim) && shell.is_settled(); }, 60s, 100ms))
+      << out_of_step(sim);
+  sim.run_for(1s);  // what was filled last is said to be
+  auto records = [&] {
+    std::vector<SignedRecordPtr> out;
+    for (unsigned host = 0; host < 14; ++host) {
+      HostId self = sim.identity(host).id;
+      out.push_back(sim.gossip(host).store().find({interest_key(self), to_string(self)}));
+    }
+    return out;
+  };
+  auto said = records();
+  sim.run_for(20s);
+  auto later = records();
+  for (unsigned host = 0; host < 14; ++host) {
+    ASSERT_TRUE(said[host]) << "host " << host;
+    EXPECT_EQ(said[host]->record.stamp, later[host]->record.stamp) << "host " << host;
+  }
 }
 
 // Eight hosts, of which two use the network; the others never get a machine of it, by push, repair

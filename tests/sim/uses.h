@@ -6,6 +6,7 @@
 
 #include <map>
 #include <set>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -56,6 +57,33 @@ inline bool in_step(const Simulator& sim) {
   return true;
 }
 
+// The first two hosts that are not in step, and in what; for the message of a test that failed.
+inline std::string out_of_step(const Simulator& sim) {
+  for (unsigned a = 0; a < sim.hosts(); ++a)
+    for (unsigned b = a + 1; b < sim.hosts(); ++b) {
+      const auto& mine = sim.gossip(a).store();
+      const auto& theirs = sim.gossip(b).store();
+      auto shared = sim.gossip(a).shared_with(sim.identity(b).id);
+      bool agreed = shared == sim.gossip(b).shared_with(sim.identity(a).id);
+      if (agreed && mine.root_hash(shared) == theirs.root_hash(shared)) continue;
+      std::string out = "; hosts " + std::to_string(a) + " and " + std::to_string(b);
+      out += agreed ? " differ in" : " do not agree on what they share;";
+      std::set<registry::Slot> differing;
+      for (const auto* store : {&mine, &theirs})
+        for (const auto& record : store->records())
+          if (shared.contains(interest_network(record->record)))
+            differing.insert(registry::slot_of(record->record));
+      std::erase_if(differing, [&](const registry::Slot& slot) {
+        auto one = mine.find(slot);
+        auto other = theirs.find(slot);
+        return one && other && one->digest == other->digest;
+      });
+      for (const auto& slot : differing) out += " " + to_string(slot.key);
+      return out;
+    }
+  return {};
+}
+
 // What the agent does beside the registry, on every host: it says which networks the host uses,
 // those of its own machines and some by chance, and what of that is not here yet. A use counts for
 // ten seconds more instead of ten minutes, so that interests change while everything else does.
@@ -97,11 +125,18 @@ class UsedOnly {
       if (sim_.is_running(host)) say(host);
   }
 
+  // Not Store::interest_of(), which is null for a host that holds all: it would say so every time.
+  [[nodiscard]] const InterestRecord* said_by(unsigned host) const {
+    HostId self = sim_.identity(host).id;
+    auto record = sim_.gossip(host).store().find({interest_key(self), to_string(self)});
+    return record ? &std::get<InterestRecord>(record->record.value) : nullptr;
+  }
+
   void say(unsigned host) {
     const auto& gossip = sim_.gossip(host);
     HostId self = sim_.identity(host).id;
     auto wanted = networks_of(host);
-    const auto* own = gossip.store().interest_of(self);
+    const auto* own = said_by(host);
     for (NetworkId network : wanted) last_used_[{host, network}] = sim_.now();
     if (own != nullptr)
       for (NetworkId network : own->networks)

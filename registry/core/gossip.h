@@ -240,6 +240,7 @@ class Gossip {
   [[nodiscard]] Company company_in(NetworkId network) const;
   void note_unwanted(Now now);
   [[nodiscard]] bool may_forget(NetworkId network) const;
+  [[nodiscard]] bool has_machine_in(NetworkId network) const;
   void forget_unwanted(Now now, bool at_once);
   void schedule_holding(Now now);
   [[nodiscard]] bool is_unwanted(const Record& record) const;

@@ -182,15 +182,26 @@ bool Gossip::may_forget(NetworkId network) const {
          });
 }
 
+// The machine came to the disk and its interest did not: a crash came between.
+bool Gossip::has_machine_in(NetworkId network) const {
+  const auto* own = store_.groups().find(to_string(options_.self));
+  return own != nullptr && own->sums.contains(network) &&
+         std::any_of(own->members.begin(), own->members.end(), [network](const auto& member) {
+           return StoreGroups::network_of(member) == network && !(*member.entry)->record.tombstone;
+         });
+}
+
 // A drop is not a deletion: nobody is told. From the disk, what an earlier life let go of and did
 // not get to drop must not count as held.
 void Gossip::forget_unwanted(Now now, bool at_once) {
   note_unwanted(now);
   std::set<NetworkId> gone;
   orphans_.clear();
-  for (const auto& [network, unwanted] : unwanted_)
-    if (at_once || now.mono - unwanted.since >= kForgetAfter)
-      (at_once || may_forget(network) ? gone : orphans_).insert(network);
+  for (const auto& [network, unwanted] : unwanted_) {
+    if (!at_once && now.mono - unwanted.since < kForgetAfter) continue;
+    bool may_go = !has_machine_in(network) && (at_once || may_forget(network));
+    (may_go ? gone : orphans_).insert(network);
+  }
   for (NetworkId network : gone) unwanted_.erase(network);
   if (!gone.empty()) store_.forget(gone);
 }

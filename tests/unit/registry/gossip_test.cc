@@ -192,6 +192,27 @@ TEST_F(GossipTest, ANewcomerThatWantsAllFillsFirstWhatItUses) {
   EXPECT_FALSE(gossip_.is_filling());
 }
 
+// A crash came between the machine and the interest that would have named its network.
+TEST_F(GossipTest, ANetworkWithAnOwnMachineIsNotDroppedFromTheDisk) {
+  Gossip next({.self = host_.id, .root_key = kCluster.root().public_key()}, rng_);
+  auto other = kCluster.enrol(1);
+  InterestRecord nothing{host_.id, false, {}, {}};
+  auto own = host_.sign(test::make_owned_record(host_, test::make_machine(host_, 1), 1, 3));
+  auto theirs = other.sign(
+      test::make_owned_record(other, test::make_machine(other, 1, test::kOtherNetwork), 1, 2));
+  next.load(now_, {host_.signed_host(), other.signed_host(), own, theirs,
+                   host_.sign(test::make_owned_record(host_, nothing, 1, 2))});
+  EXPECT_NE(next.store().find(slot_of(own->record)), nullptr);
+  EXPECT_EQ(next.store().find(slot_of(theirs->record)), nullptr);
+  EXPECT_EQ(next.held(), (Selection{false, {}}));
+  EXPECT_THAT(next.orphans(), ElementsAre(test::kTestNetwork));
+  // Nor later: it is wanted again.
+  now_.mono += 5min;
+  next.on_timer(now_);
+  EXPECT_NE(next.store().find(slot_of(own->record)), nullptr);
+  EXPECT_THAT(next.orphans(), ElementsAre(test::kTestNetwork));
+}
+
 TEST_F(GossipTest, WhatAnEarlierLifeSaidThatItHoldsCountsFromTheStart) {
   Gossip next({.self = host_.id, .root_key = kCluster.root().public_key()}, rng_);
   InterestRecord some{host_.id, false, {test::kTestNetwork}, {}};

@@ -95,6 +95,10 @@ bool ServiceTable::lives_on(const Ip6& client, HostId host) const {
   if (network == nullptr) return false;
   auto machine = network->machines_by_address.find(client);
   if (machine != network->machines_by_address.end()) return machine->second->host == host;
+  // Nobody but an address's birthplace is at home there: enough where this host does not hold the
+  // client's network, whose machines dial an app in another (decisions/0063).
+  if (classify(client) == AddressKind::kMachine && !holds(network_of(client)))
+    return host_of(client) == host;
   return std::any_of(network->peers.begin(), network->peers.end(), [&](const auto& peer) {
     return peer.second.address == client && peer.second.gateway == host;
   });

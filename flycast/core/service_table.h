@@ -61,7 +61,8 @@ class ServiceTable {
   [[nodiscard]] bool holds(NetworkId network) const { return ready() && snapshot_->holds(network); }
   // Known to the registry and not revoked.
   [[nodiscard]] bool trusts(HostId host) const;
-  // The client's address belongs to a machine that lives on `host`, or to a peer of its gateway.
+  // The client's address belongs to a machine that lives on `host`, or to a peer of its gateway. Of
+  // a network that is not held, a machine is taken to live where its address was given out.
   [[nodiscard]] bool lives_on(const Ip6& client, HostId host) const;
   [[nodiscard]] const Snapshot* snapshot() const { return snapshot_.get(); }
 

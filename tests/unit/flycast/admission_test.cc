@@ -51,6 +51,20 @@ TEST(Admission, AcrossNetworksTheProxyIsTheSource) {
   EXPECT_EQ(admitted->source, proxy_address(kNetwork, host(1)));
 }
 
+// The owner holds the app's network, not the one that the client dials from.
+TEST(Admission, AcrossNetworksTheClientsNetworkNeedNotBeHeld) {
+  Scene scene;
+  Ip6 shared = flycast_address(kOtherNetwork, 5);
+  scene.cluster.flycast.push_back({shared, "web", kNetwork, ""});
+  scene.cluster.held = {false, {kNetwork}};
+  scene.preamble.client.ip = machine_address(kOtherNetwork, host(2), kFirstMachineField);
+  scene.preamble.dialled.ip = shared;
+  EXPECT_TRUE(std::holds_alternative<Admitted>(scene.judge()));
+  // It lives on another host than the one that asks.
+  scene.preamble.client.ip = machine_address(kOtherNetwork, host(3), kFirstMachineField);
+  EXPECT_EQ(std::get<HopStatus>(scene.judge()), HopStatus::kNotReady);
+}
+
 TEST(Admission, AMachineThatReachesItselfSeesTheProxy) {
   Scene scene;
   EXPECT_EQ(source_for(scene.machine().address, scene.machine(), host(1)),

@@ -154,5 +154,18 @@ TEST(ServiceTable, WhereAClientLives) {
   EXPECT_FALSE(table.lives_on(machine_address(NetworkId{7}, host(2), kFirstMachineField), host(2)));
 }
 
+TEST(ServiceTable, WhereAClientOfANetworkLivesThatIsNotHeld) {
+  TestCluster cluster = two_hosts();
+  const Ip6 client = machine_address(kOtherNetwork, host(2), kFirstMachineField);
+  EXPECT_FALSE(ServiceTable(cluster.snapshot(1)).lives_on(client, host(2)));
+  cluster.held = {false, {kNetwork}};
+  ServiceTable table(cluster.snapshot(1));
+  EXPECT_TRUE(table.lives_on(client, host(2)));
+  EXPECT_FALSE(table.lives_on(client, host(1)));
+  // Peers are known everywhere; what is no network lives nowhere.
+  EXPECT_FALSE(table.lives_on(peer_address(kOtherNetwork, host(2), 4), host(2)));
+  EXPECT_FALSE(table.lives_on(machine_address(NetworkId{7}, host(2), kFirstMachineField), host(2)));
+}
+
 }  // namespace
 }  // namespace sixpn::flycast

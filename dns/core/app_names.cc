@@ -5,6 +5,8 @@
 #include <cstring>
 #include <map>
 #include <tuple>
+#include <unordered_map>
+#include <utility>
 
 #include "dns/core/fast_hash.h"
 #include "dns/core/name.h"
@@ -86,8 +88,8 @@ std::vector<std::string> labels_of(std::string_view text) {
 
 struct Candidate {
   const MachineRecord* machine = nullptr;
-  Duration distance{};         // of its host
-  Duration region_distance{};  // of the app's nearest host in its region
+  Duration distance{};  // of its host
+  std::uint32_t tier = 0;
 };
 
 }  // namespace
@@ -107,9 +109,7 @@ class AppNamesBuilder {
     names_.sets_.push_back({0, static_cast<std::uint32_t>(ranked_.size()), false});
     for (std::uint32_t rank = 0; rank < ranked_.size(); ++rank)
       enlist(*ranked_[rank].machine, rank);
-    for (const auto& machine : app_.machines)
-      if (is_registered(*machine) && !is_answered(snapshot_, *machine, own_))
-        enlist(*machine, kNoRank);
+    for (const MachineRecord* machine : silent_) enlist(*machine, kNoRank);
     store_names();
   }
 
@@ -119,33 +119,63 @@ class AppNamesBuilder {
     AppNameKind kind = AppNameKind::kNothing;
     std::vector<std::uint32_t> ranks;
   };
+  using Contents = std::vector<Content*>;
+  struct Host {
+    bool here = false;
+    Duration distance = kUnmeasured;
+  };
 
-  [[nodiscard]] Duration distance(HostId host) const {
-    if (host == vantage_.self) return Duration::zero();
-    return snapshot_.round_trip_to(host).value_or(kUnmeasured);
+  const Host& host(HostId id) {
+    auto [known, added] = hosts_.try_emplace(id);
+    if (!added) return known->second;
+    const HostView* view = snapshot_.find_host(id);
+    Host& host = known->second;
+    host.here = view != nullptr && view->usable();
+    if (view != nullptr) host.distance = view->round_trip.value_or(kUnmeasured);
+    if (id == vantage_.self) host.distance = Duration::zero();
+    return host;
+  }
+
+  // Sorts out who answers, and who is registered but silent.
+  void find_candidates() {
+    for (const auto& machine : app_.machines) {
+      if (!is_registered(*machine)) continue;
+      const Host& home = host(machine->host);
+      if (is_answered(*machine, home.here, own_))
+        ranked_.push_back({machine.get(), home.distance, 0});
+      else
+        silent_.push_back(machine.get());
+    }
+  }
+
+  // Tiers by region: the local one, then by the nearest host there. Two regions at one distance
+  // must not interleave: the name is the last word.
+  void assign_tiers() {
+    std::map<std::string_view, Duration> nearest;
+    for (const auto& each : ranked_) {
+      auto [region, added] = nearest.try_emplace(each.machine->region, kUnmeasured);
+      region->second = std::min(region->second, each.distance);
+    }
+    std::vector<std::tuple<bool, Duration, std::string_view>> order;
+    for (const auto& [region, distance] : nearest)
+      order.emplace_back(region != vantage_.region, distance, region);
+    std::sort(order.begin(), order.end());
+    std::map<std::string_view, std::uint32_t> tiers;
+    for (const auto& place : order)
+      tiers.emplace(std::get<2>(place), static_cast<std::uint32_t>(tiers.size()));
+    for (auto& each : ranked_) each.tier = tiers.at(each.machine->region);
   }
 
   void rank_machines() {
-    std::map<std::string_view, Duration> nearest;
-    for (const auto& machine : app_.machines) {
-      if (!is_answered(snapshot_, *machine, own_)) continue;
-      ranked_.push_back({machine.get(), distance(machine->host), {}});
-      auto [region, added] = nearest.try_emplace(machine->region, kUnmeasured);
-      region->second = std::min(region->second, ranked_.back().distance);
-    }
-    for (auto& each : ranked_) each.region_distance = nearest.at(each.machine->region);
-    // Two regions at one distance must not interleave: the name is the last word.
-    auto key = [this](const Candidate& each) {
-      const MachineRecord& machine = *each.machine;
-      return std::tuple(machine.region != vantage_.region, each.region_distance,
-                        std::string_view(machine.region), machine.address);
-    };
-    std::sort(ranked_.begin(), ranked_.end(),
-              [&](const auto& a, const auto& b) { return key(a) < key(b); });
+    find_candidates();
+    assign_tiers();
+    std::sort(ranked_.begin(), ranked_.end(), [](const Candidate& a, const Candidate& b) {
+      return a.tier != b.tier ? a.tier < b.tier : a.machine->address < b.machine->address;
+    });
+    names_.blocks_.reserve(ranked_.size());
     for (std::uint32_t rank = 0; rank < ranked_.size(); ++rank) {
-      bool last = rank + 1 == ranked_.size() ||
-                  ranked_[rank + 1].machine->region != ranked_[rank].machine->region;
-      if (last) names_.tier_ends_.push_back(rank + 1);
+      if (rank + 1 == ranked_.size() || ranked_[rank + 1].tier != ranked_[rank].tier)
+        names_.tier_ends_.push_back(rank + 1);
       names_.blocks_.push_back(render_address(ranked_[rank].machine->address));
     }
   }
@@ -160,46 +190,75 @@ class AppNamesBuilder {
         names_.nearest_ends_.push_back(i + 1);
   }
 
-  void exists(std::string relative) { contents_[std::move(relative)]; }
-
-  void holds(std::string relative, std::uint32_t rank) {
-    auto& content = contents_[std::move(relative)];
+  // A name that machines stand for. Its place does not move.
+  Content* content(const std::string& relative) {
+    Content& content = contents_[relative];
     content.kind = AppNameKind::kMachines;
-    if (rank != kNoRank) content.ranks.push_back(rank);
+    return &content;
+  }
+
+  static void add(const Contents& contents, std::uint32_t rank) {
+    if (rank == kNoRank) return;
+    for (Content* each : contents) each->ranks.push_back(rank);
   }
 
   void enlist(const MachineRecord& machine, std::uint32_t rank) {
-    auto healthy = is_healthy(machine) ? rank : kNoRank;
-    auto region = label_of(machine.region);
-    holds(region, rank);
-    holds(std::string(kHealthy), healthy);
-    holds(std::string(kHealthy) + region, healthy);
-    if (auto group = label_of(machine.group); !group.empty())
-      holds(group + std::string(kProcess), rank);
+    add(of_region(machine.region), rank);
+    add(of_health(machine.region), is_healthy(machine) ? rank : kNoRank);
+    add(of_group(machine.group), rank);
     bool grouped = false;
-    for (auto [name, value] : machine.metadata) {
-      auto key = label_of(name);
-      grouped = grouped || key.substr(std::min<std::size_t>(1, key.size())) == kGroupKey;
-      if (!key.empty()) enlist_value(key + std::string(kMetadata), value, rank);
+    for (auto [key, value] : machine.metadata) {
+      grouped = grouped || to_lower(key) == kGroupKey;
+      add(of_value(key, value), rank);
     }
     // A machine's process group is metadata too.
-    if (!grouped) enlist_value(label_of(kGroupKey) + std::string(kMetadata), machine.group, rank);
+    if (!grouped) add(of_value(kGroupKey, machine.group), rank);
+  }
+
+  // Each looked up once for all machines that share it. The keys are the records' own.
+  const Contents& of_region(std::string_view region) {
+    auto [known, added] = regions_.try_emplace(region);
+    if (added) known->second = {content(label_of(region))};
+    return known->second;
+  }
+
+  const Contents& of_health(std::string_view region) {
+    auto [known, added] = healths_.try_emplace(region);
+    if (added)
+      known->second = {content(std::string(kHealthy)),
+                       content(std::string(kHealthy) + label_of(region))};
+    return known->second;
+  }
+
+  const Contents& of_group(std::string_view group) {
+    auto [known, added] = groups_.try_emplace(group);
+    auto label = added ? label_of(group) : std::string();
+    if (!label.empty()) known->second = {content(label + std::string(kProcess))};
+    return known->second;
+  }
+
+  const Contents& of_value(std::string_view key, std::string_view value) {
+    auto [known, added] = values_.try_emplace({key, value});
+    auto label = added ? label_of(key) : std::string();
+    if (!label.empty()) known->second = name_value(label + std::string(kMetadata), value);
+    return known->second;
   }
 
   // <value>.<key>.kv._metadata. A value with dots is one label, written with escapes, or spans
   // several: then the tails of the value are empty non-terminals. `key` alone names all machines
   // that have it.
-  void enlist_value(const std::string& key, std::string_view value, std::uint32_t rank) {
-    holds(key, rank);
+  Contents name_value(const std::string& key, std::string_view value) {
+    Contents out = {content(key)};
     auto labels = labels_of(value);
     if (labels.size() != 1)
-      if (auto whole = label_of(value); !whole.empty()) holds(whole + key, rank);
+      if (auto whole = label_of(value); !whole.empty()) out.push_back(content(whole + key));
     std::string relative = key;
     for (std::size_t i = labels.size(); i > 0; --i) {
       relative = labels[i - 1] + relative;
-      if (relative.size() > kMaxNameBytes) return;
-      i == 1 ? holds(relative, rank) : exists(relative);
+      if (relative.size() > kMaxNameBytes) break;
+      i == 1 ? out.push_back(content(relative)) : void(contents_[relative]);
     }
+    return out;
   }
 
   void store_names() {
@@ -264,7 +323,11 @@ class AppNamesBuilder {
   const Vantage& vantage_;
   const Ip6* own_;
   std::vector<Candidate> ranked_;
+  std::vector<const MachineRecord*> silent_;
+  std::unordered_map<HostId, Host> hosts_;
   std::map<std::string, Content> contents_;
+  std::unordered_map<std::string_view, Contents> regions_, healths_, groups_;
+  std::map<std::pair<std::string_view, std::string_view>, Contents> values_;
 };
 
 AppNames::AppNames(const Snapshot& snapshot, const AppView& app, const Vantage& vantage,

@@ -81,10 +81,11 @@ Handled Responder::respond_app(const Asked& asked) {
   const QuestionName& name = query_.name;
   std::size_t app_at = name.labels - 2U;
   std::string_view label = name.label(app_at);
+  // The machines' own names are the registry's: nothing has to be compiled for them.
+  if (app_at == 2 && name.label(1) == "vm") return respond_vm(asked);
   const AppNames* names = index_.app(*client.network, label, client.own ? &client.source : nullptr);
   const Zone& zone = *soas_.front().first;
   if (names == nullptr) return negative(asked, zone, Rcode::kNxDomain);
-  if (app_at == 2 && name.label(1) == "vm") return respond_vm(asked);
   auto found = names->find(app_at == 0 ? std::string_view() : name.between(0, app_at));
   if (!found) return negative(asked, zone, Rcode::kNxDomain);
   if (is_list(found->kind) && query_.type == kTypeTxt) return respond_kept(asked, zone);
@@ -103,7 +104,9 @@ Handled Responder::respond_vm(const Asked& asked) {
   const auto& machines = client.network->view().machines;
   auto id = parse_machine_id(query_.name.label(0));
   auto found = id ? machines.find(*id) : machines.end();
-  bool answered = found != machines.end() && found->second->app == query_.name.label(2) &&
+  std::string_view app = query_.name.label(2);
+  bool answered = found != machines.end() && found->second->app == app &&
+                  index_.app_view(*client.network, app) != nullptr &&
                   is_answered(*index_.snapshot(), *found->second, &client.source);
   if (!answered) return negative(asked, zone, Rcode::kNxDomain);
   if (query_.type != kTypeAaaa) return negative(asked, zone, Rcode::kNoError);

@@ -7,11 +7,16 @@ bool is_registered(const MachineRecord& machine) {
 }
 
 bool is_answered(const Snapshot& snapshot, const MachineRecord& machine, const Ip6* own) {
+  const HostView* host = snapshot.find_host(machine.host);
+  return is_answered(machine, host != nullptr && host->usable(), own);
+}
+
+bool is_answered(const MachineRecord& machine, bool host_is_here, const Ip6* own) {
   if (!is_registered(machine)) return false;
-  bool running =
-      machine.state == MachineState::kStarting || machine.state == MachineState::kStarted;
-  if (own != nullptr && running && machine.address == *own) return true;
-  return snapshot.is_serving(machine);
+  bool started = machine.state == MachineState::kStarted;
+  bool asks = own != nullptr && machine.address == *own;
+  return (started && host_is_here) ||
+         (asks && (started || machine.state == MachineState::kStarting));
 }
 
 bool is_healthy(const MachineRecord& machine) {

@@ -198,6 +198,17 @@ TEST(Responder, HealthyMeansThatNoCheckFails) {
   EXPECT_EQ(brief_sorted(ask(*snapshot, "healthy.nothing.internal", kTypeAaaa)), "NXDOMAIN");
 }
 
+TEST(Responder, WithoutItsAppAMachineHasNoName) {
+  World world;
+  Kept kept;
+  kept.set(world.snapshot());
+  EXPECT_EQ(kept.ask({.name = "000000000000a2.vm.web.internal"}).answers.size(), 1U);
+  world.network(kAcme).apps.erase(world.network(kAcme).apps.find("web"));
+  kept.set(world.snapshot());
+  EXPECT_EQ(kept.ask({.name = "000000000000a2.vm.web.internal"}).rcode, 3);
+  EXPECT_EQ(kept.ask({.name = "web.internal"}).rcode, 3);
+}
+
 // Two machines of one network see each other's changes, two networks never each other's names.
 TEST(Responder, RemembersWhoAsks) {
   World world;

@@ -57,7 +57,9 @@ inline constexpr Duration kHeardGrace = std::chrono::milliseconds(1750);
 inline constexpr std::size_t kMassFailure = 3;          // suspected at once, and
 inline constexpr std::size_t kMassFailurePercent = 15;  // more than this of all
 inline constexpr Duration kStall =
-    std::chrono::milliseconds(200);     // a timer this late: the loop did not run
+    std::chrono::milliseconds(200);  // a timer this late: the loop did not run
+// Whoever stalled accuses nobody for so long: it asks once more instead.
+inline constexpr Duration kAfterStall = std::chrono::seconds(1);
 inline constexpr int kStallHealth = 2;  // what a stall adds to the local health multiplier
 inline constexpr int kWorstHealth = 8;  // Lifeguard's local health multiplier, 0..8
 inline constexpr Duration kDeadProbeInterval = std::chrono::seconds(2);

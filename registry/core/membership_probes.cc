@@ -292,6 +292,8 @@ void Membership::fail(Instant now, const Probe& probe, Output& out) {
   bool silent = heard_ < probe.sent && living_.size() > 1 && now - heard_ < kPatience;
   if (options_.lifeguard && (silent || is_cut_off(now))) return;
   if (member.heard > probe.sent) return;
+  if (options_.lifeguard && counters_.stalls > 0 && now - awake_since_ < kAfterStall)
+    return this->probe(now, probe.target, Purpose::kConfirm, out);
   accuse(now, probe.target, out);
 }
 

@@ -137,5 +137,31 @@ TEST_F(MembershipPathsTest, AnObserverAsksByTcpAtOnce) {
   EXPECT_TRUE(patience_.empty());
 }
 
+// Questions fail sooner than that, once others have answered: then it asks once more.
+TEST_F(MembershipPathsTest, NobodyIsAccusedInTheSecondAfterAStall) {
+  add(kNear, kRegion, 5ms);
+  add(kRelay, kRegion, 5ms);
+  add(kOther, kRegion, 5ms);
+  members_.start(now_);
+  members_.rearm(now_);
+  run(10s);
+  round_trips_.erase(kOther);  // it is silent from now on
+  answers_.clear();
+  now_ += 4s;
+  members_.rearm(now_);
+  ASSERT_EQ(members_.counters().stalls, 1U);
+  run(100ms);
+  ASSERT_LT(members_.health(), kStallHealth);
+  // Another accuses it, so that this host asks it at once, as an observer does.
+  Membership::Output out;
+  members_.on_update(now_, {kOther, HostStatus::kSuspected, 1, kNear}, out);
+  members_.rearm(now_);
+  note(out);
+  run(880ms);
+  EXPECT_EQ(members_.counters().accusations, 0U);
+  run(5s);
+  EXPECT_GE(members_.counters().accusations, 1U);
+}
+
 }  // namespace
 }  // namespace sixpn::registry

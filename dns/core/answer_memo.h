@@ -1,7 +1,7 @@
 // AnswerMemo: what the registry says to questions that are not for addresses of apps (lists, PTR,
 // .flycast, names of the network), rendered once and kept while the network and the hosts are what
 // they were. Names that do not exist are not kept, so nobody can fill it but with what is there.
-// One per dns loop. Limits: kMost answers, kMostBytes; beyond them all are forgotten.
+// One per worker, as Responder. Limits: kMost answers, kMostBytes; beyond them all are forgotten.
 #pragma once
 
 #include <cstdint>

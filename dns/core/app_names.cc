@@ -293,18 +293,8 @@ class AppNamesBuilder {
       set.first = static_cast<std::uint32_t>(names_.members_.size());
       names_.members_.insert(names_.members_.end(), ranks.begin(), ranks.end());
     }
-    auto same = [&set](const AppNames::Set& other) {
-      return !set.listed && !other.listed && set.first == other.first && set.size == other.size;
-    };
-    auto& sets = names_.sets_;
-    auto known = std::find_if(sets.begin(),
-                              sets.begin() + std::min<std::ptrdiff_t>(4, std::ssize(sets)), same);
-    auto at = known - sets.begin();
-    if (at == std::min<std::ptrdiff_t>(4, std::ssize(sets))) {
-      at = std::ssize(sets);
-      sets.push_back(set);
-    }
-    return static_cast<std::uint32_t>(at);
+    names_.sets_.push_back(set);
+    return static_cast<std::uint32_t>(names_.sets_.size() - 1);
   }
 
   void shrink() {

@@ -7,8 +7,9 @@
 // nearest host there, unmeasured ones last. A region's machines are a tier: neighbours in rank, in
 // order of address; who is sent first within a tier is drawn per query (Draw).
 //
-// Pure, immutable. Made on a dns loop when an app is asked for and has changed; owned by NameIndex.
-// The names of single machines (<id>.vm.<app>) are not in it: the registry's index holds them.
+// Pure, immutable. Made on a worker's loop when an app is asked for and has changed; owned by
+// NameIndex. The names of single machines (<id>.vm.<app>) are not in it: the registry's index holds
+// them.
 #pragma once
 
 #include <array>

@@ -2,8 +2,9 @@
 // snapshot costs nothing here beyond a look at the hosts: what an app's names are is compiled when
 // it is asked for and it, or a host, has changed since. So a change costs what is asked about it.
 //
-// One per dns loop, used on it alone. Memory: one AppNames per app that was asked for; apps and
-// networks that are gone are let go of at the next sweep (every kSweepEvery snapshots).
+// One per worker (dns/io/dns_worker.h), used on its loop alone. Memory: one AppNames per app that
+// was asked for; apps and networks that are gone are let go of at the next sweep (every kSweepEvery
+// snapshots).
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,8 @@
 // The strict parser that every message from the network meets first: header, exactly one question,
 // an optional OPT (RFC 1035 section 4, RFC 6891, RFC 9619). It never follows a compression pointer,
 // looks at each byte at most once, and decides what a message deserves before anything else sees
-// it. Pure; called on the dns loop for each UDP datagram and TCP message, and by the fuzzer.
+// it. Pure; called for each message that is no plain query (plain_query.h), for each one
+// that is forwarded, and by the fuzzer.
 #pragma once
 
 #include <cstdint>

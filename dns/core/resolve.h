@@ -1,6 +1,6 @@
 // resolve(): one message from the network to what becomes of it: nothing, a reply, or a question to
 // forward. The long way, which understands every message; Responder takes it for all that it does
-// not answer itself. Pure; called on a dns loop.
+// not answer itself. Pure; called on a worker's loop.
 #pragma once
 
 #include <optional>

@@ -5,8 +5,8 @@
 // not plain go the long way, resolve().
 //
 // The whole path of a query but for the sockets, so that tests and the fuzzer drive exactly what
-// the servers run. Pure; one per dns loop, used on it alone. Memory: NameIndex, AnswerMemo::kMost
-// answers, kClients entries.
+// the servers run. Pure; one per worker (dns/io/dns_worker.h), used on its loop alone. Memory:
+// NameIndex, AnswerMemo::kMost answers, kClients entries.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // TcpServer: the listening TCP sockets and the sessions accepted from them. Holds the connection
-// limits, in total and per source, across all listeners. On the dns loop, owned by DnsService.
+// limits, in total and per source, across all listeners. Owned by DnsWorker, on its loop.
 #pragma once
 
 #include <cstdint>

@@ -3,9 +3,10 @@
 // DNS beyond that.
 //
 // Callbacks instead of a coroutine: reading and writing go on independently, and replies come from
-// outside. Shared ownership: a forwarded query in flight holds the session weakly. On the dns loop.
-// Limits: TcpLimits. Reading stops while too much is outstanding or unsent, which the client feels
-// as backpressure; a session without a whole message or a completed write for `idle` is closed.
+// outside. Shared ownership: a forwarded query in flight holds the session weakly. On its worker's
+// loop. Limits: TcpLimits. Reading stops while too much is outstanding or unsent, which the client
+// feels as backpressure; a session without a whole message or a completed write for `idle` is
+// closed.
 #pragma once
 
 #include <cstddef>

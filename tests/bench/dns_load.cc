@@ -114,7 +114,9 @@ class Load {
  public:
   Load(const sockaddr_in6& server, std::vector<std::string> questions, std::size_t window,
        std::size_t sources)
-      : questions_(std::move(questions)), room_(sources, window / sources) {
+      : questions_(std::move(questions)),
+        window_(std::max<std::size_t>(window / sources, 1)),
+        in_flight_(sources) {
     for (std::size_t i = 0; i < sources; ++i) {
       int fd = open_socket();
       if (connect(fd, reinterpret_cast<const sockaddr*>(&server), sizeof server) != 0)
@@ -140,13 +142,16 @@ class Load {
  private:
   void turn() {
     if (poll(sockets_.data(), sockets_.size(), kPatienceMilliseconds) == 0) {
-      for (std::size_t i = 0; i < sockets_.size(); ++i) send(i);
-      ++lost_;
+      for (std::size_t i = 0; i < sockets_.size(); ++i) {
+        lost_ += in_flight_[i];
+        in_flight_[i] = 0;
+        send(i);
+      }
       return;
     }
     for (std::size_t i = 0; i < sockets_.size(); ++i) {
       if ((sockets_[i].revents & POLLIN) == 0) continue;
-      room_[i] = receive(i);
+      in_flight_[i] -= std::min(in_flight_[i], receive(i));
       send(i);
     }
   }
@@ -169,8 +174,8 @@ class Load {
   }
 
   void send(std::size_t socket) {
-    for (std::size_t left = room_[socket]; left > 0;) {
-      std::size_t count = std::min(left, kBatch);
+    while (in_flight_[socket] < window_) {
+      std::size_t count = std::min(window_ - in_flight_[socket], kBatch);
       for (std::size_t i = 0; i < count; ++i) {
         auto& question = questions_[next_++ % questions_.size()];
         question[0] = static_cast<char>(next_ >> 8);
@@ -180,12 +185,13 @@ class Load {
       int sent =
           sendmmsg(sockets_[socket].fd, out_.messages.data(), static_cast<unsigned>(count), 0);
       if (sent <= 0) return;
-      left -= static_cast<std::size_t>(sent);
+      in_flight_[socket] += static_cast<std::size_t>(sent);
     }
   }
 
   std::vector<std::string> questions_;
-  std::vector<std::size_t> room_;  // how many more each socket may have in flight
+  std::size_t window_;                  // of each socket
+  std::vector<std::size_t> in_flight_;  // by socket
   std::vector<pollfd> sockets_;
   Batch in_, out_;
   std::size_t next_ = 0;

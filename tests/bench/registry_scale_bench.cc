@@ -6,11 +6,8 @@
 //   sudo registry_scale_bench [MACHINES_PER_HOST [NETWORKS]]     (its own network namespace)
 #include <malloc.h>
 #include <netinet/in.h>
-#include <sched.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -29,10 +26,8 @@
 #include "dns/core/responder.h"
 #include "registry/core/address.h"
 #include "registry/core/gossip_codec.h"
-#include "registry/core/hybrid_clock.h"
-#include "registry/io/disk.h"
 #include "registry/io/registry_service.h"
-#include "tests/unit/registry/random_record.h"
+#include "tests/bench/full_registry.h"
 
 namespace sixpn::registry {
 namespace {
@@ -47,22 +42,6 @@ struct Scale {
   unsigned networks = 100;
 };
 
-void figure(const std::string& name, double value, const char* unit) {
-  std::printf("%-52s %10.2f %s\n", name.c_str(), value, unit);
-  std::fflush(stdout);
-}
-
-[[noreturn]] void fail(const std::string& why) {
-  std::fprintf(stderr, "registry_scale_bench: %s\n", why.c_str());
-  std::exit(1);
-}
-
-template <class T>
-T must(Result<T> result) {
-  if (!result) fail(result.error().message);
-  return std::move(*result);
-}
-
 double resident_mb() {
   std::ifstream status("/proc/self/status");
   for (std::string word; status >> word;)
@@ -74,21 +53,6 @@ double resident_mb() {
   return 0;
 }
 
-// In a process of its own, so that what came before leaves no trace in its memory.
-template <class Work>
-void apart(Work work) {
-  std::fflush(stdout);
-  pid_t child = ::fork();
-  if (child < 0) fail("no process");
-  if (child == 0) {
-    work();
-    std::fflush(stdout);
-    std::_Exit(0);
-  }
-  int status = 0;
-  if (::waitpid(child, &status, 0) != child || status != 0) fail("a part failed");
-}
-
 MachineRecord machine_of(const sim::EnrolledHost& host, unsigned number, const Scale& scale) {
   auto machine = test::make_machine(host, number, NetworkId{1 + number % scale.networks});
   machine.metadata = {{"role", "replica"}, {"release", "v42"}};
@@ -96,39 +60,16 @@ MachineRecord machine_of(const sim::EnrolledHost& host, unsigned number, const S
 }
 
 void fill(const std::string& folder, const sim::TestCluster& cluster, const Scale& scale) {
-  std::vector<Disk::Write> writes;
-  auto write = [&](const SignedRecordPtr& record) {
-    writes.push_back({slot_of(record->record), record});
-  };
-  auto first = cluster.enrol(0);
-  auto stamp = HybridClock::from_wall(wall_now());
-  auto shared = [&](const RecordValue& value) {
-    write(first.sign(test::make_shared_record(first, value, "acme", ++stamp)));
-  };
-  shared(OrgRecord{"acme"});
-  for (unsigned i = 1; i <= scale.networks; ++i) {
-    shared(NetworkRecord{NetworkId{i}, "acme", "n" + std::to_string(i)});
-    shared(AppRecord{"web", "acme", NetworkId{i}, "iad", {}});
-  }
+  FullRegistry full(cluster, scale.networks);
   for (unsigned h = 0; h < kHosts; ++h) {
     auto host = cluster.enrol(h);
-    write(host.signed_host());
+    full.add(host.signed_host());
     for (unsigned m = 0; m < scale.machines; ++m) {
       auto machine = machine_of(host, h * scale.machines + m, scale);
-      write(host.sign(test::make_owned_record(host, machine, 1, 1)));
+      full.add(host.sign(test::make_owned_record(host, machine, 1, 1)));
     }
   }
-  auto disk = must(Disk::open(folder));
-  if (auto done = disk->apply(writes, 0); !done) fail(done.error().message);
-}
-
-RegistryOptions options_for(const std::string& folder, const sim::TestCluster& cluster) {
-  auto self = cluster.enrol(0);
-  RegistryOptions options{self.id, self.key};
-  options.root_key = cluster.root().public_key();
-  options.state_dir = folder;
-  options.own_host = self.record;
-  return options;
+  full.store(folder);
 }
 
 void measure_memory(const std::string& name, const std::string& folder,
@@ -136,7 +77,7 @@ void measure_memory(const std::string& name, const std::string& folder,
   apart([&] {
     EventLoop loop("bench");
     double before = resident_mb();
-    RegistryService service(loop, options_for(folder, cluster));
+    RegistryService service(loop, options_for(folder, cluster, cluster.enrol(0)));
     if (auto opened = service.open(); !opened) fail(opened.error().message);
     figure(name + ": resident", resident_mb(), "MB");
     figure(name + ": of it by the registry", resident_mb() - before, "MB");
@@ -146,15 +87,6 @@ void measure_memory(const std::string& name, const std::string& folder,
 }
 
 // ---- a change, from the datagram to the answer
-
-void use_own_network() {
-  bool ready = ::unshare(CLONE_NEWNET) == 0 && std::system("ip link set lo up") == 0;
-  for (unsigned i : {0, 1})
-    ready = ready && std::system(("ip -6 addr add " + to_string(host_address(sim::host_id(i))) +
-                                  "/128 dev lo nodad")
-                                     .c_str()) == 0;
-  if (!ready) fail("no network namespace (run it as root)");
-}
 
 sockaddr_in6 socket_address(HostId host) {
   sockaddr_in6 out{};
@@ -197,7 +129,8 @@ class Neighbour {
     machine_.state = started ? MachineState::kStarted : MachineState::kStopped;
     GossipDatagram datagram;
     datagram.incarnation = 1;
-    datagram.records = {host_.sign(test::make_owned_record(host_, machine_, 2, ++version_))->wire()};
+    datagram.records = {
+        host_.sign(test::make_owned_record(host_, machine_, 2, ++version_))->wire()};
     return encode_datagram(datagram);
   }
   void send(const std::string& bytes) {
@@ -222,7 +155,7 @@ double seconds_of_processor(clockid_t clock) {
 
 void measure_change(const std::string& folder, const sim::TestCluster& cluster,
                     const Scale& scale) {
-  use_own_network();
+  use_own_network({0, 1});
   Neighbour neighbour(cluster, scale);
   const std::string question = question_for(neighbour.machine().id);
   const dns::Audience audience{{sim::host_id(0), "iad"}, {}};
@@ -230,14 +163,14 @@ void measure_change(const std::string& folder, const sim::TestCluster& cluster,
   std::string reply(dns::kMaxUdpBytes, '\0');
   EventLoop control("control");
   EventLoop resolver("dns");
-  RegistryService service(control, options_for(folder, cluster));
+  RegistryService service(control, options_for(folder, cluster, cluster.enrol(0)));
   if (auto opened = service.open(); !opened) fail(opened.error().message);
   std::atomic<std::size_t> answered{1};
   service.on_snapshot([&](const SnapshotPtr& snapshot) {
     resolver.post([&, snapshot] {
       responder.set_snapshot(snapshot);
-      auto handled = responder.respond(question, neighbour.machine().address,
-                                       dns::Transport::kUdp, reply.data());
+      auto handled = responder.respond(question, neighbour.machine().address, dns::Transport::kUdp,
+                                       reply.data());
       answered = answers_in(handled, reply);
     });
   });

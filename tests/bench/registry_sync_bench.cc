@@ -8,10 +8,7 @@
 // per figure: name, value, unit.
 //
 //   sudo registry_sync_bench [MACHINES_PER_HOST [NETWORKS_USED [NETWORKS]]]  (its own namespace)
-#include <sched.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -27,11 +24,9 @@
 #include "base/io/event_loop.h"
 #include "base/log.h"
 #include "registry/core/address.h"
-#include "registry/core/hybrid_clock.h"
 #include "registry/core/interest.h"
-#include "registry/io/disk.h"
 #include "registry/io/registry_service.h"
-#include "tests/unit/registry/random_record.h"
+#include "tests/bench/full_registry.h"
 
 namespace sixpn::registry {
 namespace {
@@ -45,16 +40,6 @@ struct Scale {
   unsigned networks = 100;
 };
 
-void figure(const std::string& name, double value, const char* unit) {
-  std::printf("%-66s %10.2f %s\n", name.c_str(), value, unit);
-  std::fflush(stdout);
-}
-
-[[noreturn]] void fail(const std::string& why) {
-  std::fprintf(stderr, "registry_sync_bench: %s\n", why.c_str());
-  std::exit(1);
-}
-
 double ms(Duration d) {
   return static_cast<double>(d.count()) / 1000;
 }
@@ -65,68 +50,21 @@ double processor_ms() {
   return static_cast<double>(used.tv_sec) * 1e3 + static_cast<double>(used.tv_nsec) / 1e6;
 }
 
-template <class Work>
-void apart(Work work) {
-  std::fflush(stdout);
-  pid_t child = ::fork();
-  if (child < 0) fail("no process");
-  if (child == 0) {
-    work();
-    std::fflush(stdout);
-    std::_Exit(0);
-  }
-  int status = 0;
-  if (::waitpid(child, &status, 0) != child || status != 0) fail("a part failed");
-}
-
-void use_own_network() {
-  bool ready = ::unshare(CLONE_NEWNET) == 0 && std::system("ip link set lo up") == 0;
-  for (unsigned i : {0U, kHosts})
-    ready = ready && std::system(("ip -6 addr add " + to_string(host_address(sim::host_id(i))) +
-                                  "/128 dev lo nodad")
-                                     .c_str()) == 0;
-  if (!ready) fail("no network namespace (run it as root)");
-}
-
 // The first host's disk.
 void fill(const std::string& folder, const sim::TestCluster& cluster, const Scale& scale) {
-  std::vector<Disk::Write> writes;
-  auto write = [&](const SignedRecordPtr& record) {
-    writes.push_back({slot_of(record->record), record});
-  };
-  auto first = cluster.enrol(0);
-  auto stamp = HybridClock::from_wall(wall_now());
-  auto shared = [&](const RecordValue& value) {
-    write(first.sign(test::make_shared_record(first, value, "acme", ++stamp)));
-  };
-  shared(OrgRecord{"acme"});
-  for (unsigned i = 1; i <= scale.networks; ++i) {
-    shared(NetworkRecord{NetworkId{i}, "acme", "n" + std::to_string(i)});
-    shared(AppRecord{"web", "acme", NetworkId{i}, "iad", {}});
-  }
+  FullRegistry full(cluster, scale.networks);
   for (unsigned h = 0; h < kHosts; ++h) {
     auto host = cluster.enrol(h);
-    write(host.signed_host());
+    full.add(host.signed_host());
     InterestRecord all{host.id, true, {}, {}};
-    write(host.sign(test::make_owned_record(host, all, 1, 2)));
+    full.add(host.sign(test::make_owned_record(host, all, 1, 2)));
     for (unsigned m = 0; m < scale.machines; ++m) {
       auto machine = test::make_machine(host, h << 10U | m,
                                         NetworkId{1 + (h * scale.machines + m) % scale.networks});
-      write(host.sign(test::make_owned_record(host, machine, 1, m + 3)));
+      full.add(host.sign(test::make_owned_record(host, machine, 1, m + 3)));
     }
   }
-  auto disk = Disk::open(folder);
-  if (!disk) fail(disk.error().message);
-  if (auto done = (*disk)->apply(writes, 0); !done) fail(done.error().message);
-}
-
-RegistryOptions options_for(const sim::EnrolledHost& self, const sim::TestCluster& cluster,
-                            const std::string& folder) {
-  RegistryOptions options{self.id, self.key};
-  options.root_key = cluster.root().public_key();
-  options.state_dir = folder;
-  options.own_host = self.record;
-  return options;
+  full.store(folder);
 }
 
 // What the joining host has, as its snapshots tell.
@@ -159,7 +97,7 @@ struct Joined {
 
 void measure(const std::string& name, const std::string& full, const sim::TestCluster& cluster,
              const Scale& scale, Hold hold) {
-  use_own_network();
+  use_own_network({0, kHosts});
   EventLoop far_loop("far");
   EventLoop near_loop("near");
   auto far_host = cluster.enrol(0);
@@ -167,13 +105,13 @@ void measure(const std::string& name, const std::string& full, const sim::TestCl
   Joined goal{{}, 0, std::size_t{kHosts} * scale.machines, hold};
   for (unsigned n = 1; n <= scale.used; ++n) goal.used.insert(NetworkId{n});
 
-  RegistryService far(far_loop, options_for(far_host, cluster, full));
+  RegistryService far(far_loop, options_for(full, cluster, far_host));
   if (auto opened = far.open(); !opened) fail(opened.error().message);
   for (NetworkId network : goal.used) goal.of_used += Joined::count(*far.snapshot(), network);
 
   const std::string folder = full + "-joining-" + std::to_string(static_cast<int>(hold));
   std::filesystem::create_directory(folder);
-  auto near_options = options_for(near_host, cluster, folder);
+  auto near_options = options_for(folder, cluster, near_host);
   near_options.expects_peers = true;
   RegistryService near(near_loop, near_options);
   if (auto opened = near.open(); !opened) fail(opened.error().message);

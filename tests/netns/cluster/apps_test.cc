@@ -31,15 +31,6 @@ class Server(http.server.ThreadingHTTPServer):
 Server(('::', 8080), Hello).serve_forever()
 )";
 
-constexpr const char* kFlyToml = R"(
-app = "web"
-[[services]]
-protocol = "tcp"
-internal_port = 8080
-[[services.ports]]
-port = 80
-)";
-
 // Two hosts; org acme with `web` on both and a client on each; org globex with a spy on a.
 class Apps : public ::testing::Test {
  protected:
@@ -51,7 +42,7 @@ class Apps : public ::testing::Test {
   void SetUp() override {
     ASSERT_NO_FATAL_FAILURE(cluster_.form());
     std::string config = cluster_.host("a").folder + "/fly.toml";
-    write_file(config, kFlyToml);
+    write_file(config, kWebService);
     cluster_.must("a", {"apps", "create", "web", "--org", "acme", "--config", config});
     cluster_.must("a", {"apps", "create", "client", "--org", "acme"});
     cluster_.must("a", {"apps", "create", "spy", "--org", "globex"});

@@ -19,6 +19,16 @@
 
 namespace sixpn::testing {
 
+// A fly.toml: app `web`, port 80 to 8080.
+inline constexpr const char* kWebService = R"(
+app = "web"
+[[services]]
+protocol = "tcp"
+internal_port = 8080
+[[services.ports]]
+port = 80
+)";
+
 struct ClusterHost {
   std::string name;
   std::string region;

@@ -13,14 +13,6 @@ using ::testing::Not;
 using ::testing::SizeIs;
 
 constexpr const char* kUsed = "[registry]\nhold = \"used\"\n";
-constexpr const char* kService = R"(
-app = "web"
-[[services]]
-protocol = "tcp"
-internal_port = 8080
-[[services.ports]]
-port = 80
-)";
 
 // Two networks of one organisation: `web` in default on a and b, `shop` in blue on b and c.
 class Interest : public ::testing::Test {
@@ -34,7 +26,7 @@ class Interest : public ::testing::Test {
   void SetUp() override {
     ASSERT_NO_FATAL_FAILURE(cluster_.form());
     std::string config = cluster_.host("a").folder + "/fly.toml";
-    write_file(config, kService);
+    write_file(config, kWebService);
     cluster_.must("a", {"apps", "create", "web", "--org", "acme", "--config", config});
     cluster_.must("a", {"apps", "create", "shop", "--org", "acme", "--network", "blue"});
     for (const char* host : {"b", "c"})

@@ -34,9 +34,9 @@ struct Counters {
   std::uint64_t pushes_retried = 0;
   std::uint64_t pushes_reminded = 0;     // by heads alone
   std::uint64_t pushes_asked_again = 0;  // of those, packets that were lacking
-  std::uint64_t pushes_adopted = 0;     // receivers served in place of a silent one
-  std::uint64_t pushes_unanswered = 0;  // receivers given up
-  std::uint64_t records_pulled = 0;     // asked for, because both trees missed this host
+  std::uint64_t pushes_adopted = 0;      // receivers served in place of a silent one
+  std::uint64_t pushes_unanswered = 0;   // receivers given up
+  std::uint64_t records_pulled = 0;      // asked for, because both trees missed this host
 
   // Dropped, by reason.
   std::uint64_t dropped_malformed = 0;

@@ -14,8 +14,8 @@ namespace sixpn::registry {
 inline constexpr Duration kRepeatSlack = std::chrono::milliseconds(8);
 inline constexpr Duration kRepeatUnknown = std::chrono::milliseconds(250);  // nothing measured yet
 inline constexpr Duration kRepeatMost = std::chrono::seconds(1);
-// A reminder (relay.h) costs little, so it may come sooner; later again where acknowledgements only come
-// after it, for then round trips cannot be measured.
+// A reminder (relay.h) costs little, so it may come sooner; later again where acknowledgements only
+// come after it, for then round trips cannot be measured.
 inline constexpr Duration kRemindSlack = std::chrono::milliseconds(2);
 inline constexpr Duration kRemindSlackMost = std::chrono::milliseconds(64);
 

@@ -122,7 +122,8 @@ class Relay {
   // Records for one host that asked for them.
   void answer(Now now, HostId to, const std::vector<SignedRecordPtr>& records, Output& out);
 
-  // A round trip that was measured otherwise, by what is answered at once; counts until acknowledgements say.
+  // A round trip that was measured otherwise, by what is answered at once; counts until
+  // acknowledgements say.
   void suggest_path(HostId host, Duration measured);
   [[nodiscard]] bool knows_all_paths() const;
 

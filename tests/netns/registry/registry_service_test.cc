@@ -214,8 +214,8 @@ TEST_F(Registries, AKilledHostIsDownAndALeavingHostHasLeft) {
   };
   HostId killed = hosts_[4]->id();
   hosts_[4].reset();  // sockets close without a word
-  // Down comes of silence only, left of a goodbye only: limits that a slow machine can keep prove no
-  // less.
+  // Down comes of silence only, left of a goodbye only: limits that a slow machine can keep prove
+  // no less.
   EXPECT_TRUE(eventually([&] { return believe(killed, HostStatus::kDown); }, 60s));
   HostId gone = hosts_[3]->id();
   hosts_[3]->leave();

@@ -4,8 +4,8 @@
 
 #include "base/rng.h"
 #include "registry/core/address.h"
-#include "tests/unit/registry/random_record.h"
 #include "tests/unit/edit_app.h"
+#include "tests/unit/registry/random_record.h"
 
 namespace sixpn {
 namespace {

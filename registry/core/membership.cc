@@ -50,6 +50,7 @@ void Membership::add(Instant now, HostId host, std::uint32_t region, std::uint64
   member.region = region;
   member.key = key;
   living_.insert(std::lower_bound(living_.begin(), living_.end(), host), host);
+  ++electorate_;
 }
 
 void Membership::remove(HostId host) {
@@ -58,6 +59,7 @@ void Membership::remove(HostId host) {
   std::erase(round_, host);
   suspected_.erase(host);
   accused_.erase(host);
+  ++electorate_;
   down_.erase(host);
   forget_probes(host);
   std::erase_if(relays_, [host](const auto& entry) {
@@ -79,6 +81,7 @@ void Membership::leave(Output& out) {
   }
   suspected_.clear();
   accused_.clear();
+  ++electorate_;
   out.news.push_back(own_claim());
 }
 
@@ -185,6 +188,7 @@ void Membership::believe(Instant now, HostId host, Member& member, HostStatus st
   if (!(status == HostStatus::kSuspected || status == HostStatus::kDown)) member.trial.reset();
   if (before == status) return;
   out.changed = true;
+  ++electorate_;
   bool was_accused = before == HostStatus::kSuspected || before == HostStatus::kDown;
   if (status == HostStatus::kAlive && was_accused) ++counters_.refuted;
   if (status == HostStatus::kSuspected) ++counters_.suspicions;
@@ -371,6 +375,11 @@ bool Membership::check_invariants() const {
       return false;
     living += lives(member.status) ? 1 : 0;
   }
+  // Of one case: of all of them, after every event, it would be most of a simulation's time.
+  auto first = suspected_.empty() ? members_.end() : members_.find(*suspected_.begin());
+  if (first != members_.end() &&
+      void_votes_on(first->first) != count_void_votes(first->second.trial->suspicion))
+    return false;
   bool probes_known = std::all_of(probes_.begin(), probes_.end(), [this](const auto& entry) {
     return members_.contains(entry.second.target);
   });

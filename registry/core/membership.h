@@ -183,6 +183,13 @@ class Membership {
     Suspicion suspicion;
     bool observer = false;   // this host is one of the observers
     bool announcer = false;  // ... and one of those that announce the death
+    // void_votes_on(), counted of so many accusers in that electorate.
+    struct VoidVotes {
+      std::size_t votes = 0;
+      std::size_t accusers = 0;
+      std::uint64_t electorate = 0;
+    };
+    mutable VoidVotes void_votes;
   };
   struct Member {
     HostStatus status = HostStatus::kAlive;
@@ -247,6 +254,7 @@ class Membership {
   [[nodiscard]] std::vector<HostId> observers_of(HostId suspect) const;
   [[nodiscard]] Quorum quorum_on(HostId suspect) const;
   [[nodiscard]] std::size_t void_votes_on(HostId suspect) const;
+  [[nodiscard]] std::size_t count_void_votes(const Suspicion& suspicion) const;
   [[nodiscard]] Instant deadline(HostId host, const Suspicion& suspicion) const;
   [[nodiscard]] bool must_wait(Instant now, const Member& member) const;
   [[nodiscard]] bool is_cut_off(Instant now) const;
@@ -290,7 +298,8 @@ class Membership {
   // Indexes of members_, so that no event looks at every member.
   std::vector<HostId> living_;  // sorted
   std::set<HostId> suspected_;
-  std::set<HostId> accused_;  // those suspected that this host accuses itself
+  std::set<HostId> accused_;      // those suspected that this host accuses itself
+  std::uint64_t electorate_ = 1;  // grows with each change of living_ or accused_
   std::set<HostId> down_;
   std::vector<HostId> round_;  // the rest of this shuffled round, next at the back
   std::map<std::uint64_t, Probe> probes_;

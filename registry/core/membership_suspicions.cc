@@ -68,7 +68,8 @@ void Membership::on_accusation(Instant now, const MemberUpdate& update, Output& 
   take_limits(now, update.accuser, update.host, update.incarnation);
   bool own = update.accuser == self_;
   if (own) ++counters_.accusations;
-  if (own && member.status == HostStatus::kSuspected) accused_.insert(update.host);
+  if (own && member.status == HostStatus::kSuspected && accused_.insert(update.host).second)
+    ++electorate_;
   bool confirmed = trial.suspicion.accusers().size() > 1;
   if (confirmed || living_.size() < kTellAllSuspicions) {
     out.news.push_back(update);
@@ -102,7 +103,7 @@ void Membership::open_case(Instant now, HostId host, Member& member, std::uint64
   member.trial = std::make_unique<Case>(Case{Suspicion(now, incarnation)});
   member.trial->observer = place != observers.end();
   member.trial->announcer = place - observers.begin() < std::ptrdiff_t{kAnnouncers};
-  accused_.erase(host);
+  if (accused_.erase(host) != 0) ++electorate_;
   believe(now, host, member, HostStatus::kSuspected, out);
 }
 
@@ -143,7 +144,16 @@ Quorum Membership::quorum_on(HostId suspect) const {
 std::size_t Membership::void_votes_on(HostId suspect) const {
   auto found = members_.find(suspect);
   if (found == members_.end() || !found->second.trial) return 0;
-  const auto& accusers = found->second.trial->suspicion.accusers();
+  const Case& trial = *found->second.trial;
+  Case::VoidVotes& known = trial.void_votes;  // asked for by every event, changed by few
+  std::size_t accusers = trial.suspicion.accusers().size();
+  if (known.electorate != electorate_ || known.accusers != accusers)
+    known = {count_void_votes(trial.suspicion), accusers, electorate_};
+  return known.votes;
+}
+
+std::size_t Membership::count_void_votes(const Suspicion& suspicion) const {
+  const auto& accusers = suspicion.accusers();
   auto is_void = [this](const Accusation& each) {
     return each.accuser != self_ &&
            (!std::binary_search(living_.begin(), living_.end(), each.accuser) ||

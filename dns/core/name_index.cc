@@ -11,6 +11,7 @@ namespace {
 constexpr std::size_t kFirstSlots = 16;
 
 bool same_hosts(const Snapshot& a, const Snapshot& b) {
+  if (a.hosts.is(b.hosts)) return true;
   if (a.hosts.size() != b.hosts.size()) return false;
   auto other = b.hosts.begin();
   for (const auto& [id, host] : a.hosts) {
@@ -36,23 +37,37 @@ NameIndex::Network* NameIndex::network(NetworkId id) {
   if (view == snapshot_->networks.end()) return nullptr;
   auto& network = networks_[id];
   if (!network) network = std::make_unique<Network>();
-  network->view_ = view->second;
+  network->set_view(view->second);
   return network.get();
 }
 
-NameIndex::App* NameIndex::find(Network& network, std::string_view label) {
+void NameIndex::Network::set_view(const std::shared_ptr<const NetworkView>& view) {
+  if (view == view_) return;
+  const AppChanges& log = view->changed_apps;
+  if (!view_ || view_->generation < log.since) ++epoch_;
+  for (const auto& change : log.changes)
+    if (view_ && change.generation > view_->generation)
+      if (App* app = find(change.app)) app->changed = true;
+  view_ = view;
+}
+
+NameIndex::App* NameIndex::Network::find(std::string_view label) const {
+  if (slots_.empty()) return nullptr;
   auto hash = fast_hash(label);
-  auto mask = network.slots_.size() - 1;
-  if (!network.slots_.empty())
-    for (auto place = hash & mask; network.slots_[place].app; place = (place + 1) & mask) {
-      const auto& slot = network.slots_[place];
-      if (slot.hash == hash && slot.app->label == label) return slot.app.get();
-    }
+  auto mask = slots_.size() - 1;
+  for (auto place = hash & mask; slots_[place].app; place = (place + 1) & mask)
+    if (slots_[place].hash == hash && slots_[place].app->label == label)
+      return slots_[place].app.get();
+  return nullptr;
+}
+
+NameIndex::App* NameIndex::find(Network& network, std::string_view label) {
+  if (App* known = network.find(label)) return known;
   if (!network.view_->apps.contains(label)) return nullptr;
   auto app = std::make_unique<App>();
   app->label = label;
   App* added = app.get();
-  network.put({hash, std::move(app)});
+  network.put({fast_hash(label), std::move(app)});
   return added;
 }
 
@@ -73,17 +88,23 @@ void NameIndex::Network::put(Slot slot) {
 
 // Null when the app is gone; its names are then let go of.
 NameIndex::App* NameIndex::current(Network& network, App* app) {
-  if (app == nullptr || app->age == age_) return app != nullptr && app->view ? app : nullptr;
-  app->age = age_;
-  auto view = network.view_->apps.find(app->label);
-  bool gone = view == network.view_->apps.end();
-  bool same = !gone && app->view == view->second && app->hosts_age == hosts_age_;
-  if (same) return app;
-  app->names.reset();
-  app->own_names.reset();
-  app->view = gone ? nullptr : view->second;
+  if (app == nullptr) return nullptr;
+  bool same = !app->changed && app->epoch == network.epoch_;
+  if (same && app->hosts_age == hosts_age_) return app->view ? app : nullptr;
+  AppPtr view = app->view;
+  if (!same) {
+    auto found = network.view_->apps.find(app->label);
+    view = found == network.view_->apps.end() ? nullptr : found->second;
+  }
+  if (view != app->view || app->hosts_age != hosts_age_) {
+    app->names.reset();
+    app->own_names.reset();
+  }
+  app->changed = false;
+  app->epoch = network.epoch_;
   app->hosts_age = hosts_age_;
-  return gone ? nullptr : app;
+  app->view = std::move(view);
+  return app->view ? app : nullptr;
 }
 
 const AppNames* NameIndex::app(Network& network, std::string_view label, const Ip6* own) {
@@ -114,7 +135,7 @@ void NameIndex::sweep() {
       continue;
     }
     Network& network = *it->second;
-    network.view_ = view->second;
+    network.set_view(view->second);
     std::vector<Network::Slot> before;
     before.swap(network.slots_);
     network.used_ = 0;

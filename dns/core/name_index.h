@@ -1,6 +1,7 @@
 // NameIndex: one loop's compiled names, by network and app, over the current snapshot. A new
-// snapshot costs nothing here beyond a look at the hosts: what an app's names are is compiled when
-// it is asked for and it, or a host, has changed since. So a change costs what is asked about it.
+// snapshot costs next to nothing here: what an app's names are is compiled when it is asked for and
+// it, or a host, has changed since; which apps changed the network's view tells (AppChanges). So a
+// change costs what is asked about it.
 //
 // One per worker (dns/io/dns_worker.h), used on its loop alone. Memory: one AppNames per app that
 // was asked for; apps and networks that are gone are let go of at the next sweep (every kSweepEvery
@@ -51,9 +52,10 @@ class NameIndex {
  private:
   struct App {
     std::string label;
-    std::uint64_t age = 0;        // when it was last found to be current
+    bool changed = true;          // `view` is to be looked up again
+    std::uint64_t epoch = 0;      // of the network, when it was
     std::uint64_t hosts_age = 0;  // of `names`
-    AppPtr view;
+    AppPtr view;                  // null: no such app
     std::unique_ptr<AppNames> names;
     // With one asker's own machine, the last that asked.
     Ip6 own;
@@ -86,10 +88,14 @@ class NameIndex::Network {
   };
 
   void put(Slot slot);
+  [[nodiscard]] App* find(std::string_view label) const;
+  // Takes the place of the view before.
+  void set_view(const std::shared_ptr<const NetworkView>& view);
 
   std::shared_ptr<const NetworkView> view_;
   std::vector<Slot> slots_;  // open addressing, a power of two
   std::size_t used_ = 0;
+  std::uint64_t epoch_ = 0;  // rises when any app may have changed
 };
 
 }  // namespace sixpn::dns

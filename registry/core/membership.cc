@@ -46,6 +46,7 @@ void Membership::add(Instant now, HostId host, std::uint32_t region, std::uint64
   }
   if (found != members_.end()) return;
   Member& member = members_[host];
+  ++revision_;
   member.heard = now;
   member.region = region;
   member.key = key;
@@ -55,6 +56,7 @@ void Membership::add(Instant now, HostId host, std::uint32_t region, std::uint64
 
 void Membership::remove(HostId host) {
   if (members_.erase(host) == 0) return;
+  ++revision_;
   std::erase(living_, host);
   std::erase(round_, host);
   suspected_.erase(host);
@@ -70,6 +72,7 @@ void Membership::remove(HostId host) {
 void Membership::leave(Output& out) {
   if (left_) return;
   left_ = true;
+  ++revision_;
   signature_ = {};
   probes_.clear();
   relays_.clear();
@@ -188,6 +191,7 @@ void Membership::believe(Instant now, HostId host, Member& member, HostStatus st
   if (!(status == HostStatus::kSuspected || status == HostStatus::kDown)) member.trial.reset();
   if (before == status) return;
   out.changed = true;
+  ++revision_;
   ++electorate_;
   bool was_accused = before == HostStatus::kSuspected || before == HostStatus::kDown;
   if (status == HostStatus::kAlive && was_accused) ++counters_.refuted;
@@ -288,6 +292,7 @@ void Membership::report_round_trips(Instant now, Output& out) {
     if (!distance || (member.reported && !moved(*member.reported, *distance))) continue;
     member.reported = distance;
     out.changed = true;
+    ++revision_;
   }
 }
 

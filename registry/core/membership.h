@@ -171,6 +171,8 @@ class Membership {
   // Others believed to live (alive or suspected), in id order.
   [[nodiscard]] const std::vector<HostId>& living() const { return living_; }
   [[nodiscard]] std::size_t size() const { return members_.size(); }
+  // Rises with every change of a status or of a round trip that is told.
+  [[nodiscard]] std::uint64_t revision() const { return revision_; }
   [[nodiscard]] int health() const { return health_; }
   // How many accuse it at present; also of what it died.
   [[nodiscard]] std::size_t accusers_of(HostId host) const;
@@ -299,6 +301,7 @@ class Membership {
   std::vector<HostId> living_;  // sorted
   std::set<HostId> suspected_;
   std::set<HostId> accused_;      // those suspected that this host accuses itself
+  std::uint64_t revision_ = 1;
   std::uint64_t electorate_ = 1;  // grows with each change of living_ or accused_
   std::set<HostId> down_;
   std::vector<HostId> round_;  // the rest of this shuffled round, next at the back

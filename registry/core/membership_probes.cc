@@ -80,6 +80,7 @@ void Membership::on_round_trip(Member& member, Duration measured, Output& out) {
   if (member.reported && distance * 4 > *member.reported * 3) return;
   member.reported = distance;
   out.changed = true;
+  ++revision_;
 }
 
 // A host that was never measured is taken to be like its region: in a big cluster that is nearly

@@ -35,6 +35,20 @@ enum class RecordKind : std::uint8_t {
   kInterest = 10,
 };
 
+// Part of one network's view.
+constexpr bool is_of_network(RecordKind kind) {
+  switch (kind) {
+    case RecordKind::kMachine:
+    case RecordKind::kNetwork:
+    case RecordKind::kApp:
+    case RecordKind::kFlycast:
+    case RecordKind::kPeer:
+      return true;
+    default:
+      return false;
+  }
+}
+
 // Its statement is signed by the root key; which host wrote it down does not matter.
 constexpr bool is_root_signed(RecordKind kind) {
   return kind == RecordKind::kRevocation || kind == RecordKind::kRenewal;

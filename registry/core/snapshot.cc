@@ -1,5 +1,8 @@
 #include "registry/core/snapshot.h"
 
+#include <iterator>
+#include <utility>
+
 namespace sixpn {
 
 std::string_view to_string(HostStatus status) {
@@ -14,6 +17,15 @@ std::string_view to_string(HostStatus status) {
       return "left";
   }
   return "unknown";
+}
+
+void AppChanges::add(std::uint64_t generation, std::string app) {
+  if (changes.size() >= kMost) {
+    auto half = changes.begin() + kMost / 2;
+    since = std::prev(half)->generation;
+    changes.erase(changes.begin(), half);
+  }
+  changes.push_back({generation, std::move(app)});
 }
 
 const NetworkView* Snapshot::find_network(NetworkId id) const {

@@ -6,15 +6,17 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "base/flat_map.h"
+#include "base/block_map.h"
 #include "base/ids.h"
 #include "base/ip.h"
+#include "base/shared_map.h"
 #include "base/time.h"
 #include "registry/core/record.h"
 #include "registry/core/selection.h"
@@ -55,27 +57,46 @@ struct AppView {
 };
 using AppPtr = std::shared_ptr<const AppView>;
 
+// Which apps of a network are not the same object any more, lately: so that who keeps something
+// derived from apps needs not look at all of them after each change.
+struct AppChanges {
+  static constexpr std::size_t kMost = 128;
+  struct Change {
+    std::uint64_t generation = 0;
+    std::string app;
+  };
+  // Every change after this generation is in `changes`, oldest first. Without more being said: any
+  // app may have changed at any time.
+  std::uint64_t since = std::numeric_limits<std::uint64_t>::max();
+  std::vector<Change> changes;
+
+  void add(std::uint64_t generation, std::string app);
+};
+
+// Copies share what was not edited: a change copies little of a large network.
 struct NetworkView {
   NetworkRecord network;
   std::uint64_t generation = 0;  // of the last change inside this network
-  std::map<std::string, AppPtr, std::less<>> apps;
-  FlatMap<MachineId, MachinePtr> machines;
-  FlatMap<Ip6, MachinePtr> machines_by_address;
-  std::map<std::string, PeerRecord> peers;
-  std::map<Ip6, FlycastRecord> flycast;  // addresses that this network may dial
+  AppChanges changed_apps;
+  BlockMap<std::string, AppPtr> apps;
+  BlockMap<MachineId, MachinePtr> machines;
+  BlockMap<Ip6, MachinePtr> machines_by_address;
+  SharedMap<std::map<std::string, PeerRecord>> peers;
+  SharedMap<std::map<Ip6, FlycastRecord>> flycast;  // addresses that this network may dial
 };
 
 struct Snapshot {
   std::uint64_t generation = 0;  // rises with every published snapshot of this process
   HostId self;
   bool synced = false;  // false until the first sync (of machines: see `held`) or a read disk state
-  std::map<HostId, HostView> hosts;    // self included, unless revoked
-  std::map<HostId, ShutOut> shut_out;  // never in `hosts` too
-  std::map<std::string, OrgRecord> orgs;
-  std::map<NetworkId, std::shared_ptr<const NetworkView>> networks;
-  std::map<HostId, RevocationRecord> revocations;
-  std::map<HostId, RenewalPtr> renewals;
-  std::map<HostId, InterestRecord> interests;  // of hosts in `hosts`; who has none holds all
+  // What is not of one network; shared with the snapshot before while nothing of it changes.
+  SharedMap<std::map<HostId, HostView>> hosts;    // self included, unless revoked
+  SharedMap<std::map<HostId, ShutOut>> shut_out;  // never in `hosts` too
+  SharedMap<std::map<std::string, OrgRecord>> orgs;
+  BlockMap<NetworkId, std::shared_ptr<const NetworkView>> networks;
+  SharedMap<std::map<HostId, RevocationRecord>> revocations;
+  SharedMap<std::map<HostId, RenewalPtr>> renewals;
+  SharedMap<std::map<HostId, InterestRecord>> interests;  // of hosts in `hosts`; who has none holds all
   // Of which networks all machines are here. Others show what happens to be here: nobody may take
   // that for the whole.
   registry::Selection held;

@@ -84,11 +84,11 @@ class ViewBuilder {
   std::shared_ptr<const NetworkView> build() {
     for (const auto& record : store_.of_network(view_->network.id))
       std::visit([&](const auto& value) { add(record, value); }, record->record.value);
-    view_->machines.shrink_to_fit();
     for (const auto& [id, machine] : view_->machines)
       if (AppView* app = edit(machine->app)) app->machines.push_back(machine);
     for (const auto& [name, app] : edited_) app->machines.shrink_to_fit();
     add_addresses();
+    view_->changed_apps = {view_->generation, {}};
     return view_;
   }
 
@@ -98,6 +98,7 @@ class ViewBuilder {
     if (view_->machines.size() != view_->machines_by_address.size()) return nullptr;
     for (MachineId id : changed)
       if (!replace(id)) return nullptr;
+    for (const auto& [name, app] : edited_) view_->changed_apps.add(view_->generation, name);
     return view_;
   }
 
@@ -110,7 +111,7 @@ class ViewBuilder {
     if (app.org != org()) return;
     auto view = std::make_shared<AppView>(AppView{app, {}});
     edited_[app.name] = view.get();
-    view_->apps[app.name] = std::move(view);
+    view_->apps[app.name] = AppPtr(std::move(view));
   }
 
   [[nodiscard]] bool may_stand(const MachineRecord& machine) const {
@@ -136,7 +137,6 @@ class ViewBuilder {
     for (const auto& [id, machine] : view_->machines) machines.push_back(machine);
     std::stable_sort(machines.begin(), machines.end(),
                      [](const auto& a, const auto& b) { return a->address < b->address; });
-    view_->machines_by_address.reserve(machines.size());
     for (const auto& machine : machines) {
       auto& place = view_->machines_by_address[machine->address];
       if (!place || outranks_for_address(*machine, *place)) place = machine;
@@ -160,10 +160,11 @@ class ViewBuilder {
   // False when another machine is at its address.
   bool replace(MachineId id) {
     MachinePtr now = standing_machine(id);
-    if (auto before = view_->machines.find(id); before != view_->machines.end()) {
-      unlist(*before->second);
-      view_->machines_by_address.erase(before->second->address);
-      if (!now) view_->machines.erase(before);
+    if (auto found = view_->machines.find(id); found != view_->machines.end()) {
+      MachinePtr before = found->second;
+      unlist(*before);
+      view_->machines_by_address.erase(before->address);
+      if (!now) view_->machines.erase(id);
     }
     if (!now) return true;
     view_->machines[id] = now;
@@ -177,7 +178,7 @@ class ViewBuilder {
     auto app = view_->apps.find(name);
     if (app == view_->apps.end()) return nullptr;
     auto copy = std::make_shared<AppView>(*app->second);
-    app->second = copy;
+    view_->apps[name] = copy;
     return edited_[name] = copy.get();
   }
 
@@ -223,6 +224,8 @@ class ViewBuilder {
 
 void add_hosts(const Store& store, const Membership& membership, const HostTrust& trust,
                Snapshot& out) {
+  std::map<HostId, HostView> hosts;
+  std::map<HostId, ShutOut> shut_out;
   const auto& records = store.records();
   for (auto it = records.lower_bound(Slot{{RecordKind::kHost, ""}, ""});
        it != records.end() && (*it)->record.key.kind == RecordKind::kHost; ++it) {
@@ -232,34 +235,43 @@ void add_hosts(const Store& store, const Membership& membership, const HostTrust
     if (auto ends = trust.valid_until.find(id); ends != trust.valid_until.end())
       until = ends->second;
     if (trust.shut_out.contains(id)) {
-      out.shut_out[id] = {host, store.is_revoked(id), until};
+      shut_out[id] = {host, store.is_revoked(id), until};
       continue;
     }
-    auto& view = out.hosts.emplace_hint(out.hosts.end(), id, HostView())->second;
+    auto& view = hosts.emplace_hint(hosts.end(), id, HostView())->second;
     view.record = host;
     view.valid_until = until;
     view.status = membership.status(id).value_or(HostStatus::kAlive);
     view.round_trip = membership.round_trip(id);
   }
+  out.hosts = std::move(hosts);
+  out.shut_out = std::move(shut_out);
 }
 
-// Orgs, revocations and renewals: few, small, rebuilt each time.
-void add_shared(const Store& store, Snapshot& out) {
+void add_statements(const Store& store, Snapshot& out) {
+  std::map<std::string, OrgRecord> orgs;
   const auto& records = store.records();
   for (auto it = records.lower_bound(Slot{{RecordKind::kOrg, ""}, ""});
        it != records.end() && (*it)->record.key.kind == RecordKind::kOrg; ++it)
-    if (const auto* org = std::get_if<OrgRecord>(&(*it)->record.value)) out.orgs[org->name] = *org;
+    if (const auto* org = std::get_if<OrgRecord>(&(*it)->record.value)) orgs[org->name] = *org;
+  std::map<HostId, RevocationRecord> revocations;
   for (HostId host : store.revoked())
     if (auto record = store.find({revocation_key(host), ""}))
-      out.revocations[host] = std::get<RevocationRecord>(record->record.value);
+      revocations[host] = std::get<RevocationRecord>(record->record.value);
+  std::map<HostId, InterestRecord> interests;
   for (auto it = records.lower_bound(Slot{{RecordKind::kInterest, ""}, ""});
        it != records.end() && (*it)->record.key.kind == RecordKind::kInterest; ++it)
     if (const auto* interest = std::get_if<InterestRecord>(&(*it)->record.value))
       if (out.hosts.contains(interest->host))
-        out.interests.emplace_hint(out.interests.end(), interest->host, *interest);
+        interests.emplace_hint(interests.end(), interest->host, *interest);
+  std::map<HostId, RenewalPtr> renewals;
   for (const auto& [host, record] : renewals_in(store))
-    out.renewals[host] = RenewalPtr(store.find(slot_of(record->record)),
-                                    std::get_if<RenewalRecord>(&record->record.value));
+    renewals[host] = RenewalPtr(store.find(slot_of(record->record)),
+                                std::get_if<RenewalRecord>(&record->record.value));
+  out.orgs = std::move(orgs);
+  out.revocations = std::move(revocations);
+  out.interests = std::move(interests);
+  out.renewals = std::move(renewals);
 }
 
 }  // namespace
@@ -270,45 +282,62 @@ void SnapshotBuilder::touch(const Changes& changes) {
     touched_machines_[network].insert(machines.begin(), machines.end());
 }
 
+// Whom to trust follows from the records of hosts, and from the time.
+void SnapshotBuilder::judge(const Store& store, WallTime now) {
+  bool same_records = records_of_hosts_ == store.host_records_generation();
+  bool same_time = now >= judged_ && (!trust_.next_turn || now < *trust_.next_turn);
+  if (judged_ != WallTime{} && same_records && same_time) return;
+  HostTrust before = std::exchange(trust_, judge_hosts(store, self_, now, grace_));
+  judged_ = now;
+  records_of_hosts_ = store.host_records_generation();
+  shared_is_current_ = false;
+  if (before.shut_out != trust_.shut_out)
+    for (NetworkId network : store.networks()) touched_.insert(network);
+}
+
 // Moves to `touched_` the networks whose machines cannot be put in place singly.
-void SnapshotBuilder::update_machines(const Store& store, const HostTrust& trust) {
+void SnapshotBuilder::update_machines(const Store& store) {
   for (const auto& [id, machines] : std::exchange(touched_machines_, {})) {
     if (touched_.contains(id)) continue;
-    auto view = networks_.find(id);
-    auto updated =
-        view == networks_.end()
-            ? nullptr
-            : ViewBuilder(store, trust.shut_out, *view->second, generation_).update(machines);
-    updated ? void(view->second = std::move(updated)) : void(touched_.insert(id));
+    const NetworkView* view = last_.find_network(id);
+    auto updated = view == nullptr
+                       ? nullptr
+                       : ViewBuilder(store, trust_.shut_out, *view, last_.generation).update(machines);
+    updated ? void(last_.networks[id] = std::move(updated)) : void(touched_.insert(id));
   }
+}
+
+void SnapshotBuilder::update_networks(const Store& store) {
+  for (NetworkId id : std::exchange(touched_, {})) {
+    const SignedRecord* claim = standing_claim(store, id);
+    if (claim == nullptr) {
+      last_.networks.erase(id);
+      continue;
+    }
+    const auto& network = std::get<NetworkRecord>(claim->record.value);
+    last_.networks[id] = ViewBuilder(store, trust_.shut_out, network, last_.generation).build();
+  }
+}
+
+void SnapshotBuilder::update_shared(const Store& store, const Membership& membership) {
+  if (shared_is_current_ && members_ == membership.revision()) return;
+  add_hosts(store, membership, trust_, last_);
+  if (!shared_is_current_) add_statements(store, last_);
+  shared_is_current_ = true;
+  members_ = membership.revision();
 }
 
 SnapshotPtr SnapshotBuilder::build(const Store& store, const Membership& membership, bool synced,
                                    WallTime now) {
-  HostTrust trust = judge_hosts(store, self_, now, grace_);
-  if (std::exchange(shut_out_, trust.shut_out) != trust.shut_out)
-    for (NetworkId network : store.networks()) touched_.insert(network);
-  auto out = std::make_shared<Snapshot>();
-  out->generation = ++generation_;
-  out->self = self_;
-  out->synced = synced;
-  out->held = held_;
-  out->certificate_grace = grace_;
-  update_machines(store, trust);
-  for (NetworkId id : touched_) {
-    const SignedRecord* claim = standing_claim(store, id);
-    if (claim == nullptr) {
-      networks_.erase(id);
-      continue;
-    }
-    const auto& network = std::get<NetworkRecord>(claim->record.value);
-    networks_[id] = ViewBuilder(store, trust.shut_out, network, generation_).build();
-  }
-  touched_.clear();
-  out->networks = networks_;
-  add_hosts(store, membership, trust, *out);
-  add_shared(store, *out);
-  return out;
+  ++last_.generation;
+  last_.self = self_;
+  last_.synced = synced;
+  last_.certificate_grace = grace_;
+  judge(store, now);
+  update_machines(store);
+  update_networks(store);
+  update_shared(store, membership);
+  return std::make_shared<const Snapshot>(last_);
 }
 
 }  // namespace sixpn::registry

@@ -28,20 +28,27 @@ class SnapshotBuilder {
 
   // These networks, and these machines of others, are to be looked at by the next build().
   void touch(const Changes& changes);
-  void set_held(Selection held) { held_ = std::move(held); }  // for Snapshot::held
+  void set_held(Selection held) { last_.held = std::move(held); }  // for Snapshot::held
   SnapshotPtr build(const Store& store, const Membership& membership, bool synced, WallTime now);
 
  private:
-  void update_machines(const Store& store, const HostTrust& trust);
+  void judge(const Store& store, WallTime now);
+  void update_machines(const Store& store);
+  void update_networks(const Store& store);
+  void update_shared(const Store& store, const Membership& membership);
 
   HostId self_;
   std::chrono::milliseconds grace_;
-  std::set<HostId> shut_out_;  // of the last build: their machines are in no view
-  Selection held_;
-  std::uint64_t generation_ = 0;
+  // As of the last build. Its hosts, orgs and the like are those of the next one while neither the
+  // store nor membership says that they changed, nor time alone changes whom to trust.
+  Snapshot last_;
+  HostTrust trust_;
+  WallTime judged_{};
+  std::uint64_t records_of_hosts_ = 0;   // Store's
+  std::uint64_t members_ = 0;            // Membership's revision
+  bool shared_is_current_ = false;
   std::set<NetworkId> touched_;
   std::map<NetworkId, std::set<MachineId>> touched_machines_;  // of networks not in `touched_`
-  std::map<NetworkId, std::shared_ptr<const NetworkView>> networks_;
 };
 
 }  // namespace sixpn::registry

@@ -207,6 +207,8 @@ void Store::index(const Entry& entry, bool present) {
   root_ += weight;
   present ? groups_.add(slot, entry) : groups_.remove(slot, entry);
 
+  if (!is_of_network(r.key.kind)) ++host_records_generation_;
+
   auto& count = count_by_writer_[r.writer];
   present ? ++count : --count;
   if (count == 0) count_by_writer_.erase(r.writer);
@@ -270,6 +272,7 @@ void Store::install_certificate(HostId host, HostCertificate certificate) {
     for (const auto& slot : orphans) remove(slot);
   }
   certificates_.insert_or_assign(host, std::move(certificate));
+  ++host_records_generation_;
   touch_all_networks();
 }
 

@@ -117,6 +117,10 @@ class Store {
   // Counts the changes of what hosts say they hold.
   [[nodiscard]] std::uint64_t interest_generation() const { return interest_generation_; }
 
+  // Counts the changes of records that are of no network: hosts, certificates, orgs, revocations,
+  // renewals, interests.
+  [[nodiscard]] std::uint64_t host_records_generation() const { return host_records_generation_; }
+
   [[nodiscard]] const PublicKey& root_key() const { return root_key_; }
 
   // Equal roots mean equal stores. A bucket holds the slots that hash to it (what peers of version
@@ -170,6 +174,7 @@ class Store {
   std::set<HostId> revoked_;
   Interests interests_;
   std::uint64_t interest_generation_ = 0;
+  std::uint64_t host_records_generation_ = 0;
   BucketHashes buckets_{};
   std::uint64_t root_ = 0;
   HybridClock clock_;

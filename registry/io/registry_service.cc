@@ -338,7 +338,7 @@ void RegistryService::Impl::publish() {
   builder.set_held(gossip->held());
   auto before = std::exchange(
       snapshot, builder.build(gossip->store(), gossip->membership(), gossip->synced(), wall_now()));
-  if (before) report_status(*before, *snapshot);
+  if (before && !before->hosts.is(snapshot->hosts)) report_status(*before, *snapshot);
   // A subscriber may add another.
   for (std::size_t i = 0; i < subscribers.size(); ++i) subscribers[i](snapshot);
   const Instant end = monotonic_now();

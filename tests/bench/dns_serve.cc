@@ -64,6 +64,9 @@ struct World {
     std::sort(all.begin(), all.end(), by_address);
     for (const auto& machine : all)
       view->machines_by_address.try_emplace(machine->address, machine);
+    for (const auto& [name, entry] : view->apps) app_names.push_back(name);
+    view->generation = snapshot.generation;
+    view->changed_apps = {snapshot.generation, {}};
     snapshot.networks[kNetwork] = view;
     names = view;
   }
@@ -71,23 +74,24 @@ struct World {
   // The next change: the first machine of an app stops, or starts again.
   SnapshotPtr change(std::uint64_t turn) {
     auto view = std::make_shared<NetworkView>(*names);
-    auto app = view->apps.begin();
-    std::advance(app, static_cast<std::ptrdiff_t>(turn / 2 % view->apps.size()));
-    auto entry = std::make_shared<AppView>(*app->second);
+    const std::string& name = app_names[turn / 2 % app_names.size()];
+    auto entry = std::make_shared<AppView>(*view->apps.at(name));
     auto machine = std::make_shared<MachineRecord>(*entry->machines.front());
     machine->state = turn % 2 == 0 ? MachineState::kStopped : MachineState::kStarted;
     view->machines[machine->id] = machine;
     view->machines_by_address[machine->address] = machine;
     entry->machines.front() = machine;
-    app->second = entry;
+    view->apps[name] = entry;
+    view->generation = ++snapshot.generation;
+    view->changed_apps.add(view->generation, name);
     names = view;
     snapshot.networks[kNetwork] = view;
-    ++snapshot.generation;
     return std::make_shared<const Snapshot>(snapshot);
   }
 
   Snapshot snapshot;
   std::shared_ptr<NetworkView> names;
+  std::vector<std::string> app_names;
 };
 
 [[noreturn]] void run(int port, int apps, int machines, int changes) {

@@ -40,7 +40,7 @@ template <class Change>
 void edit_machine(World& world, NetworkId network, MachineId id, Change change) {
   auto& names = world.network(network);
   auto copy = std::make_shared<MachineRecord>(*names.machines.at(id));
-  names.machines_by_address.erase(names.machines_by_address.find(copy->address));
+  names.machines_by_address.erase(copy->address);
   auto& machines = edit_app(names, copy->app).machines;
   std::erase_if(machines, [id](const auto& each) { return each->id == id; });
   change(*copy);
@@ -93,21 +93,17 @@ void change_something(World& world, Rng& rng) {
         machine.metadata = {{"role", rng.chance(0.5) ? "Leader" : "replica"}};
       });
     case 2: {
-      auto& host = world.edit().hosts.at(kHosts[rng.below(kHosts.size())]);
+      auto& host = world.edit().hosts[kHosts[rng.below(kHosts.size())]];
       host.status = rng.chance(0.5) ? HostStatus::kDown : HostStatus::kAlive;
       return;
     }
     case 3:
-      world.edit().hosts.at(kHosts[rng.below(kHosts.size())]).round_trip =
+      world.edit().hosts[kHosts[rng.below(kHosts.size())]].round_trip =
           std::chrono::milliseconds(rng.below(300));
       return;
     case 4: {
       auto& apps = world.network(kAcme).apps;
-      if (auto known = apps.find("new"); known != apps.end()) {
-        apps.erase(known);
-      } else {
-        edit_app(world.network(kAcme), "new").app.name = "new";
-      }
+      if (apps.erase("new") == 0) edit_app(world.network(kAcme), "new").app.name = "new";
       return;
     }
     default: {
@@ -123,16 +119,37 @@ std::vector<std::string> sorted(std::vector<std::string> lines) {
   return lines;
 }
 
+// As the registry does: the view says which of its apps are other objects now.
+void log_changes(World& world, const NetworkView& before) {
+  auto& names = world.network(kAcme);
+  if (&names == &before) return;
+  names.generation = world.edit().generation;
+  auto log_unless = [&](const auto& apps, const auto& others) {
+    for (const auto& [name, app] : apps) {
+      auto other = others.find(name);
+      if (other == others.end() || other->second != app)
+        names.changed_apps.add(names.generation, name);
+    }
+  };
+  log_unless(names.apps, before.apps);
+  log_unless(before.apps, names.apps);
+}
+
 class Changes : public ::testing::TestWithParam<std::uint64_t> {};
 
 TEST_P(Changes, NoAnswerIsOlderThanTheSnapshot) {
   Rng rng(GetParam());
   World world;
   Kept kept;
-  for (int turn = 0; turn < 200; ++turn) {
+  bool logs = GetParam() % 2 == 0;
+  if (logs) world.network(kAcme).changed_apps = {world.edit().generation, {}};
+  auto snapshot = world.snapshot();
+  for (int turn = 0; turn < 400; ++turn) {
     change_something(world, rng);
     world.edit().generation += 1;
-    auto snapshot = world.snapshot();
+    if (logs) log_changes(world, *snapshot->find_network(kAcme));
+    snapshot = world.snapshot();
+    if (rng.chance(0.2)) continue;  // a worker that has nothing to answer looks at none
     kept.set(snapshot);
     for (const auto& [name, type] : questions()) {
       if (rng.chance(0.3)) continue;  // what was not asked for a while is staler
@@ -149,6 +166,27 @@ TEST_P(Changes, NoAnswerIsOlderThanTheSnapshot) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, Changes, ::testing::Range<std::uint64_t>(1, 6));
+
+// What a change costs: the names of the apps that it concerns, and of no other.
+TEST(NameIndex, OnlyWhatTheLogNamesIsCompiledAgain) {
+  World world;
+  world.network(kAcme).changed_apps = {world.edit().generation, {}};
+  auto before = world.snapshot();
+  NameIndex index(audience().vantage);
+  index.set_snapshot(before);
+  const AppNames* web = index.app(*index.network(kAcme), "web");
+  EXPECT_EQ(web->count(*web->find("")), 4U);
+  const AppNames* idle = index.app(*index.network(kAcme), "idle");
+  edit_machine(world, kAcme, MachineId{0xa2},
+               [](MachineRecord& machine) { machine.state = MachineState::kStopped; });
+  world.edit().generation += 1;
+  log_changes(world, *before->find_network(kAcme));
+  index.set_snapshot(world.snapshot());
+  auto& network = *index.network(kAcme);
+  EXPECT_EQ(index.app(network, "idle"), idle);
+  web = index.app(network, "web");
+  EXPECT_EQ(web->count(*web->find("")), 3U);
+}
 
 TEST(Responder, EveryMachineOfATierIsFirstEquallyOften) {
   World world;
@@ -203,7 +241,7 @@ TEST(Responder, WithoutItsAppAMachineHasNoName) {
   Kept kept;
   kept.set(world.snapshot());
   EXPECT_EQ(kept.ask({.name = "000000000000a2.vm.web.internal"}).answers.size(), 1U);
-  world.network(kAcme).apps.erase(world.network(kAcme).apps.find("web"));
+  world.network(kAcme).apps.erase("web");
   kept.set(world.snapshot());
   EXPECT_EQ(kept.ask({.name = "000000000000a2.vm.web.internal"}).rcode, 3);
   EXPECT_EQ(kept.ask({.name = "web.internal"}).rcode, 3);
@@ -226,7 +264,7 @@ TEST(Responder, RemembersWhoAsks) {
   }
   // A machine that is gone is nobody.
   auto& names = world.network(kGlobex);
-  names.machines_by_address.erase(names.machines_by_address.find(globex));
+  names.machines_by_address.erase(globex);
   kept.set(world.snapshot());
   EXPECT_EQ(kept.ask({.name = "web.internal"}, globex).rcode, 5);
 }

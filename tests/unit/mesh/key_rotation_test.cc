@@ -26,8 +26,8 @@ Snapshot world(HostStatus b = HostStatus::kAlive) {
                       .rotating(kA, Rotation::kNone)
                       .rotating(kB, Rotation::kNone)
                       .build();
-  snapshot.hosts.at(kA).record.name = "a";
-  snapshot.hosts.at(kB).record.name = "b";
+  snapshot.hosts[kA].record.name = "a";
+  snapshot.hosts[kB].record.name = "b";
   return snapshot;
 }
 
@@ -105,7 +105,7 @@ TEST(KeyRotation, TheWayBackHasNoBound) {
 TEST(KeyRotation, AnOlderProgramCannotFollow) {
   auto snapshot = world();
   EXPECT_THAT(hosts_without_spare(snapshot), IsEmpty());
-  snapshot.hosts.at(kB).record.spare_port = 0;
+  snapshot.hosts[kB].record.spare_port = 0;
   EXPECT_THAT(hosts_without_spare(snapshot), ElementsAre("b"));
   auto rotation = leaving();
   EXPECT_EQ(rotation.update(snapshot, {{kA, kOnSpare}}, kStart).action, Action::kWait);

@@ -62,7 +62,7 @@ class SnapshotBuilder {
 
   // A host with a spare device, and where its rotation is.
   SnapshotBuilder& rotating(HostId id, Rotation rotation) {
-    HostRecord& record = snapshot_.hosts.at(id).record;
+    HostRecord& record = snapshot_.hosts[id].record;
     record.spare_key = spare_key_of_host(id);
     record.spare_port = 51822;
     record.rotation = rotation;

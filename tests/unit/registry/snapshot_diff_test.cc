@@ -89,7 +89,7 @@ Snapshot step(const Snapshot& from, const std::vector<sim::EnrolledHost>& hosts,
       machine.state = static_cast<MachineState>(1 + rng.below(9));
       view->machines[machine.id] = std::make_shared<MachineRecord>(machine);
       edit_app(*view, "web").app = {"web", "acme", id, rng.chance(0.5) ? "iad" : "fra", {}};
-      if (rng.chance(0.3)) view->machines.erase(view->machines.begin());
+      if (rng.chance(0.3)) view->machines.erase(MachineId(view->machines.begin()->first));
       if (rng.chance(0.3)) view->peers["laptop"] = {"laptop", id, host.id, {}, {}};
       if (rng.chance(0.3)) view->apps.clear();
       auto flycast = flycast_address(id, static_cast<std::uint16_t>(2 + rng.below(3)));

@@ -7,6 +7,7 @@ datagrams shows what the kernel leaves to be won.
 """
 
 import argparse
+import contextlib
 import os
 import pathlib
 import shutil
@@ -22,6 +23,9 @@ ROUNDS = 5
 WINDOW = 256
 APPS = 1000
 MACHINES = 2
+PACE = 2000  # queries a second, for latency
+TCP_CONNECTIONS, TCP_WINDOW = 8, 16
+NAMES = 100_000
 SERVER_CPU, CLIENT_CPU = 0, 1
 HERTZ = os.sysconf("SC_CLK_TCK")
 
@@ -83,14 +87,17 @@ class Server:
             pid = todo.pop()
             found.append(pid)
             for task in pathlib.Path(f"/proc/{pid}/task").glob("*"):
-                todo += map(int, (task / "children").read_text().split())
+                with contextlib.suppress(FileNotFoundError):  # a thread that has just ended
+                    todo += map(int, (task / "children").read_text().split())
         return found
 
     def used(self):
         """(user, system) seconds so far, of the threads that answer."""
         user = system = 0
         for pid in self.processes():
-            for task in pathlib.Path(f"/proc/{pid}/task").glob("*"):
+            # A process counts its threads that have ended, too.
+            tasks = pathlib.Path(f"/proc/{pid}/task").glob("*") if self.thread else [pathlib.Path(f"/proc/{pid}")]
+            for task in tasks:
                 if self.thread and (task / "comm").read_text().strip() != self.thread:
                     continue
                 fields = (task / "stat").read_text().rsplit(")", 1)[1].split()
@@ -195,6 +202,22 @@ zone:
         return ["/usr/sbin/nsd", "-d", "-c", self.folder / "nsd.conf"]
 
 
+class Pdns(Server):
+    name = "pdns"
+    package = "pdns-backend-bind"
+
+    def config(self):
+        (self.folder / "zone").write_text("\n".join(zone_lines()) + "\n")
+        (self.folder / "named.conf").write_text(
+            f'zone "internal" {{ type master; file "{self.folder}/zone"; }};\n')
+
+    def command(self):
+        return ["/usr/sbin/pdns_server", "--no-config", "--daemon=no", "--guardian=no", "--launch=bind",
+                f"--bind-config={self.folder}/named.conf", "--local-address=::1", f"--local-port={self.port}",
+                f"--socket-dir={self.folder}", "--receiver-threads=1", "--distributor-threads=1",
+                "--loglevel=3"]
+
+
 class Unbound(Server):
     name = package = "unbound"
 
@@ -240,7 +263,7 @@ class Dnsmasq(Server):
                 f"--addn-hosts={self.folder}/hosts", "--conf-file=/dev/null", "--pid-file="]
 
 
-RIVALS = [Knot, Nsd, Unbound, Dnsmasq]
+RIVALS = [Knot, Nsd, Pdns, Unbound, Dnsmasq]
 QUESTIONS = {
     "hit": [f"app{i % APPS}.internal AAAA" for i in range(APPS)],
     "no such name": [f"none{i}.internal AAAA" for i in range(APPS)],
@@ -298,11 +321,94 @@ def measure(servers, kind, rounds, seconds, verbose):
               f"{ours['rate'] / row['rate']:>9.2f}", flush=True)
 
 
+def probe(server, *arguments):
+    ran = subprocess.run(["taskset", "-c", str(CLIENT_CPU), server.build / "tests/bench/dns_probe",
+                          *map(str, arguments)], capture_output=True, text=True)
+    if ran.returncode != 0:
+        raise Wrong(f"{server.name}: {ran.stderr.strip()}")
+    return ran.stdout.split()
+
+
+def measure_latency(servers, rounds, seconds):
+    """One query at a time, 2,000 a second: microseconds, ours included."""
+    print(f"\none at a time, {PACE:,} a second ({rounds} rounds of {seconds} s, medians)")
+    print(f"  {'server':<24}{'median us':>12}{'99th us':>10}{'ours is':>9}")
+
+    def one(server, file):
+        out = probe(server, "latency", "::1", server.port, seconds, PACE, file)
+        return [float(out[0]), float(out[3])]  # "42.0 us median, 71.0 us 99th percentile, ..."
+
+    compare(servers, rounds, one, fewer_is_better=True)
+
+
+def measure_tcp(servers, rounds, seconds):
+    """Pipelined over a few connections: answers a second, and the server's processor time for one."""
+    print(f"\nTCP, {TCP_CONNECTIONS} connections, {TCP_WINDOW} queries each ({rounds} rounds of {seconds} s, medians)")
+    print(f"  {'server':<24}{'answers/s':>12}{'cpu us':>10}{'ours is':>9}")
+
+    def one(server, file):
+        before = server.used()
+        rate = float(probe(server, "tcp", "::1", server.port, seconds, TCP_CONNECTIONS, TCP_WINDOW, file)[0])
+        after = server.used()
+        return [rate, (sum(after) - sum(before)) / (rate * seconds) * 1e6]
+
+    compare(servers, rounds, one, fewer_is_better=False)
+
+
+def compare(servers, rounds, one, fewer_is_better):
+    figures = {server.name: [] for server in servers}
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
+        file.write("\n".join(QUESTIONS["hit"]) + "\n")
+        file.flush()
+        for _ in range(rounds):
+            for server in servers:
+                figures[server.name].append(one(server, file.name))
+    median = {name: [statistics.median(column) for column in zip(*rows)] for name, rows in figures.items()}
+    ours = median[Ours.name][0]
+    for name, (first, second) in median.items():
+        ratio = first / ours if fewer_is_better else ours / first
+        print(f"  {name:<24}{first:>12.1f}{second:>10.2f}{ratio:>9.2f}", flush=True)
+
+
+class OursLarge(Ours):
+    """100,000 names, each of one machine."""
+    name = "sixpn, 100,000 names"
+
+    def command(self):
+        return [self.build / "tests/bench/dns_serve", self.port, NAMES, 1, 0]
+
+    def answers(self):
+        asked = subprocess.run(["dig", "@::1", "-p", str(self.port), "+time=1", "+tries=1", "+short",
+                                "app7.internal", "AAAA"], capture_output=True, text=True)
+        return "fdaa:" in asked.stdout
+
+
+def measure_memory(build, port):
+    """What the compiled names take, beyond the registry that they come from."""
+    server = OursLarge(build, port)
+    try:
+        server.start()
+        before = server.memory_mb()
+        with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
+            file.write("".join(f"app{i}.internal AAAA\n" for i in range(NAMES)))
+            file.flush()
+            asked = 0
+            while asked < 2 * NAMES:
+                ran = one_round(server, file.name, 2)
+                asked += ran["rate"] * 2
+        per_name = (server.memory_mb() - before) * 1024 * 1024 / NAMES
+        print(f"\n{NAMES:,} names, all asked: {per_name:.0f} bytes each beyond the registry; "
+              f"first answer {server.ready_after * 1000:.0f} ms after start (of it the making of the registry)")
+    finally:
+        if hasattr(server, "process"):
+            server.stop()
+
+
 def run(build, arguments):
     parser = argparse.ArgumentParser(prog="tools/bench dns")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--seconds", type=float, default=SECONDS)
-    parser.add_argument("--only", help="servers beside ours, comma separated (echo, knot, nsd, unbound, dnsmasq)")
+    parser.add_argument("--only", help="servers beside ours, comma separated (echo, knot, nsd, pdns, unbound, dnsmasq)")
     parser.add_argument("--verbose", action="store_true")
     chosen = parser.parse_args(arguments)
     wanted = [Echo, OursChanging, *RIVALS]
@@ -322,10 +428,14 @@ def run(build, arguments):
         for kind in QUESTIONS:
             asked = [s for s in servers if kind == "hit" or s.name not in (OursChanging.name,)]
             measure(asked, kind, chosen.rounds, chosen.seconds, chosen.verbose)
+        speaking = [s for s in servers if s.name not in (Echo.name, OursChanging.name)]
+        measure_latency(speaking, chosen.rounds, chosen.seconds)
+        measure_tcp(speaking, chosen.rounds, chosen.seconds)
     finally:
         for server in servers:
             if hasattr(server, "process"):
                 server.stop()
+    measure_memory(build, 5399)
     return 0
 
 

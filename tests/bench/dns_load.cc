@@ -5,7 +5,6 @@
 // SOURCES sockets (8 if not said) ask, each from its own port.
 //
 // dns_load --echo ADDRESS PORT: the limit of the machine: a server that sends each datagram back.
-#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -15,34 +14,22 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
-#include <fstream>
-#include <iostream>
-#include <map>
-#include <sstream>
 #include <string>
 #include <vector>
 
+#include "tests/bench/dns_questions.h"
+
 namespace {
+
+using sixpn::bench::address_of;
+using sixpn::bench::fail;
+using sixpn::bench::read_questions;
 
 constexpr std::size_t kBatch = 32;
 constexpr std::size_t kBytes = 1500;
 constexpr int kBufferBytes = 4 << 20;
 // Nothing came for so long: what is in flight is lost, and asked anew.
 constexpr int kPatienceMilliseconds = 200;
-
-[[noreturn]] void fail(const std::string& why) {
-  std::cerr << "dns_load: " << why << '\n';
-  std::exit(1);
-}
-
-sockaddr_in6 address_of(const char* ip, const char* port) {
-  sockaddr_in6 out{};
-  out.sin6_family = AF_INET6;
-  out.sin6_port = htons(static_cast<std::uint16_t>(std::atoi(port)));
-  if (inet_pton(AF_INET6, ip, &out.sin6_addr) != 1) fail(std::string("no IPv6 address: ") + ip);
-  return out;
-}
 
 int open_socket() {
   int fd = socket(AF_INET6, SOCK_DGRAM, 0);
@@ -88,26 +75,6 @@ int echo(const sockaddr_in6& at) {
       sent += now > 0 ? now : 1;
     }
   }
-}
-
-std::string encode(const std::string& name, const std::string& type) {
-  static const std::map<std::string, int> kTypes = {
-      {"A", 1}, {"PTR", 12}, {"TXT", 16}, {"AAAA", 28}, {"SRV", 33}};
-  auto known = kTypes.find(type);
-  if (known == kTypes.end()) fail("no such type: " + type);
-  std::string message{"\0\0\x01\0\0\x01\0\0\0\0\0\0", 12};
-  std::istringstream labels(name);
-  for (std::string label; std::getline(labels, label, '.');)
-    message += static_cast<char>(label.size()) + label;
-  return message + std::string{'\0', '\0', static_cast<char>(known->second), '\0', '\1'};
-}
-
-std::vector<std::string> read_questions(const char* path) {
-  std::ifstream file(path);
-  std::vector<std::string> out;
-  for (std::string name, type; file >> name >> type;) out.push_back(encode(name, type));
-  if (out.empty()) fail(std::string("no questions in ") + path);
-  return out;
 }
 
 class Load {

@@ -80,6 +80,7 @@ dns::DnsOptions dns_options(const AgentOptions& options) {
   out.listen = options.config.dns.listen;
   out.listen.insert(out.listen.begin(), IpEndpoint{kResolverAddress, 53});
   out.upstreams = options.config.dns.upstreams;
+  out.server_id = options.config.dns.server_id.value_or(options.identity.certificate.invite.name);
   out.self = options.identity.certificate.invite.host;
   out.region = options.identity.certificate.invite.region;
   return out;

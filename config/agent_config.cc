@@ -161,9 +161,18 @@ void read_wireguard(TableReader wireguard, WireGuardConfig& out) {
   wireguard.report_unknown_keys();
 }
 
+constexpr std::size_t kMaxServerId = 64;  // dns::ServerIdentity::kMaxBytes
+
 void read_dns(TableReader dns, DnsConfig& out) {
   read_endpoints(dns, {"upstreams", kDnsPort, true}, out.upstreams);
   read_endpoints(dns, {"listen", kDnsPort, false}, out.listen);
+  if (auto id = dns.string("server_id")) {
+    if (id->value.size() <= kMaxServerId)
+      out.server_id = id->value;
+    else
+      dns.error(id->at, "server_id",
+                fmt::format("expected at most {} bytes, found {}", kMaxServerId, id->value.size()));
+  }
   dns.report_unknown_keys();
 }
 

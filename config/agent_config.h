@@ -53,6 +53,9 @@ struct DnsConfig {
   std::vector<IpEndpoint> upstreams;
   // Bound for UDP and TCP beside [fdaa::3]:53, ports filled in (53).
   std::vector<IpEndpoint> listen;
+  // What the resolver says it is (NSID, id.server), at most 64 bytes. Unset: the host's name; "":
+  // nothing.
+  std::optional<std::string> server_id = {};
   friend bool operator==(const DnsConfig&, const DnsConfig&) = default;
 };
 

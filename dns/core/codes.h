@@ -22,6 +22,7 @@ inline constexpr RrType kTypeAxfr = 252;
 inline constexpr RrType kTypeAny = 255;
 
 inline constexpr std::uint16_t kClassIn = 1;
+inline constexpr std::uint16_t kClassChaos = 3;
 
 inline constexpr std::uint8_t kOpcodeQuery = 0;
 
@@ -34,6 +35,7 @@ enum class Rcode : std::uint16_t {
   kNotImp = 4,
   kRefused = 5,
   kBadVers = 16,
+  kBadCookie = 23,
 };
 
 // RFC 8914 section 4.
@@ -41,12 +43,15 @@ enum class ExtendedErrorCode : std::uint16_t {
   kOther = 0,
   kNotReady = 14,
   kProhibited = 18,
+  kNotSupported = 21,
   kNoReachableAuthority = 22,
 };
 
 // Positive and negative answers alike (the SOA's own TTL and its minimum field, RFC 2308 section
 // 5).
 inline constexpr std::uint32_t kTtlSeconds = 5;
+
+enum class Transport { kUdp, kTcp };
 
 inline constexpr std::size_t kHeaderBytes = 12;
 // The second word of the header.

@@ -5,8 +5,6 @@
 namespace sixpn::dns {
 namespace {
 
-constexpr std::size_t kOptBytes = 11;
-
 std::uint16_t u16_at(const unsigned char* bytes) {
   return static_cast<std::uint16_t>(bytes[0] << 8 | bytes[1]);
 }
@@ -36,15 +34,19 @@ bool is_ordinary(RrType type) {
          !(type >= kTypeTkey && type <= kTypeAxfr);
 }
 
-bool read_bare_opt(const unsigned char* opt, PlainQuery& out) {
+// `record` is all that follows the question.
+bool read_opt(std::string_view record, PlainQuery& out) {
+  if (record.size() < kBareOptBytes) return false;
+  const auto* opt = reinterpret_cast<const unsigned char*>(record.data());
   bool root_owner = opt[0] == 0;
   bool version_zero = opt[6] == 0;
-  bool no_options = u16_at(opt + 9) == 0;
-  if (!root_owner || u16_at(opt + 1) != kTypeOpt || !version_zero || !no_options) return false;
+  bool ends_here = kBareOptBytes + u16_at(opt + 9) == record.size();
+  if (!root_owner || u16_at(opt + 1) != kTypeOpt || !version_zero || !ends_here) return false;
   out.has_edns = true;
   out.payload_size = u16_at(opt + 3);
   out.dnssec_ok = (opt[7] & 0x80) != 0;
-  return true;
+  return record.size() == kBareOptBytes ||
+         read_edns_options(record.substr(kBareOptBytes), out.options);
 }
 
 }  // namespace
@@ -64,15 +66,16 @@ bool read_plain_query(std::string_view message, PlainQuery& out) {
   std::uint16_t additionals = u16_at(bytes + 10);
   if (!query || !sections || additionals > 1) return false;
   out.recursion_desired = (bytes[2] & 1) != 0;
+  out.checking_disabled = (bytes[3] & kFlagCheckingDisabled) != 0;
   if (!read_name(message.substr(kHeaderBytes), out.name)) return false;
   std::size_t at = kHeaderBytes + out.name.size;
-  std::size_t end = at + 4 + (additionals == 1 ? kOptBytes : 0);
-  if (message.size() != end) return false;
+  if (message.size() < at + 4 || (additionals == 0 && message.size() != at + 4)) return false;
   out.type = u16_at(bytes + at);
   if (u16_at(bytes + at + 2) != kClassIn || !is_ordinary(out.type)) return false;
   out.question_end = static_cast<std::uint16_t>(at + 4);
   out.has_edns = false;
-  return additionals == 0 || read_bare_opt(bytes + at + 4, out);
+  out.options = {};
+  return additionals == 0 || read_opt(message.substr(at + 4), out);
 }
 
 }  // namespace sixpn::dns

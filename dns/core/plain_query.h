@@ -1,5 +1,5 @@
 // PlainQuery: the queries that nearly every client sends, read in one pass without allocating: one
-// question of class IN with an uncompressed name and an ordinary type, and at most a bare OPT of
+// question of class IN with an uncompressed name and an ordinary type, and at most an OPT of
 // version 0. Everything else, right or wrong, is left to parse_query(), which decides what it
 // deserves; what is read here is read the same there (a property that the tests and the fuzzer
 // hold). Pure.
@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "dns/core/codes.h"
+#include "dns/core/edns_options.h"
 #include "dns/core/name.h"
 
 namespace sixpn::dns {
@@ -38,7 +39,9 @@ struct PlainQuery {
   bool has_edns = false;
   bool dnssec_ok = false;
   bool recursion_desired = false;
+  bool checking_disabled = false;
   std::uint16_t question_end = 0;
+  EdnsOptions options;  // views into the message
 
   [[nodiscard]] std::size_t udp_limit() const;
 };

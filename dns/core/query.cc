@@ -30,18 +30,10 @@ std::optional<DnsQuestion> read_question(WireReader& reader) {
   return question;
 }
 
-// Options fill the rdata exactly (RFC 6891 section 6.1.2).
-bool are_options_whole(std::string_view rdata) {
-  WireReader reader(rdata);
-  while (reader.ok() && !reader.at_end()) {
-    reader.u16();
-    reader.bytes(reader.u16());
-  }
-  return reader.ok();
-}
-
-// Reads the additional section into `edns`; false when it is malformed or has more than one OPT.
-bool read_additionals(WireReader& reader, std::uint16_t count, std::optional<Edns>& edns) {
+// Reads the additional section into `edns` and `options`; false when it is malformed or has more
+// than one OPT. What options look like in versions that we do not know is not ours to judge.
+bool read_additionals(WireReader& reader, std::uint16_t count, std::optional<Edns>& edns,
+                      EdnsOptions& options) {
   for (; count > 0 && reader.ok(); --count) {
     bool root_owner = reader.skip_name();
     auto type = reader.u16();
@@ -50,40 +42,67 @@ bool read_additionals(WireReader& reader, std::uint16_t count, std::optional<Edn
     auto rdata = reader.bytes(reader.u16());
     if (!reader.ok()) return false;
     if (type != kTypeOpt) continue;
-    if (edns || !root_owner || !are_options_whole(rdata)) return false;
+    if (edns || !root_owner) return false;
     edns = Edns{klass, static_cast<std::uint8_t>(ttl >> 16), (ttl & kEdnsDnssecOk) != 0};
+    if (edns->version == 0 && !read_edns_options(rdata, options)) return false;
   }
   return reader.ok();
 }
 
-Rcode judge_question(const DnsQuestion& question) {
+struct Judgement {
+  Rcode rcode = Rcode::kNoError;
+  ExtendedErrorCode why = ExtendedErrorCode::kOther;
+  std::string_view text;
+};
+
+Judgement formerr(std::string_view text) {
+  return {Rcode::kFormErr, ExtendedErrorCode::kOther, text};
+}
+
+Judgement judge_question(const DnsQuestion& question) {
   switch (question.type) {
     case kTypeOpt:
     case kTypeTsig:
     case kTypeTkey:
-      return Rcode::kFormErr;
+      return formerr("this type cannot be asked for");
     case kTypeAxfr:
     case kTypeIxfr:
-      return Rcode::kRefused;
+      return {Rcode::kRefused, ExtendedErrorCode::kNotSupported, "zones are not transferred"};
     default:
-      return question.klass == kClassIn ? Rcode::kNoError : Rcode::kRefused;
+      if (question.klass == kClassIn || chaos_text_of(question) != ChaosText::kNone) return {};
+      return {Rcode::kRefused, ExtendedErrorCode::kNotSupported, "only class IN is served"};
   }
 }
 
+// Without a question there may be a cookie (RFC 7873 section 5.4).
+Judgement read_without_question(WireReader& reader, const Header& header, ParsedQuery& parsed) {
+  std::optional<Edns> edns;
+  if (header.answers != 0 || header.authorities != 0) return formerr("");
+  bool whole = read_additionals(reader, header.additionals, edns, parsed.options);
+  parsed.query.edns = edns;
+  if (!whole || !reader.at_end()) return formerr("");
+  if (edns && edns->version > 0) return {Rcode::kBadVers};
+  if (parsed.options.cookie.empty()) return formerr("a query has one question");
+  parsed.verdict = Verdict::kCookie;
+  return {};
+}
+
 // What is wrong with a query of opcode QUERY, reading the rest of it; kNoError when nothing is.
-Rcode read_body(WireReader& reader, const Header& header, Query& query) {
-  if (header.questions != 1) return Rcode::kFormErr;
+Judgement read_body(WireReader& reader, const Header& header, ParsedQuery& parsed) {
+  if (header.questions == 0) return read_without_question(reader, header, parsed);
+  if (header.questions != 1) return formerr("");
+  Query& query = parsed.query;
   query.question = read_question(reader);
-  if (!query.question) return Rcode::kFormErr;
+  if (!query.question) return formerr("");
   // IXFR carries an authority record (RFC 1995): refuse it for what it is.
   auto judged = judge_question(*query.question);
-  if (judged == Rcode::kRefused && header.authorities != 0) return judged;
-  if (header.answers != 0 || header.authorities != 0) return Rcode::kFormErr;
+  if (judged.rcode == Rcode::kRefused && header.authorities != 0) return judged;
+  if (header.answers != 0 || header.authorities != 0) return formerr("");
   std::optional<Edns> edns;
-  if (!read_additionals(reader, header.additionals, edns) || !reader.at_end())
-    return Rcode::kFormErr;
+  bool whole = read_additionals(reader, header.additionals, edns, parsed.options);
   query.edns = edns;
-  if (edns && edns->version > 0) return Rcode::kBadVers;
+  if (!whole || !reader.at_end()) return formerr(whole ? "bytes follow the message" : "");
+  if (edns && edns->version > 0) return {Rcode::kBadVers};
   return judged;
 }
 
@@ -108,9 +127,26 @@ ParsedQuery parse_query(std::string_view message) {
   }
   parsed.query.recursion_desired = (header.flags & kFlagRecursionDesired) != 0;
   parsed.query.checking_disabled = (header.flags & kFlagCheckingDisabled) != 0;
-  parsed.rcode = read_body(reader, header, parsed.query);
-  if (parsed.rcode == Rcode::kNoError) parsed.verdict = Verdict::kAnswer;
+  parsed.verdict = Verdict::kAnswer;
+  auto judged = read_body(reader, header, parsed);
+  if (judged.rcode != Rcode::kNoError) parsed.verdict = Verdict::kReject;
+  parsed.rcode = judged.rcode;
+  parsed.why = judged.why;
+  parsed.why_text = judged.text;
+  if (parsed.rcode == Rcode::kFormErr) parsed.options = {};  // half read, or not to be believed
   return parsed;
+}
+
+ChaosText chaos_text_of(const DnsQuestion& question) {
+  if (question.klass != kClassChaos) return ChaosText::kNone;
+  if (question.type != kTypeTxt && question.type != kTypeAny) return ChaosText::kNone;
+  auto lower = question.name.lower();
+  auto labels = lower.labels();
+  if (labels.size() != 2) return ChaosText::kNone;
+  bool version = labels[0] == "version" && (labels[1] == "bind" || labels[1] == "server");
+  bool id = (labels[0] == "hostname" && labels[1] == "bind") ||
+            (labels[0] == "id" && labels[1] == "server");
+  return version ? ChaosText::kVersion : id ? ChaosText::kServerId : ChaosText::kNone;
 }
 
 }  // namespace sixpn::dns

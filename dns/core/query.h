@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "dns/core/codes.h"
+#include "dns/core/edns_options.h"
 #include "dns/core/name.h"
 
 namespace sixpn::dns {
@@ -20,8 +21,7 @@ struct DnsQuestion {
   std::uint16_t klass = kClassIn;
 };
 
-// What a client's OPT said. Options themselves are ignored, as RFC 6891 section 6.1.2 asks of
-// unknown ones.
+// What a client's OPT said, but for its options.
 struct Edns {
   std::uint16_t payload_size = 0;
   std::uint8_t version = 0;
@@ -44,19 +44,30 @@ struct Query {
 enum class Verdict {
   kDrop,    // QR=1 or shorter than a header: a reply could start a loop
   kReject,  // reply with `rcode` and nothing else
-  kAnswer,  // a question of class IN to be answered
+  kAnswer,  // a question to be answered, of class IN, or one of ours in class CH
+  kCookie,  // no question, but a cookie: the reply is a cookie alone (RFC 7873 section 5.4)
 };
 
 struct ParsedQuery {
   Verdict verdict = Verdict::kDrop;
   Rcode rcode = Rcode::kNoError;
   Query query;
+  EdnsOptions options;  // views into the message
+  // Why it is rejected, for an extended error; empty: there is nothing to add.
+  ExtendedErrorCode why = ExtendedErrorCode::kOther;
+  std::string_view why_text;
 };
 
-// FORMERR: QDCOUNT other than 1, a bad or compressed name, records cut short, trailing bytes,
-// answer or authority records, two OPT, an OPT with an owner or broken options, meta types OPT,
-// TSIG, TKEY asked for. NOTIMP: any opcode but QUERY. REFUSED: a class other than IN, AXFR and
-// IXFR. BADVERS: EDNS version above 0.
+// FORMERR: QDCOUNT other than 1 (0 with a cookie is kCookie), a bad or compressed name, records cut
+// short, trailing bytes, answer or authority records, two OPT, an OPT with an owner or broken
+// options, meta types OPT, TSIG, TKEY asked for. NOTIMP: any opcode but QUERY. REFUSED: a class
+// other than IN, unless chaos_text_of() the question is something, AXFR and IXFR. BADVERS: EDNS
+// version above 0.
 ParsedQuery parse_query(std::string_view message);
+
+// What is asked of the server itself, TXT or ANY in class CH (RFC 4892 section 2, and BIND's older
+// names).
+enum class ChaosText { kNone, kVersion, kServerId };
+ChaosText chaos_text_of(const DnsQuestion& question);
 
 }  // namespace sixpn::dns

@@ -29,7 +29,6 @@ using Owned = std::unique_ptr<T, LdnsFree>;
 
 constexpr std::size_t kFlagsOffset = 2;
 constexpr std::size_t kCountsOffset = 4;
-constexpr std::uint16_t kOptionExtendedError = 15;
 constexpr std::uint32_t kOptDnssecOk = 0x8000;
 constexpr std::size_t kStringBytes = 255;
 // SOA timers beside the minimum; no secondary reads them.
@@ -99,19 +98,9 @@ std::uint16_t header_flags(const Query& query, Rcode rcode, bool authoritative) 
   if (query.opcode != kOpcodeQuery) return flags;
   flags |= kFlagRecursionAvailable;
   if (query.recursion_desired) flags |= kFlagRecursionDesired;
+  if (query.checking_disabled) flags |= kFlagCheckingDisabled;
   if (authoritative) flags |= kFlagAuthoritative;
   return flags;
-}
-
-std::string render_extended_error(const ExtendedError& error) {
-  auto code = static_cast<std::uint16_t>(error.code);
-  auto size = static_cast<std::uint16_t>(error.text.size() + 2);
-  std::string option;
-  for (auto word : {kOptionExtendedError, size, code}) {
-    option += static_cast<char>(word >> 8);
-    option += static_cast<char>(word);
-  }
-  return option + error.text;
 }
 
 class Message {
@@ -129,10 +118,11 @@ class Message {
 
   // False, and nothing is written, once a record has not fitted.
   bool add(const ResourceRecord& record, ldns_pkt_section section) {
-    if (truncated_) return false;
+    return !truncated_ && add(*make_rr(record), section);
+  }
+  bool add(const ldns_rr& rr, ldns_pkt_section section) {
     auto start = ldns_buffer_position(buffer_.get());
-    auto rr = make_rr(record);
-    auto status = ldns_rr2buffer_wire_compress(buffer_.get(), rr.get(), section, names_.get());
+    auto status = ldns_rr2buffer_wire_compress(buffer_.get(), &rr, section, names_.get());
     truncated_ = status != LDNS_STATUS_OK || ldns_buffer_position(buffer_.get()) > limit_;
     if (truncated_) {
       ldns_buffer_set_position(buffer_.get(), start);
@@ -145,10 +135,10 @@ class Message {
   [[nodiscard]] std::size_t size() const { return ldns_buffer_position(buffer_.get()); }
 
   // The room for it was kept free by the limit.
-  void add_raw_additional(std::string_view record) {
+  void add_raw(std::string_view record, ldns_pkt_section section) {
     reserve(record.size());
     ldns_buffer_write(buffer_.get(), record.data(), record.size());
-    ++counts_[LDNS_SECTION_ADDITIONAL];
+    ++counts_[section];
   }
 
   Reply finish() && {
@@ -183,36 +173,65 @@ class Message {
   bool truncated_ = false;
 };
 
-std::string opt_for(const Query& query, Rcode rcode, const std::optional<ExtendedError>& error) {
+std::string opt_for(const Query& query, Rcode rcode, const std::optional<ExtendedError>& error,
+                    std::string_view options) {
   if (!query.edns) return {};
+  std::string rdata(options);
+  if (error) {
+    ReplyOptions option;
+    option.add_extended_error(error->code, error->text);
+    rdata += option.bytes();
+  }
   auto extended = static_cast<std::uint8_t>(static_cast<std::uint16_t>(rcode) >> 4);
-  auto opt = render_opt(kMaxUdpBytes, extended, query.edns->dnssec_ok);
-  if (!error) return opt;
-  auto option = render_extended_error(*error);
-  opt[opt.size() - 2] = static_cast<char>(option.size() >> 8);
-  opt[opt.size() - 1] = static_cast<char>(option.size());
-  return opt + option;
+  std::string opt(kBareOptBytes + rdata.size(), '\0');
+  write_opt(opt.data(), extended, query.edns->dnssec_ok, rdata);
+  return opt;
+}
+
+// A message without records but `opt`.
+std::string render_empty(const Query& query, std::uint16_t flags, std::string_view opt) {
+  Message message(query, flags, kMaxMessageBytes);
+  if (!opt.empty()) message.add_raw(opt, LDNS_SECTION_ADDITIONAL);
+  return std::move(message).finish().message;
 }
 
 }  // namespace
 
-Reply render_answer(const Query& query, const Answer& answer, std::size_t limit) {
-  auto opt = opt_for(query, answer.rcode, answer.extended_error);
+Reply render_answer(const Query& query, const Answer& answer, std::size_t limit,
+                    std::string_view options) {
+  auto opt = opt_for(query, answer.rcode, answer.extended_error, options);
   bool authoritative = answer.rcode == Rcode::kNoError || answer.rcode == Rcode::kNxDomain;
   Message message(query, header_flags(query, answer.rcode, authoritative), limit - opt.size());
   for (const auto& record : answer.answers)
     if (!message.add(record, LDNS_SECTION_ANSWER)) break;
   for (const auto& record : answer.authority)
     if (!message.add(record, LDNS_SECTION_AUTHORITY)) break;
-  if (!opt.empty()) message.add_raw_additional(opt);
+  if (!opt.empty()) message.add_raw(opt, LDNS_SECTION_ADDITIONAL);
   return std::move(message).finish();
 }
 
-std::string render_error(const Query& query, Rcode rcode,
-                         const std::optional<ExtendedError>& error) {
-  auto opt = opt_for(query, rcode, error);
-  Message message(query, header_flags(query, rcode, false), kMaxMessageBytes);
-  if (!opt.empty()) message.add_raw_additional(opt);
+std::string render_error(const Query& query, Rcode rcode, const std::optional<ExtendedError>& error,
+                         std::string_view options) {
+  return render_empty(query, header_flags(query, rcode, false),
+                      opt_for(query, rcode, error, options));
+}
+
+std::string render_truncated(const Query& query, std::string_view options) {
+  return render_empty(query, header_flags(query, Rcode::kNoError, false) | kFlagTruncated,
+                      opt_for(query, Rcode::kNoError, {}, options));
+}
+
+std::string render_chaos(const Query& query, std::string_view text, std::string_view options) {
+  Owned<ldns_rr> rr(ldns_rr_new());
+  ldns_rr_set_owner(rr.get(), make_dname(query.question->name));
+  ldns_rr_set_type(rr.get(), LDNS_RR_TYPE_TXT);
+  ldns_rr_set_class(rr.get(), LDNS_RR_CLASS_CH);
+  ldns_rr_set_ttl(rr.get(), 0);
+  push_rdata(rr.get(), Text{std::string(text)});
+  Message message(query, header_flags(query, Rcode::kNoError, true), kMaxMessageBytes);
+  message.add(*rr, LDNS_SECTION_ANSWER);
+  auto opt = opt_for(query, Rcode::kNoError, {}, options);
+  if (!opt.empty()) message.add_raw(opt, LDNS_SECTION_ADDITIONAL);
   return std::move(message).finish().message;
 }
 
@@ -314,6 +333,8 @@ std::string_view to_string(Rcode rcode) {
       return "REFUSED";
     case Rcode::kBadVers:
       return "BADVERS";
+    case Rcode::kBadCookie:
+      return "BADCOOKIE";
   }
   return "unknown";
 }

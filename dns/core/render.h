@@ -21,11 +21,18 @@ struct Reply {
 
 // A reply of at most `limit` bytes (512..65535). What does not fit is left out by whole records
 // from the end, and TC is set: the nearest addresses stay. QR, AA, RA and OPT (when the query had
-// one: version 0, size 1232, DO copied, Z zero) are set here; AD and Z stay clear.
-Reply render_answer(const Query& query, const Answer& answer, std::size_t limit);
+// one: version 0, size 1232, DO copied, Z zero, `options` as its rdata before an extended error)
+// are set here, RD and CD copied; AD and Z stay clear.
+Reply render_answer(const Query& query, const Answer& answer, std::size_t limit,
+                    std::string_view options = {});
 // A reply without records and without AA. For opcodes other than QUERY every flag but QR is clear.
 std::string render_error(const Query& query, Rcode rcode,
-                         const std::optional<ExtendedError>& error = {});
+                         const std::optional<ExtendedError>& error = {},
+                         std::string_view options = {});
+// The same with TC: come back over TCP.
+std::string render_truncated(const Query& query, std::string_view options);
+// One TXT record of class CH (RFC 4892 section 2).
+std::string render_chaos(const Query& query, std::string_view text, std::string_view options);
 // An OPT for a message that is not rendered here (forwarded ones): 11 bytes and no options.
 std::string render_opt(std::uint16_t payload_size, std::uint8_t extended_rcode, bool dnssec_ok);
 

@@ -7,20 +7,45 @@
 namespace sixpn::dns {
 namespace {
 
-Outcome error(Query query, Rcode rcode, const std::optional<ExtendedError>& why = {}) {
+// What version.bind says: what we are, and not which release of it.
+constexpr std::string_view kVersionText = "sixpn";
+
+Outcome reply_with(Query query, Rcode rcode, std::string message) {
   Outcome outcome;
   outcome.fate = Fate::kReply;
   outcome.rcode = rcode;
-  outcome.reply = render_error(query, rcode, why);
+  outcome.reply = std::move(message);
   outcome.query = std::move(query);
   return outcome;
 }
 
-Outcome refuse_source(Query query) {
+Outcome error(Query query, Rcode rcode, const std::optional<ExtendedError>& why,
+              const ReplyOptions& options) {
+  auto message = render_error(query, rcode, why, options.bytes());
+  return reply_with(std::move(query), rcode, std::move(message));
+}
+
+Outcome reject(ParsedQuery parsed, const ReplyOptions& options) {
+  std::optional<ExtendedError> why;
+  if (!parsed.why_text.empty()) why = {parsed.why, std::string(parsed.why_text)};
+  return error(std::move(parsed.query), parsed.rcode, why, options);
+}
+
+Outcome refuse_source(Query query, const ReplyOptions& options) {
   auto outcome = error(std::move(query), Rcode::kRefused,
-                       ExtendedError{ExtendedErrorCode::kProhibited, "unknown source"});
+                       ExtendedError{ExtendedErrorCode::kProhibited, "unknown source"}, options);
   outcome.refused_source = true;
   return outcome;
+}
+
+Outcome say_who_we_are(Query query, const Audience& audience, const ReplyOptions& options) {
+  bool version = chaos_text_of(*query.question) == ChaosText::kVersion;
+  std::string_view text = version ? kVersionText : std::string_view(audience.identity.id);
+  if (text.empty())
+    return error(std::move(query), Rcode::kRefused,
+                 ExtendedError{ExtendedErrorCode::kNotSupported, "this server has no id"}, options);
+  auto message = render_chaos(query, text, options.bytes());
+  return reply_with(std::move(query), Rcode::kNoError, std::move(message));
 }
 
 std::optional<NetworkId> extra_view_of(const Audience& audience, const Ip6& source) {
@@ -29,15 +54,13 @@ std::optional<NetworkId> extra_view_of(const Audience& audience, const Ip6& sour
   return std::nullopt;
 }
 
-// The view before the registry knows anybody: every machine and peer address is believed, for "not
-// ready".
+}  // namespace
+
 std::optional<NetworkId> unsynced_view_of(const Audience& audience, const Ip6& source) {
   auto kind = classify(source);
   if (kind == AddressKind::kMachine || kind == AddressKind::kPeer) return network_of(source);
   return extra_view_of(audience, source);
 }
-
-}  // namespace
 
 std::optional<NetworkId> view_of(const Snapshot& snapshot, const Audience& audience,
                                  const Ip6& source) {
@@ -61,16 +84,21 @@ std::size_t reply_limit(const Query& query, Transport transport) {
   return transport == Transport::kTcp ? kMaxMessageBytes : query.udp_limit();
 }
 
-Outcome resolve(NameIndex& index, const Audience& audience, std::string_view message,
-                const Ip6& source, Transport transport, Rng& rng) {
+Outcome resolve(NameIndex& index, const Audience& audience, ParsedQuery parsed, const Ip6& source,
+                Transport transport, const ReplyOptions& options, Rng& rng) {
   static const Snapshot nothing;
-  auto parsed = parse_query(message);
   if (parsed.verdict == Verdict::kDrop) return {};
-  if (parsed.verdict == Verdict::kReject) return error(std::move(parsed.query), parsed.rcode);
+  if (parsed.verdict == Verdict::kReject) return reject(std::move(parsed), options);
   const Snapshot& current = index.snapshot() != nullptr ? *index.snapshot() : nothing;
   auto network = view_of(current, audience, source);
   if (!network && !current.synced) network = unsynced_view_of(audience, source);
-  if (!network) return refuse_source(std::move(parsed.query));
+  if (!network) return refuse_source(std::move(parsed.query), options);
+  if (parsed.verdict == Verdict::kCookie) {
+    bool bad = options.cookie() == CookieState::kBad;
+    return error(std::move(parsed.query), bad ? Rcode::kBadCookie : Rcode::kNoError, {}, options);
+  }
+  if (parsed.query.question->klass == kClassChaos)
+    return say_who_we_are(std::move(parsed.query), audience, options);
 
   Outcome outcome;
   auto answered = answer(index, *network, source, *parsed.query.question, rng);
@@ -79,7 +107,8 @@ Outcome resolve(NameIndex& index, const Audience& audience, std::string_view mes
     outcome.fate = Fate::kForward;
     return outcome;
   }
-  auto reply = render_answer(outcome.query, answered, reply_limit(outcome.query, transport));
+  auto reply = render_answer(outcome.query, answered, reply_limit(outcome.query, transport),
+                             options.bytes());
   outcome.fate = Fate::kReply;
   outcome.rcode = answered.rcode;
   outcome.reply = std::move(reply.message);

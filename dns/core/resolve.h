@@ -1,6 +1,6 @@
-// resolve(): one message from the network to what becomes of it: nothing, a reply, or a question to
-// forward. The long way, which understands every message; Responder takes it for all that it does
-// not answer itself. Pure; called on a worker's loop.
+// resolve(): one message, as parse_query() read it, to what becomes of it: nothing, a reply, or a
+// question to forward. The long way, which understands every message; Responder takes it for all
+// that it does not answer itself. Pure; called on a worker's loop.
 #pragma once
 
 #include <optional>
@@ -12,18 +12,18 @@
 #include "base/ids.h"
 #include "base/ip.h"
 #include "base/rng.h"
+#include "dns/core/edns_options.h"
 #include "dns/core/name_index.h"
 #include "dns/core/query.h"
 #include "registry/core/snapshot.h"
 
 namespace sixpn::dns {
 
-enum class Transport { kUdp, kTcp };
-
 // Who we answer, and as whom.
 struct Audience {
   Vantage vantage;
   std::vector<std::pair<Prefix6, NetworkId>> extra_views;  // DnsOptions::extra_views
+  ServerIdentity identity = {};
 };
 
 enum class Fate { kDrop, kReply, kForward };
@@ -43,12 +43,15 @@ struct Outcome {
 // must lie in a known network (WireGuard vouches for it); then extra_views. Nothing: REFUSED.
 std::optional<NetworkId> view_of(const Snapshot& snapshot, const Audience& audience,
                                  const Ip6& source);
+// The same before the registry knows anybody: every machine's and peer's address is believed, to be
+// told "not ready".
+std::optional<NetworkId> unsynced_view_of(const Audience& audience, const Ip6& source);
 
 // The index may have no snapshot: nothing was published yet. Then, and before it is synced,
 // machines and peers get SERVFAIL for own zones instead of REFUSED, because nobody can be known
-// yet.
-Outcome resolve(NameIndex& index, const Audience& audience, std::string_view message,
-                const Ip6& source, Transport transport, Rng& rng);
+// yet. `options`: what the reply's OPT says (OptionAnswers), whatever the answer is.
+Outcome resolve(NameIndex& index, const Audience& audience, ParsedQuery parsed, const Ip6& source,
+                Transport transport, const ReplyOptions& options, Rng& rng);
 
 // How large the reply to `query` may be.
 std::size_t reply_limit(const Query& query, Transport transport);

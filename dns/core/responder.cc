@@ -27,33 +27,112 @@ Handled replied(const PlainQuery& query, Rcode rcode, const Response& response, 
   return handled;
 }
 
+Handled dropped(Limited why) {
+  Handled handled;
+  handled.limited = why;
+  return handled;
+}
+
 }  // namespace
 
-Responder::Responder(Audience audience, std::uint64_t seed)
-    : audience_(std::move(audience)), index_(audience_.vantage), rng_(seed), clients_(kClients) {
+Responder::Responder(Audience audience, std::uint64_t seed, const RateLimits& rates)
+    : audience_(std::move(audience)),
+      index_(audience_.vantage),
+      rng_(seed),
+      clients_(kClients),
+      options_(audience_.identity),
+      known_meter_(rates.known, kSourceSets),
+      stranger_meter_(rates.unknown, kStrangerSets),
+      all_strangers_(rates.all_unknown) {
   for (const Zone& zone : own_zones()) soas_.emplace_back(&zone, render_soa(zone));
 }
 
 Handled Responder::respond(std::string_view message, const Ip6& source, Transport transport,
                            char* out) {
-  if (!read_plain_query(message, query_)) return resolve_slowly(message, source, transport, out);
+  reply_options_.clear();
   const Client& client = this->client(source);
-  if (!client.ready) return resolve_slowly(message, source, transport, out);
-  auto limit = transport == Transport::kTcp ? kMaxMessageBytes : query_.udp_limit();
-  return respond_plain({message, client, transport, limit, out});
+  if (!read_plain_query(message, query_))
+    return respond_parsed(parse_query(message), client, transport, out);
+  auto limited = limit(client, transport);
+  if (limited == Limited::kDropped || limited == Limited::kRefusalDropped) return dropped(limited);
+  options_.answer(query_.options, source, transport, now_.wall, reply_options_);
+  if (limited != Limited::kNo && reply_options_.cookie() != CookieState::kValid)
+    return limited_plain(message, out);
+  if (!client.ready) return resolve_slowly(parse_query(message), source, transport, out);
+  auto most = transport == Transport::kTcp ? kMaxMessageBytes : query_.udp_limit();
+  return respond_plain({message, client, transport, most, out});
+}
+
+// What is no plain query. A message that is rejected is so whatever its rate: that costs no more
+// than an answer without records.
+Handled Responder::respond_parsed(ParsedQuery parsed, const Client& client, Transport transport,
+                                  char* out) {
+  if (parsed.verdict == Verdict::kDrop) return {};
+  auto limited = limit(client, transport);
+  if (limited == Limited::kDropped || limited == Limited::kRefusalDropped) return dropped(limited);
+  options_.answer(parsed.options, client.source, transport, now_.wall, reply_options_);
+  bool answered = limited == Limited::kNo || reply_options_.cookie() == CookieState::kValid ||
+                  parsed.verdict != Verdict::kAnswer;
+  if (answered) return resolve_slowly(std::move(parsed), client.source, transport, out);
+  auto handled = over_its_rate();
+  auto reply = handled.truncated
+                   ? render_truncated(parsed.query, reply_options_.bytes())
+                   : render_error(parsed.query, handled.rcode, {}, reply_options_.bytes());
+  handled.size = reply.size();
+  std::memcpy(out, reply.data(), reply.size());
+  return handled;
+}
+
+Limited Responder::limit(const Client& client, Transport transport) {
+  if (transport == Transport::kTcp) return Limited::kNo;  // its connections are limited
+  auto now = std::chrono::nanoseconds(now_.mono.time_since_epoch()).count();
+  if (!client.known) {
+    bool refused = stranger_meter_.take(client.hash, now) == Allowance::kWithin &&
+                   all_strangers_.take(strangers_used_until_, now) == Allowance::kWithin;
+    return refused ? Limited::kNo : Limited::kRefusalDropped;
+  }
+  switch (known_meter_.take(client.hash, now)) {
+    case Allowance::kWithin:
+      return Limited::kNo;
+    case Allowance::kOver:
+      return Limited::kTruncated;
+    case Allowance::kFarOver:
+      break;
+  }
+  return Limited::kDropped;
+}
+
+Handled Responder::over_its_rate() const {
+  Handled handled;
+  handled.fate = Fate::kReply;
+  handled.truncated = reply_options_.cookie() == CookieState::kNone;
+  handled.limited = handled.truncated ? Limited::kTruncated : Limited::kBadCookie;
+  handled.rcode = handled.truncated ? Rcode::kNoError : Rcode::kBadCookie;
+  return handled;
+}
+
+Handled Responder::limited_plain(std::string_view message, char* out) {
+  auto handled = over_its_rate();
+  Response response(message, query_, reply_options_.bytes(), query_.udp_limit(), out);
+  if (handled.truncated) response.truncate();
+  handled.size = response.finish(handled.rcode, false);
+  return handled;
 }
 
 const Responder::Client& Responder::client(const Ip6& source) {
   std::string_view bytes(reinterpret_cast<const char*>(source.bytes.data()), source.bytes.size());
-  Client& client = clients_[fast_hash(bytes) & (kClients - 1)];
+  auto hash = fast_hash(bytes);
+  Client& client = clients_[hash & (kClients - 1)];
   if (client.age == index_.age() && client.source == source) return client;
   client = {};
   client.source = source;
+  client.hash = hash;
   client.age = index_.age();
   const Snapshot* snapshot = index_.snapshot();
-  if (snapshot == nullptr || !snapshot->synced) return client;
-  auto network = view_of(*snapshot, audience_, source);
-  if (!network || !snapshot->holds(*network)) return client;
+  auto network = snapshot != nullptr ? view_of(*snapshot, audience_, source) : std::nullopt;
+  bool synced = snapshot != nullptr && snapshot->synced;
+  client.known = network || (!synced && unsynced_view_of(audience_, source));
+  if (!synced || !network || !snapshot->holds(*network)) return client;
   client.id = *network;
   client.network = index_.network(*network);
   client.ready = client.network != nullptr;
@@ -91,7 +170,7 @@ Handled Responder::respond_app(const Asked& asked) {
   if (is_list(found->kind) && query_.type == kTypeTxt) return respond_kept(asked, zone);
   std::size_t count = query_.type == kTypeAaaa ? names->count(*found) : 0;
   if (count == 0) return negative(asked, zone, Rcode::kNoError);
-  Response response(asked.message, query_, asked.limit, asked.out);
+  Response response(asked.message, query_, reply_options_.bytes(), asked.limit, asked.out);
   std::size_t room = std::min(count, response.room_for(kAddressBlockBytes));
   auto written = names->write(*found, client.source, rng_, room, response.next());
   response.wrote_answers(written, kAddressBlockBytes, count);
@@ -110,7 +189,7 @@ Handled Responder::respond_vm(const Asked& asked) {
                   is_answered(*index_.snapshot(), *found->second, &client.source);
   if (!answered) return negative(asked, zone, Rcode::kNxDomain);
   if (query_.type != kTypeAaaa) return negative(asked, zone, Rcode::kNoError);
-  Response response(asked.message, query_, asked.limit, asked.out);
+  Response response(asked.message, query_, reply_options_.bytes(), asked.limit, asked.out);
   auto block = render_address(found->second->address);
   std::memcpy(response.next(), block.data(), block.size());
   response.wrote_answers(1, block.size(), 1);
@@ -129,19 +208,19 @@ Handled Responder::respond_kept(const Asked& asked, const Zone& zone) {
     auto said = answer(index_, client.id, client.source, question, rng_);
     if (said.answers.empty()) return negative(asked, zone, said.rcode);
     if (said.extended_error)
-      return resolve_slowly(asked.message, client.source, asked.transport, asked.out);
+      return resolve_slowly(parse_query(asked.message), client.source, asked.transport, asked.out);
     fresh = render_records(question, said.answers);
     records = said.lasting && !client.own
                   ? memo_.keep(index_, *client.network, key, std::move(fresh))
                   : &fresh;
   }
-  Response response(asked.message, query_, asked.limit, asked.out);
+  Response response(asked.message, query_, reply_options_.bytes(), asked.limit, asked.out);
   response.add_answers(*records);
   return replied(query_, Rcode::kNoError, response, response.finish(Rcode::kNoError));
 }
 
 Handled Responder::negative(const Asked& asked, const Zone& zone, Rcode rcode) {
-  Response response(asked.message, query_, asked.limit, asked.out);
+  Response response(asked.message, query_, reply_options_.bytes(), asked.limit, asked.out);
   for (const auto& [known, soa] : soas_) {
     if (known != &zone) continue;
     std::size_t apex = query_.name.label_at[query_.name.labels - zone.depth];
@@ -151,9 +230,10 @@ Handled Responder::negative(const Asked& asked, const Zone& zone, Rcode rcode) {
   return replied(query_, rcode, response, response.finish(rcode));
 }
 
-Handled Responder::resolve_slowly(std::string_view message, const Ip6& source, Transport transport,
+Handled Responder::resolve_slowly(ParsedQuery parsed, const Ip6& source, Transport transport,
                                   char* out) {
-  auto outcome = resolve(index_, audience_, message, source, transport, rng_);
+  auto outcome =
+      resolve(index_, audience_, std::move(parsed), source, transport, reply_options_, rng_);
   Handled handled;
   handled.fate = outcome.fate;
   handled.rcode = outcome.rcode;

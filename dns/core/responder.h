@@ -2,11 +2,12 @@
 // reply in the caller's buffer, a name to forward, or nothing. Plain queries for names of apps take
 // the short way: no allocation, no lock, records that were rendered before. What the registry says
 // to any other plain query is rendered once and kept while it stands (AnswerMemo). Queries that are
-// not plain go the long way, resolve().
+// not plain go the long way, resolve(). Over UDP each source has a rate (source_meter.h): beyond it
+// a client is asked to show a cookie, or sent to TCP, which nobody can do for another's address.
 //
 // The whole path of a query but for the sockets, so that tests and the fuzzer drive exactly what
 // the servers run. Pure; one per worker (dns/io/dns_worker.h), used on its loop alone. Memory:
-// NameIndex, AnswerMemo::kMost answers, kClients entries.
+// NameIndex, AnswerMemo::kMost answers, kClients and kSourceSets entries.
 #pragma once
 
 #include <cstdint>
@@ -16,13 +17,24 @@
 
 #include "base/rng.h"
 #include "dns/core/answer_memo.h"
+#include "dns/core/edns_options.h"
 #include "dns/core/name_index.h"
 #include "dns/core/plain_query.h"
 #include "dns/core/resolve.h"
 #include "dns/core/response.h"
+#include "dns/core/source_meter.h"
 #include "dns/core/zone.h"
 
 namespace sixpn::dns {
+
+// What the rate of a source made of its query.
+enum class Limited {
+  kNo,
+  kTruncated,       // TC instead of the answer
+  kBadCookie,       // a fresh cookie instead of the answer (RFC 7873 section 5.2.3)
+  kDropped,         // far beyond its rate
+  kRefusalDropped,  // nobody we know, and beyond the rate of refusals
+};
 
 // What became of a message, and what the counters want to know of it.
 struct Handled {
@@ -34,6 +46,7 @@ struct Handled {
   bool refused_source = false;
   bool truncated = false;
   bool list_cut = false;
+  Limited limited = Limited::kNo;
 };
 
 class Responder {
@@ -41,20 +54,33 @@ class Responder {
   // Sources whose view is remembered until the next snapshot; a power of two.
   static constexpr std::size_t kClients = 1024;
 
-  Responder(Audience audience, std::uint64_t seed);
+  // Sets of the tables that hold the sources' rates: of known ones, and of others.
+  static constexpr std::size_t kSourceSets = 1024;
+  static constexpr std::size_t kStrangerSets = 256;
+
+  Responder(Audience audience, std::uint64_t seed, const RateLimits& rates = {});
 
   void set_snapshot(SnapshotPtr snapshot) { index_.set_snapshot(std::move(snapshot)); }
 
+  // What cookies and rates go by; a few milliseconds late does no harm.
+  void set_now(const Now& now) { now_ = now; }
+
   // `out` holds kMaxMessageBytes for TCP, kMaxUdpBytes for UDP.
   Handled respond(std::string_view message, const Ip6& source, Transport transport, char* out);
+  // The options that the reply to the last message carries, for one that is made elsewhere.
+  [[nodiscard]] std::string_view reply_options() const { return reply_options_.bytes(); }
+  // What its cookie was worth.
+  [[nodiscard]] CookieState cookie() const { return reply_options_.cookie(); }
 
  private:
   // What is known of a source, as of a snapshot.
   struct Client {
     Ip6 source;
-    std::uint64_t age = 0;  // of the index when it was looked up
+    std::uint64_t hash = 0;  // of the source
+    std::uint64_t age = 0;   // of the index when it was looked up
     NameIndex::Network* network = nullptr;
     NetworkId id;
+    bool known = false;  // somebody whom we answer, be it "not ready"
     bool ready = false;  // the snapshot holds its network whole
     bool own = false;    // it runs, and the registry does not say yet that it serves
   };
@@ -73,8 +99,12 @@ class Responder {
   Handled respond_vm(const Asked& asked);
   Handled respond_kept(const Asked& asked, const Zone& zone);
   Handled negative(const Asked& asked, const Zone& zone, Rcode rcode);
-  Handled resolve_slowly(std::string_view message, const Ip6& source, Transport transport,
-                         char* out);
+  Handled respond_parsed(ParsedQuery parsed, const Client& client, Transport transport, char* out);
+  Handled resolve_slowly(ParsedQuery parsed, const Ip6& source, Transport transport, char* out);
+  Limited limit(const Client& client, Transport transport);
+  // What a query over the rate gets: its options are answered already.
+  [[nodiscard]] Handled over_its_rate() const;
+  Handled limited_plain(std::string_view message, char* out);
 
   Audience audience_;
   NameIndex index_;
@@ -82,7 +112,14 @@ class Responder {
   Rng rng_;
   std::vector<Client> clients_;
   std::vector<std::pair<const Zone*, SoaTemplate>> soas_;  // .internal first
-  PlainQuery query_;                                       // the one at hand
+  OptionAnswers options_;
+  SourceMeter known_meter_;
+  SourceMeter stranger_meter_;
+  RateMeter all_strangers_;
+  std::int64_t strangers_used_until_ = 0;
+  Now now_{};
+  PlainQuery query_;            // the one at hand
+  ReplyOptions reply_options_;  // of its reply
 };
 
 }  // namespace sixpn::dns

@@ -11,7 +11,6 @@ constexpr std::size_t kQuestionsAt = 4;
 constexpr std::size_t kAnswersAt = 6;
 constexpr std::size_t kAuthoritiesAt = 8;
 constexpr std::size_t kAdditionalsAt = 10;
-constexpr std::size_t kOptBytes = 11;
 constexpr std::uint16_t kPointer = 0xc000;
 
 void put_u16(char* at, std::size_t value) {
@@ -26,11 +25,13 @@ void put_u32(char* at, std::uint32_t value) {
 
 }  // namespace
 
-Response::Response(std::string_view message, const PlainQuery& query, std::size_t limit, char* out)
+Response::Response(std::string_view message, const PlainQuery& query, std::string_view options,
+                   std::size_t limit, char* out)
     : query_(query),
+      options_(options),
       out_(out),
       at_(query.question_end),
-      end_(limit - (query.has_edns ? kOptBytes : 0)) {
+      end_(limit - (query.has_edns ? kBareOptBytes + options.size() : 0)) {
   std::memcpy(out, message.data(), at_);
 }
 
@@ -67,23 +68,21 @@ void Response::add_soa(const SoaTemplate& soa, std::size_t apex, std::uint32_t s
   ++authorities_;
 }
 
-std::size_t Response::finish(Rcode rcode) {
-  std::uint16_t flags = kFlagResponse | kFlagAuthoritative | kFlagRecursionAvailable;
+std::size_t Response::finish(Rcode rcode, bool authoritative) {
+  auto code = static_cast<std::uint16_t>(rcode);
+  std::uint16_t flags = kFlagResponse | kFlagRecursionAvailable;
+  if (authoritative) flags |= kFlagAuthoritative;
   if (query_.recursion_desired) flags |= kFlagRecursionDesired;
+  if (query_.checking_disabled) flags |= kFlagCheckingDisabled;
   if (truncated_) flags |= kFlagTruncated;
-  put_u16(out_ + kFlagsAt, flags | (static_cast<std::uint16_t>(rcode) & 0xf));
+  put_u16(out_ + kFlagsAt, flags | (code & 0xf));
   put_u16(out_ + kQuestionsAt, 1);
   put_u16(out_ + kAnswersAt, answers_);
   put_u16(out_ + kAuthoritiesAt, authorities_);
   put_u16(out_ + kAdditionalsAt, query_.has_edns ? 1 : 0);
   if (!query_.has_edns) return at_;
-  char* opt = out_ + at_;
-  opt[0] = 0;  // the root
-  put_u16(opt + 1, kTypeOpt);
-  put_u16(opt + 3, kMaxUdpBytes);
-  put_u32(opt + 5, query_.dnssec_ok ? 0x8000 : 0);
-  put_u16(opt + 9, 0);  // no options
-  return at_ + kOptBytes;
+  auto extended = static_cast<std::uint8_t>(code >> 4);
+  return at_ + write_opt(out_ + at_, extended, query_.dnssec_ok, options_);
 }
 
 }  // namespace sixpn::dns

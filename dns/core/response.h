@@ -39,7 +39,9 @@ struct SoaTemplate {
 class Response {
  public:
   // `out` holds at least `limit` bytes; nothing is written beyond it. Limits are 512 and more.
-  Response(std::string_view message, const PlainQuery& query, std::size_t limit, char* out);
+  // `options`: the rdata of the OPT, written by finish(); it must live until then.
+  Response(std::string_view message, const PlainQuery& query, std::string_view options,
+           std::size_t limit, char* out);
 
   // How many records of `bytes` each fit.
   [[nodiscard]] std::size_t room_for(std::size_t bytes) const { return (end_ - at_) / bytes; }
@@ -50,12 +52,16 @@ class Response {
   // `apex`: where in the question's name the zone's apex starts.
   void add_soa(const SoaTemplate& soa, std::size_t apex, std::uint32_t serial);
 
-  // The size of the message.
-  std::size_t finish(Rcode rcode);
+  // Sends the client to TCP, whatever was added.
+  void truncate() { truncated_ = true; }
+
+  // The size of the message. AA unless `authoritative` is false.
+  std::size_t finish(Rcode rcode, bool authoritative = true);
   [[nodiscard]] bool truncated() const { return truncated_; }
 
  private:
   const PlainQuery& query_;
+  std::string_view options_;
   char* out_;
   std::size_t at_;
   std::size_t end_;  // room for records ends here: before the OPT

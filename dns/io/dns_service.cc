@@ -12,6 +12,7 @@
 #include "dns/io/forwarder.h"
 #include "dns/io/snapshot_box.h"
 #include "dns/io/sockets.h"
+#include "registry/core/keys.h"
 
 namespace sixpn::dns {
 namespace {
@@ -21,10 +22,10 @@ constexpr const char* kResolvConf = "/etc/resolv.conf";
 // How often to try for a port that is free for both UDP and TCP, when the kernel chooses.
 constexpr int kPortTries = 16;
 
-// The sockets of one listen address: UDP for each worker, TCP for the first.
+// The sockets of one listen address, for each worker.
 struct Bound {
   std::vector<Fd> udp;
-  Fd tcp;
+  std::vector<Fd> tcp;
 };
 
 Result<Bound> bind_once(const IpEndpoint& wanted, std::size_t workers) {
@@ -38,9 +39,12 @@ Result<Bound> bind_once(const IpEndpoint& wanted, std::size_t workers) {
     if (!more) return std::move(more).error();
     out.udp.push_back(std::move(*more));
   }
-  auto tcp = listen_tcp(endpoint);
-  if (!tcp) return std::move(tcp).error();
-  out.tcp = std::move(*tcp);
+  if (auto free = check_tcp_free(endpoint); !free) return std::move(free).error();
+  while (out.tcp.size() < workers) {
+    auto tcp = listen_tcp(endpoint);
+    if (!tcp) return std::move(tcp).error();
+    out.tcp.push_back(std::move(*tcp));
+  }
   return out;
 }
 
@@ -79,7 +83,7 @@ struct DnsService::Impl {
       if (!pair) return std::move(pair).error();
       sockets.push_back(std::move(*pair));
     }
-    for (const auto& each : sockets) bound.push_back(local_endpoint(each.tcp));
+    for (const auto& each : sockets) bound.push_back(local_endpoint(each.tcp.front()));
     if (auto opened = open_forwarder(); !opened) {
       stop();
       return opened;
@@ -102,8 +106,10 @@ struct DnsService::Impl {
     for (std::size_t i = 0; i < worker_count(options.threads); ++i) {
       DnsWorker::Options worker;
       worker.name = "sixpn-dns-" + std::to_string(i);
-      worker.audience = {{options.self, options.region}, options.extra_views};
+      worker.audience = {{options.self, options.region}, options.extra_views, identity()};
+      worker.rates = options.rates;
       worker.tcp = options.tcp;
+      worker.tcp_quota = &tcp_quota;
       worker.snapshots = &snapshots;
       worker.forward = [this, weak = std::weak_ptr(forwarder)](ForwardRequest request) {
         loop.post([weak, request = std::move(request)]() mutable {
@@ -113,13 +119,18 @@ struct DnsService::Impl {
         });
       };
       std::vector<Fd> udp, tcp;
-      for (auto& each : sockets) udp.push_back(std::move(each.udp[i]));
-      if (i == 0)
-        for (auto& each : sockets) tcp.push_back(std::move(each.tcp));
+      for (auto& each : sockets) {
+        udp.push_back(std::move(each.udp[i]));
+        tcp.push_back(std::move(each.tcp[i]));
+      }
       workers.push_back(
           std::make_unique<DnsWorker>(std::move(worker), std::move(udp), std::move(tcp)));
     }
     for (const auto& endpoint : bound) log::info(kRoom, "answering on {}", to_string(endpoint));
+  }
+
+  [[nodiscard]] ServerIdentity identity() const {
+    return {options.server_id, cookie_root, options.tcp.idle};
   }
 
   void stop() {
@@ -144,6 +155,8 @@ struct DnsService::Impl {
   EventLoop& loop;
   DnsOptions options;
   SnapshotBox snapshots;
+  TcpQuota tcp_quota{options.tcp};
+  const SipKey cookie_root{random_u64(), random_u64()};
   std::vector<IpEndpoint> bound;
   std::vector<IpEndpoint> upstreams;
   std::shared_ptr<Forwarder> forwarder;

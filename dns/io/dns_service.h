@@ -35,6 +35,9 @@ struct DnsOptions {
   // Sources that are no machine or peer, and whose view they get: a host's own stub resolver, or
   // loopback in tests. The first prefix that contains the source decides; consulted after machines.
   std::vector<std::pair<Prefix6, NetworkId>> extra_views;
+  // Told to who asks for it: NSID, and TXT id.server in class CH. Empty: nothing is told.
+  std::string server_id;
+  RateLimits rates;
   TcpLimits tcp;
   ForwardLimits forward;
   // How many threads answer; 0: as many as there are processors, at most kDefaultThreads.

@@ -3,6 +3,7 @@
 #include <future>
 #include <utility>
 
+#include "base/io/clock.h"
 #include "dns/core/responder.h"
 #include "dns/io/tcp_server.h"
 #include "dns/io/udp_server.h"
@@ -12,7 +13,9 @@ namespace sixpn::dns {
 
 struct DnsWorker::Impl : std::enable_shared_from_this<DnsWorker::Impl> {
   explicit Impl(Options chosen)
-      : loop(chosen.name), options(std::move(chosen)), responder(options.audience, random_u64()) {}
+      : loop(chosen.name),
+        options(std::move(chosen)),
+        responder(options.audience, random_u64(), options.rates) {}
 
   void serve(std::vector<Fd> udp_sockets, std::vector<Fd> tcp_sockets) {
     for (std::size_t i = 0; i < udp_sockets.size(); ++i) {
@@ -22,9 +25,8 @@ struct DnsWorker::Impl : std::enable_shared_from_this<DnsWorker::Impl> {
       udp.push_back(std::make_unique<UdpServer>(
           loop, std::move(udp_sockets[i]), [this] { refresh(); }, on_datagram));
     }
-    if (tcp_sockets.empty()) return;
     tcp = std::make_unique<TcpServer>(
-        loop, options.tcp,
+        loop, options.tcp, *options.tcp_quota,
         [this](std::string_view message, TcpSession& session) { return on_tcp(message, session); });
     for (auto& socket : tcp_sockets) tcp->add_listener(std::move(socket));
   }
@@ -35,6 +37,7 @@ struct DnsWorker::Impl : std::enable_shared_from_this<DnsWorker::Impl> {
   }
 
   void refresh() {
+    responder.set_now(read_coarse_clocks());
     auto version = options.snapshots->version();
     if (version == seen) return;
     seen = version;
@@ -44,7 +47,7 @@ struct DnsWorker::Impl : std::enable_shared_from_this<DnsWorker::Impl> {
   std::size_t on_udp(std::string_view message, const UdpPath& path, std::size_t server, char* out) {
     ++counts.udp_queries;
     auto handled = responder.respond(message, path.source.ip, Transport::kUdp, out);
-    counts.add(handled);
+    counts.add(handled, responder.cookie());
     if (handled.fate != Fate::kForward) return handled.size;
     auto query = parse_query(message).query;
     auto limit = reply_limit(query, Transport::kUdp);
@@ -60,7 +63,7 @@ struct DnsWorker::Impl : std::enable_shared_from_this<DnsWorker::Impl> {
     ++counts.tcp_queries;
     tcp_reply.resize(kMaxMessageBytes);
     auto handled = responder.respond(message, session.source(), Transport::kTcp, tcp_reply.data());
-    counts.add(handled);
+    counts.add(handled, responder.cookie());
     if (handled.fate == Fate::kDrop) return false;  // nothing more can be made of this stream
     if (handled.fate == Fate::kReply) {
       session.reply({tcp_reply.data(), handled.size});
@@ -75,10 +78,14 @@ struct DnsWorker::Impl : std::enable_shared_from_this<DnsWorker::Impl> {
     return true;
   }
 
-  // `done` runs on this loop, unless the worker is gone by then.
+  // `done` runs on this loop, unless the worker is gone by then. The options of the reply are ours,
+  // whoever answers: their room is kept free.
   template <class Done>
   void forward(Query query, const Ip6& client, std::size_t limit, Done done) {
-    auto come_back = [weak = weak_from_this(), done](std::string reply) {
+    std::string opt(responder.reply_options());
+    limit -= opt.size();
+    auto come_back = [weak = weak_from_this(), done, opt = std::move(opt)](std::string reply) {
+      if (!opt.empty()) append_options(reply, opt);
       auto self = weak.lock();
       if (!self) return;
       self->loop.post([weak, done, reply = std::move(reply)] {
@@ -95,7 +102,10 @@ struct DnsWorker::Impl : std::enable_shared_from_this<DnsWorker::Impl> {
     auto counters = tcp->counters();
     now.tcp_accepted = counters.accepted;
     now.tcp_rejected = counters.rejected;
+    now.tcp_rejected_source = counters.rejected_source;
+    now.tcp_rejected_network = counters.rejected_network;
     now.tcp_timed_out = counters.timed_out;
+    now.tcp_evicted = counters.evicted;
     now.tcp_open = counters.open;
     return now;
   }

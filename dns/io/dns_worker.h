@@ -1,7 +1,7 @@
 // DnsWorker: one thread that answers. Its own event loop, its own UDP socket per listen address
-// (SO_REUSEPORT spreads the clients), the TCP sockets if it was given any, its own Responder.
-// Workers share nothing but the box with the newest snapshot; a name that is not ours goes to the
-// forwarder's loop and its answer comes back here.
+// (SO_REUSEPORT spreads the clients), its own listening TCP sockets, its own Responder.
+// Workers share nothing but the box with the newest snapshot and the count of TCP connections; a
+// name that is not ours goes to the forwarder's loop and its answer comes back here.
 //
 // Made, started and stopped by DnsService on the dns loop; everything else runs on its own loop.
 #pragma once
@@ -17,6 +17,7 @@
 #include "dns/io/limits.h"
 #include "dns/io/snapshot_box.h"
 #include "dns/io/stats.h"
+#include "dns/io/tcp_quota.h"
 
 namespace sixpn::dns {
 
@@ -33,7 +34,9 @@ class DnsWorker {
   struct Options {
     std::string name;  // of the thread
     Audience audience;
+    RateLimits rates;
     TcpLimits tcp;
+    TcpQuota* tcp_quota = nullptr;  // of all workers
     const SnapshotBox* snapshots = nullptr;
     std::function<void(ForwardRequest)> forward;  // any thread
   };

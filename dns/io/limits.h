@@ -5,15 +5,22 @@
 #include <cstddef>
 
 #include "base/time.h"
+#include "dns/core/source_meter.h"
 
 namespace sixpn::dns {
 
 struct TcpLimits {
+  // Across all workers (tcp_quota.h).
   std::size_t connections = 512;
   std::size_t connections_per_source = 32;
-  std::size_t outstanding = 64;      // queries of one session without a reply
-  std::size_t unsent_bytes = 65536;  // one more reply may go over it
+  std::size_t connections_per_network = 128;
+  std::size_t outstanding = 64;           // queries of one session without a reply
+  std::size_t unsent_bytes = 65536;       // of one session; one more reply may go over it
+  std::size_t unsent_in_all = 16U << 20;  // of one worker's sessions
+  // Without a query, or with replies that the client does not take. RFC 7766 section 6.2.3.
   Duration idle = std::chrono::seconds(10);
+  // The same while three quarters of all connections are taken.
+  Duration idle_when_crowded = std::chrono::seconds(2);
 };
 
 struct ForwardLimits {

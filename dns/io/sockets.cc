@@ -31,14 +31,18 @@ Error bind_error(const char* transport, const IpEndpoint& endpoint, int code) {
   return Error::from_errno(what, code);
 }
 
-Result<Fd> bind_socket(int type, const char* transport, const IpEndpoint& endpoint) {
+enum class Sharing { kAlone, kWithOurs };
+
+Result<Fd> bind_socket(int type, const IpEndpoint& endpoint, Sharing sharing) {
+  const char* transport = type == SOCK_STREAM ? "TCP" : "UDP";
   Fd socket(::socket(AF_INET6, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!socket) return Error::from_errno(std::string("cannot open a ") + transport + " socket");
   bool prepared = set_option(socket, IPPROTO_IPV6, IPV6_V6ONLY, !endpoint.ip.is_v4_mapped()) &&
                   set_option(socket, IPPROTO_IPV6, IPV6_FREEBIND, 1);
   if (type == SOCK_STREAM) prepared = prepared && set_option(socket, SOL_SOCKET, SO_REUSEADDR, 1);
   // A worker each has its own socket for one address.
-  if (type == SOCK_DGRAM) prepared = prepared && set_option(socket, SOL_SOCKET, SO_REUSEPORT, 1);
+  if (sharing == Sharing::kWithOurs)
+    prepared = prepared && set_option(socket, SOL_SOCKET, SO_REUSEPORT, 1);
   if (type == SOCK_DGRAM && is_any(endpoint.ip))
     prepared = prepared && set_option(socket, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
   auto address = to_sockaddr(endpoint);
@@ -50,17 +54,23 @@ Result<Fd> bind_socket(int type, const char* transport, const IpEndpoint& endpoi
 }  // namespace
 
 Result<Fd> bind_udp(const IpEndpoint& endpoint) {
-  auto socket = bind_socket(SOCK_DGRAM, "UDP", endpoint);
+  auto socket = bind_socket(SOCK_DGRAM, endpoint, Sharing::kWithOurs);
   // Best effort: the kernel caps it at net.core.rmem_max.
   if (socket) set_option(*socket, SOL_SOCKET, SO_RCVBUF, kUdpBufferBytes);
   return socket;
 }
 
 Result<Fd> listen_tcp(const IpEndpoint& endpoint) {
-  auto socket = bind_socket(SOCK_STREAM, "TCP", endpoint);
+  auto socket = bind_socket(SOCK_STREAM, endpoint, Sharing::kWithOurs);
   if (socket && listen(socket->get(), kListenBacklog) != 0)
     return bind_error("TCP", endpoint, errno);
   return socket;
+}
+
+Result<IpEndpoint> check_tcp_free(const IpEndpoint& endpoint) {
+  auto socket = bind_socket(SOCK_STREAM, endpoint, Sharing::kAlone);
+  if (!socket) return std::move(socket).error();
+  return local_endpoint(*socket);
 }
 
 bool is_any(const Ip6& ip) {

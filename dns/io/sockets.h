@@ -12,8 +12,13 @@ namespace sixpn::dns {
 // bound to all addresses. A v4-mapped address binds IPv4 only; any other, IPv6 only. Errors name
 // the endpoint, and what to do where that is known.
 Result<Fd> bind_udp(const IpEndpoint& endpoint);
-// TCP, listening.
+// TCP, listening; shared likewise. Nobody else may hold the port: ask check_tcp_free()
+// before the first.
 Result<Fd> listen_tcp(const IpEndpoint& endpoint);
+// Whether the port is nobody's: sockets that share a port would share it with another process of
+// the same user too, and each get half of the clients. Returns what was bound, which matters for
+// port 0.
+Result<IpEndpoint> check_tcp_free(const IpEndpoint& endpoint);
 
 // The address that stands for all, of IPv6 or IPv4.
 bool is_any(const Ip6& ip);

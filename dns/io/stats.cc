@@ -16,10 +16,37 @@ void count_type(Stats& stats, RrType type, std::uint64_t times) {
     stats.other_types += times;
 }
 
+void count_limits(Stats& stats, const Handled& handled) {
+  switch (handled.limited) {
+    case Limited::kNo:
+      break;
+    case Limited::kTruncated:
+      ++stats.rate_truncated;
+      break;
+    case Limited::kBadCookie:
+      ++stats.rate_bad_cookie;
+      break;
+    case Limited::kDropped:
+      ++stats.rate_dropped;
+      break;
+    case Limited::kRefusalDropped:
+      ++stats.refusals_dropped;
+      break;
+  }
+}
+
+void count_cookie(Stats& stats, CookieState cookie) {
+  if (cookie == CookieState::kValid) ++stats.cookies_valid;
+  if (cookie == CookieState::kBad) ++stats.cookies_bad;
+  if (cookie == CookieState::kClientOnly) ++stats.cookies_given;
+}
+
 }  // namespace
 
-void Stats::add(const Handled& handled) {
-  if (handled.fate == Fate::kDrop) ++dropped;
+void Stats::add(const Handled& handled, CookieState cookie) {
+  if (handled.limited != Limited::kNo) count_limits(*this, handled);
+  if (cookie != CookieState::kNone) count_cookie(*this, cookie);
+  if (handled.fate == Fate::kDrop && handled.limited == Limited::kNo) ++dropped;
   if (handled.fate != Fate::kReply) return;
   auto rcode = static_cast<std::size_t>(handled.rcode);
   if (rcode < by_rcode.size()) ++by_rcode[rcode];
@@ -31,11 +58,15 @@ void Stats::add(const Handled& handled) {
 
 void Stats::add(const Stats& other) {
   for (auto counter :
-       {&Stats::udp_queries, &Stats::tcp_queries, &Stats::other_types, &Stats::dropped,
-        &Stats::refused_sources, &Stats::truncated, &Stats::lists_cut, &Stats::send_failed,
-        &Stats::forwarded, &Stats::forward_answered, &Stats::forward_failed,
-        &Stats::forward_rejected, &Stats::forward_in_flight, &Stats::tcp_accepted,
-        &Stats::tcp_rejected, &Stats::tcp_timed_out, &Stats::tcp_open})
+       {&Stats::udp_queries,      &Stats::tcp_queries,         &Stats::other_types,
+        &Stats::dropped,          &Stats::refused_sources,     &Stats::rate_truncated,
+        &Stats::rate_bad_cookie,  &Stats::rate_dropped,        &Stats::refusals_dropped,
+        &Stats::cookies_valid,    &Stats::cookies_bad,         &Stats::cookies_given,
+        &Stats::truncated,        &Stats::lists_cut,           &Stats::send_failed,
+        &Stats::forwarded,        &Stats::forward_answered,    &Stats::forward_failed,
+        &Stats::forward_rejected, &Stats::forward_in_flight,   &Stats::tcp_accepted,
+        &Stats::tcp_rejected,     &Stats::tcp_rejected_source, &Stats::tcp_rejected_network,
+        &Stats::tcp_timed_out,    &Stats::tcp_evicted,         &Stats::tcp_open})
     this->*counter += other.*counter;
   for (const auto& [type, times] : other.by_type) count_type(*this, type, times);
   for (std::size_t i = 0; i < by_rcode.size(); ++i) by_rcode[i] += other.by_rcode[i];

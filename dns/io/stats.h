@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <map>
 
+#include "dns/core/cookie.h"
+
 namespace sixpn::dns {
 
 struct Handled;  // dns/core/responder.h
@@ -23,6 +25,16 @@ struct Stats {
   std::uint64_t lists_cut = 0;  // TXT lists beyond what a message holds
   std::uint64_t send_failed = 0;
 
+  // Over a source's rate: told to use TCP, told to show a cookie, not answered; and strangers, whom
+  // no refusal was sent to.
+  std::uint64_t rate_truncated = 0;
+  std::uint64_t rate_bad_cookie = 0;
+  std::uint64_t rate_dropped = 0;
+  std::uint64_t refusals_dropped = 0;
+  std::uint64_t cookies_valid = 0;
+  std::uint64_t cookies_bad = 0;
+  std::uint64_t cookies_given = 0;  // to clients that had none of ours
+
   std::uint64_t forwarded = 0;
   std::uint64_t forward_answered = 0;
   std::uint64_t forward_failed = 0;    // no upstream answered in time, or none is configured
@@ -30,13 +42,16 @@ struct Stats {
   std::uint64_t forward_in_flight = 0;
 
   std::uint64_t tcp_accepted = 0;
-  std::uint64_t tcp_rejected = 0;  // over a connection limit
+  std::uint64_t tcp_rejected = 0;  // over a connection limit: in all, or one of these
+  std::uint64_t tcp_rejected_source = 0;
+  std::uint64_t tcp_rejected_network = 0;
   std::uint64_t tcp_timed_out = 0;
+  std::uint64_t tcp_evicted = 0;  // did not take its replies
   std::uint64_t tcp_open = 0;
 
   static constexpr std::size_t kMaxTypes = 64;
 
-  void add(const Handled& handled);
+  void add(const Handled& handled, CookieState cookie);
   void add(const Stats& other);
 };
 

@@ -3,10 +3,16 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <list>
 #include <map>
 #include <optional>
+#include <utility>
+#include <vector>
+
+#include "base/io/clock.h"
 
 namespace sixpn::dns {
 namespace {
@@ -14,12 +20,18 @@ namespace {
 // When the process or system is out of descriptors: try again, instead of spinning on readiness.
 constexpr Duration kAcceptPause = std::chrono::milliseconds(100);
 constexpr int kAcceptsPerWakeUp = 64;
+constexpr int kLooksPerIdle = 4;
 
 }  // namespace
 
 struct TcpServer::Impl {
-  Impl(EventLoop& on, TcpLimits bounds, TcpSession::OnMessage handler)
-      : loop(on), limits(bounds), on_message(std::move(handler)) {}
+  Impl(EventLoop& on, const TcpLimits& limits, TcpQuota& all, TcpShared::OnMessage handler)
+      : loop(on),
+        quota(all),
+        shared{on, limits, std::move(handler),
+               [this](TcpSession& closed, Close why) { forget(closed, why); },
+               std::vector<char>(TcpSession::kReadBytes)},
+        look(on, [this] { close_overdue(); }) {}
 
   struct Listener {
     Listener(Impl& owner, Fd fd)
@@ -59,39 +71,54 @@ struct TcpServer::Impl {
   void admit(Fd socket, const sockaddr_in6& address) {
     Ip6 source;
     std::memcpy(source.bytes.data(), &address.sin6_addr, source.bytes.size());
-    auto of_source = per_source.find(source);
-    bool full =
-        sessions.size() >= limits.connections ||
-        (of_source != per_source.end() && of_source->second >= limits.connections_per_source);
-    if (full) {
+    auto verdict = quota.admit(source);
+    if (verdict != TcpQuota::Verdict::kAdmitted) {
       ++counters.rejected;
+      if (verdict == TcpQuota::Verdict::kSourceFull) ++counters.rejected_source;
+      if (verdict == TcpQuota::Verdict::kNetworkFull) ++counters.rejected_network;
       return;
     }
     ++counters.accepted;
-    ++per_source[source];
-    auto session = std::make_shared<TcpSession>(loop, std::move(socket), source, limits);
+    auto session = std::make_shared<TcpSession>(shared, std::move(socket), source);
     sessions.emplace(session.get(), session);
-    session->start(on_message, [this](TcpSession& closed, Close why) { forget(closed, why); });
+    if (sessions.size() == 1) look_soon();
+    session->start();
   }
 
   void forget(TcpSession& session, Close why) {
     if (why == Close::kIdle) ++counters.timed_out;
-    auto of_source = per_source.find(session.source());
-    if (--of_source->second == 0) per_source.erase(of_source);
+    if (why == Close::kStalled) ++counters.evicted;
+    quota.release(session.source());
     sessions.erase(&session);
   }
 
+  void look_soon() {
+    look.arm_after(std::min(shared.limits.idle, shared.limits.idle_when_crowded) / kLooksPerIdle);
+  }
+
+  void close_overdue() {
+    auto now = monotonic_now();
+    auto idle = quota.is_crowded() ? std::min(shared.limits.idle, shared.limits.idle_when_crowded)
+                                   : shared.limits.idle;
+    std::vector<std::pair<std::shared_ptr<TcpSession>, Close>> overdue;
+    for (const auto& [key, session] : sessions)
+      if (Close why{}; session->is_overdue(now, idle, why)) overdue.emplace_back(session, why);
+    for (const auto& [session, why] : overdue) session->close(why);
+    if (!sessions.empty()) look_soon();
+  }
+
   EventLoop& loop;
-  TcpLimits limits;
-  TcpSession::OnMessage on_message;
+  TcpQuota& quota;
+  TcpShared shared;
   TcpCounters counters;
   std::map<TcpSession*, std::shared_ptr<TcpSession>> sessions;
-  std::map<Ip6, std::size_t> per_source;
   std::list<Listener> listeners;
+  LoopTimer look;
 };
 
-TcpServer::TcpServer(EventLoop& loop, TcpLimits limits, TcpSession::OnMessage on_message)
-    : impl_(std::make_unique<Impl>(loop, limits, std::move(on_message))) {}
+TcpServer::TcpServer(EventLoop& loop, const TcpLimits& limits, TcpQuota& quota,
+                     TcpShared::OnMessage on_message)
+    : impl_(std::make_unique<Impl>(loop, limits, quota, std::move(on_message))) {}
 
 TcpServer::~TcpServer() {
   impl_->listeners.clear();

@@ -1,10 +1,14 @@
 #include "dns/io/tcp_session.h"
 
-#include <array>
-#include <boost/asio/buffer.hpp>
+#include <sys/socket.h>
+
+#include <algorithm>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/write.hpp>
-#include <optional>
+#include <cerrno>
+#include <string>
+
+#include "base/io/clock.h"
+#include "dns/core/codes.h"
 
 namespace sixpn::dns {
 
@@ -12,13 +16,25 @@ namespace asio = boost::asio;
 using boost::system::error_code;
 
 namespace {
-constexpr std::size_t kReadBytes = 4096;
 constexpr std::size_t kLengthBytes = 2;
+constexpr int kReadsPerWakeUp = 4;
+// Beyond it a buffer that has run empty gives its memory back.
+constexpr std::size_t kKeptBytes = 4096;
+
+std::size_t length_at(std::string_view bytes) {
+  return static_cast<std::size_t>(static_cast<unsigned char>(bytes[0])) << 8 |
+         static_cast<unsigned char>(bytes[1]);
+}
+
+void empty(std::string& buffer) {
+  buffer.clear();
+  if (buffer.capacity() > kKeptBytes) buffer.shrink_to_fit();
+}
 }  // namespace
 
 struct TcpSession::Impl {
-  Impl(EventLoop& on, TcpSession& owner, Fd fd, const TcpLimits& bounds)
-      : loop(on), session(owner), socket(on.context()), limits(bounds) {
+  Impl(TcpShared& with, TcpSession& owner, Fd fd)
+      : shared(with), session(owner), socket(with.loop.context()), active(monotonic_now()) {
     error_code failed;
     static_cast<void>(socket.assign(asio::ip::tcp::v6(), fd.get(), failed));
     if (!failed) static_cast<void>(fd.release());
@@ -26,137 +42,199 @@ struct TcpSession::Impl {
   }
 
   [[nodiscard]] bool is_paused() const {
-    return outstanding >= limits.outstanding ||
-           unsent.size() + writing.size() > limits.unsent_bytes;
+    return outstanding >= shared.limits.outstanding || unsent.size() > shared.limits.unsent_bytes;
   }
   [[nodiscard]] bool is_finished() const {
-    return read_closed && outstanding == 0 && unsent.empty() && writing.empty();
+    return read_closed && outstanding == 0 && unsent.empty();
   }
-
-  void touch() { idle->arm_after(limits.idle); }
 
   // Moves everything on as far as it goes; called after each event.
   void advance() {
     if (consuming) return;
-    consume();
+    do {
+      consume();
+      if (!closed) write();  // which may end a pause while whole messages are here already
+    } while (!closed && !is_paused() && has_message());
     if (closed) return;
-    write();
-    read();
-    if (is_finished()) session.close(Close::kByClient);
+    if (is_finished()) return session.close(Close::kByClient);
+    await_readable();
   }
 
-  void read() {
+  void await_readable() {
     if (reading || read_closed || is_paused()) return;
     reading = true;
-    socket.async_read_some(asio::buffer(chunk),
-                           [self = session.shared_from_this()](error_code failed, std::size_t got) {
-                             self->impl_->on_read(failed, got);
-                           });
-  }
-
-  void on_read(error_code failed, std::size_t got) {
-    reading = false;
-    if (closed) return;
-    if (failed && failed != asio::error::eof) return session.close(Close::kBroken);
-    read_closed = failed == asio::error::eof;
-    input.append(chunk.data(), got);
-    advance();
-  }
-
-  // The next whole message of the input from `at`, moved past it.
-  [[nodiscard]] std::optional<std::string_view> next_message(std::size_t& at) const {
-    std::string_view rest = std::string_view(input).substr(at);
-    if (rest.size() < kLengthBytes) return std::nullopt;
-    auto length = static_cast<std::size_t>(static_cast<unsigned char>(rest[0])) << 8 |
-                  static_cast<unsigned char>(rest[1]);
-    if (rest.size() < kLengthBytes + length) return std::nullopt;
-    at += kLengthBytes + length;
-    return rest.substr(kLengthBytes, length);
-  }
-
-  void consume() {
-    consuming = true;
-    std::size_t at = 0;
-    while (!closed && !is_paused()) {
-      auto message = next_message(at);
-      if (!message) break;
-      ++outstanding;
-      touch();
-      if (!on_message(*message, session)) session.close(Close::kByServer);
-    }
-    input.erase(0, at);
-    consuming = false;
-  }
-
-  // What gathered while the last write was under way goes out as one.
-  void write() {
-    if (!writing.empty() || unsent.empty()) return;
-    writing.swap(unsent);
-    asio::async_write(socket, asio::buffer(writing),
-                      [self = session.shared_from_this()](error_code failed, std::size_t) {
-                        self->impl_->on_written(failed);
+    socket.async_wait(asio::ip::tcp::socket::wait_read,
+                      [self = session.shared_from_this()](error_code failed) {
+                        self->impl_->reading = false;
+                        if (!failed && !self->impl_->closed) self->impl_->on_readable();
                       });
   }
 
-  void on_written(error_code failed) {
-    writing.clear();
-    if (closed) return;
-    if (failed) return session.close(Close::kBroken);
-    touch();
-    advance();
+  void on_readable() {
+    for (int turn = 0; turn < kReadsPerWakeUp && !closed && !read_closed && !is_paused(); ++turn) {
+      auto got = recv(socket.native_handle(), shared.chunk.data(), shared.chunk.size(), 0);
+      if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) break;
+      if (got < 0) return session.close(Close::kBroken);
+      read_closed = got == 0;
+      take({shared.chunk.data(), static_cast<std::size_t>(got)});
+      if (static_cast<std::size_t>(got) < shared.chunk.size()) break;
+    }
+    if (!closed) advance();
   }
 
-  EventLoop& loop;
+  // New bytes: whole messages are handed on from where they lie, the rest is kept.
+  void take(std::string_view bytes) {
+    if (!input.empty()) {
+      input += bytes;
+      return consume();
+    }
+    auto used = consume_from(bytes);
+    if (!closed) input.assign(bytes.substr(used));
+  }
+
+  void consume() {
+    if (input.empty()) return;
+    auto used = consume_from(input);
+    if (closed) return;
+    input.erase(0, used);
+    if (input.empty()) empty(input);
+  }
+
+  [[nodiscard]] bool has_message() const {
+    return input.size() >= kLengthBytes && input.size() >= kLengthBytes + length_at(input);
+  }
+
+  // How many bytes were used.
+  std::size_t consume_from(std::string_view bytes) {
+    consuming = true;
+    std::size_t at = 0;
+    while (!closed && !is_paused()) {
+      auto rest = bytes.substr(at);
+      if (left_of_large > 0) {
+        at += skip(rest);
+        if (left_of_large > 0) break;
+        continue;
+      }
+      if (rest.size() < kLengthBytes) break;
+      auto length = length_at(rest);
+      if (length > kMaxQueryBytes && rest.size() >= kLengthBytes + kHeaderBytes) {
+        header_of_large = rest.substr(kLengthBytes, kHeaderBytes);
+        left_of_large = length - kHeaderBytes;
+        at += kLengthBytes + kHeaderBytes;
+        continue;
+      }
+      if (rest.size() < kLengthBytes + length) break;
+      at += kLengthBytes + length;
+      hand_on(rest.substr(kLengthBytes, length));
+    }
+    consuming = false;
+    return at;
+  }
+
+  // Of a message that is too large to keep; its header is handed on at its end.
+  std::size_t skip(std::string_view bytes) {
+    auto skipped = std::min(left_of_large, bytes.size());
+    left_of_large -= skipped;
+    if (left_of_large == 0) hand_on(header_of_large);
+    return skipped;
+  }
+
+  void hand_on(std::string_view message) {
+    ++outstanding;
+    active = monotonic_now();
+    if (!shared.on_message(message, session)) session.close(Close::kByServer);
+  }
+
+  void append(std::string_view message) {
+    --outstanding;
+    const char length[] = {static_cast<char>(message.size() >> 8),
+                           static_cast<char>(message.size())};
+    if (unsent.empty()) {
+      filled = active;
+      taken_since = 0;
+    }
+    unsent.append(length, sizeof length);
+    unsent += message;
+    shared.unsent += sizeof length + message.size();
+  }
+
+  void write() {
+    if (unsent.empty() || writing) return;
+    auto sent =
+        send(socket.native_handle(), unsent.data(), unsent.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+      return session.close(Close::kBroken);
+    auto taken = static_cast<std::size_t>(std::max<ssize_t>(sent, 0));
+    shared.unsent -= taken;
+    if (taken == unsent.size()) {
+      empty(unsent);
+      active = monotonic_now();
+      return;
+    }
+    unsent.erase(0, taken);
+    taken_since += taken;
+    if (taken_since >= shared.limits.unsent_bytes) {
+      filled = monotonic_now();
+      taken_since = 0;
+    }
+    if (shared.unsent > shared.limits.unsent_in_all) return session.close(Close::kStalled);
+    writing = true;
+    socket.async_wait(asio::ip::tcp::socket::wait_write,
+                      [self = session.shared_from_this()](error_code failed) {
+                        self->impl_->writing = false;
+                        if (!failed && !self->impl_->closed) self->impl_->advance();
+                      });
+  }
+
+  TcpShared& shared;
   TcpSession& session;
   asio::ip::tcp::socket socket;
-  TcpLimits limits;
-  std::optional<LoopTimer> idle;
-  OnMessage on_message;
-  OnClosed on_closed;
-  std::array<char, kReadBytes> chunk{};
-  std::string input;    // at most one message and a chunk
-  std::string unsent;   // gathering
-  std::string writing;  // with the kernel
+  Instant active;    // the last whole message, or when all replies were taken
+  Instant filled{};  // since when replies wait, and fewer than unsent_bytes were taken
+  std::size_t taken_since = 0;
+  std::string input;  // at most a message, and a chunk while reading is paused
+  std::string header_of_large;
+  std::size_t left_of_large = 0;
+  std::string unsent;
   std::size_t outstanding = 0;
   bool reading = false;
+  bool writing = false;
   bool read_closed = false;
   bool consuming = false;
   bool closed = false;
 };
 
-TcpSession::TcpSession(EventLoop& loop, Fd socket, const Ip6& source, const TcpLimits& limits)
-    : source_(source), impl_(std::make_unique<Impl>(loop, *this, std::move(socket), limits)) {}
+TcpSession::TcpSession(TcpShared& shared, Fd socket, const Ip6& source)
+    : source_(source), impl_(std::make_unique<Impl>(shared, *this, std::move(socket))) {}
 
 TcpSession::~TcpSession() = default;
 
-void TcpSession::start(OnMessage on_message, OnClosed on_closed) {
-  impl_->on_message = std::move(on_message);
-  impl_->on_closed = std::move(on_closed);
-  impl_->idle.emplace(impl_->loop, [weak = weak_from_this()] {
-    if (auto self = weak.lock()) self->close(Close::kIdle);
-  });
-  impl_->touch();
-  impl_->advance();
+void TcpSession::start() {
+  impl_->await_readable();
 }
 
 void TcpSession::reply(std::string_view message) {
   if (impl_->closed) return;
-  --impl_->outstanding;
-  impl_->unsent += static_cast<char>(message.size() >> 8);
-  impl_->unsent += static_cast<char>(message.size());
-  impl_->unsent += message;
+  impl_->append(message);
   impl_->advance();
+}
+
+bool TcpSession::is_overdue(Instant now, Duration idle, Close& why) const {
+  const Impl& at = *impl_;
+  Duration patience = at.shared.limits.idle;
+  why = at.unsent.empty() ? Close::kIdle : Close::kStalled;
+  if (!at.unsent.empty()) return now - at.filled >= patience;
+  return now - at.active >= (at.outstanding > 0 ? patience : idle);
 }
 
 void TcpSession::close(Close why) {
   if (impl_->closed) return;
   auto self = shared_from_this();
   impl_->closed = true;
-  impl_->idle->cancel();
+  impl_->shared.unsent -= impl_->unsent.size();
   error_code ignored;
   static_cast<void>(impl_->socket.close(ignored));
-  auto on_closed = std::move(impl_->on_closed);
-  if (on_closed) on_closed(*this, why);
+  impl_->shared.on_closed(*this, why);
 }
 
 }  // namespace sixpn::dns

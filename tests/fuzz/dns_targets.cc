@@ -48,4 +48,38 @@ void fuzz_reply(std::string_view input) {
   require((adapted->message[2] & 0x80) != 0);
 }
 
+namespace {
+
+// Three times from one source that may ask once: an answer, and less. Nothing is larger then than
+// the query and what its options earn.
+void ask_beyond_the_rate(const SnapshotPtr& snapshot, const std::string& message) {
+  Responder responder(audience(), 1, RateLimits{{1, 1}, {1, 1}, {1, 1}});
+  responder.set_snapshot(snapshot);
+  std::string out(kMaxMessageBytes, '\0');
+  for (int turn = 0; turn < 3; ++turn) {
+    auto handled = responder.respond(message, asker(), Transport::kUdp, out.data());
+    if (handled.fate != Fate::kReply) continue;
+    require(parse_reply(out.substr(0, handled.size)).has_value());
+    bool no_answer = handled.limited != Limited::kNo;
+    require(!no_answer || handled.size <= message.size() + responder.reply_options().size());
+  }
+}
+
+}  // namespace
+
+void fuzz_options(std::string_view rdata) {
+  static const SnapshotPtr snapshot = World().snapshot();
+  if (rdata.size() > kMaxMessageBytes / 2) return;
+  fuzz_query(encode({.edns_size = 1232, .edns_options = std::string(rdata)}));
+  for (const char* name : {"web.internal", "example.org"})
+    ask_beyond_the_rate(
+        snapshot, encode({.name = name, .edns_size = 1232, .edns_options = std::string(rdata)}));
+  EdnsOptions asked;
+  bool whole = read_edns_options(rdata, asked);
+  require(!whole || asked.cookie.empty() || asked.cookie.size() >= kClientCookieBytes);
+  std::string reply(rdata);
+  append_options(reply, std::string_view("\0\3\0\0", 4));
+  require(reply.size() == rdata.size() || reply.size() == rdata.size() + 4);
+}
+
 }  // namespace sixpn::dns::testing

@@ -1,6 +1,6 @@
 // What the DNS fuzzers run, and what must hold of it whatever the bytes: a broken promise aborts.
-// The libFuzzer programs (dns_query_fuzz.cc, dns_reply_fuzz.cc) and the replay of the corpus in
-// ctest (tests/unit/dns/corpus_test.cc) share these.
+// The libFuzzer programs (dns_query_fuzz.cc, dns_reply_fuzz.cc, dns_options_fuzz.cc) and the replay
+// of the corpus in ctest (tests/unit/dns/corpus_test.cc) share these.
 #pragma once
 
 #include <string_view>
@@ -11,5 +11,9 @@ namespace sixpn::dns::testing {
 void fuzz_query(std::string_view message);
 // A reply from an upstream resolver: the first byte chooses the client's limit and EDNS.
 void fuzz_reply(std::string_view input);
+
+// The options of a query's OPT, within the source's rate and beyond it; and an arbitrary reply that
+// our own options are put into.
+void fuzz_options(std::string_view rdata);
 
 }  // namespace sixpn::dns::testing

@@ -51,7 +51,10 @@ BothWays ask_both_ways(const Snapshot* snapshot, const Audience& audience, std::
     if (turn == 0) first = out.substr(0, handled.size);
   }
   Rng rng(seed);
-  BothWays both{resolve(index, audience, message, source, transport, rng), ""};
+  auto parsed = parse_query(message);
+  ReplyOptions options;
+  OptionAnswers(audience.identity).answer(parsed.options, source, transport, WallTime{}, options);
+  BothWays both{resolve(index, audience, std::move(parsed), source, transport, options, rng), ""};
   Outcome& outcome = both.outcome;
   if (outcome.fate != handled.fate) both.difference = "fate";
   if (outcome.fate != Fate::kReply || !both.difference.empty()) return both;

@@ -26,6 +26,10 @@ TEST(Corpus, Queries) {
   EXPECT_GT(replay("dns_query", fuzz_query), 20);
 }
 
+TEST(Corpus, Options) {
+  EXPECT_GT(replay("dns_options", fuzz_options), 10);
+}
+
 TEST(Corpus, UpstreamReplies) {
   EXPECT_GT(replay("dns_reply", fuzz_reply), 10);
 }

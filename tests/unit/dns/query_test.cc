@@ -30,7 +30,7 @@ TEST(Query, ReadsEdns) {
   EXPECT_TRUE(parsed.query.edns->dnssec_ok);
   // Unknown options are ignored; a cookie-like one here.
   EXPECT_EQ(
-      parse_query(encode({.edns_size = 512, .edns_options = u16(10) + u16(2) + "xx"})).verdict,
+      parse_query(encode({.edns_size = 512, .edns_options = u16(65001) + u16(2) + "xx"})).verdict,
       Verdict::kAnswer);
 }
 
@@ -97,7 +97,14 @@ std::vector<Rejected> rejected() {
       {"asks for TKEY", encode({.type = kTypeTkey}), Rcode::kFormErr},
       {"AXFR", encode({.type = kTypeAxfr}), Rcode::kRefused},
       {"IXFR", with_counts(encode({.type = kTypeIxfr}) + record, 1, 0, 1, 0), Rcode::kRefused},
-      {"class CH", encode({.name = "version.bind", .type = kTypeTxt, .klass = 3}), Rcode::kRefused},
+      {"a cookie of 7 bytes",
+       encode({.edns_size = 512, .edns_options = u16(10) + u16(7) + "1234567"}), Rcode::kFormErr},
+      {"a cookie of 41 bytes",
+       encode({.edns_size = 512, .edns_options = u16(10) + u16(41) + std::string(41, 'x')}),
+       Rcode::kFormErr},
+      {"no question, no cookie", with_counts(header + opt, 0, 0, 0, 1), Rcode::kFormErr},
+      {"class CH", encode({.name = "web.internal", .type = kTypeTxt, .klass = 3}), Rcode::kRefused},
+      {"version.bind AAAA", encode({.name = "version.bind", .klass = 3}), Rcode::kRefused},
       {"class ANY", encode({.klass = 255}), Rcode::kRefused},
       {"EDNS version 1", encode({.edns_size = 1232, .edns_ttl = 0x10000}), Rcode::kBadVers},
   };

@@ -13,13 +13,17 @@ using Found = std::optional<NameContent>;
 
 // SOA and NS at the apex; any other type there is NODATA (RFC 2308 section 2.2).
 NameContent apex_content(const View& view, const Zone& zone) {
-  if (view.asked == kTypeNs) return {kTypeNs, {name_server()}};
-  return {kTypeSoa, {zone_soa(zone, view.snapshot.generation).rdata}, false, false};
+  constexpr std::string_view kRule = "the zone's own SOA and NS";
+  if (view.asked == kTypeNs) return by_rule(kRule, {kTypeNs, {name_server()}});
+  auto soa = zone_soa(zone, view.snapshot.generation).rdata;
+  return by_rule(kRule, {kTypeSoa, {std::move(soa)}, false, false});
 }
 
 NameContent localhost_content(const View& view) {
-  if (view.asked == kTypeA) return {kTypeA, {Ip6::from_words({0, 0, 0, 0, 0, 0xffff, 0x7f00, 1})}};
-  return {kTypeAaaa, {Ip6::from_words({0, 0, 0, 0, 0, 0, 0, 1})}};
+  constexpr std::string_view kRule = "loopback (RFC 6761 section 6.3)";
+  if (view.asked == kTypeA)
+    return by_rule(kRule, {kTypeA, {Ip6::from_words({0, 0, 0, 0, 0, 0xffff, 0x7f00, 1})}});
+  return by_rule(kRule, {kTypeAaaa, {Ip6::from_words({0, 0, 0, 0, 0, 0, 0, 1})}});
 }
 
 Found find_name(const View& view, const Zone& zone, Labels labels) {
@@ -50,6 +54,8 @@ Answer positive(const DnsQuestion& question, NameContent content) {
   yes.answers.reserve(content.rdata.size());
   for (auto& rdata : content.rdata)
     yes.answers.push_back({question.name, content.type, std::move(rdata)});
+  yes.additional = std::move(content.additional);
+  yes.rule = content.rule;
   yes.list_cut = content.list_cut;
   yes.lasting = content.lasting;
   if (content.list_cut)
@@ -96,8 +102,11 @@ Answer answer(NameIndex& index, NetworkId network, const Ip6& source, const DnsQ
             question.type, rng};
   auto found = find_name(view, zone, labels);
   if (!found) return negative(view, zone, Rcode::kNxDomain);
-  if (found->rdata.empty() || !view.wants(found->type))
-    return negative(view, zone, Rcode::kNoError);
+  if (found->rdata.empty() || !view.wants(found->type)) {
+    auto no = negative(view, zone, Rcode::kNoError);
+    no.rule = found->rule;
+    return no;
+  }
   return positive(question, std::move(*found));
 }
 

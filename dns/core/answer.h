@@ -44,8 +44,17 @@ struct Soa {
   friend bool operator==(const Soa&, const Soa&) = default;
 };
 
-// By type: A (v4-mapped) and AAAA, TXT, PTR and NS, SOA.
-using Rdata = std::variant<Ip6, Text, Name, Soa>;
+// RFC 2782. The target is never compressed.
+struct Srv {
+  std::uint16_t priority = 0;  // the lowest is tried first
+  std::uint16_t weight = 0;
+  std::uint16_t port = 0;
+  Name target;
+  friend bool operator==(const Srv&, const Srv&) = default;
+};
+
+// By type: A (v4-mapped) and AAAA, TXT, PTR and NS, SOA, SRV.
+using Rdata = std::variant<Ip6, Text, Name, Soa, Srv>;
 
 struct ResourceRecord {
   Name owner;
@@ -69,7 +78,11 @@ struct Answer {
   Rcode rcode = Rcode::kNoError;
   std::vector<ResourceRecord> answers;    // one RRset, nearest first
   std::vector<ResourceRecord> authority;  // the SOA of a negative answer (RFC 2308)
+  // Addresses of the names in `answers`; what of them does not fit is left out, and nobody is told
+  // (RFC 2181 section 9).
+  std::vector<ResourceRecord> additional;
   std::optional<ExtendedError> extended_error;
+  std::string_view rule;  // what the name stands for, for people; of a name that exists
   bool lasting = true;    // the same as long as the network and the hosts are
   bool list_cut = false;  // a TXT list did not fit a message and lost whole entries
 };

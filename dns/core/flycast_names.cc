@@ -30,7 +30,8 @@ std::optional<NameContent> find_flycast(const View& view, Labels labels) {
   if (labels.size() > 1 && labels[labels.size() - 2] != "svc") return std::nullopt;
   auto service = labels.size() == 3 ? labels[0] : std::string_view();
   bool has_services = false;
-  NameContent content{kTypeAaaa, {}};
+  NameContent content{.type = kTypeAaaa,
+                      .rule = "Flycast addresses that the asker's network may dial"};
   for (const auto* record : records) {
     has_services = has_services || !record->service_name.empty();
     if (record->service_name == service) content.rdata.emplace_back(record->address);

@@ -1,9 +1,10 @@
 #include "dns/core/internal_names.h"
 
-#include <cstring>
 #include <string>
 
+#include "dns/core/host_names.h"
 #include "dns/core/selection.h"
+#include "dns/core/service_names.h"
 #include "dns/core/text_lists.h"
 #include "registry/core/address.h"
 
@@ -28,31 +29,34 @@ Found find_vm(const View& view, const AppView& app, std::string_view label) {
   const MachineRecord& machine = *found->second;
   if (machine.app != app.app.name || !is_answered(view.snapshot, machine, &view.source))
     return std::nullopt;
-  return address_of(machine.address);
+  return by_rule("one machine, while it is started", address_of(machine.address));
 }
 
-NameContent machines_of(const View& view, const AppNames& names, const AppName& name) {
-  NameContent content{kTypeAaaa, {}};
+// What the machines of a name have in common.
+std::string_view rule_of(Labels before, const AppName& name) {
+  if (name.kind == AppNameKind::kNearest)
+    return "started machines strictly by round trip, the asker first";
+  if (before.empty() || before[0] == "global")
+    return "all started machines: the asker's region first, then region by region by round trip";
+  if (before.back() == "process")
+    return "started machines of a process group, nearest region first";
+  if (before.back() == "_metadata")
+    return "started machines that have the metadata, nearest region first";
+  if (before[0] == "healthy")
+    return "started machines whose checks pass or that have none, nearest region first";
+  return "started machines of a region";
+}
+
+NameContent machines_of(const View& view, const AppNames& names, const AppName& name,
+                        std::string_view rule) {
+  NameContent content{.type = kTypeAaaa, .rule = rule};
   if (!view.wants(kTypeAaaa)) return content;
   std::string blocks(names.count(name) * kAddressBlockBytes, '\0');
   auto count = names.write(name, view.source, view.rng, names.count(name), blocks.data());
   content.rdata.reserve(count);
-  for (std::size_t i = 0; i < count; ++i) {
-    Ip6 ip;
-    auto end = (i + 1) * kAddressBlockBytes;
-    std::memcpy(ip.bytes.data(), blocks.data() + end - ip.bytes.size(), ip.bytes.size());
-    content.rdata.emplace_back(ip);
-  }
+  for (std::size_t i = 0; i < count; ++i)
+    content.rdata.emplace_back(address_in(&blocks[i * kAddressBlockBytes]));
   return content;
-}
-
-std::string relative_wire(Labels labels) {
-  std::string wire;
-  for (auto label : labels) {
-    wire += static_cast<char>(label.size());
-    wire += label;
-  }
-  return wire;
 }
 
 Found find_in_app(const View& view, std::string_view label, Labels before) {
@@ -63,13 +67,13 @@ Found find_in_app(const View& view, std::string_view label, Labels before) {
   const AppNames* names =
       view.index.app(*view.indexed, label, own_address(view.snapshot, view.names, view.source));
   auto found = names->find(relative_wire(before));
-  if (!found) return std::nullopt;
+  if (!found) return find_service(view, *app, *names, before);
   switch (found->kind) {
     case AppNameKind::kNothing:
       return existing_name();
     case AppNameKind::kMachines:
     case AppNameKind::kNearest:
-      return machines_of(view, *names, *found);
+      return machines_of(view, *names, *found, rule_of(before, *found));
     case AppNameKind::kVmList:
       return list_machines(view, *app, ListScope::kAnswered);
     case AppNameKind::kAllVmList:
@@ -104,23 +108,19 @@ Found find_of_network(const View& view, std::string_view label, Labels before) {
   }
   if (label == "_peer" && before.size() == 1) {
     auto peer = view.names.peers.find(std::string(before[0]));
-    return peer == view.names.peers.end() ? std::nullopt : Found(address_of(peer->second.address));
+    if (peer == view.names.peers.end()) return std::nullopt;
+    return by_rule("a peer of the network", address_of(peer->second.address));
   }
+  if (auto found = find_host_name(view, label, before)) return found;
   if (!before.empty()) return std::nullopt;
   if (label == "_peer") return list_peers(view);
   if (label == "_apps") return list_apps(view);
-  if (label == "_api" || label == "_dns") return address_of(resolver_address(view));
+  if (label == "_api" || label == "_dns")
+    return by_rule("where the asker reaches this host", address_of(resolver_address(view)));
   return std::nullopt;
 }
 
 }  // namespace
-
-const Ip6* own_address(const Snapshot& snapshot, const NetworkView& names, const Ip6& source) {
-  auto machine = names.machines_by_address.find(source);
-  if (machine == names.machines_by_address.end()) return nullptr;
-  bool serves = snapshot.is_serving(*machine->second);
-  return !serves && is_answered(snapshot, *machine->second, &source) ? &source : nullptr;
-}
 
 std::optional<NameContent> find_internal(const View& view, Labels labels) {
   auto last = labels.back();

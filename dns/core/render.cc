@@ -79,6 +79,12 @@ void push_rdata(ldns_rr* rr, const Soa& soa) {
     ldns_rr_push_rdf(rr, make_number(number));
 }
 
+void push_rdata(ldns_rr* rr, const Srv& srv) {
+  for (auto number : {srv.priority, srv.weight, srv.port})
+    ldns_rr_push_rdf(rr, ldns_native2rdf_int16(LDNS_RDF_TYPE_INT16, number));
+  ldns_rr_push_rdf(rr, make_dname(srv.target));
+}
+
 Owned<ldns_rr> make_rr(const ResourceRecord& record) {
   Owned<ldns_rr> rr(ldns_rr_new());
   ldns_rr_set_owner(rr.get(), make_dname(record.owner));
@@ -118,18 +124,17 @@ class Message {
 
   // False, and nothing is written, once a record has not fitted.
   bool add(const ResourceRecord& record, ldns_pkt_section section) {
-    return !truncated_ && add(*make_rr(record), section);
+    return add(*make_rr(record), section);
   }
   bool add(const ldns_rr& rr, ldns_pkt_section section) {
-    auto start = ldns_buffer_position(buffer_.get());
-    auto status = ldns_rr2buffer_wire_compress(buffer_.get(), &rr, section, names_.get());
-    truncated_ = status != LDNS_STATUS_OK || ldns_buffer_position(buffer_.get()) > limit_;
-    if (truncated_) {
-      ldns_buffer_set_position(buffer_.get(), start);
-      return false;
-    }
-    ++counts_[section];
-    return true;
+    truncated_ = truncated_ || !write(rr, section);
+    return !truncated_;
+  }
+
+  // Addresses that nobody asked for: as many as fit, and what does not fit is not missed.
+  void add_additional(const std::vector<ResourceRecord>& records) {
+    for (const auto& record : records)
+      if (truncated_ || !write(*make_rr(record), LDNS_SECTION_ADDITIONAL)) return;
   }
 
   [[nodiscard]] std::size_t size() const { return ldns_buffer_position(buffer_.get()); }
@@ -150,6 +155,17 @@ class Message {
   }
 
  private:
+  // False, and nothing is written, when the record does not fit.
+  bool write(const ldns_rr& rr, ldns_pkt_section section) {
+    auto start = ldns_buffer_position(buffer_.get());
+    auto status = ldns_rr2buffer_wire_compress(buffer_.get(), &rr, section, names_.get());
+    bool fits = status == LDNS_STATUS_OK && ldns_buffer_position(buffer_.get()) <= limit_;
+    if (fits)
+      ++counts_[section];
+    else
+      ldns_buffer_set_position(buffer_.get(), start);
+    return fits;
+  }
   void reserve(std::size_t bytes) {
     if (!ldns_buffer_reserve(buffer_.get(), bytes)) throw std::bad_alloc();
   }
@@ -206,6 +222,7 @@ Reply render_answer(const Query& query, const Answer& answer, std::size_t limit,
     if (!message.add(record, LDNS_SECTION_ANSWER)) break;
   for (const auto& record : answer.authority)
     if (!message.add(record, LDNS_SECTION_AUTHORITY)) break;
+  message.add_additional(answer.additional);
   if (!opt.empty()) message.add_raw(opt, LDNS_SECTION_ADDITIONAL);
   return std::move(message).finish();
 }
@@ -251,16 +268,22 @@ std::string render_opt(std::uint16_t payload_size, std::uint8_t extended_rcode, 
 // -----------------------------------------------------------------------------------------
 
 RenderedRecords render_records(const DnsQuestion& question,
-                               const std::vector<ResourceRecord>& records) {
+                               const std::vector<ResourceRecord>& answers,
+                               const std::vector<ResourceRecord>& additional) {
   Query query;
   query.question = question;
   Message message(query, 0, kMaxMessageBytes);
   std::size_t start = message.size();
   RenderedRecords out;
-  for (const auto& record : records) {
-    if (!message.add(record, LDNS_SECTION_ANSWER)) break;
-    out.ends.push_back(static_cast<std::uint32_t>(message.size() - start));
-  }
+  auto add = [&](const std::vector<ResourceRecord>& records, ldns_pkt_section section) {
+    for (const auto& record : records) {
+      if (!message.add(record, section)) break;
+      out.ends.push_back(static_cast<std::uint32_t>(message.size() - start));
+    }
+  };
+  add(answers, LDNS_SECTION_ANSWER);
+  out.answers = out.ends.size();
+  add(additional, LDNS_SECTION_ADDITIONAL);
   out.bytes = std::move(message).finish().message.substr(start);
   return out;
 }

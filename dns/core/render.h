@@ -40,7 +40,8 @@ std::string render_opt(std::uint16_t payload_size, std::uint8_t extended_rcode, 
 // `question`; the SOA follows any question inside the zone.
 AddressBlock render_address(const Ip6& ip);
 RenderedRecords render_records(const DnsQuestion& question,
-                               const std::vector<ResourceRecord>& records);
+                               const std::vector<ResourceRecord>& answers,
+                               const std::vector<ResourceRecord>& additional = {});
 SoaTemplate render_soa(const Zone& zone);
 
 // "web.internal. 5 IN AAAA fdaa::...", without a final newline.

@@ -137,6 +137,7 @@ const Responder::Client& Responder::client(const Ip6& source) {
   client.network = index_.network(*network);
   client.ready = client.network != nullptr;
   client.own = client.ready && own_address(*snapshot, client.network->view(), source) != nullptr;
+  client.shares = !client.own && !is_operator(source);
   return client;
 }
 
@@ -166,6 +167,8 @@ Handled Responder::respond_app(const Asked& asked) {
   const Zone& zone = *soas_.front().first;
   if (names == nullptr) return negative(asked, zone, Rcode::kNxDomain);
   auto found = names->find(app_at == 0 ? std::string_view() : name.between(0, app_at));
+  // The names of services are not compiled: they are looked up, and what they say is kept.
+  if (!found && name.label(0)[0] == '_') return respond_kept(asked, zone);
   if (!found) return negative(asked, zone, Rcode::kNxDomain);
   if (is_list(found->kind) && query_.type == kTypeTxt) return respond_kept(asked, zone);
   std::size_t count = query_.type == kTypeAaaa ? names->count(*found) : 0;
@@ -200,7 +203,8 @@ Handled Responder::respond_kept(const Asked& asked, const Zone& zone) {
   const Client& client = asked.client;
   AnswerMemo::Key key{client.id, query_.type, classify(client.source) == AddressKind::kPeer,
                       query_.name.bytes()};
-  const RenderedRecords* records = client.own ? nullptr : memo_.find(index_, *client.network, key);
+  const RenderedRecords* records =
+      client.shares ? memo_.find(index_, *client.network, key) : nullptr;
   RenderedRecords fresh;
   if (records == nullptr) {
     DnsQuestion question{Name::from_wire(query_.name.bytes()).value_or(Name()), query_.type,
@@ -209,13 +213,13 @@ Handled Responder::respond_kept(const Asked& asked, const Zone& zone) {
     if (said.answers.empty()) return negative(asked, zone, said.rcode);
     if (said.extended_error)
       return resolve_slowly(parse_query(asked.message), client.source, asked.transport, asked.out);
-    fresh = render_records(question, said.answers);
-    records = said.lasting && !client.own
+    fresh = render_records(question, said.answers, said.additional);
+    records = said.lasting && client.shares
                   ? memo_.keep(index_, *client.network, key, std::move(fresh))
                   : &fresh;
   }
   Response response(asked.message, query_, reply_options_.bytes(), asked.limit, asked.out);
-  response.add_answers(*records);
+  response.add_records(*records);
   return replied(query_, Rcode::kNoError, response, response.finish(Rcode::kNoError));
 }
 

@@ -83,6 +83,7 @@ class Responder {
     bool known = false;  // somebody whom we answer, be it "not ready"
     bool ready = false;  // the snapshot holds its network whole
     bool own = false;    // it runs, and the registry does not say yet that it serves
+    bool shares = true;  // what it is told, others of its network are told, too
   };
 
   const Client& client(const Ip6& source);

@@ -41,15 +41,17 @@ void Response::wrote_answers(std::size_t records, std::size_t bytes, std::size_t
   truncated_ = truncated_ || records < of;
 }
 
-void Response::add_answers(const RenderedRecords& records) {
+void Response::add_records(const RenderedRecords& records) {
   std::size_t room = end_ - at_;
   auto fitting = std::upper_bound(records.ends.begin(), records.ends.end(), room);
   auto count = static_cast<std::size_t>(fitting - records.ends.begin());
   std::size_t bytes = count == 0 ? 0 : records.ends[count - 1];
   std::memcpy(out_ + at_, records.bytes.data(), bytes);
   at_ += bytes;
-  answers_ = static_cast<std::uint16_t>(answers_ + count);
-  truncated_ = truncated_ || count < records.ends.size();
+  auto answers = std::min(count, records.answers);
+  answers_ = static_cast<std::uint16_t>(answers_ + answers);
+  additionals_ = static_cast<std::uint16_t>(additionals_ + count - answers);
+  truncated_ = truncated_ || count < records.answers;
 }
 
 void Response::add_soa(const SoaTemplate& soa, std::size_t apex, std::uint32_t serial) {
@@ -79,7 +81,7 @@ std::size_t Response::finish(Rcode rcode, bool authoritative) {
   put_u16(out_ + kQuestionsAt, 1);
   put_u16(out_ + kAnswersAt, answers_);
   put_u16(out_ + kAuthoritiesAt, authorities_);
-  put_u16(out_ + kAdditionalsAt, query_.has_edns ? 1 : 0);
+  put_u16(out_ + kAdditionalsAt, additionals_ + (query_.has_edns ? 1U : 0U));
   if (!query_.has_edns) return at_;
   auto extended = static_cast<std::uint8_t>(code >> 4);
   return at_ + write_opt(out_ + at_, extended, query_.dnssec_ok, options_);

@@ -6,10 +6,12 @@
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/ip.h"
 #include "dns/core/codes.h"
 #include "dns/core/plain_query.h"
 
@@ -18,11 +20,19 @@ namespace sixpn::dns {
 // One AAAA record, its owner a pointer to the question's name: 28 bytes as they are sent.
 inline constexpr std::size_t kAddressBlockBytes = 28;
 using AddressBlock = std::array<char, kAddressBlockBytes>;
+// The address in the block that starts at `block`.
+inline Ip6 address_in(const char* block) {
+  Ip6 ip;
+  std::memcpy(ip.bytes.data(), block + kAddressBlockBytes - ip.bytes.size(), ip.bytes.size());
+  return ip;
+}
 
-// Records as they follow one question, and where each of them ends.
+// Records as they follow one question, and where each of them ends: first the answers, then the
+// additional ones.
 struct RenderedRecords {
   std::string bytes;
   std::vector<std::uint32_t> ends;
+  std::size_t answers = 0;
 };
 
 // The SOA record of a zone as it follows a question inside the zone.
@@ -48,7 +58,8 @@ class Response {
   // Where to write them; then say how many were written of how many there are.
   [[nodiscard]] char* next() { return out_ + at_; }
   void wrote_answers(std::size_t records, std::size_t bytes, std::size_t of);
-  void add_answers(const RenderedRecords& records);
+  // As many as fit; additional ones only behind all answers, and without a word when some are left.
+  void add_records(const RenderedRecords& records);
   // `apex`: where in the question's name the zone's apex starts.
   void add_soa(const SoaTemplate& soa, std::size_t apex, std::uint32_t serial);
 
@@ -67,6 +78,7 @@ class Response {
   std::size_t end_;  // room for records ends here: before the OPT
   std::uint16_t answers_ = 0;
   std::uint16_t authorities_ = 0;
+  std::uint16_t additionals_ = 0;
   bool truncated_ = false;
 };
 

@@ -1,6 +1,7 @@
 #include "dns/core/reverse_names.h"
 
 #include "base/encoding.h"
+#include "dns/core/host_names.h"
 #include "dns/core/selection.h"
 #include "registry/core/address.h"
 
@@ -27,7 +28,7 @@ std::optional<Prefix6> parse_nibbles(Labels labels) {
 // The name of one address, by the records of the asker's network.
 std::optional<Name> name_of(const View& view, const MachineRecord& machine) {
   if (!is_answered(view.snapshot, machine, &view.source)) return std::nullopt;
-  return Name::from_labels({to_string(machine.id), "vm", machine.app, "internal"});
+  return machine_name(machine);
 }
 
 std::optional<Name> name_of(const FlycastRecord& record) {
@@ -50,7 +51,7 @@ std::optional<Name> first_name(const View& view, const Prefix6& prefix) {
   if (service != flycast.end() && prefix.contains(service->first)) return name_of(service->second);
   for (const auto& [name, peer] : view.names.peers)
     if (prefix.contains(peer.address)) return name_of(peer);
-  return std::nullopt;
+  return host_name_in(view, prefix);
 }
 
 }  // namespace
@@ -61,7 +62,7 @@ std::optional<NameContent> find_reverse(const View& view, Labels labels) {
   auto name = first_name(view, *prefix);
   if (!name) return std::nullopt;
   if (prefix->length < 128) return existing_name();
-  return NameContent{kTypePtr, {*name}};
+  return by_rule("the name of an address", {kTypePtr, {*name}});
 }
 
 }  // namespace sixpn::dns

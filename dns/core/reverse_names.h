@@ -1,6 +1,7 @@
 // The reverse zone of fdaa::/16 (RFC 3596 section 2.5): 28 nibbles under a.a.d.f.ip6.arpa are the
-// name of a machine, peer or Flycast address of the asker's own network; fewer are an empty
-// non-terminal when an address lies below them. Every other network's addresses do not exist. Pure.
+// name of a machine, peer, Flycast or proxy address of the asker's own network, or for the operator
+// of a host; fewer are an empty non-terminal when an address lies below them. Every other network's
+// addresses do not exist. Pure.
 #pragma once
 
 #include <optional>

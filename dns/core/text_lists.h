@@ -29,4 +29,13 @@ NameContent list_apps(const View& view);
 // "laptop,office"; peers named interactive-* are flyctl's own, and hidden
 NameContent list_peers(const View& view);
 
+// For the operator: "host-a iad alive,host-b fra suspected"
+NameContent list_hosts(const View& view);
+
+// How current the answers are: "generation=7,machines=10,answered=4,unreachable=1". `generation` is
+// of the network's last change, as this host knows it; `unreachable` are started machines whose
+// host is down. For the operator of the whole registry:
+// "generation=42,synced=yes,networks=2,hosts=5,suspected=1,down=1".
+NameContent describe_registry(const View& view);
+
 }  // namespace sixpn::dns

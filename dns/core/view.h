@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -20,10 +21,17 @@ struct NameContent {
   std::vector<Rdata> rdata;
   bool list_cut = false;
   bool lasting = true;  // as Answer's
+  std::vector<ResourceRecord> additional = {};
+  std::string_view rule = {};  // as Answer's
 };
 
 // Lower case, leftmost first, without the labels of the zone's apex.
 using Labels = std::span<const std::string_view>;
+
+// A source that is no machine and no peer asks by Audience::extra_views, or through the admin
+// socket: it is the host itself, so the operator. Addresses of that kind that nobody knows are not
+// believed.
+bool is_operator(const Ip6& source);
 
 struct View {
   const Snapshot& snapshot;
@@ -37,14 +45,27 @@ struct View {
 
   // Whether rdata of `type` is worth computing: content of another type may stay empty.
   [[nodiscard]] bool wants(RrType type) const { return asked == type || asked == kTypeAny; }
+  // Asked by the cluster's operator, not by a tenant (is_operator()).
+  [[nodiscard]] bool is_operators() const { return is_operator(source); }
 };
 
 // The asker's address where an app has to be compiled for it alone: it runs, and the registry does
 // not say yet that it serves. Else null.
 const Ip6* own_address(const Snapshot& snapshot, const NetworkView& names, const Ip6& source);
 
+// In wire form, without the root: as AppNames::find() takes it.
+std::string relative_wire(Labels labels);
+
+// <id>.vm.<app>.internal; nothing when that is no name.
+std::optional<Name> machine_name(const MachineRecord& machine);
+
 inline NameContent existing_name() {
-  return {};
+  return {.rule = "a name that only has names below it"};
+}
+
+inline NameContent by_rule(std::string_view rule, NameContent content) {
+  content.rule = rule;
+  return content;
 }
 
 }  // namespace sixpn::dns

@@ -28,7 +28,9 @@ std::string compare(const ParsedReply& a, const ParsedReply& b) {
   // Of a set that is cut, each takes its own part.
   bool same =
       a.truncated ? a.answers.size() == b.answers.size() : sorted(a.answers) == sorted(b.answers);
-  return same ? "" : "answers";
+  if (!same) return "answers";
+  // Of addresses that do not all fit, each sends others.
+  return a.additional.size() == b.additional.size() ? "" : "additional";
 }
 
 }  // namespace

@@ -1,19 +1,10 @@
 #include <gtest/gtest.h>
 
-#include "base/encoding.h"
 #include "dns/core/answer.h"
 #include "world.h"
 
 namespace sixpn::dns::testing {
 namespace {
-
-// The ip6.arpa name of an address, or of its first `nibbles` (RFC 3596 section 2.5).
-std::string reverse_name(const Ip6& ip, std::size_t nibbles = 32) {
-  auto hex = to_hex(as_bytes(ip.bytes)).substr(0, nibbles);
-  std::string name;
-  for (auto it = hex.rbegin(); it != hex.rend(); ++it) name += std::string(1, *it) + ".";
-  return name + "ip6.arpa";
-}
 
 std::string reverse(const Ip6& ip, std::size_t nibbles = 32, NetworkId network = kAcme) {
   return brief(ask(*World().snapshot(), reverse_name(ip, nibbles), kTypePtr, asker(), network));

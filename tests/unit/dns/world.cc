@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/encoding.h"
 #include "dns/core/render.h"
 #include "tests/unit/edit_app.h"
 
@@ -54,6 +55,16 @@ MachineRecord& World::add(NetworkId network_id, const MachineSpec& spec) {
   return *record;
 }
 
+Service service(ServiceProtocol protocol, std::uint16_t internal, std::vector<ServicePort> ports,
+                std::vector<std::string> groups) {
+  Service service;
+  service.protocol = protocol;
+  service.internal_port = internal;
+  service.ports = std::move(ports);
+  service.groups = std::move(groups);
+  return service;
+}
+
 World::World() {
   using std::chrono::milliseconds;
   snapshot_.generation = 42;
@@ -78,6 +89,14 @@ World::World() {
   add(kAcme, {0xaa, "web", kHostA, S::kStarting, "app"});
   add(kAcme, {0xb1, "idle", kHostB, S::kStopped});
   edit_app(network(kAcme), "empty").app.name = "empty";
+  using P = ServiceProtocol;
+  edit_app(network(kAcme), "web").app.services = {
+      service(P::kTcp, 8080, {{80, 80, {"http"}}, {443, 443, {"tls", "http"}}}, {"app"}),
+      service(P::kTcp, 5433, {{5432, 5432, {}}}, {"worker"}),
+      service(P::kUdp, 5353, {{53, 53, {}}, {6000, 6010, {}}}, {}),
+  };
+  edit_app(network(kAcme), "idle").app.services = {
+      service(P::kTcp, 8080, {{80, 80, {"http"}}}, {})};
   auto& acme = network(kAcme);
   acme.peers["laptop"] = {"laptop", kAcme, kHostB, {}, peer_address(kAcme, kHostB, 1)};
   acme.peers["interactive-x"] = {
@@ -116,6 +135,10 @@ struct RdataText {
   std::string operator()(const Text& text) const { return '"' + text.value + '"'; }
   std::string operator()(const Name& name) const { return to_string(name); }
   std::string operator()(const Soa&) const { return "SOA"; }
+  std::string operator()(const Srv& srv) const {
+    return std::to_string(srv.priority) + "/" + std::to_string(srv.weight) + "/" +
+           std::to_string(srv.port) + "/" + to_string(srv.target).substr(12, 2);
+  }
 };
 
 std::vector<std::string> words(const Answer& answer) {
@@ -143,6 +166,13 @@ std::string brief_sorted(const Answer& answer) {
   auto texts = words(answer);
   std::sort(texts.begin(), texts.end());
   return joined(answer, texts);
+}
+
+std::string reverse_name(const Ip6& ip, std::size_t nibbles) {
+  auto hex = to_hex(as_bytes(ip.bytes)).substr(0, nibbles);
+  std::string name;
+  for (auto it = hex.rbegin(); it != hex.rend(); ++it) name += std::string(1, *it) + ".";
+  return name + "ip6.arpa";
 }
 
 std::string u16(std::size_t value) {

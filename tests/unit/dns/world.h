@@ -33,6 +33,8 @@ struct MachineSpec {
 //             starting
 //       idle  b1 B stopped;  empty: no machines;  peers laptop, interactive-x;
 //       flycast: web two addresses, api (an app of globex) one, k8s only a service
+//       services: web http 80 (and 443 with TLS) to 8080 of group app; tcp 5432 to 5433 of worker;
+//       udp 53 and 6000-6010 to 5353 of all. idle http 80
 // globex: web c1 A started, secret c2 B started, peer spy, flycast web
 class World {
  public:
@@ -49,6 +51,8 @@ class World {
   Snapshot snapshot_;
 };
 
+Service service(ServiceProtocol protocol, std::uint16_t internal, std::vector<ServicePort> ports,
+                std::vector<std::string> groups);
 Ip6 address_of(NetworkId network, HostId host, std::uint64_t id);
 const MachineRecord& machine(const Snapshot& snapshot, NetworkId network, std::uint64_t id);
 
@@ -71,6 +75,9 @@ Answer ask(const Snapshot& snapshot, const std::string& name, RrType type,
 std::string brief(const Answer& answer);
 // The same with addresses sorted.
 std::string brief_sorted(const Answer& answer);
+
+// The ip6.arpa name of an address, or of its first `nibbles` (RFC 3596 section 2.5).
+std::string reverse_name(const Ip6& ip, std::size_t nibbles = 32);
 
 // A query in wire form.
 struct QueryBytes {

@@ -1,0 +1,119 @@
+#include "dns/core/service_names.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+#include <string>
+
+namespace sixpn::dns {
+namespace {
+
+// The name is _tcp or _udp itself, without a service.
+constexpr std::string_view kNoService = "";
+
+struct ServiceName {
+  std::string_view service;  // without its underscore
+  ServiceProtocol protocol{};
+  Labels scope;  // which machines
+};
+
+std::optional<ServiceProtocol> parse_protocol(std::string_view label) {
+  if (label == "_tcp") return ServiceProtocol::kTcp;
+  if (label == "_udp") return ServiceProtocol::kUdp;
+  return std::nullopt;
+}
+
+std::optional<ServiceName> parse_service_name(Labels before) {
+  if (before.size() > 1 && before[0].starts_with('_'))
+    if (auto protocol = parse_protocol(before[1])) {
+      auto service = before[0].substr(1);
+      if (service.empty()) return std::nullopt;
+      return ServiceName{service, *protocol, before.subspan(2)};
+    }
+  auto protocol = before.empty() ? std::nullopt : parse_protocol(before[0]);
+  if (!protocol) return std::nullopt;
+  return ServiceName{kNoService, *protocol, before.subspan(1)};
+}
+
+// A port as a label: no leading zeros.
+std::optional<std::uint16_t> parse_port(std::string_view text) {
+  std::uint16_t port = 0;
+  auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), port);
+  if (failed != std::errc{} || end != text.data() + text.size() || text[0] == '0')
+    return std::nullopt;
+  return port;
+}
+
+bool bears(const Service& service, const ServiceName& name) {
+  if (service.protocol != name.protocol) return false;
+  auto number = parse_port(name.service);
+  return std::any_of(service.ports.begin(), service.ports.end(), [&](const ServicePort& port) {
+    if (name.service == kNoService) return true;
+    if (number) return port.first <= *number && *number <= port.last;
+    return name.service == "http" &&
+           std::find(port.handlers.begin(), port.handlers.end(), "http") != port.handlers.end();
+  });
+}
+
+bool serves(const MachineRecord& machine, const Service& service) {
+  return service.groups.empty() || std::find(service.groups.begin(), service.groups.end(),
+                                             machine.group) != service.groups.end();
+}
+
+// Nearest first, as their addresses are answered.
+std::vector<const MachineRecord*> machines_of(const View& view, const AppNames& names,
+                                              const AppName& scope) {
+  std::string blocks(names.count(scope) * kAddressBlockBytes, '\0');
+  auto count = names.write(scope, view.source, view.rng, names.count(scope), blocks.data());
+  std::vector<const MachineRecord*> machines;
+  machines.reserve(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    auto found = view.names.machines_by_address.find(address_in(&blocks[i * kAddressBlockBytes]));
+    if (found != view.names.machines_by_address.end()) machines.push_back(found->second.get());
+  }
+  return machines;
+}
+
+// One priority per tier, and a tier is a region: the nearest is 0. Within it all weigh the same.
+NameContent records_of(const std::vector<const MachineRecord*>& machines,
+                       const std::vector<const Service*>& services) {
+  NameContent content{kTypeSrv, {}};
+  const std::string* region = nullptr;
+  std::uint16_t tier = 0;
+  for (const MachineRecord* machine : machines) {
+    if (content.rdata.size() >= kMostServiceTargets) break;
+    std::vector<std::uint16_t> ports;
+    for (const Service* service : services)
+      if (serves(*machine, *service) &&
+          std::find(ports.begin(), ports.end(), service->internal_port) == ports.end())
+        ports.push_back(service->internal_port);
+    auto target = ports.empty() ? std::nullopt : machine_name(*machine);
+    if (!target) continue;
+    if (region != nullptr && *region != machine->region) ++tier;
+    region = &machine->region;
+    for (auto port : ports) content.rdata.emplace_back(Srv{tier, 1, port, *target});
+    content.additional.push_back({*target, kTypeAaaa, machine->address});
+  }
+  return content;
+}
+
+}  // namespace
+
+std::optional<NameContent> find_service(const View& view, const AppView& app, const AppNames& names,
+                                        Labels before) {
+  auto name = parse_service_name(before);
+  if (!name) return std::nullopt;
+  std::vector<const Service*> services;
+  for (const auto& service : app.app.services)
+    if (bears(service, *name)) services.push_back(&service);
+  if (services.empty()) return std::nullopt;
+  auto scope = names.find(relative_wire(name->scope));
+  if (!scope || scope->kind != AppNameKind::kMachines) return std::nullopt;
+  if (name->service == kNoService) return existing_name();
+  constexpr std::string_view kRule =
+      "the machines that serve the service, a priority for each region, nearest first";
+  if (!view.wants(kTypeSrv)) return by_rule(kRule, {kTypeSrv, {}});
+  return by_rule(kRule, records_of(machines_of(view, names, *scope), services));
+}
+
+}  // namespace sixpn::dns

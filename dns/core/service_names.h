@@ -1,0 +1,28 @@
+// The names of an app's services (RFC 2782): _<service>._tcp or _<service>._udp in front of any
+// name of the app that stands for machines (<app>, <region>.<app>, <group>.process.<app>,
+// healthy.<app>, <value>.<key>.kv._metadata.<app> ...). One SRV record for each of those machines
+// that serves it, with the port that the machine itself listens on: who asks goes to the machine,
+// past Flycast.
+//
+// A service has no name of its own in the registry. It is named by what its ports say: _http where
+// one has the handler "http", and by number (_5432) for each port that Flycast opens for it.
+//
+// Pure. Not compiled (app_names.h): looked up for each question, and the answers are kept
+// (answer_memo.h).
+#pragma once
+
+#include <optional>
+
+#include "dns/core/app_names.h"
+#include "dns/core/view.h"
+
+namespace sixpn::dns {
+
+// The nearest; what is beyond them is not named.
+inline constexpr std::size_t kMostServiceTargets = 256;
+
+// `before`: the labels in front of the app's own. Nothing: no such name.
+std::optional<NameContent> find_service(const View& view, const AppView& app, const AppNames& names,
+                                        Labels before);
+
+}  // namespace sixpn::dns

@@ -1,0 +1,149 @@
+// SRV: which services have which names, what the records say, and their bytes.
+#include "dns/core/service_names.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "both_ways.h"
+#include "parsed_reply.h"
+#include "tests/unit/edit_app.h"
+#include "world.h"
+
+namespace sixpn::dns::testing {
+namespace {
+
+std::string srv(const std::string& name, const Ip6& source = asker(), RrType type = kTypeSrv) {
+  return brief_sorted(ask(*World().snapshot(), name, type, source, network_of(source)));
+}
+
+// Priority, weight, port and target: the asker's region first, then by round trip.
+TEST(ServiceNames, NameTheMachinesThatServe) {
+  EXPECT_EQ(srv("_http._tcp.web.internal"), "0/1/8080/a1 1/1/8080/a4 2/1/8080/a3");
+  EXPECT_EQ(srv("_HTTP._Tcp.Web.INTERNAL"), "0/1/8080/a1 1/1/8080/a4 2/1/8080/a3");
+  EXPECT_EQ(srv("_80._tcp.web.internal"), "0/1/8080/a1 1/1/8080/a4 2/1/8080/a3");
+  EXPECT_EQ(srv("_5432._tcp.web.internal"), "0/1/5433/a2");
+  EXPECT_EQ(srv("_53._udp.web.internal"), "0/1/5353/a1 1/1/5353/a2 1/1/5353/a4 2/1/5353/a3");
+  EXPECT_EQ(srv("_6000._udp.web.internal"), srv("_53._udp.web.internal"));
+  EXPECT_EQ(srv("_6010._udp.web.internal"), srv("_53._udp.web.internal"));
+}
+
+TEST(ServiceNames, StandInFrontOfEveryNameOfMachines) {
+  EXPECT_EQ(srv("_http._tcp.iad.web.internal"), "0/1/8080/a1");
+  EXPECT_EQ(srv("_http._tcp.fra.web.internal"), "0/1/8080/a4");
+  EXPECT_EQ(srv("_http._tcp.global.web.internal"), srv("_http._tcp.web.internal"));
+  EXPECT_EQ(srv("_http._tcp.app.process.web.internal"), srv("_http._tcp.web.internal"));
+  EXPECT_EQ(srv("_5432._tcp.worker.process.web.internal"), "0/1/5433/a2");
+  EXPECT_EQ(srv("_http._tcp.healthy.web.internal"), srv("_http._tcp.web.internal"));
+  EXPECT_EQ(srv("_53._udp.role.kv._metadata.web.internal"), "0/1/5353/a1 1/1/5353/a2 1/1/5353/a4");
+}
+
+TEST(ServiceNames, ExistWithTheirServiceWhoeverServes) {
+  EXPECT_EQ(srv("_http._tcp.worker.process.web.internal"), "NODATA");  // not of this group
+  EXPECT_EQ(srv("_http._tcp.cron.process.web.internal"), "NODATA");    // stopped
+  EXPECT_EQ(srv("_http._tcp.idle.internal"), "NODATA");
+  EXPECT_EQ(srv("_http._tcp.web.internal", asker(), kTypeAaaa), "NODATA");
+  EXPECT_EQ(srv("_http._tcp.web.internal", asker(), kTypeA), "NODATA");
+  EXPECT_EQ(srv("_http._tcp.web.internal", asker(), kTypeTxt), "NODATA");
+  EXPECT_EQ(srv("_http._tcp.web.internal", asker(), kTypeAny), srv("_http._tcp.web.internal"));
+  for (const char* name : {"_tcp.web.internal", "_udp.web.internal", "_tcp.fra.web.internal",
+                           "_tcp.worker.process.web.internal"})
+    EXPECT_EQ(srv(name), "NODATA") << name;
+}
+
+TEST(ServiceNames, OthersDoNotExist) {
+  for (const char* name : {"_https._tcp.web.internal",
+                           "_tls._tcp.web.internal",
+                           "_http._udp.web.internal",
+                           "_443x._tcp.web.internal",
+                           "_81._tcp.web.internal",
+                           "_080._tcp.web.internal",
+                           "_5999._udp.web.internal",
+                           "_6011._udp.web.internal",
+                           "_65616._tcp.web.internal",
+                           "_._tcp.web.internal",
+                           "http._tcp.web.internal",
+                           "_http._sctp.web.internal",
+                           "_http.web.internal",
+                           "_http._tcp.syd.web.internal",
+                           "_http._tcp.other.process.web.internal",
+                           "_http._tcp.vms.web.internal",
+                           "_http._tcp.process.web.internal",
+                           "_udp.idle.internal",
+                           "x._http._tcp.web.internal",
+                           "_http._tcp._tcp.web.internal",
+                           "_tcp.empty.internal",
+                           "_http._tcp.internal",
+                           "_tcp.internal",
+                           "_http._tcp.secret.internal"})
+    EXPECT_EQ(srv(name), "NXDOMAIN") << name;
+}
+
+TEST(ServiceNames, OfAnotherNetworkDoNotExist) {
+  EXPECT_EQ(srv("_http._tcp.web.internal", address_of(kGlobex, kHostA, 0xc1)), "NXDOMAIN");
+}
+
+ParsedReply reply_of(const Snapshot& snapshot, const QueryBytes& query,
+                     Transport transport = Transport::kUdp) {
+  auto both = ask_both_ways(&snapshot, audience(), encode(query), asker(), transport);
+  EXPECT_EQ(both.difference, "") << query.name;
+  return *parse_reply(both.outcome.reply);
+}
+
+TEST(ServiceNames, BringTheAddressesAlong) {
+  auto snapshot = World().snapshot();
+  for (int edns : {-1, 1232}) {
+    auto reply = reply_of(*snapshot,
+                          {.name = "_5432._tcp.web.internal", .type = kTypeSrv, .edns_size = edns});
+    EXPECT_EQ(reply.answers,
+              (std::vector<std::string>{
+                  "_5432._tcp.web.internal. 5 IN SRV 0 1 5433 000000000000a2.vm.web.internal."}));
+    EXPECT_EQ(reply.additional,
+              (std::vector<std::string>{"000000000000a2.vm.web.internal. 5 IN AAAA " +
+                                        to_string(address_of(kAcme, kHostB, 0xa2))}));
+    EXPECT_FALSE(reply.truncated);
+    EXPECT_EQ(reply.edns, edns > 0);
+  }
+}
+
+// RFC 2782: clients of old do not expand pointers in a target.
+TEST(ServiceNames, TargetsAreNotCompressed) {
+  auto snapshot = World().snapshot();
+  auto both = ask_both_ways(snapshot.get(), audience(),
+                            encode({.name = "_5432._tcp.web.internal", .type = kTypeSrv}), asker(),
+                            Transport::kUdp);
+  auto target = Name::from_text("000000000000a2.vm.web.internal")->wire();
+  EXPECT_NE(both.outcome.reply.find(u16(6 + target.size()) + u16(0) + u16(1) + u16(5433) + target),
+            std::string::npos);
+}
+
+// Addresses that do not fit are left out without TC; records that do not fit set it.
+TEST(ServiceNames, WhatDoesNotFitIsLeftOutByItsWorth) {
+  World world;
+  for (std::uint64_t id = 0; id < 300; ++id) world.add(kAcme, {0x1000 + id, "big", kHostA});
+  edit_app(world.network(kAcme), "big").app.services = {
+      service(ServiceProtocol::kTcp, 8080, {{80, 80, {"http"}}}, {})};
+  auto snapshot = world.snapshot();
+  auto udp = reply_of(*snapshot, {.name = "_http._tcp.big.internal", .type = kTypeSrv});
+  EXPECT_TRUE(udp.truncated);
+  EXPECT_GE(udp.answers.size(), 8U);
+  EXPECT_TRUE(udp.additional.empty());
+  auto tcp =
+      reply_of(*snapshot, {.name = "_http._tcp.big.internal", .type = kTypeSrv}, Transport::kTcp);
+  EXPECT_FALSE(tcp.truncated);
+  EXPECT_EQ(tcp.answers.size(), kMostServiceTargets);
+  EXPECT_EQ(tcp.additional.size(), kMostServiceTargets);
+
+  World few;
+  for (std::uint64_t id = 0; id < 6; ++id) few.add(kAcme, {0x1000 + id, "few", kHostA});
+  edit_app(few.network(kAcme), "few").app.services = {
+      service(ServiceProtocol::kTcp, 8080, {{80, 80, {"http"}}}, {})};
+  auto tight = reply_of(*few.snapshot(), {.name = "_http._tcp.few.internal", .type = kTypeSrv});
+  EXPECT_FALSE(tight.truncated);
+  EXPECT_EQ(tight.answers.size(), 6U);
+  EXPECT_GE(tight.additional.size(), 1U);
+  EXPECT_LT(tight.additional.size(), 6U);
+}
+
+}  // namespace
+}  // namespace sixpn::dns::testing

@@ -55,11 +55,12 @@ class AdminApi {
 
   // admin_cluster.cc
   void get_status(const Call& call, Reply reply);
-  void get_dig(const Call& call, Reply reply);
   void get_plan(const Call& call, Reply reply);
   void get_dump(const Call& call, Reply reply);
   void get_held(const Call& call, Reply reply);
   void get_invite_material(const Call& call, Reply reply);
+  // admin_dig.cc
+  void get_dig(const Call& call, Reply reply);
   // admin_hosts.cc
   void revoke_host(const Call& call, Reply reply);
   void renew_hosts(const Call& call, Reply reply);

@@ -1,11 +1,9 @@
-// The admin API's view of the cluster: status, names, the mesh plan, the registry, invitations.
+// The admin API's view of the cluster: status, the mesh plan, the registry, invitations.
 #include <boost/json/array.hpp>
 
 #include "agent/admin_api.h"
 #include "agent/json_views.h"
 #include "base/encoding.h"
-#include "base/rng.h"
-#include "dns/core/explain.h"
 #include "mesh/core/plan.h"
 #include "registry/core/address.h"
 #include "registry/core/keys.h"
@@ -36,18 +34,6 @@ json::object seed_json(const HostRecord& host) {
           {"wireguard_key", to_base64(as_bytes(host.wireguard_key))},
           {"wireguard", std::move(wireguard)},
           {"knock", std::move(knock)}};
-}
-
-// The networks that a question may be about: the one named, or all of the org, or all.
-std::vector<const NetworkView*> candidates(const Snapshot& snapshot, const Target& target) {
-  std::vector<const NetworkView*> out;
-  for (const auto& [id, view] : snapshot.networks) {
-    const NetworkRecord& network = view->network;
-    if (!target.get("org").empty() && network.org != target.get("org")) continue;
-    if (!target.get("network").empty() && network.name != target.get("network")) continue;
-    out.push_back(view.get());
-  }
-  return out;
 }
 
 json::object counters_json(const registry::Counters& counters) {
@@ -86,24 +72,6 @@ void last_heard_into(json::array& hosts, const Snapshot& snapshot,
   }
 }
 
-json::object dig_json(const dns::Explanation& said, const NetworkRecord& network) {
-  json::array answers;
-  json::array authority;
-  for (const auto& line : said.answers) answers.emplace_back(line);
-  for (const auto& line : said.authority) authority.emplace_back(line);
-  return {{"name", said.name},
-          {"type", said.type},
-          {"rcode", said.rcode},
-          {"answers", std::move(answers)},
-          {"authority", std::move(authority)},
-          {"note", said.note},
-          {"forwarded", said.forwarded},
-          {"org", network.org},
-          {"network", network.name},
-          {"network_id", to_string(network.id)},
-          {"generation", said.generation}};
-}
-
 }  // namespace
 
 void AdminApi::get_status(const Call&, Reply reply) {
@@ -135,48 +103,6 @@ void AdminApi::get_status(const Call&, Reply reply) {
       reply.ok(status);
     });
   });
-}
-
-void AdminApi::get_dig(const Call& call, Reply reply) {
-  SnapshotPtr snapshot = rooms_.registry->snapshot();
-  auto networks = candidates(*snapshot, call.target);
-  if (networks.empty())
-    return reply.fail(
-        Error("there is no such network; `sixpn status` shows those that exist", kNotFound));
-  std::string type = call.target.get("type").empty() ? "AAAA" : call.target.get("type");
-  Rng rng(random_u64());
-  std::vector<std::pair<const NetworkView*, dns::Explanation>> found;
-  for (const NetworkView* network : networks) {
-    dns::Viewer viewer{{snapshot->self, certificate().invite.region},
-                       proxy_address(network->network.id, snapshot->self)};
-    auto said =
-        dns::explain(*snapshot, network->network.id, viewer, call.target.get("name"), type, rng);
-    if (!said) return reply.fail(said.error());
-    bool knows = said->rcode != "NXDOMAIN" && snapshot->holds(network->network.id);
-    if (networks.size() == 1 || knows) found.emplace_back(network, std::move(*said));
-  }
-  for (const NetworkView* network : networks)
-    if (found.empty())
-      if (auto refused = refuse_unheld(*snapshot, network->network.id,
-                                       "asking every network for " + call.target.get("name")))
-        return reply.fail(*refused);
-  if (found.empty()) {  // unknown everywhere: any network's NXDOMAIN says so
-    dns::Viewer viewer{{snapshot->self, certificate().invite.region},
-                       proxy_address(networks.front()->network.id, snapshot->self)};
-    auto said = dns::explain(*snapshot, networks.front()->network.id, viewer,
-                             call.target.get("name"), type, rng);
-    if (!said) return reply.fail(said.error());
-    return reply.ok(dig_json(*said, networks.front()->network));
-  }
-  if (found.size() > 1) {
-    std::string names;
-    for (const auto& [network, said] : found)
-      names += (names.empty() ? "" : ", ") + network->network.org + "/" + network->network.name;
-    return reply.fail(Error("several networks know " + call.target.get("name") + " (" + names +
-                                "): say which with --org and --network",
-                            kInvalid));
-  }
-  reply.ok(dig_json(found.front().second, found.front().first->network));
 }
 
 void AdminApi::get_plan(const Call&, Reply reply) {

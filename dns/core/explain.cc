@@ -1,5 +1,6 @@
 #include "dns/core/explain.h"
 
+#include "dns/core/explain_records.h"
 #include "dns/core/render.h"
 
 namespace sixpn::dns {
@@ -12,6 +13,39 @@ std::vector<std::string> to_lines(const std::vector<ResourceRecord>& records) {
   return lines;
 }
 
+// The name without its first label.
+Name parent_of(const Name& name) {
+  auto labels = name.labels();
+  return Name::from_labels(std::span(labels).subspan(1)).value_or(Name());
+}
+
+// RFC 8020: below a name that does not exist there is nothing, so what is missing hangs below the
+// closest one that does.
+std::string explain_absence(const Snapshot& snapshot, NetworkId network, const Viewer& viewer,
+                            const Name& name, Rng& rng) {
+  for (Name closest = parent_of(name); closest != Name(); closest = parent_of(closest)) {
+    auto said = answer(snapshot, network, viewer, {closest, kTypeAaaa, kClassIn}, rng);
+    if (said.kind == AnswerKind::kForward) break;
+    if (said.rcode == Rcode::kNoError)
+      return "no such name; the closest that exists is " + to_string(closest);
+  }
+  return "no such name";
+}
+
+void measure(const DnsQuestion& question, const Answer& said, Explanation& out) {
+  Query query;
+  query.question = question;
+  auto answers_in = [](const std::string& message) {
+    constexpr std::size_t kAnswersAt = 6;
+    auto high = static_cast<unsigned char>(message[kAnswersAt]);
+    return std::size_t{high} << 8 | static_cast<unsigned char>(message[kAnswersAt + 1]);
+  };
+  out.bytes = render_answer(query, said, kMaxMessageBytes).message.size();
+  out.answers_in_512 = answers_in(render_answer(query, said, kMinUdpBytes).message);
+  query.edns = Edns{kMaxUdpBytes, 0, false};
+  out.answers_in_1232 = answers_in(render_answer(query, said, kMaxUdpBytes).message);
+}
+
 }  // namespace
 
 Result<Explanation> explain(const Snapshot& snapshot, NetworkId network, const Viewer& viewer,
@@ -20,9 +54,10 @@ Result<Explanation> explain(const Snapshot& snapshot, NetworkId network, const V
   if (!parsed) return Error("'" + std::string(name) + "' is not a domain name");
   auto rr_type = parse_rr_type(type);
   if (!rr_type)
-    return Error("'" + std::string(type) + "' is not a record type (try AAAA, TXT or PTR)");
+    return Error("'" + std::string(type) + "' is not a record type (try AAAA, TXT, SRV or PTR)");
 
-  auto said = answer(snapshot, network, viewer, {*parsed, *rr_type, kClassIn}, rng);
+  DnsQuestion question{*parsed, *rr_type, kClassIn};
+  auto said = answer(snapshot, network, viewer, question, rng);
   Explanation explanation;
   explanation.name = to_string(*parsed);
   explanation.type = rr_type_name(*rr_type);
@@ -33,9 +68,20 @@ Result<Explanation> explain(const Snapshot& snapshot, NetworkId network, const V
     return explanation;
   }
   explanation.rcode = to_string(said.rcode);
+  explanation.authoritative = said.rcode != Rcode::kServFail;
   explanation.answers = to_lines(said.answers);
   explanation.authority = to_lines(said.authority);
+  explanation.additional = to_lines(said.additional);
   if (said.extended_error) explanation.note = said.extended_error->text;
+  explanation.rule = said.rule;
+  if (said.rcode == Rcode::kNxDomain)
+    explanation.rule = explain_absence(snapshot, network, viewer, *parsed, rng);
+  if (const auto* names = snapshot.find_network(network); names != nullptr) {
+    explanation.network_generation = names->generation;
+    if (explanation.authoritative)
+      explanation.behind = records_behind(snapshot, *names, viewer.source, *parsed, said);
+  }
+  measure(question, said, explanation);
   return explanation;
 }
 

@@ -56,6 +56,13 @@ std::optional<Name> first_name(const View& view, const Prefix6& prefix) {
 
 }  // namespace
 
+std::optional<Ip6> parse_reverse_name(Labels labels) {
+  constexpr std::size_t kZoneLabels = 6;
+  if (labels.size() != 32 + 2) return std::nullopt;
+  auto prefix = parse_nibbles(labels.first(labels.size() - kZoneLabels));
+  return prefix ? std::optional(prefix->ip) : std::nullopt;
+}
+
 std::optional<NameContent> find_reverse(const View& view, Labels labels) {
   auto prefix = parse_nibbles(labels);
   if (!prefix) return std::nullopt;

@@ -10,6 +10,9 @@
 
 namespace sixpn::dns {
 
+// The address of a whole reverse name, zone included: 32 nibbles under ip6.arpa. Nothing for less.
+std::optional<Ip6> parse_reverse_name(Labels labels);
+
 // `labels` is not empty. Nothing: no such name.
 std::optional<NameContent> find_reverse(const View& view, Labels labels);
 

@@ -59,25 +59,46 @@ std::string join_strings(std::string_view text) {
   return joined;
 }
 
+// Tabs up to `column`, at least one, as dig aligns its sections.
+void pad(std::string& line, std::size_t column) {
+  constexpr std::size_t kTab = 8;
+  std::size_t at = line.size();
+  do {
+    line += '\t';
+    at += kTab - at % kTab;
+  } while (at < column);
+}
+
 void append_records(std::string& text, std::string_view title,
                     const std::vector<std::string>& records) {
+  constexpr std::size_t kTtlColumn = 24;
   if (records.empty()) return;
   text += fmt::format("\n;; {} SECTION:\n", title);
   for (const std::string& record : records) {
-    std::string line = record;
-    for (char& c : line)
-      if (c == '\t') c = ' ';
-    text += printable(line) + "\n";
+    std::string_view rest = record;
+    std::string line = printable(std::string(take_field(rest)));
+    pad(line, kTtlColumn);
+    for (int fields = 0; fields < 3; ++fields)  // TTL, class, type
+      line += printable(std::string(take_field(rest))) + "\t";
+    text += line + printable(std::string(trim_front(rest))) + "\n";
   }
 }
 
-// "in network default of acme, registry generation 7"
-std::string where(JsonView dig) {
-  std::string generation =
-      fmt::format("registry generation {}", dig["generation"].integer().value_or(0));
-  if (dig["network"].text().empty()) return generation;
-  return fmt::format("in network {} of {}, {}", dig["network"].text(), dig["org"].text(),
-                     generation);
+void append_question(std::string& text, JsonView dig) {
+  constexpr std::size_t kClassColumn = 32;
+  std::string line = ";" + printable(dig["name"].text());
+  pad(line, kClassColumn);
+  text += "\n;; QUESTION SECTION:\n" + line + "IN\t" + dig["type"].text() + "\n";
+}
+
+std::int64_t number(JsonView dig, std::string_view key) {
+  return dig[key].integer().value_or(0);
+}
+
+// "network default of acme"
+std::string network_text(JsonView dig) {
+  return fmt::format("network {} of {}", printable(dig["network"].text()),
+                     printable(dig["org"].text()));
 }
 
 }  // namespace
@@ -96,14 +117,46 @@ std::optional<std::string> record_data(std::string_view record) {
 std::string dig_text(JsonView dig) {
   std::vector<std::string> answers = dig["answers"].texts();
   std::vector<std::string> authority = dig["authority"].texts();
-  std::string status = dig["forwarded"].flag() ? "not ours" : dig["rcode"].text();
-  std::string text = fmt::format(";; status: {}, answers: {}, authority: {}\n;; {}\n", status,
-                                 answers.size(), authority.size(), where(dig));
-  if (!dig["note"].text().empty()) text += fmt::format(";; {}\n", printable(dig["note"].text()));
-  text += fmt::format("\n;; QUESTION SECTION:\n;{} IN {}\n", printable(dig["name"].text()),
-                      dig["type"].text());
+  std::vector<std::string> additional = dig["additional"].texts();
+  std::string text;
+  if (dig["forwarded"].flag()) {
+    text = fmt::format(";; {}\n", printable(dig["note"].text()));
+    append_question(text, dig);
+    return text;
+  }
+  text = fmt::format(
+      ";; ->>HEADER<<- opcode: QUERY, status: {}\n"
+      ";; flags: qr{} rd ra; QUERY: 1, ANSWER: {}, AUTHORITY: {}, ADDITIONAL: {}\n",
+      dig["rcode"].text(), dig["authoritative"].flag() ? " aa" : "", answers.size(),
+      authority.size(), additional.size());
+  if (!dig["note"].text().empty())
+    text += fmt::format(";; EDE: {}\n", printable(dig["note"].text()));
+  append_question(text, dig);
   append_records(text, "ANSWER", answers);
   append_records(text, "AUTHORITY", authority);
+  append_records(text, "ADDITIONAL", additional);
+  std::string where = dig["network"].text().empty() ? "" : ", in " + network_text(dig);
+  text += fmt::format("\n;; SERVER: the registry of this host, generation {}{}\n",
+                      number(dig, "generation"), where);
+  text += fmt::format(";; MSG SIZE: {}\n", number(dig, "bytes"));
+  return text;
+}
+
+std::string explanation_text(JsonView dig) {
+  std::string text = "\n;; EXPLANATION:\n";
+  text += fmt::format(";; view: {}, as {} ({}) on host {} in {}\n", network_text(dig),
+                      printable(dig["as"].text()), printable(dig["source"].text()),
+                      printable(dig["host"].text()), printable(dig["region"].text()));
+  if (!dig["rule"].text().empty())
+    text += fmt::format(";; rule: {}\n", printable(dig["rule"].text()));
+  text += fmt::format(";; registry: generation {}, this network's last change in {}\n",
+                      number(dig, "generation"), number(dig, "network_generation"));
+  for (const std::string& record : dig["behind"].texts())
+    text += fmt::format(";; {}\n", printable(record));
+  std::size_t answers = dig["answers"].texts().size();
+  if (answers > 0)
+    text += fmt::format(";; over UDP: {} of {} records fit 512 bytes (no EDNS), {} fit 1232\n",
+                        number(dig, "answers_in_512"), answers, number(dig, "answers_in_1232"));
   return text;
 }
 

@@ -13,7 +13,12 @@
 
 namespace sixpn::cli {
 
+// The sections as dig prints them.
 std::string dig_text(JsonView dig);
+
+// What is behind the answer: who asks and where, the rule of the name, the registry's generation,
+// the records that were used or left out, and what of it fits UDP.
+std::string explanation_text(JsonView dig);
 
 // One answer per line: an address, or the strings of a TXT record joined without separators, as
 // Fly's `dig --short` prints them. Errors: any rcode but NOERROR ("lookup failed: NXDOMAIN").

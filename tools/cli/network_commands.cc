@@ -23,12 +23,14 @@ Result<json::value> ask_dns(CommandContext& context, const DigOptions& options) 
                .query("name", options.name)
                .query("type", options.type)
                .query("org", options.org)
-               .query("network", options.network));
+               .query("network", options.network)
+               .query("as", options.as));
 }
 
 // The addresses behind a name. Errors: DNS knows none.
 Result<std::vector<Ip6>> resolve(CommandContext& context, const PingCommandOptions& options) {
-  auto answer = ask_dns(context, {options.target, "AAAA", options.org, options.network, false});
+  auto answer =
+      ask_dns(context, {.name = options.target, .org = options.org, .network = options.network});
   if (!answer) return answer.error();
   JsonView view(*answer);
   std::vector<Ip6> addresses = dig_addresses(view);
@@ -84,6 +86,7 @@ CommandResult dig(CommandContext& context, const DigOptions& options) {
     context.out << *lines;
   } else {
     context.out << dig_text(view);
+    if (options.explain) context.out << explanation_text(view);
   }
   return ExitCode::kOk;
 }

@@ -13,7 +13,9 @@ struct DigOptions {
   std::string type = "AAAA";
   std::string org;
   std::string network;
-  bool brief = false;  // --short
+  std::string as;        // a machine or a peer; "": the host itself
+  bool brief = false;    // --short
+  bool explain = false;  // what is behind the answer
 };
 CommandResult dig(CommandContext& context, const DigOptions& options);
 

@@ -135,7 +135,14 @@ void add_network_commands(CLI::App& root, Invocation& invocation) {
       ->capture_default_str();
   query.app->add_option("--org,-o", query.options->org, "the organisation to ask in");
   query.app->add_option("--network", query.options->network, "the network to ask in");
-  query.app->add_flag("--short,-s", query.options->brief, "only the answers, for scripts");
+  query.app->add_option("--as", query.options->as,
+                        "who asks: a machine's id, a peer's name, or the address of either");
+  CLI::Option* brief =
+      query.app->add_flag("--short,-s", query.options->brief, "only the answers, for scripts");
+  query.app
+      ->add_flag("--explain", query.options->explain,
+                 "also the view, the rule and the records behind the answer")
+      ->excludes(brief);
 
   auto echo = add_command<PingCommandOptions>(
       root, invocation, "ping", "ping every address of a name, an address or a host", ping_target);

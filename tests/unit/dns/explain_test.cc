@@ -40,8 +40,131 @@ TEST(Explain, SaysThatOtherNamesAreForwarded) {
 TEST(Explain, BadInputIsNamed) {
   EXPECT_EQ(dig("a..b", "AAAA").error().message, "'a..b' is not a domain name");
   EXPECT_EQ(dig("web.internal", "AAAAA").error().message,
-            "'AAAAA' is not a record type (try AAAA, TXT or PTR)");
+            "'AAAAA' is not a record type (try AAAA, TXT, SRV or PTR)");
   EXPECT_EQ(dig("web.internal", "TYPE65280")->rcode, "NOERROR");
+}
+
+Explanation explained(const World& world, const std::string& name, const std::string& type = "AAAA",
+                      const Ip6& source = asker()) {
+  Rng rng(1);
+  return *explain(*world.snapshot(), kAcme, viewer(source), name, type, rng);
+}
+
+using Lines = std::vector<std::string>;
+
+TEST(Explain, SaysWhichRecordsAnswerAndWhyOthersDoNot) {
+  World world;
+  world.network(kAcme).generation = 7;
+  auto said = explained(world, "fra.web.internal");
+  EXPECT_EQ(said.rule, "started machines of a region");
+  EXPECT_EQ(said.network_generation, 7U);
+  EXPECT_TRUE(said.authoritative);
+  EXPECT_EQ(
+      said.behind,
+      (Lines{
+          "machine 000000000000a1 of web, group app, region iad, started, host host-00a10001 "
+          "(alive, 0.0 ms): serves, and is not what was asked for",
+          "machine 000000000000a2 of web, group worker, region fra, started, host host-00a10002 "
+          "(alive, 90.0 ms): answered",
+          "machine 000000000000a3 of web, group app, region nrt, started, host host-00a10003 "
+          "(suspected, 170.0 ms): serves, and is not what was asked for",
+          "machine 000000000000a4 of web, group app, region fra, started, host host-00a10004 "
+          "(alive, not measured): answered",
+          "machine 000000000000a5 of web, group cron, region iad, stopped, host host-00a10001 "
+          "(alive, 0.0 ms): left out: stopped",
+          "machine 000000000000a6 of web, group app, region nrt, started, host host-00a10005 "
+          "(down, 171.0 ms): left out: its host is down or unknown",
+          "machine 000000000000a7 of web, group console, region iad, started, host host-00a10001 "
+          "(alive, 0.0 ms): left out: not registered (skip_dns)",
+          "machine 000000000000a8 of web, group app, region fra, suspended, host host-00a10002 "
+          "(alive, 90.0 ms): left out: suspended",
+          "machine 000000000000a9 of web, group gone, region nrt, destroyed, host host-00a10003 "
+          "(suspected, 170.0 ms): left out: destroyed",
+          "machine 000000000000aa of web, group app, region iad, starting, host host-00a10001 "
+          "(alive, 0.0 ms): left out: starting",
+      }));
+  // A machine that asks is in its own answer.
+  auto own = explained(world, "web.internal", "AAAA", address_of(kAcme, kHostA, 0xaa));
+  EXPECT_NE(own.behind.back().find("starting, host host-00a10001 (alive, 0.0 ms): answered"),
+            std::string::npos);
+}
+
+TEST(Explain, NamesTheRecordsOfEveryZone) {
+  World world;
+  EXPECT_EQ(
+      explained(world, "web.flycast").behind,
+      (Lines{"flycast " + to_string(flycast_address(kAcme, 2)) + " to web of network 00010203",
+             "flycast " + to_string(flycast_address(kAcme, 3)) + " to web of network 00010203",
+             "flycast " + to_string(flycast_address(kAcme, 5)) + " to web of network 00990099"}));
+  EXPECT_EQ(explained(world, "dns.svc.k8s.flycast").behind,
+            (Lines{"flycast " + to_string(flycast_address(kAcme, 6)) +
+                   " to k8s of network 00010203, service dns"}));
+  Lines laptop{"peer laptop at " + to_string(peer_address(kAcme, kHostB, 1)) +
+               ", gateway host host-00a10002 (alive, 90.0 ms)"};
+  EXPECT_EQ(explained(world, "laptop._peer.internal").behind, laptop);
+  EXPECT_EQ(explained(world, reverse_name(peer_address(kAcme, kHostB, 1)), "PTR").behind, laptop);
+  auto pointer = explained(world, reverse_name(address_of(kAcme, kHostB, 0xa2)), "PTR");
+  ASSERT_EQ(pointer.behind.size(), 1U);
+  EXPECT_TRUE(pointer.behind[0].ends_with("(alive, 90.0 ms): answered")) << pointer.behind[0];
+  auto stopped = explained(world, reverse_name(address_of(kAcme, kHostA, 0xa5)), "PTR");
+  ASSERT_EQ(stopped.behind.size(), 1U);
+  EXPECT_TRUE(stopped.behind[0].ends_with("left out: stopped")) << stopped.behind[0];
+  // Nothing of another network.
+  EXPECT_EQ(explained(world, "secret.internal").behind, Lines{});
+  EXPECT_EQ(explained(world, reverse_name(address_of(kGlobex, kHostA, 0xc1)), "PTR").behind,
+            Lines{});
+}
+
+TEST(Explain, SaysWhatExistsAboveAMissingName) {
+  World world;
+  EXPECT_EQ(explained(world, "x.y.web.internal").rule,
+            "no such name; the closest that exists is web.internal.");
+  EXPECT_EQ(explained(world, "_https._tcp.web.internal", "SRV").rule,
+            "no such name; the closest that exists is _tcp.web.internal.");
+  EXPECT_EQ(explained(world, "nothing.internal").rule,
+            "no such name; the closest that exists is internal.");
+  EXPECT_EQ(explained(world, "x.onion").rule, "no such name");
+}
+
+// Every name that exists has a rule, and what does not fit is told before a client finds out.
+TEST(Explain, RulesAndSizes) {
+  World world;
+  for (const auto& [name, type] :
+       std::vector<std::pair<std::string, std::string>>{{"web.internal", "AAAA"},
+                                                        {"web.internal", "A"},
+                                                        {"role.kv._metadata.web.internal", "AAAA"},
+                                                        {"top2.nearest.of.web.internal", "AAAA"},
+                                                        {"healthy.web.internal", "AAAA"},
+                                                        {"app.process.web.internal", "AAAA"},
+                                                        {"000000000000a1.vm.web.internal", "AAAA"},
+                                                        {"vm.web.internal", "AAAA"},
+                                                        {"_tcp.web.internal", "SRV"},
+                                                        {"_http._tcp.web.internal", "SRV"},
+                                                        {"vms.web.internal", "TXT"},
+                                                        {"vms.web.internal", "AAAA"},
+                                                        {"_apps.internal", "TXT"},
+                                                        {"_peer.internal", "TXT"},
+                                                        {"_instances.internal", "TXT"},
+                                                        {"_api.internal", "AAAA"},
+                                                        {"_registry.internal", "TXT"},
+                                                        {"internal", "SOA"},
+                                                        {"web.flycast", "AAAA"},
+                                                        {"svc.k8s.flycast", "AAAA"},
+                                                        {"localhost", "AAAA"},
+                                                        {reverse_name(asker()), "PTR"},
+                                                        {reverse_name(asker(), 12), "PTR"}})
+    EXPECT_NE(explained(world, name, type).rule, "") << name;
+
+  for (std::uint64_t id = 0; id < 150; ++id) world.add(kAcme, {0x1000 + id, "big", kHostA});
+  auto big = explained(world, "big.internal");
+  EXPECT_EQ(big.answers.size(), 150U);
+  EXPECT_EQ(big.answers_in_512, 17U);
+  EXPECT_EQ(big.answers_in_1232, 42U);
+  EXPECT_EQ(big.bytes, 12 + 14 + 4 + 150 * kAddressBlockBytes);
+  EXPECT_EQ(big.behind.size(), kMostBehind + 1);
+  EXPECT_EQ(big.behind.back(), "and 50 more");
+  auto service = explained(world, "_5432._tcp.web.internal", "SRV");
+  EXPECT_EQ(service.additional.size(), 1U);
 }
 
 TEST(Render, TypesAndCodesHaveNames) {

@@ -93,6 +93,8 @@ TEST_F(Program, AsksTheAgent) {
       {{"dig", "web.internal"}, "GET /v1/dig?name=web.internal&type=AAAA "},
       {{"dig", "web.internal", "TXT", "--org", "acme", "--network", "lab"},
        "GET /v1/dig?name=web.internal&type=TXT&org=acme&network=lab "},
+      {{"dig", "web.internal", "--as", "laptop", "--explain"},
+       "GET /v1/dig?name=web.internal&type=AAAA&as=laptop "},
       {{"mesh", "plan"}, "GET /v1/mesh/plan "},
       {{"registry", "dump"}, "GET /v1/registry/dump "}};
   std::size_t already = 0;

@@ -214,36 +214,78 @@ TEST(DigView, RecordData) {
 }
 
 constexpr const char* kDig = R"({"name":"web.internal.","type":"AAAA","rcode":"NOERROR",
+  "authoritative":true,"additional":[],"bytes":98,"network_generation":7,
   "answers":["web.internal.\t5\tIN\tAAAA\tfdaa::1","web.internal.\t5\tIN\tAAAA\tfdaa::2"],
-  "authority":[],"note":"","forwarded":false,"org":"acme","network":"default","generation":42})";
+  "authority":[],"note":"","forwarded":false,"org":"acme","network":"default","generation":42,
+  "as":"machine 148e21dad76789 of web","source":"fdaa::9","host":"a","region":"iad",
+  "rule":"all of them","behind":["machine 148e21dad76789 of web: answered","and 3 more"],
+  "answers_in_512":1,"answers_in_1232":2})";
 
 TEST(DigView, LongForm) {
   auto dig = parse(kDig);
   EXPECT_EQ(dig_text(JsonView(dig)),
-            ";; status: NOERROR, answers: 2, authority: 0\n"
-            ";; in network default of acme, registry generation 42\n"
+            ";; ->>HEADER<<- opcode: QUERY, status: NOERROR\n"
+            ";; flags: qr aa rd ra; QUERY: 1, ANSWER: 2, AUTHORITY: 0, ADDITIONAL: 0\n"
             "\n"
             ";; QUESTION SECTION:\n"
-            ";web.internal. IN AAAA\n"
+            ";web.internal.\t\t\tIN\tAAAA\n"
             "\n"
             ";; ANSWER SECTION:\n"
-            "web.internal. 5 IN AAAA fdaa::1\n"
-            "web.internal. 5 IN AAAA fdaa::2\n");
+            "web.internal.\t\t5\tIN\tAAAA\tfdaa::1\n"
+            "web.internal.\t\t5\tIN\tAAAA\tfdaa::2\n"
+            "\n"
+            ";; SERVER: the registry of this host, generation 42, in network default of acme\n"
+            ";; MSG SIZE: 98\n");
+}
+
+TEST(DigView, LongNamesAndAdditionalRecords) {
+  auto dig = parse(R"({"name":"_http._tcp.a-rather-long-name.internal.","type":"SRV",
+    "rcode":"NOERROR","authoritative":true,"bytes":9,"generation":1,
+    "answers":["_http._tcp.a-rather-long-name.internal.\t5\tIN\tSRV\t0 1 8080 x.vm.a.internal."],
+    "additional":["x.vm.a.internal.\t5\tIN\tAAAA\tfdaa::1"]})");
+  EXPECT_EQ(dig_text(JsonView(dig)),
+            ";; ->>HEADER<<- opcode: QUERY, status: NOERROR\n"
+            ";; flags: qr aa rd ra; QUERY: 1, ANSWER: 1, AUTHORITY: 0, ADDITIONAL: 1\n"
+            "\n;; QUESTION SECTION:\n"
+            ";_http._tcp.a-rather-long-name.internal.\tIN\tSRV\n"
+            "\n;; ANSWER SECTION:\n"
+            "_http._tcp.a-rather-long-name.internal.\t5\tIN\tSRV\t0 1 8080 x.vm.a.internal.\n"
+            "\n;; ADDITIONAL SECTION:\n"
+            "x.vm.a.internal.\t5\tIN\tAAAA\tfdaa::1\n"
+            "\n;; SERVER: the registry of this host, generation 1\n"
+            ";; MSG SIZE: 9\n");
 }
 
 TEST(DigView, NegativeLongForm) {
-  auto dig = parse(R"({"name":"no.internal.","type":"AAAA","rcode":"NXDOMAIN","answers":[],
-    "authority":["internal.\t5\tIN\tSOA\tns. h. 1 2 3 4 5"],"note":"no such app","generation":7})");
+  auto dig = parse(R"({"name":"no.internal.","type":"AAAA","rcode":"SERVFAIL","answers":[],
+    "authority":["internal.\t5\tIN\tSOA\tns. h. 1 2 3 4 5"],"note":"not yet","generation":7})");
   EXPECT_EQ(dig_text(JsonView(dig)),
-            ";; status: NXDOMAIN, answers: 0, authority: 1\n"
-            ";; registry generation 7\n"
-            ";; no such app\n"
-            "\n"
-            ";; QUESTION SECTION:\n"
-            ";no.internal. IN AAAA\n"
-            "\n"
-            ";; AUTHORITY SECTION:\n"
-            "internal. 5 IN SOA ns. h. 1 2 3 4 5\n");
+            ";; ->>HEADER<<- opcode: QUERY, status: SERVFAIL\n"
+            ";; flags: qr rd ra; QUERY: 1, ANSWER: 0, AUTHORITY: 1, ADDITIONAL: 0\n"
+            ";; EDE: not yet\n"
+            "\n;; QUESTION SECTION:\n"
+            ";no.internal.\t\t\tIN\tAAAA\n"
+            "\n;; AUTHORITY SECTION:\n"
+            "internal.\t\t5\tIN\tSOA\tns. h. 1 2 3 4 5\n"
+            "\n;; SERVER: the registry of this host, generation 7\n"
+            ";; MSG SIZE: 0\n");
+  auto foreign = parse(R"({"name":"a.org.","type":"A","forwarded":true,"note":"not ours"})");
+  EXPECT_EQ(dig_text(JsonView(foreign)),
+            ";; not ours\n\n;; QUESTION SECTION:\n;a.org.\t\t\t\tIN\tA\n");
+}
+
+TEST(DigView, Explanation) {
+  auto dig = parse(kDig);
+  EXPECT_EQ(
+      explanation_text(JsonView(dig)),
+      "\n;; EXPLANATION:\n"
+      ";; view: network default of acme, as machine 148e21dad76789 of web (fdaa::9) on host a "
+      "in iad\n"
+      ";; rule: all of them\n"
+      ";; registry: generation 42, this network's last change in 7\n"
+      ";; machine 148e21dad76789 of web: answered\n"
+      ";; and 3 more\n"
+      ";; over UDP: 1 of 2 records fit 512 bytes (no EDNS), 2 fit 1232\n");
 }
 
 TEST(DigView, ShortFormAndAddresses) {

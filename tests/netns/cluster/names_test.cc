@@ -1,0 +1,165 @@
+// Names with real agents and real clients: a machine finds itself from its first instruction and is
+// out of all answers of its host before it is asked to end; services by SRV; `sixpn dig --as` says
+// what the machine itself is told.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "tests/netns/cluster/cluster.h"
+
+namespace sixpn::testing {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+// Asks for its app with its first statement, and again in the moment it is asked to end; the query
+// is ready before, so that the answer is of that moment. Prints how many machines it was told of,
+// and whether itself.
+constexpr const char* kWitness = R"(
+import os, signal, socket, sys
+resolver = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+resolver.settimeout(5)
+resolver.connect(("fdaa::3", 53))
+name = b"".join(bytes([len(l)]) + l for l in (os.environ["FLY_APP_NAME"].encode(), b"internal"))
+query = b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00" + name + b"\x00\x00\x1c\x00\x01"
+own = socket.inet_pton(socket.AF_INET6, os.environ["FLY_PRIVATE_IP"])
+def ask(when):
+    resolver.send(query)
+    reply = resolver.recv(2000)
+    print(when, "rcode", reply[3] & 15, "machines", reply[7], "me", own in reply, flush=True)
+def end(number, frame):
+    ask("last:")
+    sys.exit(0)
+ask("first:")
+signal.signal(signal.SIGINT, end)
+while True: signal.pause()
+)";
+
+constexpr const char* kServices = R"(
+[processes]
+app = "web"
+db = "db"
+[[services]]
+internal_port = 8080
+processes = ["app", "db"]
+[[services.ports]]
+port = 80
+handlers = ["http"]
+[[services]]
+internal_port = 5433
+processes = ["db"]
+[[services.ports]]
+port = 5432
+)";
+
+class Names : public ::testing::Test {
+ protected:
+  Names() : cluster_("names") {
+    cluster_.add_host("a", "iad");
+    cluster_.add_host("b", "fra");
+  }
+
+  void SetUp() override { ASSERT_NO_FATAL_FAILURE(cluster_.form()); }
+
+  bool log_says(const std::string& host, const std::string& id, const std::string& line) {
+    return cluster_.must(host, {"machine", "logs", id}).find(line) != std::string::npos;
+  }
+  std::string sleeper(const std::string& host, const std::string& app, const Words& more = {}) {
+    Words words{"--app", app};
+    words.insert(words.end(), more.begin(), more.end());
+    words.insert(words.end(), {"--", "sleep", "1000"});
+    return cluster_.run_machine(host, words);
+  }
+  bool knows_app(const std::string& host, const std::string& app) {
+    return cluster_.must(host, {"apps", "list"}).find(app) != std::string::npos;
+  }
+
+  Cluster cluster_;
+};
+
+TEST_F(Names, AMachineIsInAnswersFromItsFirstInstructionUntilItIsAskedToEnd) {
+  cluster_.must("a", {"apps", "create", "witness", "--org", "acme"});
+  sleeper("a", "witness");
+  for (int round = 0; round < 5; ++round) {
+    auto id = cluster_.run_machine("a", {"--app", "witness", "--", "python3", "-c", kWitness});
+    ASSERT_TRUE(eventually([&] { return log_says("a", id, "first:"); }));
+    EXPECT_THAT(cluster_.must("a", {"machine", "logs", id}),
+                HasSubstr("first: rcode 0 machines 2 me True"));
+    cluster_.must("a", {"machine", "stop", id});
+    ASSERT_TRUE(eventually([&] { return log_says("a", id, "last:"); }));
+    EXPECT_THAT(cluster_.must("a", {"machine", "logs", id}),
+                HasSubstr("last: rcode 0 machines 1 me False"));
+    cluster_.must("a", {"machine", "destroy", id});
+  }
+}
+
+TEST_F(Names, DigAsAMachineSaysWhatTheMachineIsTold) {
+  std::string config = cluster_.host("a").folder + "/fly.toml";
+  write_file(config, kServices);
+  cluster_.must("a", {"apps", "create", "web", "--org", "acme", "--config", config});
+  cluster_.must("a", {"apps", "create", "spy", "--org", "globex"});
+  ASSERT_TRUE(eventually([&] { return knows_app("b", "web") && knows_app("b", "spy"); }));
+  auto web_a = sleeper("a", "web");
+  auto web_b = sleeper("b", "web", {"--group", "db"});
+  auto spy = sleeper("a", "spy");
+  ASSERT_TRUE(eventually([&] { return cluster_.dig("a", web_a, "web.internal").size() == 2; }));
+  ASSERT_TRUE(eventually([&] { return cluster_.dig("b", web_b, "web.internal").size() == 2; }));
+
+  auto address_b = cluster_.machine_address("b", web_b);
+  EXPECT_THAT(cluster_.dig("a", web_a, "_http._tcp.web.internal", "SRV"),
+              ElementsAre("0 1 8080 " + web_a + ".vm.web.internal.",
+                          "1 1 8080 " + web_b + ".vm.web.internal."));
+  EXPECT_THAT(cluster_.dig("a", web_a, "_5432._tcp.web.internal", "SRV"),
+              ElementsAre("0 1 5433 " + web_b + ".vm.web.internal."));
+  EXPECT_THAT(cluster_.in_machine("a", web_a, {"dig", "_5432._tcp.web.internal", "SRV"}).out,
+              HasSubstr(address_b));
+
+  const std::vector<std::pair<std::string, std::string>> questions = {
+      {"web.internal", "AAAA"},
+      {"fra.web.internal", "AAAA"},
+      {"vms.web.internal", "TXT"},
+      {"regions.web.internal", "TXT"},
+      {"_instances.internal", "TXT"},
+      {"_apps.internal", "TXT"},
+      {"_http._tcp.web.internal", "SRV"},
+      {"_api.internal", "AAAA"},
+      {"web.internal", "A"},
+      {"nothing.internal", "AAAA"},
+      {"_hosts.internal", "TXT"},
+      {web_b + ".vm.web.internal", "AAAA"}};
+  for (const auto& [host, machine] : {std::pair("a", web_a), {"b", web_b}, {"a", spy}})
+    for (const auto& [name, type] : questions) {
+      std::string sections = cluster_.must(host, {"dig", name, type, "--as", machine});
+      auto told = cluster_.in_machine(host, machine, {"dig", "+noall", "+comments", name, type});
+      auto status = sections.substr(sections.find("status: "));
+      EXPECT_THAT(told.out, HasSubstr(status.substr(0, status.find('\n')))) << name;
+      for (const auto& record : cluster_.dig(host, machine, name, type))
+        EXPECT_THAT(sections, HasSubstr("\t" + record + "\n")) << name << " as " << machine;
+    }
+
+  // Also from another host than the machine's.
+  auto elsewhere = cluster_.must("a", {"dig", "web.internal", "--as", web_b, "--explain"});
+  EXPECT_THAT(elsewhere,
+              HasSubstr("as machine " + web_b + " of web (" + address_b + ") on host b in fra"));
+  EXPECT_LT(elsewhere.find("AAAA\t" + address_b),
+            elsewhere.find("AAAA\t" + cluster_.machine_address("a", web_a)));
+  EXPECT_THAT(elsewhere, HasSubstr("machine " + web_a + " of web, group app, region iad, started"));
+  EXPECT_THAT(elsewhere, HasSubstr("rule: all started machines"));
+
+  // The operator sees hosts, in whatever network.
+  EXPECT_THAT(cluster_.must("a", {"dig", "_hosts.internal", "TXT", "--short"}),
+              HasSubstr("a iad alive"));
+  EXPECT_THAT(cluster_.sixpn("a", {"dig", "web.internal", "--as", "nobody"}).err,
+              HasSubstr("there is no machine or peer 'nobody'"));
+  EXPECT_THAT(cluster_.sixpn("a", {"dig", "web.internal", "--as", spy, "--org", "acme"}).err,
+              HasSubstr("there is no machine or peer"));
+  EXPECT_THAT(cluster_.sixpn("a", {"dig", "web..internal"}).err,
+              HasSubstr("'web..internal' is not a domain name"));
+  EXPECT_THAT(cluster_.sixpn("a", {"dig", "web.internal", "AAAAA"}).err,
+              HasSubstr("is not a record type"));
+}
+
+}  // namespace
+}  // namespace sixpn::testing

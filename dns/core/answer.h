@@ -53,8 +53,17 @@ struct Srv {
   friend bool operator==(const Srv&, const Srv&) = default;
 };
 
-// By type: A (v4-mapped) and AAAA, TXT, PTR and NS, SOA, SRV.
-using Rdata = std::variant<Ip6, Text, Name, Soa, Srv>;
+// RFC 9460, ServiceMode with the target ".": the owner's own name.
+struct Svcb {
+  std::uint16_t priority = 1;
+  std::vector<std::string> alpn;  // empty: not said
+  std::uint16_t port = 0;
+  std::vector<Ip6> ipv6hint;
+  friend bool operator==(const Svcb&, const Svcb&) = default;
+};
+
+// By type: A (v4-mapped) and AAAA, TXT, PTR and NS, SOA, SRV, SVCB.
+using Rdata = std::variant<Ip6, Text, Name, Soa, Srv, Svcb>;
 
 struct ResourceRecord {
   Name owner;

@@ -15,6 +15,7 @@ inline constexpr RrType kTypePtr = 12;
 inline constexpr RrType kTypeTxt = 16;
 inline constexpr RrType kTypeAaaa = 28;
 inline constexpr RrType kTypeSrv = 33;
+inline constexpr RrType kTypeSvcb = 64;
 inline constexpr RrType kTypeOpt = 41;
 inline constexpr RrType kTypeTkey = 249;
 inline constexpr RrType kTypeTsig = 250;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "registry/core/service_ports.h"
+
 namespace sixpn::dns {
 namespace {
 
@@ -9,9 +11,8 @@ namespace {
 // here: then the name means this network's own app, or else the one of the lowest network id, never
 // a mix.
 std::vector<const FlycastRecord*> records_of(const View& view, std::string_view app) {
-  std::vector<const FlycastRecord*> records;
-  for (const auto& [address, record] : view.names.flycast)
-    if (record.app == app) records.push_back(&record);
+  if (view.indexed == nullptr) return {};
+  auto records = view.indexed->flycast().find(app);
   if (records.empty()) return records;
   auto rank = [&](const FlycastRecord* record) {
     return std::pair(record->app_network != view.network, record->app_network);
@@ -20,6 +21,31 @@ std::vector<const FlycastRecord*> records_of(const View& view, std::string_view 
                                      [&](auto* a, auto* b) { return rank(a) < rank(b); }));
   std::erase_if(records, [&](auto* record) { return rank(record) != best; });
   return records;
+}
+
+// One record for each port that Flycast opens. HTTPS records there are none: they would tell a
+// client to speak TLS (RFC 9460 section 9.5), which ends nowhere here.
+NameContent describe_services(const View& view, const FlycastRecord& first,
+                              std::vector<Rdata> addresses) {
+  NameContent content{.type = kTypeSvcb,
+                      .lasting = first.app_network == view.network,
+                      .rule = "the ports that Flycast opens for the app"};
+  const NetworkView* network = view.snapshot.find_network(first.app_network);
+  auto app = network != nullptr ? network->apps.find(first.app) : decltype(network->apps.end()){};
+  if (network == nullptr || app == network->apps.end()) return content;
+  std::vector<Ip6> hints;
+  for (const auto& address : addresses) hints.push_back(std::get<Ip6>(address));
+  for (const Service& service : app->second->app.services)
+    for (const ServicePort& port : service.ports) {
+      bool named = service.protocol == ServiceProtocol::kTcp && port.first == port.last;
+      if (!named || !is_relayed(port) || content.rdata.size() >= kMostServicePorts) continue;
+      bool http =
+          std::find(port.handlers.begin(), port.handlers.end(), "http") != port.handlers.end();
+      std::vector<std::string> alpn;
+      if (http) alpn.emplace_back("http/1.1");
+      content.rdata.emplace_back(Svcb{1, std::move(alpn), port.first, hints});
+    }
+  return content;
 }
 
 }  // namespace
@@ -38,7 +64,8 @@ std::optional<NameContent> find_flycast(const View& view, Labels labels) {
   }
   if (labels.size() == 2) return has_services ? std::optional(existing_name()) : std::nullopt;
   if (labels.size() == 3 && content.rdata.empty()) return std::nullopt;
-  return content;
+  if (view.asked != kTypeSvcb || content.rdata.empty()) return content;
+  return describe_services(view, *records.front(), std::move(content.rdata));
 }
 
 }  // namespace sixpn::dns

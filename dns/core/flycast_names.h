@@ -1,5 +1,6 @@
 // The names of .flycast: <app>.flycast and <service>.svc.<app>.flycast, each the Flycast addresses
-// that the asker's network may dial, whatever the state of the machines behind them. Pure.
+// that the asker's network may dial, whatever the state of the machines behind them; for SVCB the
+// ports that Flycast opens there. Pure.
 #pragma once
 
 #include <optional>
@@ -7,6 +8,9 @@
 #include "dns/core/view.h"
 
 namespace sixpn::dns {
+
+// Of one SVCB answer; ranges of ports are not told.
+inline constexpr std::size_t kMostServicePorts = 32;
 
 // `labels` is not empty. Nothing: no such name.
 std::optional<NameContent> find_flycast(const View& view, Labels labels);

@@ -48,6 +48,7 @@ void NameIndex::Network::set_view(const std::shared_ptr<const NetworkView>& view
   for (const auto& change : log.changes)
     if (view_ && change.generation > view_->generation)
       if (App* app = find(change.app)) app->changed = true;
+  if (flycast_ && !flycast_->records().is(view->flycast)) flycast_.reset();
   view_ = view;
 }
 

@@ -19,6 +19,7 @@
 #include "base/ids.h"
 #include "base/ip.h"
 #include "dns/core/app_names.h"
+#include "dns/core/flycast_index.h"
 #include "dns/core/vantage.h"
 #include "registry/core/snapshot.h"
 
@@ -79,6 +80,11 @@ class NameIndex::Network {
  public:
   [[nodiscard]] const NetworkView& view() const { return *view_; }
   [[nodiscard]] const std::shared_ptr<const NetworkView>& view_ptr() const { return view_; }
+  // Of the current view.
+  const FlycastIndex& flycast() {
+    if (!flycast_) flycast_.emplace(view_->flycast);
+    return *flycast_;
+  }
 
  private:
   friend class NameIndex;
@@ -93,6 +99,7 @@ class NameIndex::Network {
   void set_view(const std::shared_ptr<const NetworkView>& view);
 
   std::shared_ptr<const NetworkView> view_;
+  std::optional<FlycastIndex> flycast_;
   std::vector<Slot> slots_;  // open addressing, a power of two
   std::size_t used_ = 0;
   std::uint64_t epoch_ = 0;  // rises when any app may have changed

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <string>
 
+#include "registry/core/service_ports.h"
+
 namespace sixpn::dns {
 namespace {
 
@@ -48,16 +50,12 @@ bool bears(const Service& service, const ServiceName& name) {
   if (service.protocol != name.protocol) return false;
   auto number = parse_port(name.service);
   return std::any_of(service.ports.begin(), service.ports.end(), [&](const ServicePort& port) {
+    if (!is_relayed(port)) return false;
     if (name.service == kNoService) return true;
     if (number) return port.first <= *number && *number <= port.last;
     return name.service == "http" &&
            std::find(port.handlers.begin(), port.handlers.end(), "http") != port.handlers.end();
   });
-}
-
-bool serves(const MachineRecord& machine, const Service& service) {
-  return service.groups.empty() || std::find(service.groups.begin(), service.groups.end(),
-                                             machine.group) != service.groups.end();
 }
 
 // Nearest first, as their addresses are answered.
@@ -84,7 +82,7 @@ NameContent records_of(const std::vector<const MachineRecord*>& machines,
     if (content.rdata.size() >= kMostServiceTargets) break;
     std::vector<std::uint16_t> ports;
     for (const Service* service : services)
-      if (serves(*machine, *service) &&
+      if (is_served_by(*service, *machine) &&
           std::find(ports.begin(), ports.end(), service->internal_port) == ports.end())
         ports.push_back(service->internal_port);
     auto target = ports.empty() ? std::nullopt : machine_name(*machine);

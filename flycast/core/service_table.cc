@@ -1,22 +1,12 @@
 #include "flycast/core/service_table.h"
 
 #include <algorithm>
-#include <array>
 
 #include "registry/core/address.h"
+#include "registry/core/service_ports.h"
 
 namespace sixpn::flycast {
 namespace {
-
-// What the relay cannot give: it passes bytes, and holds no certificate.
-constexpr std::array<std::string_view, 3> kUnsupportedHandlers = {"tls", "pg_tls", "proxy_proto"};
-
-bool is_supported(const ServicePort& port) {
-  return std::none_of(port.handlers.begin(), port.handlers.end(), [](const std::string& handler) {
-    return std::find(kUnsupportedHandlers.begin(), kUnsupportedHandlers.end(), handler) !=
-           kUnsupportedHandlers.end();
-  });
-}
 
 const ServicePort* find_port(const Service& service, std::uint16_t port) {
   if (service.protocol != ServiceProtocol::kTcp) return nullptr;
@@ -29,7 +19,7 @@ std::variant<Route, LookupFailure> find_service(const AppView& app, std::uint16_
   for (const Service& service : app.app.services) {
     const ServicePort* port = find_port(service, external_port);
     if (port == nullptr) continue;
-    if (!is_supported(*port)) return LookupFailure{LookupError::kUnsupportedHandler, app.app.name};
+    if (!is_relayed(*port)) return LookupFailure{LookupError::kUnsupportedHandler, app.app.name};
     return Route{&app, &service};
   }
   return LookupFailure{LookupError::kNoServiceOnPort, app.app.name};
@@ -54,8 +44,7 @@ std::string_view to_string(LookupError error) {
 bool may_serve(const MachineRecord& machine, const Service& service) {
   if (machine.state != MachineState::kStarted || machine.cordoned) return false;
   if (machine.health == Health::kCritical) return false;
-  return service.groups.empty() || std::find(service.groups.begin(), service.groups.end(),
-                                             machine.group) != service.groups.end();
+  return is_served_by(service, machine);
 }
 
 std::variant<Route, LookupFailure> ServiceTable::route(NetworkId client_network,

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include "both_ways.h"
+#include "dns/core/render.h"
 #include "world.h"
 
 namespace sixpn::dns::testing {
@@ -155,6 +157,36 @@ TEST(Answer, Flycast) {
       {"idle.flycast", kTypeAaaa, "NXDOMAIN"},
       {"secret.flycast", kTypeAaaa, "NXDOMAIN"},
   });
+}
+
+// Which ports Flycast opens; HTTPS would promise TLS, which ends nowhere.
+TEST(Answer, ServicesOfFlycast) {
+  auto hints =
+      "@" + to_string(flycast_address(kAcme, 2)) + "@" + to_string(flycast_address(kAcme, 3));
+  expect_all(
+      {{"web.flycast", kTypeSvcb, "5432" + hints + " 80+http/1.1" + hints},
+       {"web.flycast", RrType{65}, "NODATA"},
+       {"web.flycast", kTypeAny, brief_sorted(ask(*World().snapshot(), "web.flycast", kTypeAaaa))},
+       {"api.flycast", kTypeSvcb, "NODATA"},  // its app has no services
+       {"k8s.flycast", kTypeSvcb, "NODATA"},
+       {"nothing.flycast", kTypeSvcb, "NXDOMAIN"}});
+  auto both =
+      ask_both_ways(World().snapshot().get(), audience(),
+                    encode({.name = "web.flycast", .type = kTypeSvcb}), asker(), Transport::kTcp);
+  EXPECT_EQ(both.difference, "");
+  // priority 1, the root; alpn; port; ipv6hint: RFC 9460 section 2.2.
+  std::string ips;
+  for (std::uint16_t counter = 2; counter <= 3; ++counter) {
+    auto ip = flycast_address(kAcme, counter);
+    ips.append(ip.bytes.begin(), ip.bytes.end());
+  }
+  std::string rdata = u16(1) + std::string(1, 0) + u16(1) + u16(9) + "\x08http/1.1" + u16(3) +
+                      u16(2) + u16(80) + u16(6) + u16(32) + ips;
+  EXPECT_NE(both.outcome.reply.find(u16(rdata.size()) + rdata), std::string::npos);
+  auto record = ask(*World().snapshot(), "web.flycast", kTypeSvcb).answers.front();
+  EXPECT_EQ(to_string(record), "web.flycast.\t5\tIN\tSVCB\t1 . alpn=http/1.1 port=80 ipv6hint=" +
+                                   to_string(flycast_address(kAcme, 2)) + "," +
+                                   to_string(flycast_address(kAcme, 3)));
 }
 
 // "Known name, other type" is NODATA for every type there is; unknown is NXDOMAIN for every type.

@@ -75,6 +75,8 @@ const std::vector<std::pair<std::string, RrType>>& questions() {
       {"_http._tcp.new.internal", kTypeSrv},
       {"laptop._peer.internal", kTypeAaaa},
       {"web.flycast", kTypeAaaa},
+      {"web.flycast", kTypeSvcb},
+      {"api.flycast", kTypeSvcb},
       {"nothing.flycast", kTypeAaaa},
       {"internal", kTypeSoa},
   };

@@ -135,6 +135,12 @@ struct RdataText {
   std::string operator()(const Text& text) const { return '"' + text.value + '"'; }
   std::string operator()(const Name& name) const { return to_string(name); }
   std::string operator()(const Soa&) const { return "SOA"; }
+  std::string operator()(const Svcb& svcb) const {
+    std::string text = std::to_string(svcb.port);
+    for (const auto& id : svcb.alpn) text += "+" + id;
+    for (const auto& ip : svcb.ipv6hint) text += "@" + to_string(ip);
+    return text;
+  }
   std::string operator()(const Srv& srv) const {
     return std::to_string(srv.priority) + "/" + std::to_string(srv.weight) + "/" +
            std::to_string(srv.port) + "/" + to_string(srv.target).substr(12, 2);

@@ -31,8 +31,9 @@ constexpr std::size_t kFlagsOffset = 2;
 constexpr std::size_t kCountsOffset = 4;
 constexpr std::uint32_t kOptDnssecOk = 0x8000;
 constexpr std::size_t kStringBytes = 255;
-// SOA timers beside the minimum; no secondary reads them.
-constexpr std::uint32_t kSoaRefresh = 3600, kSoaRetry = 600, kSoaExpire = 86400;
+// SOA timers beside the minimum: the least that testers of zones take for sensible; no secondary
+// reads them.
+constexpr std::uint32_t kSoaRefresh = 14400, kSoaRetry = 3600, kSoaExpire = 604800;
 
 // ---- typed records to ldns
 // ---------------------------------------------------------------------------

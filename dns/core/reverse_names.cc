@@ -3,6 +3,7 @@
 #include "base/encoding.h"
 #include "dns/core/host_names.h"
 #include "dns/core/selection.h"
+#include "dns/core/zone.h"
 #include "registry/core/address.h"
 
 namespace sixpn::dns {
@@ -42,6 +43,8 @@ std::optional<Name> name_of(const PeerRecord& peer) {
 
 // The name of the first address inside `prefix` that has one; of a /128, the name of that address.
 std::optional<Name> first_name(const View& view, const Prefix6& prefix) {
+  for (const Ip6& resolver : {kResolverAddress, peer_resolver_address(view.network)})
+    if (prefix.contains(resolver)) return name_server();
   const auto& machines = view.names.machines_by_address;
   for (auto it = machines.lower_bound(prefix.ip);
        it != machines.end() && prefix.contains(it->first); ++it)

@@ -60,7 +60,7 @@ TEST(Resolve, NegativeAnswersCarryTheSoa) {
     EXPECT_EQ(reply.rcode, std::string(name) == "unknown.internal" ? 3 : 0);
     ASSERT_EQ(reply.authority.size(), 1U);
     EXPECT_EQ(reply.authority[0],
-              "internal. 5 IN SOA _dns.internal. hostmaster.internal. 42 3600 600 86400 5");
+              "internal. 5 IN SOA _dns.internal. hostmaster.internal. 42 14400 3600 604800 5");
     EXPECT_TRUE(reply.authoritative && reply.edns);
   }
 }

@@ -18,13 +18,20 @@ TEST(Reverse, NamesMachinesPeersAndFlycast) {
   EXPECT_EQ(reverse(flycast_address(kAcme, 6)), "dns.svc.k8s.flycast.");
 }
 
+// Whose address is in the NS records' glue (RFC 1912 section 2.1).
+TEST(Reverse, NamesTheResolver) {
+  EXPECT_EQ(reverse(kResolverAddress), "_dns.internal.");
+  EXPECT_EQ(reverse(peer_resolver_address(kAcme)), "_dns.internal.");
+  EXPECT_EQ(reverse(kResolverAddress, 31), "NODATA");
+  EXPECT_EQ(reverse(peer_resolver_address(kGlobex)), "NXDOMAIN");
+}
+
 TEST(Reverse, WhatForwardNamesHideStaysHidden) {
   EXPECT_EQ(reverse(address_of(kAcme, kHostA, 0xa5)), "NXDOMAIN");    // stopped
   EXPECT_EQ(reverse(address_of(kAcme, kHostA, 0xa7)), "NXDOMAIN");    // skip_dns
   EXPECT_EQ(reverse(address_of(kAcme, kHostA, 0xee)), "NXDOMAIN");    // nobody
   EXPECT_EQ(reverse(address_of(kGlobex, kHostA, 0xc1)), "NXDOMAIN");  // another network
   EXPECT_EQ(reverse(asker(), 32, kGlobex), "NXDOMAIN");
-  EXPECT_EQ(reverse(kResolverAddress), "NXDOMAIN");
   EXPECT_EQ(reverse(host_address(kHostA)), "NXDOMAIN");
 }
 

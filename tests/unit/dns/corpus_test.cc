@@ -5,6 +5,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "tests/fuzz/dns_names_target.h"
 #include "tests/fuzz/dns_targets.h"
 
 namespace sixpn::dns::testing {
@@ -20,6 +21,14 @@ int replay(const std::string& folder, void (*target)(std::string_view)) {
     ++files;
   }
   return files;
+}
+
+TEST(Corpus, NamesOfRecords) {
+  auto every_name = [](std::string_view input) {
+    for (unsigned choice = 0; choice < kNameChoices; ++choice)
+      fuzz_names(static_cast<char>(choice) + std::string(input.substr(input.empty() ? 0 : 1)));
+  };
+  EXPECT_GT(replay("dns_names", every_name), 4);
 }
 
 TEST(Corpus, Queries) {

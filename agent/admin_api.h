@@ -55,6 +55,7 @@ class AdminApi {
 
   // admin_cluster.cc
   void get_status(const Call& call, Reply reply);
+  void add_own_status(boost::json::object& status);
   void get_plan(const Call& call, Reply reply);
   void get_dump(const Call& call, Reply reply);
   void get_held(const Call& call, Reply reply);

@@ -2,6 +2,7 @@
 #include <boost/json/array.hpp>
 
 #include "agent/admin_api.h"
+#include "agent/dns_json.h"
 #include "agent/json_views.h"
 #include "base/encoding.h"
 #include "mesh/core/plan.h"
@@ -77,32 +78,40 @@ void last_heard_into(json::array& hosts, const Snapshot& snapshot,
 void AdminApi::get_status(const Call&, Reply reply) {
   rooms_.report_mesh([this, reply](const MeshFacts& mesh) {
     rooms_.list_machines([this, reply, mesh](const std::vector<machine::LocalMachine>& local) {
-      SnapshotPtr snapshot = rooms_.registry->snapshot();
-      auto status = status_json(*snapshot, mesh, facts_by_id(local));
-      status["cluster"] = to_hex(certificate().invite.cluster);
-      status["version"] = SIXPN_VERSION;
-      status["backend"] = rooms_.backend;
-      status["registry"] = counters_json(rooms_.registry->counters());
-      status["conflicts"] = conflicts_json(rooms_.registry->conflicts());
-      last_heard_into(status["hosts"].as_array(), *snapshot, rooms_.registry->last_heard());
-      for (const auto& notice : rooms_.notices())
-        status["warnings"].as_array().emplace_back(notice.sentence);
-      if (const auto& refusal = rooms_.knock->last_refusal())
-        status["warnings"].as_array().emplace_back("another host refuses this one: " + *refusal);
-      for (HostId host : rooms_.registry->flooding()) {
-        const HostView* view = snapshot->find_host(host);
-        status["warnings"].as_array().emplace_back(
-            "host " + (view != nullptr ? view->record.name : to_string(host)) +
-            " floods the registry and is limited; the log says with what");
-      }
-      for (const auto& line : rooms_.rotator->warnings())
-        status["warnings"].as_array().emplace_back(line);
-      if (auto failed = rooms_.registry->disk_error())
-        status["warnings"].as_array().emplace_back("the registry is not on disk: " +
-                                                   failed->message);
-      reply.ok(status);
+      rooms_.report_dns([this, reply, mesh, local](const dns::Stats& dns) {
+        auto status = status_json(*rooms_.registry->snapshot(), mesh, facts_by_id(local));
+        status["dns"] = dns_json(dns);
+        add_own_status(status);
+        for (auto& line : dns_warnings(dns)) status["warnings"].as_array().emplace_back(line);
+        reply.ok(status);
+      });
     });
   });
+}
+
+// What only the agent knows.
+void AdminApi::add_own_status(json::object& status) {
+  SnapshotPtr snapshot = rooms_.registry->snapshot();
+  status["cluster"] = to_hex(certificate().invite.cluster);
+  status["version"] = SIXPN_VERSION;
+  status["backend"] = rooms_.backend;
+  status["registry"] = counters_json(rooms_.registry->counters());
+  status["conflicts"] = conflicts_json(rooms_.registry->conflicts());
+  last_heard_into(status["hosts"].as_array(), *snapshot, rooms_.registry->last_heard());
+  for (const auto& notice : rooms_.notices())
+    status["warnings"].as_array().emplace_back(notice.sentence);
+  if (const auto& refusal = rooms_.knock->last_refusal())
+    status["warnings"].as_array().emplace_back("another host refuses this one: " + *refusal);
+  for (HostId host : rooms_.registry->flooding()) {
+    const HostView* view = snapshot->find_host(host);
+    status["warnings"].as_array().emplace_back(
+        "host " + (view != nullptr ? view->record.name : to_string(host)) +
+        " floods the registry and is limited; the log says with what");
+  }
+  for (const auto& line : rooms_.rotator->warnings())
+    status["warnings"].as_array().emplace_back(line);
+  if (auto failed = rooms_.registry->disk_error())
+    status["warnings"].as_array().emplace_back("the registry is not on disk: " + failed->message);
 }
 
 void AdminApi::get_plan(const Call&, Reply reply) {

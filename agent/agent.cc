@@ -81,6 +81,8 @@ dns::DnsOptions dns_options(const AgentOptions& options) {
   out.listen.insert(out.listen.begin(), IpEndpoint{kResolverAddress, 53});
   out.upstreams = options.config.dns.upstreams;
   out.server_id = options.config.dns.server_id.value_or(options.identity.certificate.invite.name);
+  for (const auto& rule : options.config.dns.forward_rules)
+    out.forward_rules.push_back({rule.domain, rule.servers, rule.networks});
   out.self = options.identity.certificate.invite.host;
   out.region = options.identity.certificate.invite.region;
   return out;

@@ -74,6 +74,13 @@ void Rooms::report_mesh(std::function<void(MeshFacts)> done) {
   });
 }
 
+void Rooms::report_dns(std::function<void(dns::Stats)> done) {
+  dns_loop.post([this, done = std::move(done)] {
+    if (!dns) return;
+    control.post([done, stats = dns->stats()] { done(stats); });
+  });
+}
+
 LocalFactsById facts_by_id(const std::vector<machine::LocalMachine>& machines) {
   LocalFactsById all;
   for (const auto& machine : machines) {

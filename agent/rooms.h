@@ -54,6 +54,7 @@ struct Rooms {
   // Gathers from other loops; `done` on the control loop.
   void list_machines(std::function<void(std::vector<machine::LocalMachine>)> done);
   void report_mesh(std::function<void(MeshFacts)> done);
+  void report_dns(std::function<void(dns::Stats)> done);
 };
 
 LocalFactsById facts_by_id(const std::vector<machine::LocalMachine>& machines);

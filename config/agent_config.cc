@@ -6,10 +6,11 @@
 #include <map>
 
 #include "config/config_file.h"
+#include "config/dns_config.h"
 #include "config/duration_text.h"
+#include "config/endpoint_list.h"
 #include "config/table_reader.h"
 #include "config/toml_document.h"
-#include "registry/core/address.h"
 #include "registry/core/record.h"
 
 namespace sixpn::config {
@@ -18,22 +19,11 @@ namespace {
 
 constexpr std::uint16_t kDnsPort = 53;
 constexpr std::uint16_t kGossipPort = 7946;
-constexpr Prefix6 kLinkLocal{Ip6::from_words({0xfe80, 0, 0, 0, 0, 0, 0, 0}), 10};
-constexpr Prefix6 kMulticast{Ip6::from_words({0xff00, 0, 0, 0, 0, 0, 0, 0}), 8};
 constexpr std::string_view kTokenPrefix = "sixpn1.";
 // <run_dir>/sixpnd.sock must fit in sockaddr_un::sun_path (108 bytes).
 constexpr std::size_t kMaxRunDir = 90;
 constexpr std::size_t kMaxInterfaceName = 15;  // IFNAMSIZ - 1
 constexpr std::string_view kMachineInterfacePrefix = "sx";
-
-// "192.0.2.1", "2001:db8::1", "[2001:db8::1]", each with ":port" or with `default_port`.
-std::optional<IpEndpoint> parse_endpoint_or_ip(std::string_view text, std::uint16_t default_port) {
-  if (auto endpoint = parse_endpoint(text)) return endpoint;
-  bool bracketed = text.size() > 2 && text.front() == '[' && text.back() == ']';
-  auto ip = bracketed ? parse_ip6(text.substr(1, text.size() - 2)) : parse_ip(text);
-  if (!ip) return std::nullopt;
-  return IpEndpoint{*ip, default_port};
-}
 
 void read_absolute_path(TableReader& table, std::string_view key, std::string& out) {
   auto read = table.string(key);
@@ -46,44 +36,6 @@ void read_absolute_path(TableReader& table, std::string_view key, std::string& o
 
 void read_port(TableReader& table, std::string_view key, std::uint16_t& out) {
   if (auto read = table.integer(key, 1, 65535)) out = static_cast<std::uint16_t>(read->value);
-}
-
-// "" when `endpoint` may stand in a list; else what is wrong with it.
-std::string endpoint_fault(const IpEndpoint& endpoint, bool underlay_only) {
-  if (endpoint.port == 0) return "the port must be 1..65535";
-  if (endpoint.ip == Ip6{} || to_string(endpoint.ip) == "0.0.0.0")
-    return "the unspecified address cannot be used here";
-  if (kLinkLocal.contains(endpoint.ip) || kMulticast.contains(endpoint.ip))
-    return "a link-local or multicast address cannot be used here";
-  if (underlay_only && kMeshPrefix.contains(endpoint.ip))
-    return "an address inside fdaa::/16 is reached through the mesh, and cannot carry it";
-  return "";
-}
-
-struct EndpointList {
-  std::string_view key;
-  std::uint16_t default_port;
-  bool underlay_only;
-};
-
-void read_endpoints(TableReader& table, const EndpointList& list, std::vector<IpEndpoint>& out) {
-  for (const Read<std::string>& read : table.strings(list.key)) {
-    auto endpoint = parse_endpoint_or_ip(read.value, list.default_port);
-    if (!endpoint) {
-      table.error(read.at, list.key,
-                  fmt::format("expected an address such as \"192.0.2.1\", \"192.0.2.1:{0}\" or "
-                              "\"[2001:db8::1]:{0}\", found \"{1}\"",
-                              list.default_port, read.value));
-      continue;
-    }
-    std::string fault = endpoint_fault(*endpoint, list.underlay_only);
-    if (!fault.empty())
-      table.error(read.at, list.key, fmt::format("{}: {}", read.value, fault));
-    else if (std::find(out.begin(), out.end(), *endpoint) != out.end())
-      table.error(read.at, list.key, fmt::format("{} is there twice", to_string(*endpoint)));
-    else
-      out.push_back(*endpoint);
-  }
 }
 
 void read_log_level(TableReader& file, log::Level& out) {
@@ -159,21 +111,6 @@ void read_wireguard(TableReader wireguard, WireGuardConfig& out) {
     out.mtu = static_cast<std::uint16_t>(mtu->value);
   read_endpoints(wireguard, {"endpoints", out.listen_port, true}, out.endpoints);
   wireguard.report_unknown_keys();
-}
-
-constexpr std::size_t kMaxServerId = 64;  // dns::ServerIdentity::kMaxBytes
-
-void read_dns(TableReader dns, DnsConfig& out) {
-  read_endpoints(dns, {"upstreams", kDnsPort, true}, out.upstreams);
-  read_endpoints(dns, {"listen", kDnsPort, false}, out.listen);
-  if (auto id = dns.string("server_id")) {
-    if (id->value.size() <= kMaxServerId)
-      out.server_id = id->value;
-    else
-      dns.error(id->at, "server_id",
-                fmt::format("expected at most {} bytes, found {}", kMaxServerId, id->value.size()));
-  }
-  dns.report_unknown_keys();
 }
 
 void read_count(TableReader& table, std::string_view key, std::int64_t max, std::uint32_t& out) {

@@ -46,6 +46,16 @@ struct KnockConfig {
   friend bool operator==(const KnockConfig&, const KnockConfig&) = default;
 };
 
+// [[dns.forward_rules]]: who is asked for the names of one domain (split horizon).
+struct ForwardRuleConfig {
+  // As written, without a final dot; "." is every name. Never one of our own zones: those are
+  // answered here.
+  std::string domain;
+  std::vector<IpEndpoint> servers;    // 1..8, ports filled in (53)
+  std::vector<std::string> networks;  // "org/network"; empty: every network
+  friend bool operator==(const ForwardRuleConfig&, const ForwardRuleConfig&) = default;
+};
+
 // [dns]
 struct DnsConfig {
   // Where names outside the mesh go, ports filled in (53). Empty: the nameservers of
@@ -56,6 +66,7 @@ struct DnsConfig {
   // What the resolver says it is (NSID, id.server), at most 64 bytes. Unset: the host's name; "":
   // nothing.
   std::optional<std::string> server_id = {};
+  std::vector<ForwardRuleConfig> forward_rules;  // at most 64
   friend bool operator==(const DnsConfig&, const DnsConfig&) = default;
 };
 

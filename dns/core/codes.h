@@ -43,8 +43,11 @@ enum class Rcode : std::uint16_t {
 // RFC 8914 section 4.
 enum class ExtendedErrorCode : std::uint16_t {
   kOther = 0,
+  kStaleAnswer = 3,
+  kCachedError = 13,
   kNotReady = 14,
   kProhibited = 18,
+  kStaleNxDomain = 19,
   kNotSupported = 21,
   kNoReachableAuthority = 22,
 };

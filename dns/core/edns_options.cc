@@ -105,8 +105,9 @@ std::size_t write_opt(char* out, std::uint8_t extended_rcode, bool dnssec_ok,
   return kBareOptBytes + options.size();
 }
 
-void append_options(std::string& reply, std::string_view options) {
-  WireReader reader(reply);
+std::size_t append_options(char* reply, std::size_t size, std::string_view options) {
+  if (options.empty()) return size;
+  WireReader reader({reply, size});
   reader.bytes(4);
   std::size_t questions = reader.u16();
   std::size_t records = std::size_t{reader.u16()} + reader.u16() + reader.u16();
@@ -123,9 +124,16 @@ void append_options(std::string& reply, std::string_view options) {
     length_at = reader.position();
     reader.bytes(reader.u16());
   }
-  if (!reader.ok() || !reader.at_end() || last_type != kTypeOpt) return;
-  write_u16(reply.data() + length_at, reply.size() - length_at - 2 + options.size());
-  reply += options;
+  if (!reader.ok() || !reader.at_end() || last_type != kTypeOpt) return size;
+  write_u16(reply + length_at, size - length_at - 2 + options.size());
+  std::memcpy(reply + size, options.data(), options.size());
+  return size + options.size();
+}
+
+void append_options(std::string& reply, std::string_view options) {
+  std::size_t size = reply.size();
+  reply.resize(size + options.size());
+  reply.resize(append_options(reply.data(), size, options));
 }
 
 }  // namespace sixpn::dns

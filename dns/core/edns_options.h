@@ -90,5 +90,7 @@ std::size_t write_opt(char* out, std::uint8_t extended_rcode, bool dnssec_ok,
 // Adds `options` to the OPT at the end of a reply that was made elsewhere (a forwarded one).
 // Without an OPT there, nothing.
 void append_options(std::string& reply, std::string_view options);
+// The same in a buffer that has room for them; the reply's size then.
+std::size_t append_options(char* reply, std::size_t size, std::string_view options);
 
 }  // namespace sixpn::dns

@@ -105,6 +105,7 @@ Outcome resolve(NameIndex& index, const Audience& audience, ParsedQuery parsed, 
   outcome.query = std::move(parsed.query);
   if (answered.kind == AnswerKind::kForward) {
     outcome.fate = Fate::kForward;
+    outcome.network = *network;
     return outcome;
   }
   auto reply = render_answer(outcome.query, answered, reply_limit(outcome.query, transport),

@@ -31,6 +31,7 @@ enum class Fate { kDrop, kReply, kForward };
 struct Outcome {
   Fate fate = Fate::kDrop;
   Query query;            // as parsed; the question to forward
+  NetworkId network;      // kForward: the asker's
   Rcode rcode{};          // of the reply
   std::string reply;      // kReply: the message, without the length of TCP
   bool own_zone = false;  // answered from the registry

@@ -47,6 +47,11 @@ Responder::Responder(Audience audience, std::uint64_t seed, const RateLimits& ra
   for (const Zone& zone : own_zones()) soas_.emplace_back(&zone, render_soa(zone));
 }
 
+const NetworkRecord* Responder::network_record(NetworkId id) const {
+  const auto* view = index_.snapshot() != nullptr ? index_.snapshot()->find_network(id) : nullptr;
+  return view != nullptr ? &view->network : nullptr;
+}
+
 Handled Responder::respond(std::string_view message, const Ip6& source, Transport transport,
                            char* out) {
   reply_options_.clear();
@@ -151,6 +156,7 @@ Handled Responder::respond_plain(const Asked& asked) {
   if (zone.kind == ZoneKind::kForeign) {
     Handled forward;
     forward.fate = Fate::kForward;
+    forward.network = asked.client.id;
     return forward;
   }
   return respond_kept(asked, zone);
@@ -247,6 +253,7 @@ Handled Responder::resolve_slowly(ParsedQuery parsed, const Ip6& source, Transpo
   handled.refused_source = outcome.refused_source;
   handled.truncated = outcome.truncated;
   handled.list_cut = outcome.list_cut;
+  handled.network = outcome.network;
   std::memcpy(out, outcome.reply.data(), outcome.reply.size());
   return handled;
 }

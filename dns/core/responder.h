@@ -47,6 +47,7 @@ struct Handled {
   bool truncated = false;
   bool list_cut = false;
   Limited limited = Limited::kNo;
+  NetworkId network;  // kForward: the asker's
 };
 
 class Responder {
@@ -64,6 +65,8 @@ class Responder {
 
   // What cookies and rates go by; a few milliseconds late does no harm.
   void set_now(const Now& now) { now_ = now; }
+  // As the current snapshot has it; null: it does not. Until the next snapshot.
+  [[nodiscard]] const NetworkRecord* network_record(NetworkId id) const;
 
   // `out` holds kMaxMessageBytes for TCP, kMaxUdpBytes for UDP.
   Handled respond(std::string_view message, const Ip6& source, Transport transport, char* out);

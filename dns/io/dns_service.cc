@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <future>
 #include <sstream>
 #include <thread>
 #include <utility>
@@ -71,6 +72,17 @@ std::vector<IpEndpoint> read_upstreams(const std::vector<IpEndpoint>& listen) {
   return without_ourselves(parse_nameservers(text.str()), listen);
 }
 
+// Runs `task` on a loop whose thread is running, and waits for it.
+template <class Task>
+void run_on(EventLoop& loop, Task task) {
+  std::promise<void> done;
+  loop.post([&] {
+    task();
+    done.set_value();
+  });
+  done.get_future().wait();
+}
+
 }  // namespace
 
 struct DnsService::Impl {
@@ -94,12 +106,22 @@ struct DnsService::Impl {
 
   Result<void> open_forwarder() {
     upstreams = options.upstreams.empty() ? read_upstreams(bound) : options.upstreams;
-    if (without_ourselves(upstreams, bound) != upstreams)
-      return Error("an upstream resolver is this resolver itself: queries would loop");
+    auto made = ForwardRules::make(upstreams, options.forward_rules);
+    if (!made) return std::move(made).error();
+    rules = std::move(*made);
+    for (const auto& group : rules.groups())
+      if (without_ourselves(group, bound) != group)
+        return Error("an upstream resolver is this resolver itself: queries would loop");
     if (upstreams.empty())
       log::warn(kRoom, "no upstream resolver in {}: only own names will be answered", kResolvConf);
-    forwarder = std::make_shared<Forwarder>(loop, options.forward);
-    return forwarder->open(upstreams);
+    cache = std::make_unique<SharedCache>(options.forward.cache_bytes);
+    forward_loop = std::make_unique<EventLoop>("sixpn-forward");
+    forward_loop->start_thread();
+    run_on(*forward_loop, [this] {
+      forwarder =
+          std::make_unique<Forwarder>(*forward_loop, *cache, options.forward, rules.groups());
+    });
+    return {};
   }
 
   void serve(std::vector<Bound> sockets) {
@@ -111,13 +133,9 @@ struct DnsService::Impl {
       worker.tcp = options.tcp;
       worker.tcp_quota = &tcp_quota;
       worker.snapshots = &snapshots;
-      worker.forward = [this, weak = std::weak_ptr(forwarder)](ForwardRequest request) {
-        loop.post([weak, request = std::move(request)]() mutable {
-          if (auto alive = weak.lock())
-            alive->forward(std::move(request.query), request.client, request.limit,
-                           std::move(request.done));
-        });
-      };
+      worker.forward_rules = &rules;
+      worker.forward_cache = cache.get();
+      worker.forwarder = forwarder.get();
       std::vector<Fd> udp, tcp;
       for (auto& each : sockets) {
         udp.push_back(std::move(each.udp[i]));
@@ -135,7 +153,9 @@ struct DnsService::Impl {
 
   void stop() {
     workers.clear();
-    forwarder.reset();
+    if (forward_loop) run_on(*forward_loop, [this] { forwarder.reset(); });
+    forward_loop.reset();
+    cache.reset();
     bound.clear();
   }
 
@@ -143,12 +163,11 @@ struct DnsService::Impl {
     Stats now;
     for (const auto& worker : workers) now.add(worker->stats());
     if (!forwarder) return now;
-    auto counters = forwarder->counters();
-    now.forwarded = counters.forwarded;
-    now.forward_answered = counters.answered;
-    now.forward_failed = counters.failed;
-    now.forward_rejected = counters.rejected;
-    now.forward_in_flight = counters.in_flight;
+    run_on(*forward_loop, [&] { forwarder->add_to(now); });
+    auto kept = cache->use();
+    now.forward_cache_replies = kept.replies;
+    now.forward_cache_bytes = kept.bytes;
+    now.forward_cache_evicted = kept.evicted;
     return now;
   }
 
@@ -159,7 +178,10 @@ struct DnsService::Impl {
   const SipKey cookie_root{random_u64(), random_u64()};
   std::vector<IpEndpoint> bound;
   std::vector<IpEndpoint> upstreams;
-  std::shared_ptr<Forwarder> forwarder;
+  ForwardRules rules;
+  std::unique_ptr<SharedCache> cache;
+  std::unique_ptr<EventLoop> forward_loop;
+  std::unique_ptr<Forwarder> forwarder;  // made and destroyed on forward_loop
   std::vector<std::unique_ptr<DnsWorker>> workers;
 };
 
@@ -182,6 +204,7 @@ void DnsService::set_snapshot(SnapshotPtr snapshot) {
 std::vector<EventLoop*> DnsService::loops() const {
   std::vector<EventLoop*> loops;
   for (const auto& worker : impl_->workers) loops.push_back(&worker->loop());
+  if (impl_->forward_loop) loops.push_back(impl_->forward_loop.get());
   return loops;
 }
 std::vector<IpEndpoint> DnsService::local_endpoints() const {

@@ -1,11 +1,13 @@
 // DnsService: the resolver that machines ask at fdaa::3. It binds the UDP and TCP sockets and gives
 // them to its workers (dns_worker.h), which answer the own zones (.internal, .flycast, the reverse
-// of fdaa::/16) from the current snapshot, and hand every other name to the forwarder, on the dns
-// loop. It decides nothing about names: dns/core does.
+// of fdaa::/16) from the current snapshot, every other name from the cache of what upstream said,
+// and hand what is in neither to the forwarder, on a thread of its own. It decides nothing about
+// names: dns/core does.
 //
 // Made by the agent; lives on the dns loop: construct before the loop runs or on it, call
 // everything on it, destroy on it or after join(). The tenant is chosen by a query's source address
-// alone. Limits: udp_server.h, tcp_server.h, forwarder.h. The dns loop itself only forwards.
+// alone. Limits: udp_server.h, tcp_server.h, forwarder.h. The dns loop itself only starts and
+// stops.
 #pragma once
 
 #include <memory>
@@ -17,6 +19,7 @@
 #include "base/io/event_loop.h"
 #include "base/ip.h"
 #include "base/result.h"
+#include "dns/core/forward_rules.h"
 #include "dns/io/limits.h"
 #include "dns/io/stats.h"
 #include "registry/core/snapshot.h"
@@ -30,6 +33,8 @@ struct DnsOptions {
   // Where other names go, in order of preference. Empty: the nameservers of /etc/resolv.conf, read
   // once at start(), without our own addresses.
   std::vector<IpEndpoint> upstreams;
+  // Who is asked instead for names of some domains. Own zones are answered here whatever they say.
+  std::vector<ForwardRule> forward_rules;
   HostId self;
   std::string region;
   // Sources that are no machine or peer, and whose view they get: a host's own stub resolver, or
@@ -63,11 +68,12 @@ class DnsService {
   // Any thread.
   void set_snapshot(SnapshotPtr snapshot);
 
-  // The workers' loops, for the watchdog: they run between start() and stop().
+  // The workers' loops and the forwarder's, for the watchdog: they run between start() and stop().
   [[nodiscard]] std::vector<EventLoop*> loops() const;
   // What is really bound, in the order of DnsOptions::listen; empty before start().
   [[nodiscard]] std::vector<IpEndpoint> local_endpoints() const;
   [[nodiscard]] std::vector<IpEndpoint> upstreams() const;
+  // Waits for each of those loops.
   [[nodiscard]] Stats stats() const;
 
  private:

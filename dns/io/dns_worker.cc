@@ -1,10 +1,12 @@
 #include "dns/io/dns_worker.h"
 
 #include <future>
+#include <optional>
 #include <utility>
 
 #include "base/io/clock.h"
 #include "dns/core/responder.h"
+#include "dns/io/forward_front.h"
 #include "dns/io/tcp_server.h"
 #include "dns/io/udp_server.h"
 #include "registry/core/keys.h"
@@ -15,7 +17,8 @@ struct DnsWorker::Impl : std::enable_shared_from_this<DnsWorker::Impl> {
   explicit Impl(Options chosen)
       : loop(chosen.name),
         options(std::move(chosen)),
-        responder(options.audience, random_u64(), options.rates) {}
+        responder(options.audience, random_u64(), options.rates),
+        front(*options.forward_rules, *options.forward_cache, *options.forwarder) {}
 
   void serve(std::vector<Fd> udp_sockets, std::vector<Fd> tcp_sockets) {
     for (std::size_t i = 0; i < udp_sockets.size(); ++i) {
@@ -38,6 +41,7 @@ struct DnsWorker::Impl : std::enable_shared_from_this<DnsWorker::Impl> {
 
   void refresh() {
     responder.set_now(read_coarse_clocks());
+    batch_began.reset();
     auto version = options.snapshots->version();
     if (version == seen) return;
     seen = version;
@@ -49,13 +53,12 @@ struct DnsWorker::Impl : std::enable_shared_from_this<DnsWorker::Impl> {
     auto handled = responder.respond(message, path.source.ip, Transport::kUdp, out);
     counts.add(handled, responder.cookie());
     if (handled.fate != Fate::kForward) return handled.size;
-    auto query = parse_query(message).query;
-    auto limit = reply_limit(query, Transport::kUdp);
-    forward(std::move(query), path.source.ip, limit,
-            [this, path, server](const std::string& reply) {
-              if (server < udp.size() && !udp[server]->send(path, reply)) ++counts.send_failed;
-            });
-    return 0;
+    auto asked = foreign(message, path.source.ip, handled.network, Transport::kUdp);
+    if (auto size = front.answer(asked, batch_time(), out, counts)) return with_options(out, size);
+    auto size = forward(asked, out, [this, path, server](const std::string& reply) {
+      if (server < udp.size() && !udp[server]->send(path, reply)) ++counts.send_failed;
+    });
+    return with_options(out, size);
   }
 
   bool on_tcp(std::string_view message, TcpSession& session) {
@@ -69,30 +72,48 @@ struct DnsWorker::Impl : std::enable_shared_from_this<DnsWorker::Impl> {
       session.reply({tcp_reply.data(), handled.size});
       return true;
     }
-    auto query = parse_query(message).query;
-    auto limit = reply_limit(query, Transport::kTcp);
-    forward(std::move(query), session.source(), limit,
-            [weak = session.weak_from_this()](const std::string& reply) {
-              if (auto alive = weak.lock()) alive->reply(reply);
-            });
+    auto asked = foreign(message, session.source(), handled.network, Transport::kTcp);
+    auto size = front.answer(asked, batch_time(), tcp_reply.data(), counts);
+    if (size == 0)
+      size = forward(asked, tcp_reply.data(),
+                     [weak = session.weak_from_this()](const std::string& reply) {
+                       if (auto alive = weak.lock()) alive->reply(reply);
+                     });
+    size = with_options(tcp_reply.data(), size);
+    if (size > 0) session.reply({tcp_reply.data(), size});
     return true;
   }
 
-  // `done` runs on this loop, unless the worker is gone by then. The options of the reply are ours,
-  // whoever answers: their room is kept free.
+  ForwardFront::Asked foreign(std::string_view message, const Ip6& source, NetworkId network,
+                              Transport transport) {
+    const NetworkRecord* record = front.has_rules() ? responder.network_record(network) : nullptr;
+    return {message, source, network, record, transport, responder.reply_options().size()};
+  }
+
+  // One reading of the clock serves a batch: what is kept is counted in seconds.
+  Instant batch_time() {
+    if (!batch_began) batch_began = monotonic_now();
+    return *batch_began;
+  }
+
+  // The options of a reply are ours, whoever answers: their room was kept free.
+  std::size_t with_options(char* reply, std::size_t size) {
+    return size == 0 ? 0 : append_options(reply, size, responder.reply_options());
+  }
+
+  // `done` runs on this loop, unless the worker is gone by then. The size of a reply to send now.
   template <class Done>
-  void forward(Query query, const Ip6& client, std::size_t limit, Done done) {
-    std::string opt(responder.reply_options());
-    limit -= opt.size();
-    auto come_back = [weak = weak_from_this(), done, opt = std::move(opt)](std::string reply) {
-      if (!opt.empty()) append_options(reply, opt);
+  std::size_t forward(const ForwardFront::Asked& asked, char* out, Done done) {
+    auto come_back = [weak = weak_from_this(), done,
+                      options = std::string(responder.reply_options())](std::string reply) {
+      append_options(reply, options);
       auto self = weak.lock();
       if (!self) return;
       self->loop.post([weak, done, reply = std::move(reply)] {
         if (weak.lock()) done(reply);
       });
     };
-    options.forward({std::move(query), client, limit, std::move(come_back)});
+    return front.forward(asked, std::move(come_back), out, counts);
   }
 
   [[nodiscard]] Stats current() const {
@@ -113,6 +134,8 @@ struct DnsWorker::Impl : std::enable_shared_from_this<DnsWorker::Impl> {
   EventLoop loop;
   Options options;
   Responder responder;
+  ForwardFront front;
+  std::optional<Instant> batch_began;  // once it was asked for
   std::uint64_t seen = 0;
   Stats counts;
   std::vector<char> tcp_reply;

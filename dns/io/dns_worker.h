@@ -1,33 +1,28 @@
 // DnsWorker: one thread that answers. Its own event loop, its own UDP socket per listen address
 // (SO_REUSEPORT spreads the clients), its own listening TCP sockets, its own Responder.
-// Workers share nothing but the box with the newest snapshot and the count of TCP connections; a
-// name that is not ours goes to the forwarder's loop and its answer comes back here.
+// Workers share nothing but the box with the newest snapshot, the count of TCP connections and the
+// cache of foreign names (shared_cache.h); a name that is in none goes to the forwarder's loop and
+// its answer comes back here.
 //
 // Made, started and stopped by DnsService on the dns loop; everything else runs on its own loop.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "base/fd.h"
 #include "base/io/event_loop.h"
+#include "dns/core/forward_rules.h"
 #include "dns/core/resolve.h"
+#include "dns/io/forwarder.h"
 #include "dns/io/limits.h"
+#include "dns/io/shared_cache.h"
 #include "dns/io/snapshot_box.h"
 #include "dns/io/stats.h"
 #include "dns/io/tcp_quota.h"
 
 namespace sixpn::dns {
-
-// A name to forward. `done` may be called on any thread, once or never.
-struct ForwardRequest {
-  Query query;
-  Ip6 client;
-  std::size_t limit = 0;
-  std::function<void(std::string reply)> done;
-};
 
 class DnsWorker {
  public:
@@ -38,7 +33,10 @@ class DnsWorker {
     TcpLimits tcp;
     TcpQuota* tcp_quota = nullptr;  // of all workers
     const SnapshotBox* snapshots = nullptr;
-    std::function<void(ForwardRequest)> forward;  // any thread
+    // Outlive the worker.
+    const ForwardRules* forward_rules = nullptr;
+    SharedCache* forward_cache = nullptr;
+    Forwarder* forwarder = nullptr;
   };
 
   DnsWorker(Options options, std::vector<Fd> udp, std::vector<Fd> tcp);

@@ -1,311 +1,362 @@
 #include "dns/io/forwarder.h"
 
-#include <ares.h>
-#include <netinet/in.h>
-
-#include <boost/asio/posix/stream_descriptor.hpp>
-#include <cstring>
+#include <atomic>
 #include <map>
 #include <optional>
 #include <unordered_map>
+#include <utility>
 
 #include "base/io/clock.h"
-#include "dns/core/forward.h"
-#include "dns/core/render.h"
+#include "dns/io/upstreams.h"
 #include "registry/core/keys.h"
 
 namespace sixpn::dns {
-
-namespace asio = boost::asio;
-using boost::system::error_code;
-
 namespace {
 
-// c-ares needs to be told that time passes; only while queries are in flight.
-constexpr Duration kTick = std::chrono::milliseconds(50);
+// How exactly patience and deadlines are kept; only while queries are in flight.
+constexpr Duration kTick = std::chrono::milliseconds(10);
+// Of one question, at all upstreams together.
+constexpr std::size_t kMostTries = 8;
+constexpr std::size_t kRounds = 2;
+// So many letters spelled as we spelled them at random were read from our query, not guessed.
+constexpr int kTellingLetters = 8;
 
-void init_library() {
-  static const int status = ares_library_init(ARES_LIB_INIT_ALL);
-  static_cast<void>(status);
+constexpr const char* kNobodyAnswered = "no upstream resolver answered";
+constexpr const char* kNoUpstream = "no upstream resolver is configured";
+constexpr const char* kLoop = "the upstream resolver asks this one";
+constexpr const char* kTooMany = "too many queries are being forwarded";
+
+int letters_of(std::string_view name) {
+  int letters = 0;
+  for (char c : name) letters += c >= 'a' && c <= 'z' ? 1 : 0;
+  return letters;
 }
 
-ares_addr_port_node to_node(const IpEndpoint& upstream) {
-  ares_addr_port_node node{};
-  node.udp_port = node.tcp_port = upstream.port;
-  const auto& bytes = upstream.ip.bytes;
-  node.family = upstream.ip.is_v4_mapped() ? AF_INET : AF_INET6;
-  if (node.family == AF_INET)
-    std::memcpy(&node.addr.addr4, bytes.data() + 12, 4);
-  else
-    std::memcpy(&node.addr.addr6, bytes.data(), bytes.size());
-  return node;
-}
-
-// The code for a client whose query failed without a usable reply.
-Rcode rcode_of(int status) {
-  switch (status) {
-    case ARES_EREFUSED:
-      return Rcode::kRefused;
-    case ARES_ENOTIMP:
-      return Rcode::kNotImp;
-    default:
-      return Rcode::kServFail;
-  }
+Telling unreachable(const char* why) {
+  return {.why = ExtendedErrorCode::kNoReachableAuthority, .text = why};
 }
 
 }  // namespace
 
-// A descriptor of c-ares under asio's watch. c-ares closes it: asio must have released it before.
-struct WatchedSocket : std::enable_shared_from_this<WatchedSocket> {
-  WatchedSocket(EventLoop& loop, ares_channel to, int fd)
-      : channel(to), descriptor(loop.context(), fd) {}
-
-  void want(bool read, bool write) {
-    want_read = read;
-    want_write = write;
-    arm();
-  }
-
-  void release() {
-    released = true;
-    static_cast<void>(descriptor.release());  // also cancels the waits
-  }
-
-  void arm() {
-    using Wait = asio::posix::stream_descriptor;
-    if (want_read && !waiting_read) {
-      waiting_read = true;
-      descriptor.async_wait(Wait::wait_read, [self = shared_from_this()](error_code failed) {
-        self->waiting_read = false;
-        if (failed || self->released) return;
-        ares_process_fd(self->channel, self->descriptor.native_handle(), ARES_SOCKET_BAD);
-        if (!self->released) self->arm();
-      });
-    }
-    if (want_write && !waiting_write) {
-      waiting_write = true;
-      descriptor.async_wait(Wait::wait_write, [self = shared_from_this()](error_code failed) {
-        self->waiting_write = false;
-        if (failed || self->released) return;
-        ares_process_fd(self->channel, ARES_SOCKET_BAD, self->descriptor.native_handle());
-        if (!self->released) self->arm();
-      });
-    }
-  }
-
-  ares_channel channel;
-  asio::posix::stream_descriptor descriptor;
-  bool want_read = false, want_write = false;
-  bool waiting_read = false, waiting_write = false;
-  bool released = false;
-};
-
-struct Forwarder::Impl {
-  // One query with c-ares, which holds a pointer to it until it calls back.
-  struct Exchange {
-    Impl* forwarder = nullptr;
-    Query query;
+struct Forwarder::Impl : std::enable_shared_from_this<Forwarder::Impl> {
+  // A client that waits.
+  struct Waiter {
+    ForeignQuery query;
     Ip6 client;
-    std::size_t limit = 0;
-    Done done;  // empty once the client has its reply
-    std::uint16_t id = 0;
-    UpstreamEdns edns = UpstreamEdns::kWith;
-    Instant deadline{};
+    NetworkId network;
+    std::function<void(std::string)> done;
   };
 
-  Impl(EventLoop& on, ForwardLimits bounds)
-      : loop(on), limits(bounds), tick(on, [this] { on_tick(); }) {}
+  // One question on its way.
+  struct Exchange {
+    std::uint64_t serial = 0;
+    ForeignQuery query;  // of who asked first
+    std::uint16_t group = 0;
+    std::uint64_t hash = 0;
+    std::string spelling;  // upstream
+    std::vector<Waiter> waiters;
+    bool prefetch = false;
+    std::vector<std::size_t> order;  // of upstreams
+    std::size_t tried = 0;           // how many times any was
+    std::size_t pending = 0;         // tries without an outcome yet
+    Instant next_try{}, stale_at{}, deadline{};
+    bool exhausted = false;            // no further try
+    Rcode failure = Rcode::kServFail;  // what the last upstream that failed said
 
-  ~Impl() {
-    closing = true;
-    if (channel != nullptr) ares_destroy(channel);  // calls back for every exchange
-  }
+    [[nodiscard]] ForwardKey key() const { return key_of(query, group); }
+  };
+  using ExchangePtr = std::unique_ptr<Exchange>;
 
-  Result<void> open(const std::vector<IpEndpoint>& upstreams) {
-    init_library();
-    ares_options options{};
-    // With every option given c-ares reads no configuration file and no environment.
-    in_addr placeholder{};
-    char lookups[] = "b";
-    options.flags = ARES_FLAG_EDNS | ARES_FLAG_STAYOPEN | ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES;
-    options.timeout = static_cast<int>(limits.timeout.count());
-    options.tries = limits.tries;
-    options.ndots = 1;
-    options.ednspsz = static_cast<int>(kMaxUdpBytes);
-    options.servers = &placeholder;  // replaced below
-    options.nservers = 1;
-    options.lookups = lookups;
-    options.sock_state_cb = [](void* self, ares_socket_t fd, int read, int write) {
-      static_cast<Impl*>(self)->on_socket(fd, read != 0, write != 0);
-    };
-    options.sock_state_cb_data = this;
-    int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_NDOTS |
-               ARES_OPT_EDNSPSZ | ARES_OPT_SERVERS | ARES_OPT_DOMAINS | ARES_OPT_SORTLIST |
-               ARES_OPT_LOOKUPS | ARES_OPT_SOCK_STATE_CB;
-    int status = ares_init_options(&channel, &options, mask);
-    if (status == ARES_SUCCESS) status = set_servers(upstreams);
-    if (status == ARES_SUCCESS) return {};
-    return Error(std::string("cannot set up forwarding: ") + ares_strerror(status));
-  }
+  Impl(EventLoop& on, SharedCache& kept, ForwardLimits bounds,
+       const std::vector<std::vector<IpEndpoint>>& groups)
+      : loop(on),
+        cache(kept),
+        limits(bounds),
+        tick(on, [this] { on_tick(); }),
+        upstreams(on, groups, bounds,
+                  [this](UpstreamOutcome outcome) { on_outcome(std::move(outcome)); }) {}
 
-  int set_servers(const std::vector<IpEndpoint>& upstreams) {
-    std::vector<ares_addr_port_node> nodes;
-    nodes.reserve(upstreams.size());
-    for (const auto& upstream : upstreams) nodes.push_back(to_node(upstream));
-    for (std::size_t i = 1; i < nodes.size(); ++i) nodes[i - 1].next = &nodes[i];
-    has_upstream = !nodes.empty();
-    return has_upstream ? ares_set_servers_ports(channel, nodes.data()) : ARES_SUCCESS;
-  }
-
-  // ---- c-ares' sockets and time
-  // --------------------------------------------------------------------
-
-  void on_socket(int fd, bool read, bool write) {
-    auto found = sockets.find(fd);
-    if (!read && !write) {
-      if (found == sockets.end()) return;
-      found->second->release();
-      sockets.erase(found);
-      return;
+  bool submit(ForwardRequest request) {
+    if (queued.fetch_add(1, std::memory_order_relaxed) >= limits.queue) {
+      queued.fetch_sub(1, std::memory_order_relaxed);
+      return false;
     }
-    if (found == sockets.end())
-      found = sockets.emplace(fd, std::make_shared<WatchedSocket>(loop, channel, fd)).first;
-    found->second->want(read, write);
+    loop.post([weak = weak_from_this(), request = std::move(request)]() mutable {
+      auto self = weak.lock();
+      if (!self) return;
+      self->queued.fetch_sub(1, std::memory_order_relaxed);
+      self->forward(std::move(request));
+    });
+    return true;
+  }
+
+  // ---- a request ----
+
+  void forward(ForwardRequest request) {
+    if (upstreams.is_own_probe(request.query.name())) {
+      ++counts.forward_loops;
+      return refuse(request, kLoop);
+    }
+    auto key = key_of(request.query, request.group);
+    auto hash = hash_of(key);
+    bool prefetch = !request.done;
+    if (!prefetch && answer_from_cache(request, key, hash)) return;
+    Exchange* same = in_flight_of(key, hash);
+    if (same != nullptr && prefetch) return;
+    if (same != nullptr && is_our_own(request.query, *same)) {
+      ++counts.forward_loops;
+      upstreams.suspect_loop(same->order);
+      return refuse(request, kLoop);
+    }
+    if (!prefetch && !admit(request)) {
+      ++counts.forward_rejected;
+      return refuse(request, kTooMany);
+    }
+    if (same != nullptr) {
+      ++counts.forward_joined;
+      return wait(*same, std::move(request));
+    }
+    begin(std::move(request), hash);
+  }
+
+  // What another worker's query has brought meanwhile, or what this one's worker could not look at.
+  bool answer_from_cache(const ForwardRequest& request, const ForwardKey& key, std::uint64_t hash) {
+    using State = ForwardCache::State;
+    std::string message;
+    cache.find(key, hash, monotonic_now(), [&](const ForwardCache::Found& found) {
+      if (found.state == State::kMissing || found.state == State::kStale) return;
+      Telling telling{.age = found.age};
+      if (found.state == State::kStaleForNow) telling = stale(*found.reply);
+      if (found.state == State::kFailed) telling = cached_failure();
+      count_told(found.state);
+      message = to_message(*found.reply, request.query, telling);
+    });
+    if (message.empty()) return false;
+    request.done(std::move(message));
+    return true;
+  }
+
+  void count_told(ForwardCache::State state) {
+    if (state == ForwardCache::State::kFresh) ++counts.forward_hits;
+    if (state == ForwardCache::State::kFailed) ++counts.forward_failure_hits;
+    if (state == ForwardCache::State::kStaleForNow) ++counts.forward_stale;
+  }
+
+  Exchange* in_flight_of(const ForwardKey& key, std::uint64_t hash) {
+    auto found = by_hash.find(hash);
+    return found != by_hash.end() && found->second->key() == key ? found->second : nullptr;
+  }
+
+  // Our question to upstream, letter by letter: upstream asks us what we ask it.
+  static bool is_our_own(const ForeignQuery& query, const Exchange& exchange) {
+    return query.spelled() == exchange.spelling && exchange.spelling != exchange.query.spelled() &&
+           letters_of(query.name()) >= kTellingLetters;
+  }
+
+  bool admit(const ForwardRequest& request) {
+    auto over = [](const auto& table, const auto& key, std::size_t limit) {
+      auto found = table.find(key);
+      return found != table.end() && found->second >= limit;
+    };
+    return waiting < limits.in_flight && upstreams.has_room() &&
+           !over(per_client, request.client, limits.in_flight_per_client) &&
+           !over(per_network, request.network, limits.in_flight_per_network);
+  }
+
+  void wait(Exchange& exchange, ForwardRequest request) {
+    ++waiting;
+    ++per_client[request.client];
+    ++per_network[request.network];
+    exchange.waiters.push_back(
+        {request.query, request.client, request.network, std::move(request.done)});
+  }
+
+  void begin(ForwardRequest request, std::uint64_t hash) {
+    bool prefetch = !request.done;
+    auto order = upstreams.order(request.group);
+    if (prefetch && (order.empty() || prefetches >= limits.prefetches)) return;
+    if (order.empty()) {
+      ++counts.forward_failed;
+      return refuse(request, upstreams.has_any(request.group) ? kLoop : kNoUpstream);
+    }
+    if (exchanges.empty()) tick.arm_after(kTick);
+    auto exchange = std::make_unique<Exchange>();
+    Exchange& fresh = *exchange;
+    fresh.serial = ++last_serial;
+    fresh.query = request.query;
+    fresh.group = request.group;
+    fresh.hash = hash;
+    fresh.spelling = spell_randomly(request.query.name(), random_u64());
+    fresh.prefetch = prefetch;
+    fresh.order = std::move(order);
+    auto now = monotonic_now();
+    fresh.deadline = now + limits.deadline;
+    fresh.stale_at = now + limits.stale_after;
+    ++counts.forwarded;
+    if (prefetch) ++prefetches, ++counts.forward_prefetched;
+    if (!prefetch) wait(fresh, std::move(request));
+    by_hash.emplace(hash, &fresh);
+    exchanges.emplace(fresh.serial, std::move(exchange));
+    try_next(fresh, now);
+  }
+
+  // ---- tries ----
+
+  // The next upstream; after the last, the first once more: a datagram may have been lost.
+  void try_next(Exchange& exchange, Instant now) {
+    exchange.next_try = kNever;
+    if (!may_try(exchange)) return;
+    auto upstream = exchange.order[exchange.tried % exchange.order.size()];
+    if (!upstreams.ask(exchange.serial, upstream, exchange.query, exchange.spelling)) return;
+    auto round = exchange.tried / exchange.order.size();
+    ++exchange.tried;
+    ++exchange.pending;
+    exchange.next_try = now + upstreams.patience(upstream) * (std::int64_t{1} << round);
+  }
+
+  static bool may_try(const Exchange& exchange) {
+    return !exchange.exhausted &&
+           exchange.tried < std::min(kMostTries, kRounds * exchange.order.size());
   }
 
   void on_tick() {
-    ares_process_fd(channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
-    auto now = monotonic_now();
-    for (auto& [id, exchange] : exchanges)
-      if (exchange->done && now >= exchange->deadline) fail(*exchange, Rcode::kServFail);
+    Instant now = monotonic_now();
+    std::vector<std::uint64_t> over;
+    for (auto& [serial, exchange] : exchanges) {
+      if (now >= exchange->deadline) {
+        over.push_back(serial);
+        continue;
+      }
+      if (now >= exchange->stale_at) tell_stale(*exchange, now);
+      if (now < exchange->next_try) continue;
+      upstreams.on_late(exchange->order[(exchange->tried - 1) % exchange->order.size()]);
+      try_next(*exchange, now);
+    }
+    for (auto serial : over) fail(exchanges.at(serial), now);
     if (!exchanges.empty()) tick.arm_after(kTick);
   }
 
-  // ---- queries
-  // -------------------------------------------------------------------------------------
-
-  void forward(Query query, const Ip6& client, std::size_t limit, Done done) {
-    auto exchange = std::make_unique<Exchange>();
-    exchange->forwarder = this;
-    exchange->query = std::move(query);
-    exchange->client = client;
-    exchange->limit = limit;
-    exchange->done = std::move(done);
-    auto of_client = per_client.find(client);
-    bool over_budget =
-        exchanges.size() >= limits.in_flight ||
-        (of_client != per_client.end() && of_client->second >= limits.in_flight_per_client);
-    if (!has_upstream)
-      return fail(*exchange, Rcode::kServFail, "no upstream resolver is configured");
-    if (over_budget) {
-      ++counters.rejected;
-      return reply_error(*exchange, Rcode::kServFail, "too many queries are being forwarded");
+  void on_outcome(UpstreamOutcome outcome) {
+    auto found = exchanges.find(outcome.exchange);
+    if (found == exchanges.end()) return;  // another try was quicker
+    Exchange& exchange = *found->second;
+    Instant now = monotonic_now();
+    --exchange.pending;
+    if (outcome.what == UpstreamOutcome::What::kReply)
+      return succeed(found->second, outcome.reply, now);
+    // A code is an answer: the same upstream is not asked a second time for it.
+    if (outcome.what == UpstreamOutcome::What::kFailure) {
+      exchange.failure = static_cast<Rcode>(outcome.reply.rcode);
+      exchange.exhausted = exchange.tried >= exchange.order.size();
     }
-    ++counters.forwarded;
-    exchange->id = unused_id();
-    exchange->deadline = monotonic_now() + limits.deadline;
-    if (exchanges.empty()) tick.arm_after(kTick);
-    ++per_client[client];
-    auto& kept = *exchange;
-    exchanges.emplace(kept.id, std::move(exchange));
-    send(kept);
+    // Not before the pending ones are through with it, unless this was the last that was begun.
+    if (may_try(exchange)) try_next(exchange, now);
+    if (exchange.pending == 0) fail(found->second, now);
   }
 
-  // Random, from the kernel's generator, and of no other query in flight: c-ares matches replies by
-  // id and question.
-  [[nodiscard]] std::uint16_t unused_id() const {
-    for (;;) {
-      auto id = static_cast<std::uint16_t>(random_u64());
-      if (!exchanges.contains(id)) return id;
+  // ---- ends ----
+
+  void succeed(ExchangePtr& ended, const ForwardReply& reply, Instant now) {
+    cache.keep(ended->key(), ended->hash, reply, now);
+    auto exchange = take(ended);
+    for (auto& waiter : exchange->waiters) {
+      ++counts.forward_answered;
+      tell(waiter, reply, {});
     }
   }
 
-  // May call back, and so destroy the exchange, before it returns.
-  void send(Exchange& exchange) {
-    auto bytes = make_upstream_query(exchange.query, exchange.id, exchange.edns);
-    ares_send(channel, reinterpret_cast<const unsigned char*>(bytes.data()),
-              static_cast<int>(bytes.size()), on_reply, &exchange);
-  }
-
-  static void on_reply(void* argument, int status, int, unsigned char* bytes, int size) {
-    auto& exchange = *static_cast<Exchange*>(argument);
-    std::string_view reply;
-    if (status == ARES_SUCCESS)
-      reply = {reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size)};
-    exchange.forwarder->settle(exchange, status, reply);
-  }
-
-  void settle(Exchange& exchange, int status, std::string_view reply) {
-    if (closing) return;
-    std::optional<UpstreamReply> adapted;
-    if (!reply.empty()) adapted = adapt_upstream_reply(exchange.query, reply, exchange.limit);
-    // An upstream from before EDNS (RFC 6891 section 7): ask again without.
-    bool knows_no_edns = adapted && !adapted->had_edns &&
-                         adapted->rcode == static_cast<std::uint8_t>(Rcode::kFormErr);
-    if (knows_no_edns && exchange.done && exchange.edns == UpstreamEdns::kWith) {
-      exchange.edns = UpstreamEdns::kWithout;
-      return send(exchange);
+  void fail(ExchangePtr& ended, Instant now) {
+    cache.keep_failure(ended->key(), ended->hash, ended->failure, now);
+    tell_stale(*ended, now);
+    auto exchange = take(ended);
+    for (auto& waiter : exchange->waiters) {
+      ++counts.forward_failed;
+      tell(waiter, make_failure(exchange->failure), unreachable(kNobodyAnswered));
     }
-    if (exchange.done && adapted) {
-      ++counters.answered;
-      deliver(exchange, std::move(adapted->message));
-    } else if (exchange.done) {
-      fail(exchange, rcode_of(status));
+  }
+
+  // Whoever waits gets what is stale, if there is anything; the question goes on, and until it has
+  // an answer nobody else waits for it.
+  void tell_stale(Exchange& exchange, Instant now) {
+    exchange.stale_at = kNever;
+    if (exchange.waiters.empty()) return;
+    using State = ForwardCache::State;
+    std::optional<ForwardReply> kept;
+    cache.find(exchange.key(), exchange.hash, now, [&](const ForwardCache::Found& found) {
+      if (found.state == State::kStale || found.state == State::kStaleForNow) kept = *found.reply;
+    });
+    if (!kept) return;
+    cache.keep_failure(exchange.key(), exchange.hash, exchange.failure, now);
+    for (auto& waiter : std::exchange(exchange.waiters, {})) {
+      ++counts.forward_stale;
+      release(waiter);
+      tell(waiter, *kept, stale(*kept));
     }
-    forget(exchange);
   }
 
-  void forget(Exchange& exchange) {
-    auto of_client = per_client.find(exchange.client);
-    if (--of_client->second == 0) per_client.erase(of_client);
-    exchanges.erase(exchange.id);
+  // Out of the tables, its waiters not counted as waiting any more.
+  ExchangePtr take(ExchangePtr& ended) {
+    auto exchange = std::move(ended);
+    for (const auto& waiter : exchange->waiters) release(waiter);
+    if (exchange->prefetch) --prefetches;
+    auto found = by_hash.find(exchange->hash);
+    if (found != by_hash.end() && found->second == exchange.get()) by_hash.erase(found);
+    exchanges.erase(exchange->serial);
+    return exchange;
   }
 
-  void fail(Exchange& exchange, Rcode rcode, const char* why = "no upstream resolver answered") {
-    ++counters.failed;
-    reply_error(exchange, rcode, why);
+  void release(const Waiter& waiter) {
+    --waiting;
+    if (auto of = per_client.find(waiter.client); --of->second == 0) per_client.erase(of);
+    if (auto of = per_network.find(waiter.network); --of->second == 0) per_network.erase(of);
   }
 
-  void reply_error(Exchange& exchange, Rcode rcode, const char* why) {
-    ExtendedError error{ExtendedErrorCode::kNoReachableAuthority, why};
-    deliver(exchange, render_error(exchange.query, rcode, error));
+  static void tell(const Waiter& waiter, const ForwardReply& reply, const Telling& telling) {
+    waiter.done(to_message(reply, waiter.query, telling));
   }
 
-  // Posted: a client's session may ask the next thing from within, and c-ares is on the stack.
-  void deliver(Exchange& exchange, std::string reply) {
-    auto done = std::exchange(exchange.done, nullptr);
-    loop.post([done = std::move(done), reply = std::move(reply)] { done(reply); });
+  static void refuse(const ForwardRequest& request, const char* why) {
+    if (!request.done) return;
+    auto failure = make_failure(Rcode::kServFail);
+    request.done(to_message(failure, request.query, unreachable(why)));
+  }
+
+  static std::string to_message(const ForwardReply& reply, const ForeignQuery& query,
+                                const Telling& telling) {
+    std::string message(reply_room(reply, query), '\0');
+    message.resize(write_reply(reply, query, telling, message.data()));
+    return message;
   }
 
   EventLoop& loop;
+  SharedCache& cache;
   ForwardLimits limits;
-  ForwardCounters counters;
-  std::unordered_map<std::uint16_t, std::unique_ptr<Exchange>> exchanges;  // by upstream id
+  std::atomic<std::size_t> queued{0};
+  Stats counts;
+  std::uint64_t last_serial = 0;
+  std::unordered_map<std::uint64_t, ExchangePtr> exchanges;  // by serial
+  std::unordered_map<std::uint64_t, Exchange*> by_hash;      // those that can be joined
+  std::size_t waiting = 0, prefetches = 0;
   std::map<Ip6, std::size_t> per_client;
-  std::map<int, std::shared_ptr<WatchedSocket>> sockets;
-  ares_channel channel = nullptr;
-  bool has_upstream = false;
-  bool closing = false;
+  std::map<NetworkId, std::size_t> per_network;
   LoopTimer tick;
+  Upstreams upstreams;  // last: it calls into the rest
 };
 
-Forwarder::Forwarder(EventLoop& loop, ForwardLimits limits)
-    : impl_(std::make_unique<Impl>(loop, limits)) {}
+Forwarder::Forwarder(EventLoop& loop, SharedCache& cache, ForwardLimits limits,
+                     const std::vector<std::vector<IpEndpoint>>& groups)
+    : impl_(std::make_shared<Impl>(loop, cache, limits, groups)) {}
 
 Forwarder::~Forwarder() = default;
 
-Result<void> Forwarder::open(const std::vector<IpEndpoint>& upstreams) {
-  return impl_->open(upstreams);
+bool Forwarder::submit(ForwardRequest request) {
+  return impl_->submit(std::move(request));
 }
 
-void Forwarder::forward(Query query, const Ip6& client, std::size_t limit, Done done) {
-  impl_->forward(std::move(query), client, limit, std::move(done));
-}
-
-ForwardCounters Forwarder::counters() const {
-  auto counters = impl_->counters;
-  counters.in_flight = impl_->exchanges.size();
-  return counters;
+void Forwarder::add_to(Stats& stats) const {
+  stats.add(impl_->counts);
+  stats.forward_in_flight += impl_->waiting;
+  impl_->upstreams.add_to(stats);
 }
 
 }  // namespace sixpn::dns

@@ -1,12 +1,13 @@
-// Forwarder: names that are not ours, asked of the upstream resolvers through c-ares (this file's
-// .cc is its only user). What travels is bytes of our own making and the upstream's reply adapted
-// to the client (core/forward.h); c-ares does sockets, retries, the next server, and TCP after
-// truncation.
+// Forwarder: names that are not ours, asked of the upstream resolvers. It joins equal queries while
+// one of them is in flight, asks the quickest upstream that is well (dns/core/upstream_choice.h)
+// and the next when that takes too long or fails, keeps what comes (shared_cache.h), tells clients
+// what is stale when nobody answers in time (RFC 8767), and finds loops. Sockets are
+// UpstreamPool's.
 //
-// Owned by DnsService, on the dns loop. Limits: ForwardLimits; over a budget a query gets SERVFAIL
-// at once, and so does everything when no upstream answers within `deadline` (below the 5 s at
-// which stub resolvers give up: they are told, not left waiting). No cache and no joining of equal
-// queries yet.
+// Owned by DnsService; lives on the forward loop, a thread of its own, so that nothing upstream
+// does delays the workers. Limits: ForwardLimits; over a budget a query gets SERVFAIL at once, and
+// so does everything when no upstream answers within `deadline` (below the 5 s at which stub
+// resolvers give up: they are told, not left waiting).
 #pragma once
 
 #include <cstdint>
@@ -15,42 +16,45 @@
 #include <string>
 #include <vector>
 
+#include "base/ids.h"
 #include "base/io/event_loop.h"
 #include "base/ip.h"
-#include "base/result.h"
-#include "dns/core/query.h"
+#include "dns/core/foreign_query.h"
 #include "dns/io/limits.h"
+#include "dns/io/shared_cache.h"
+#include "dns/io/stats.h"
 
 namespace sixpn::dns {
 
-struct ForwardCounters {
-  std::uint64_t forwarded = 0;
-  std::uint64_t answered = 0;
-  std::uint64_t failed = 0;    // no upstream answered usably in time, or there is none
-  std::uint64_t rejected = 0;  // over a budget
-  std::uint64_t in_flight = 0;
+// A query to forward.
+struct ForwardRequest {
+  ForeignQuery query;
+  std::uint16_t group = 0;  // forward_rules.h
+  Ip6 client;               // for fairness, as its network is
+  NetworkId network;
+  // Called once with the reply, on the forward loop; never when the forwarder ends first. Empty:
+  // what is kept is to be fetched anew.
+  std::function<void(std::string reply)> done;
 };
 
 class Forwarder {
  public:
-  using Done = std::function<void(std::string reply)>;
-
-  Forwarder(EventLoop& loop, ForwardLimits limits);
-  ~Forwarder();  // queries in flight are forgotten: their Done is never called
+  // `groups`: the servers of each, as ForwardRules::groups().
+  Forwarder(EventLoop& loop, SharedCache& cache, ForwardLimits limits,
+            const std::vector<std::vector<IpEndpoint>>& groups);
+  ~Forwarder();  // on the loop, or after it ended; queries in flight are forgotten
   Forwarder(const Forwarder&) = delete;
   Forwarder& operator=(const Forwarder&) = delete;
 
-  // Once, before the first forward(). An empty list makes every query fail.
-  Result<void> open(const std::vector<IpEndpoint>& upstreams);
+  // Any thread. False: the queue is full, and nothing will come of the request.
+  bool submit(ForwardRequest request);
 
-  // `client` is the source, for fairness; `limit` the size of a reply that the client takes. `done`
-  // is called once, on the loop, never from inside this call.
-  void forward(Query query, const Ip6& client, std::size_t limit, Done done);
-  [[nodiscard]] ForwardCounters counters() const;
+  // On the loop.
+  void add_to(Stats& stats) const;
 
  private:
   struct Impl;
-  std::unique_ptr<Impl> impl_;
+  std::shared_ptr<Impl> impl_;
 };
 
 }  // namespace sixpn::dns

@@ -24,12 +24,23 @@ struct TcpLimits {
 };
 
 struct ForwardLimits {
-  std::size_t in_flight = 1024;
+  // Between the workers and the forwarder. Over it a worker answers SERVFAIL itself.
+  std::size_t queue = 4096;
+  // Clients' queries that wait for upstream, in all, of one network and of one client.
+  std::size_t in_flight = 2048;
+  std::size_t in_flight_per_network = 1024;
   std::size_t in_flight_per_client = 128;
+  // Of kept replies that are fetched anew before they end.
+  std::size_t prefetches = 128;
+  // Single tries at upstreams, those included that nobody waits for any more.
+  std::size_t tries = 8192;
   Duration deadline = std::chrono::seconds(4);
-  // Of one try at one server; doubles per round of servers.
-  std::chrono::milliseconds timeout{800};
-  int tries = 2;
+  // A client with a stale answer at hand waits so long for a fresh one (RFC 8767 section 5).
+  Duration stale_after = std::chrono::milliseconds(1800);
+  // How often each upstream is asked for something whose answer does not matter, to know whether it
+  // answers and whether it asks us in turn; zero: never.
+  Duration probe_every = std::chrono::seconds(60);
+  std::size_t cache_bytes = std::size_t{32} << 20;
 };
 
 }  // namespace sixpn::dns

@@ -6,12 +6,26 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <vector>
+
+#include "base/ip.h"
+#include "dns/core/upstream_choice.h"
 
 #include "dns/core/cookie.h"
 
 namespace sixpn::dns {
 
 struct Handled;  // dns/core/responder.h
+
+// One upstream resolver, in the order of the configuration, each once.
+struct UpstreamStats {
+  IpEndpoint endpoint;
+  UpstreamChoice::Health health = UpstreamChoice::Health::kUp;
+  Duration round_trip{};         // smoothed
+  std::uint64_t answered = 0;    // replies, good or bad
+  std::uint64_t unanswered = 0;  // tries without one
+  bool edns = true;              // it understands EDNS, as far as is known
+};
 
 struct Stats {
   std::uint64_t udp_queries = 0;
@@ -35,11 +49,25 @@ struct Stats {
   std::uint64_t cookies_bad = 0;
   std::uint64_t cookies_given = 0;  // to clients that had none of ours
 
-  std::uint64_t forwarded = 0;
-  std::uint64_t forward_answered = 0;
-  std::uint64_t forward_failed = 0;    // no upstream answered in time, or none is configured
-  std::uint64_t forward_rejected = 0;  // over a budget
-  std::uint64_t forward_in_flight = 0;
+  // Forwarding. Counted by the workers:
+  std::uint64_t forward_hits = 0;          // answered from the cache, fresh
+  std::uint64_t forward_failure_hits = 0;  // a failure of a moment ago was told
+  std::uint64_t forward_stale = 0;         // a stale reply was told
+  std::uint64_t forward_queue_full = 0;    // the forwarder's queue was full: SERVFAIL
+  // and by the forwarder:
+  std::uint64_t forwarded = 0;           // questions taken upstream, retries not counted
+  std::uint64_t forward_joined = 0;      // queries that waited with an equal one
+  std::uint64_t forward_prefetched = 0;  // of `forwarded`, before the kept reply ended
+  std::uint64_t forward_tries = 0;       // messages sent upstream, probes not counted
+  std::uint64_t forward_answered = 0;    // clients told what upstream said
+  std::uint64_t forward_failed = 0;      // clients told that nobody upstream answered usably
+  std::uint64_t forward_rejected = 0;    // over a budget
+  std::uint64_t forward_mismatched = 0;  // replies malformed, or to another question
+  std::uint64_t forward_misspelled = 0;  // replies in another case than asked: TCP decides
+  std::uint64_t forward_loops = 0;       // of our own questions that came back to us
+  std::uint64_t forward_in_flight = 0;   // clients that wait
+  std::uint64_t forward_cache_replies = 0, forward_cache_bytes = 0, forward_cache_evicted = 0;
+  std::vector<UpstreamStats> upstreams;  // the forwarder's only: add() leaves it alone
 
   std::uint64_t tcp_accepted = 0;
   std::uint64_t tcp_rejected = 0;  // over a connection limit: in all, or one of these

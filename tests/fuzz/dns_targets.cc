@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "dns/core/forward.h"
+#include "dns/core/forward_cache.h"
 #include "tests/unit/dns/both_ways.h"
 #include "tests/unit/dns/parsed_reply.h"
 #include "tests/unit/dns/world.h"
@@ -25,8 +26,13 @@ void fuzz_query(std::string_view message) {
     bool answerable = message.size() >= kHeaderBytes && (message[2] & 0x80) == 0;
     require((outcome.fate == Fate::kDrop) != answerable);
     if (outcome.fate == Fate::kForward) {
-      auto upstream = make_upstream_query(outcome.query, 1, UpstreamEdns::kWith);
+      ForeignQuery foreign;
+      require(read_foreign_query(message, transport, foreign));
+      require(foreign.spelled() == outcome.query.question->name.wire());
+      require(foreign.limit == reply_limit(outcome.query, transport));
+      auto upstream = make_upstream_query(foreign, spell_randomly(foreign.name(), 5), 1);
       require(parse_query(upstream).verdict == Verdict::kAnswer);
+      require(parse_query(without_opt(upstream)).verdict == Verdict::kAnswer);
     }
     if (outcome.fate != Fate::kReply) continue;
     require(outcome.reply.size() <= reply_limit(outcome.query, transport));
@@ -38,14 +44,31 @@ void fuzz_query(std::string_view message) {
 void fuzz_reply(std::string_view input) {
   if (input.empty()) return;
   bool edns = (input[0] & 1) != 0;
-  std::size_t limit = (input[0] & 2) != 0 ? kMaxMessageBytes : kMinUdpBytes;
+  auto transport = (input[0] & 2) != 0 ? Transport::kTcp : Transport::kUdp;
   QueryBytes query{.name = "www.example.org", .type = kTypeA, .edns_size = edns ? 1232 : -1};
-  auto client = parse_query(encode(query)).query;
-  auto adapted = adapt_upstream_reply(client, input.substr(1), limit);
-  if (!adapted) return;
-  require(adapted->message.size() <= limit);
-  require(adapted->message.substr(0, 2) == u16(client.id));
-  require((adapted->message[2] & 0x80) != 0);
+  ForeignQuery client;
+  require(read_foreign_query(encode(query), transport, client));
+  auto read = read_upstream_reply(client.spelled(), client.type, input.substr(1));
+  if (read.mismatch == Mismatch::kOther) return;
+  // As it came, after a while, and when it is stale.
+  for (const auto& telling : {Telling{}, Telling{.age = 77}, stale(read.reply)}) {
+    std::string out(reply_room(read.reply, client), '\0');
+    auto size = write_reply(read.reply, client, telling, out.data());
+    require(size <= out.size() && size <= client.limit);
+    require(out.substr(0, 2) == u16(client.id));
+    require((out[2] & 0x80) != 0);
+    auto again = read_upstream_reply(client.spelled(), client.type, out.substr(0, size));
+    require(again.mismatch == Mismatch::kNone);
+    require(again.reply.marks.size() <= read.reply.marks.size());
+  }
+  // Kept and found again, it is what came.
+  ForwardCache cache(1 << 20);
+  auto key = key_of(client, 0);
+  Instant now(std::chrono::seconds(5));
+  auto marks = read.reply.marks.size();
+  cache.keep(key, hash_of(key), std::move(read.reply), now);
+  auto found = cache.find(key, hash_of(key), now);
+  require(found.reply == nullptr || found.reply->marks.size() == marks);
 }
 
 namespace {

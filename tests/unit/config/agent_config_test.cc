@@ -49,6 +49,15 @@ port = 40001
 upstreams = ["9.9.9.9", "[2620:fe::fe]:5353"]
 listen = ["127.0.0.1:5300"]
 
+[[dns.forward_rules]]
+domain = "Corp.Example."
+servers = ["192.0.2.1", "192.0.2.2:5353"]
+
+[[dns.forward_rules]]
+domain = "corp.example"
+servers = ["192.0.2.3"]
+networks = ["acme/default", "acme/staging"]
+
 [machines]
 shim = "/opt/sixpn/sixpn-shim"
 
@@ -77,8 +86,11 @@ hold = "used"
       {*parse_endpoint("203.0.113.7:40000"), *parse_endpoint("[2001:db8::7]:40000"),
        *parse_endpoint("[2001:db8::8]:41000"), *parse_endpoint("[2001:db8::9]:40000")}};
   expected.knock.port = 40001;
-  expected.dns = {{*parse_endpoint("9.9.9.9:53"), *parse_endpoint("[2620:fe::fe]:5353")},
-                  {*parse_endpoint("127.0.0.1:5300")}};
+  expected.dns = {
+      {*parse_endpoint("9.9.9.9:53"), *parse_endpoint("[2620:fe::fe]:5353")},
+      {*parse_endpoint("127.0.0.1:5300")},
+      {{"corp.example", {*parse_endpoint("192.0.2.1:53"), *parse_endpoint("192.0.2.2:5353")}, {}},
+       {"corp.example", {*parse_endpoint("192.0.2.3:53")}, {"acme/default", "acme/staging"}}}};
   expected.machines.shim = "/opt/sixpn/sixpn-shim";
   expected.flycast = {std::chrono::seconds(10), std::chrono::milliseconds(500), 100, 10};
   expected.registry.hold = Hold::kUsed;
@@ -211,6 +223,37 @@ INSTANTIATE_TEST_SUITE_P(
                 "seconds, at most 5m, found the integer 301\n"},
         Mistake{"[flycast]\nmax_sessions = 10\nmax_sessions_per_client = 11\n",
                 "agent.toml:3: flycast.max_sessions_per_client: expected 1..10, found 11\n"}));
+
+INSTANTIATE_TEST_SUITE_P(
+    ForwardRules, AgentConfigMistakes,
+    testing::Values(
+        Mistake{"[[dns.forward_rules]]\ndomains = \"a.example\"\n",
+                "agent.toml:1: dns.forward_rules.domain: is missing\n"
+                "agent.toml:1: dns.forward_rules.servers: is missing\n"
+                "agent.toml:2: dns.forward_rules.domains: unknown key, did you mean "
+                "\"domain\"?\n"},
+        Mistake{"[[dns.forward_rules]]\ndomain = \"a..example\"\nservers = [\"192.0.2.1\"]\n",
+                "agent.toml:2: dns.forward_rules.domain: expected a domain such as "
+                "\"corp.example\", or \".\" for every name, found \"a..example\"\n"},
+        Mistake{"[[dns.forward_rules]]\ndomain = \"X.Internal.\"\nservers = [\"192.0.2.1\"]\n",
+                "agent.toml:2: dns.forward_rules.domain: names of internal are answered here, and "
+                "never forwarded\n"},
+        Mistake{"[[dns.forward_rules]]\ndomain = \"a.example\"\nservers = []\n",
+                "agent.toml:3: dns.forward_rules.servers: expected 1..8 servers, found 0\n"},
+        Mistake{"[[dns.forward_rules]]\ndomain = \"a.example\"\nservers = [\"fdaa::3\"]\n",
+                "agent.toml:3: dns.forward_rules.servers: fdaa::3: an address inside fdaa::/16 is "
+                "reached through the mesh, and cannot carry it\n"},
+        Mistake{"[[dns.forward_rules]]\ndomain = \"a.example\"\nservers = [\"192.0.2.1\"]\n"
+                "networks = [\"acme\"]\n",
+                "agent.toml:4: dns.forward_rules.networks: expected \"org/network\" such as "
+                "\"acme/default\", found \"acme\"\n"},
+        Mistake{"[[dns.forward_rules]]\ndomain = \"a.example\"\nservers = [\"192.0.2.1\"]\n"
+                "[[dns.forward_rules]]\ndomain = \"A.example\"\nservers = [\"192.0.2.2\"]\n",
+                "agent.toml:4: dns.forward_rules: \"a.example\" has a rule for every network "
+                "already, at line 1\n"},
+        Mistake{"[dns]\nforward_rules = \"corp.example\"\n",
+                "agent.toml:2: dns.forward_rules: expected tables [[dns.forward_rules]], found the "
+                "string \"corp.example\"\n"}));
 
 INSTANTIATE_TEST_SUITE_P(
     Ports, AgentConfigMistakes,

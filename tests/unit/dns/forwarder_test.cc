@@ -2,52 +2,12 @@
 #include "dns/io/forwarder.h"
 
 #include <algorithm>
-#include <mutex>
 #include <set>
 
-#include "service_fixture.h"
+#include "forwarding_fixture.h"
 
 namespace sixpn::dns::testing {
 namespace {
-
-using namespace std::string_literals;
-using namespace std::chrono_literals;
-
-// A reply to `query` (its id and question) with flags and records.
-std::string reply_to(const std::string& query, unsigned flags,
-                     const std::vector<std::string>& answers) {
-  auto question = parse_query(query).query.question.value();
-  auto bytes = query.substr(0, 2) + u16(flags) + u16(1) + u16(answers.size()) + u16(0) + u16(0) +
-               question.name.wire() + u16(question.type) + u16(question.klass);
-  for (const auto& record : answers) bytes += record;
-  return bytes;
-}
-
-std::string a_record(char last) {
-  return "\xc0\x0c"s + u16(kTypeA) + u16(kClassIn) + u16(0) + u16(60) + u16(4) + "\xc0\x00\x02"s +
-         last;
-}
-
-Upstream::Respond always(unsigned flags, const std::vector<std::string>& answers) {
-  return [=](const std::string& query, bool) { return reply_to(query, flags, answers); };
-}
-
-constexpr auto kSilent = [](const std::string&, bool) { return std::optional<std::string>(); };
-
-class Forwarding : public ServiceTest {
- protected:
-  void start_with(const std::vector<const Upstream*>& upstreams, ForwardLimits limits = {}) {
-    auto chosen = options();
-    chosen.upstreams.clear();
-    for (const auto* upstream : upstreams) chosen.upstreams.push_back(upstream->endpoint());
-    chosen.forward = limits;
-    start(chosen);
-  }
-
-  static QueryBytes foreign(std::uint16_t id = 1) {
-    return {.name = "Www.Example.ORG", .type = kTypeA, .id = id};
-  }
-};
 
 TEST_F(Forwarding, TheAnswerComesBackAsTheClientAsked) {
   Upstream upstream(always(0x8180, {a_record(7)}));
@@ -72,7 +32,7 @@ TEST_F(Forwarding, OwnNamesNeverLeave) {
   std::vector<std::string> seen;
   Upstream upstream([&](const std::string& query, bool) {
     std::lock_guard guard(lock);
-    seen.push_back(to_string(parse_query(query).query.question->name));
+    seen.push_back(to_string(parse_query(query).query.question->name.lower()));
     return reply_to(query, 0x8180, {});
   });
   start_with({&upstream});
@@ -82,7 +42,7 @@ TEST_F(Forwarding, OwnNamesNeverLeave) {
       ask({.name = name, .type = type});
   ask(foreign());
   std::lock_guard guard(lock);
-  EXPECT_EQ(seen, std::vector<std::string>{"Www.Example.ORG."});
+  EXPECT_EQ(seen, std::vector<std::string>{"www.example.org."});
 }
 
 TEST_F(Forwarding, IdsUpstreamAreNotTheClients) {
@@ -117,7 +77,7 @@ TEST_F(Forwarding, TruncatedUpstreamsAreAskedAgainOverTcp) {
 
 TEST_F(Forwarding, ALateReplyDoesNotHoldUpThePipeline) {
   Upstream upstream(kSilent);
-  ForwardLimits limits;
+  auto limits = quiet();
   limits.deadline = 300ms;
   start_with({&upstream}, limits);
   TcpClient client(six());
@@ -131,7 +91,7 @@ TEST_F(Forwarding, ALateReplyDoesNotHoldUpThePipeline) {
 
 TEST_F(Forwarding, ADeadUpstreamIsReportedInTime) {
   Upstream upstream(kSilent);
-  ForwardLimits limits;
+  auto limits = quiet();
   limits.deadline = 300ms;
   start_with({&upstream}, limits);
   auto begun = std::chrono::steady_clock::now();
@@ -140,25 +100,6 @@ TEST_F(Forwarding, ADeadUpstreamIsReportedInTime) {
   EXPECT_EQ(reply.edns_options.substr(4, 2), u16(22));
   EXPECT_GE(std::chrono::steady_clock::now() - begun, 300ms);
   EXPECT_EQ(stats().forward_failed, 1U);
-}
-
-TEST_F(Forwarding, ADeadUpstreamNeverDelaysOwnNames) {
-  Upstream upstream(kSilent);
-  start_with({&upstream});
-  UdpClient foreigner(six());
-  for (std::uint16_t id = 0; id < 100; ++id) foreigner.send(encode(foreign(id)));
-  ASSERT_TRUE(eventually([](const Stats& now) { return now.forward_in_flight == 100; }));
-  std::vector<std::chrono::microseconds> times;
-  for (int i = 0; i < 101; ++i) {
-    auto begun = std::chrono::steady_clock::now();
-    EXPECT_EQ(ask({.name = "iad.web.internal"}).answers.size(), 1U);
-    times.push_back(std::chrono::duration_cast<std::chrono::microseconds>(
-        std::chrono::steady_clock::now() - begun));
-  }
-  std::nth_element(times.begin(), times.begin() + 50, times.end());
-  EXPECT_LT(times[50],
-            20ms);  // the shared test machine; the median is some 100 us when it is quiet
-  EXPECT_EQ(stats().forward_answered, 0U);
 }
 
 TEST_F(Forwarding, TheNextUpstreamIsTried) {
@@ -193,7 +134,7 @@ TEST_F(Forwarding, RepliesToAnotherQuestionAreIgnored) {
     auto other = encode({.name = "evil.example", .type = kTypeA});
     return reply_to(query.substr(0, 2) + other.substr(2), 0x8180, {a_record(6)});
   });
-  ForwardLimits limits;
+  auto limits = quiet();
   limits.deadline = 300ms;
   start_with({&spoofing}, limits);
   auto reply = ask(foreign());
@@ -209,12 +150,12 @@ TEST_F(Forwarding, GarbageFromUpstreamIsSurvived) {
     reply.resize(12 + rng.below(reply.size() - 12));
     return reply;
   });
-  ForwardLimits limits;
+  auto limits = quiet();
   limits.deadline = 200ms;
-  limits.timeout = 50ms;
   start_with({&broken}, limits);
   UdpClient client(six());
-  for (std::uint16_t id = 0; id < 100; ++id) client.send(encode(foreign(id)));
+  for (std::uint16_t id = 0; id < 100; ++id)
+    client.send(encode({.name = "n" + std::to_string(id) + ".example", .type = kTypeA, .id = id}));
   for (int i = 0; i < 100; ++i) {
     auto reply = client.receive();
     ASSERT_TRUE(reply) << i;
@@ -225,10 +166,10 @@ TEST_F(Forwarding, GarbageFromUpstreamIsSurvived) {
 
 TEST_F(Forwarding, BudgetsAreKeptPerClientAndInAll) {
   Upstream upstream(kSilent);
-  ForwardLimits limits;
+  auto limits = quiet();
   limits.in_flight_per_client = 5;
   limits.in_flight = 8;
-  limits.timeout = 300ms;
+  limits.deadline = 3s;
   start_with({&upstream}, limits);
   UdpClient client(six());
   for (std::uint16_t id = 0; id < 20; ++id) client.send(encode(foreign(id)));
@@ -251,15 +192,18 @@ TEST_F(Forwarding, APortWhereNobodyListensFailsAtOnce) {
 
 TEST_F(Forwarding, WithoutUpstreamsItSaysSo) {
   loop_.start_thread();
+  SharedCache cache(1 << 20);
   std::unique_ptr<Forwarder> forwarder;
-  std::promise<std::string> reply;
   on_loop([&] {
-    forwarder = std::make_unique<Forwarder>(loop_, ForwardLimits{});
-    ASSERT_TRUE(forwarder->open({}));
-    auto query = parse_query(encode({.name = "example.org", .edns_size = 1232})).query;
-    forwarder->forward(query, asker(), 1232,
-                       [&](const std::string& said) { reply.set_value(said); });
+    forwarder =
+        std::make_unique<Forwarder>(loop_, cache, quiet(), std::vector<std::vector<IpEndpoint>>(1));
   });
+  std::promise<std::string> reply;
+  ForwardRequest request;
+  ASSERT_TRUE(read_foreign_query(encode({.name = "example.org", .edns_size = 1232}),
+                                 Transport::kUdp, request.query));
+  request.done = [&](const std::string& said) { reply.set_value(said); };
+  EXPECT_TRUE(forwarder->submit(std::move(request)));
   auto said = *parse_reply(reply.get_future().get());
   EXPECT_EQ(said.rcode, 2);
   EXPECT_EQ(said.edns_options.substr(6), "no upstream resolver is configured");

@@ -120,8 +120,13 @@ std::string TcpClient::read_once(std::chrono::milliseconds patience) const {
 
 Upstream::Upstream(Respond respond) : respond_(std::move(respond)) {
   IpEndpoint any{*parse_ip6("::1"), 0};
-  udp_ = std::move(*bind_udp(any));
-  tcp_ = std::move(*listen_tcp(local_endpoint(udp_)));
+  // The port that the kernel chose for UDP may be taken for TCP: then another.
+  for (int left = 16; !tcp_; --left) {
+    udp_ = std::move(*bind_udp(any));
+    auto listening = listen_tcp(local_endpoint(udp_));
+    if (!listening && left > 0) continue;
+    tcp_ = std::move(*listening);
+  }
   int ends[2];
   if (pipe(ends) != 0) std::abort();
   wake_read_ = Fd(ends[0]);
@@ -132,6 +137,11 @@ Upstream::Upstream(Respond respond) : respond_(std::move(respond)) {
 Upstream::~Upstream() {
   wake_write_.close();
   thread_.join();
+}
+
+std::vector<std::uint16_t> Upstream::ports() const {
+  std::lock_guard hold(ports_lock_);
+  return ports_;
 }
 
 IpEndpoint Upstream::endpoint() const {
@@ -151,6 +161,10 @@ void Upstream::run() {
     auto got = recvfrom(udp_.get(), query.data(), query.size(), 0, address, &size);
     if (got < 0) continue;
     query.resize(static_cast<std::size_t>(got));
+    {
+      std::lock_guard hold(ports_lock_);
+      ports_.push_back(ntohs(from.sin6_port));
+    }
     ++queries_;
     if (auto reply = respond_(query, false))
       sendto(udp_.get(), reply->data(), reply->size(), 0, address, size);

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -67,6 +68,8 @@ class Upstream {
 
   [[nodiscard]] IpEndpoint endpoint() const;
   [[nodiscard]] int queries() const { return queries_; }
+  // The source port of each datagram that came, in order. Once all that is to come has come.
+  [[nodiscard]] std::vector<std::uint16_t> ports() const;
 
  private:
   void run();
@@ -75,6 +78,8 @@ class Upstream {
   Respond respond_;
   Fd udp_, tcp_, wake_read_, wake_write_;
   std::atomic<int> queries_{0};
+  mutable std::mutex ports_lock_;
+  std::vector<std::uint16_t> ports_;
   std::thread thread_;
 };
 

@@ -1,0 +1,64 @@
+#include "dns/io/forward_front.h"
+
+#include <utility>
+
+namespace sixpn::dns {
+
+std::size_t ForwardFront::answer(const Asked& asked, Instant now, char* out, Stats& counts) {
+  using State = ForwardCache::State;
+  readable_ = read_foreign_query(asked.message, asked.transport, query_);
+  if (!readable_) return 0;
+  query_.limit = static_cast<std::uint16_t>(query_.limit - asked.room);
+  group_ = rules_.group_of(query_.name(), asked.record);
+  auto key = key_of(query_, group_);
+  std::size_t size = 0;
+  bool prefetch = false;
+  cache_.try_find(key, hash_of(key), now, [&](const ForwardCache::Found& found) {
+    prefetch = found.prefetch;
+    switch (found.state) {
+      case State::kMissing:
+      case State::kStale:
+        return;
+      case State::kFresh:
+        ++counts.forward_hits;
+        size = write_reply(*found.reply, query_, {.age = found.age}, out);
+        return;
+      case State::kFailed:
+        ++counts.forward_failure_hits;
+        size = write_reply(*found.reply, query_, cached_failure(), out);
+        return;
+      case State::kStaleForNow:
+        ++counts.forward_stale;
+        size = write_reply(*found.reply, query_, stale(*found.reply), out);
+        return;
+    }
+  });
+  // Whether it was taken does not matter: the reply at hand is good.
+  if (prefetch) static_cast<void>(forwarder_.submit(request(asked)));
+  return size;
+}
+
+std::size_t ForwardFront::forward(const Asked& asked, std::function<void(std::string)> done,
+                                  char* out, Stats& counts) {
+  // The responder judges messages by the same rules: what it gave up can be read (the fuzzer holds
+  // the two to each other).
+  if (!readable_) return 0;
+  auto wanted = request(asked);
+  wanted.done = std::move(done);
+  if (forwarder_.submit(std::move(wanted))) return 0;
+  ++counts.forward_queue_full;
+  Telling busy{.why = ExtendedErrorCode::kNoReachableAuthority,
+               .text = "too many queries are being forwarded"};
+  return write_reply(make_failure(Rcode::kServFail), query_, busy, out);
+}
+
+ForwardRequest ForwardFront::request(const Asked& asked) const {
+  ForwardRequest request;
+  request.query = query_;
+  request.group = group_;
+  request.client = asked.source;
+  request.network = asked.network;
+  return request;
+}
+
+}  // namespace sixpn::dns

@@ -1,0 +1,356 @@
+#include "dns/io/upstream_pool.h"
+
+#include <ares.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <array>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <cerrno>
+#include <cstring>
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/io/clock.h"
+#include "base/log.h"
+#include "dns/core/codes.h"
+
+namespace sixpn::dns {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+
+namespace {
+
+constexpr const char* kRoom = "dns";
+// Not a bound of TCP: c-ares gives the kernel what it has.
+constexpr int kReceiveBuffer = 1 << 20;
+
+void init_library() {
+  static const int status = ares_library_init(ARES_LIB_INIT_ALL);
+  static_cast<void>(status);
+}
+
+ares_addr_port_node to_node(const IpEndpoint& upstream) {
+  ares_addr_port_node node{};
+  node.udp_port = node.tcp_port = upstream.port;
+  const auto& bytes = upstream.ip.bytes;
+  node.family = upstream.ip.is_v4_mapped() ? AF_INET : AF_INET6;
+  if (node.family == AF_INET)
+    std::memcpy(&node.addr.addr4, bytes.data() + 12, 4);
+  else
+    std::memcpy(&node.addr.addr6, bytes.data(), bytes.size());
+  return node;
+}
+
+// A socket of c-ares, opened and closed by it through our functions, under asio's watch.
+struct WatchedSocket : std::enable_shared_from_this<WatchedSocket> {
+  WatchedSocket(EventLoop& loop, Fd opened, std::function<void(int read, int write)> ready)
+      : fd(opened.release()), descriptor(loop.context(), fd), on_ready(std::move(ready)) {}
+
+  void want(bool read, bool write) {
+    want_read = read;
+    want_write = write;
+    arm();
+  }
+
+  void close() {
+    closed = true;
+    error_code ignored;
+    static_cast<void>(descriptor.close(ignored));  // also cancels the waits
+  }
+
+  void arm() {
+    using Wait = asio::posix::stream_descriptor;
+    if (want_read && !std::exchange(waiting_read, want_read))
+      descriptor.async_wait(Wait::wait_read, [self = shared_from_this()](error_code failed) {
+        self->waiting_read = false;
+        if (!failed && !self->closed) self->on_ready(self->fd, ARES_SOCKET_BAD);
+        if (!self->closed) self->arm();
+      });
+    if (want_write && !std::exchange(waiting_write, want_write))
+      descriptor.async_wait(Wait::wait_write, [self = shared_from_this()](error_code failed) {
+        self->waiting_write = false;
+        if (!failed && !self->closed) self->on_ready(ARES_SOCKET_BAD, self->fd);
+        if (!self->closed) self->arm();
+      });
+  }
+
+  int fd;
+  asio::posix::stream_descriptor descriptor;
+  std::function<void(int read, int write)> on_ready;
+  bool want_read = false, want_write = false;
+  bool waiting_read = false, waiting_write = false;
+  bool closed = false;
+};
+
+struct Channel;
+
+// One query with c-ares, which holds a pointer to it until it calls back.
+struct Attempt {
+  Channel* channel = nullptr;
+  std::uint64_t number = 0;
+};
+
+// What a channel tells its pool.
+struct Collected {
+  std::vector<UpstreamPool::Ended> ended;
+};
+
+// One c-ares channel. Whatever happens inside a call of c-ares is only noted; the pool looks at it
+// when the call is over, because a channel must not be destroyed, nor should anything else of ours
+// run, while c-ares is on the stack.
+struct Channel {
+  Channel(EventLoop& on, const IpEndpoint& upstream, std::chrono::milliseconds timeout,
+          UpstreamWay chosen_way, Collected& collected, std::function<void()> settle)
+      : loop(on),
+        way(chosen_way),
+        collected_(collected),
+        settle_(std::move(settle)),
+        born(monotonic_now()) {
+    init_library();
+    ares_options options{};
+    // With every option given c-ares reads no configuration file and no environment.
+    in_addr placeholder{};
+    char lookups[] = "b";
+    options.flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES | ARES_FLAG_NOCHECKRESP;
+    if (way != UpstreamWay::kUdpWithoutEdns) options.flags |= ARES_FLAG_EDNS;
+    options.flags |= way == UpstreamWay::kTcp ? ARES_FLAG_USEVC : ARES_FLAG_STAYOPEN;
+    options.timeout = static_cast<int>(timeout.count());
+    options.tries = 1;
+    options.ndots = 1;
+    options.ednspsz = static_cast<int>(kMaxUdpBytes);
+    options.servers = &placeholder;  // replaced below
+    options.nservers = 1;
+    options.lookups = lookups;
+    options.socket_receive_buffer_size = kReceiveBuffer;
+    options.sock_state_cb = [](void* self, ares_socket_t fd, int read, int write) {
+      static_cast<Channel*>(self)->on_state(fd, read != 0, write != 0);
+    };
+    options.sock_state_cb_data = this;
+    int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_NDOTS |
+               ARES_OPT_EDNSPSZ | ARES_OPT_SERVERS | ARES_OPT_DOMAINS | ARES_OPT_SORTLIST |
+               ARES_OPT_LOOKUPS | ARES_OPT_SOCK_STATE_CB;
+    auto node = to_node(upstream);
+    int status = ares_init_options(&channel, &options, mask);
+    if (status == ARES_SUCCESS) status = ares_set_servers_ports(channel, &node);
+    if (status != ARES_SUCCESS) {
+      log::warn(kRoom, "cannot set up forwarding to {}: {}", to_string(upstream),
+                ares_strerror(status));
+      channel = nullptr;
+      return;
+    }
+    static const ares_socket_functions kFunctions = {open_socket, close_socket, connect_socket,
+                                                     receive, send_parts};
+    ares_set_socket_functions(channel, &kFunctions, this);
+  }
+
+  ~Channel() {
+    closing = true;
+    if (channel != nullptr) ares_destroy(channel);  // calls back for every query
+    for (auto& [fd, socket] : sockets) socket->close();
+  }
+
+  Channel(const Channel&) = delete;
+  Channel& operator=(const Channel&) = delete;
+
+  void send(std::uint64_t number, std::string_view query) {
+    ++sent;
+    ++in_flight;
+    auto* attempt = new Attempt{this, number};
+    if (channel == nullptr) return on_end(attempt, ARES_ENOTINITIALIZED, 0, nullptr, 0);
+    ares_send(channel, reinterpret_cast<const unsigned char*>(query.data()),
+              static_cast<int>(query.size()), on_end, attempt);
+  }
+
+  void process(int read, int write) {
+    reads_left = UpstreamPool::kReadsPerTurn;
+    ares_process_fd(channel, read, write);
+  }
+
+  static void on_end(void* argument, int status, int, unsigned char* bytes, int size) {
+    std::unique_ptr<Attempt> attempt(static_cast<Attempt*>(argument));
+    Channel& self = *attempt->channel;
+    --self.in_flight;
+    if (self.closing) return;
+    UpstreamPool::Ended ended{attempt->number, status == ARES_SUCCESS && size > 0, {}};
+    if (ended.answered)
+      ended.reply.assign(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size));
+    self.collected_.ended.push_back(std::move(ended));
+  }
+
+  // ---- sockets ----
+
+  static ares_socket_t open_socket(int family, int type, int, void* self) {
+    Fd fd(socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (!fd) return ARES_SOCKET_BAD;
+    if (type == SOCK_DGRAM)
+      setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &kReceiveBuffer, sizeof kReceiveBuffer);
+    auto& channel = *static_cast<Channel*>(self);
+    int number = fd.get();
+    auto ready = [&channel](int read, int write) {
+      channel.process(read, write);
+      channel.settle_();
+    };
+    channel.sockets[number] = std::make_shared<WatchedSocket>(channel.loop, std::move(fd), ready);
+    return number;
+  }
+
+  static int close_socket(ares_socket_t fd, void* self) {
+    auto& sockets = static_cast<Channel*>(self)->sockets;
+    auto found = sockets.find(fd);
+    if (found == sockets.end()) return 0;
+    found->second->close();
+    sockets.erase(found);
+    return 0;
+  }
+
+  static int connect_socket(ares_socket_t fd, const sockaddr* address, ares_socklen_t size, void*) {
+    return connect(fd, address, size);
+  }
+
+  static ares_ssize_t receive(ares_socket_t fd, void* out, std::size_t room, int flags,
+                              sockaddr* from, ares_socklen_t* size, void* self) {
+    auto& channel = *static_cast<Channel*>(self);
+    if (--channel.reads_left < 0) {
+      errno = EAGAIN;
+      return -1;
+    }
+    return recvfrom(fd, out, room, flags, from, size);
+  }
+
+  static ares_ssize_t send_parts(ares_socket_t fd, const iovec* parts, int count, void*) {
+    msghdr message{};
+    message.msg_iov = const_cast<iovec*>(parts);
+    message.msg_iovlen = static_cast<std::size_t>(count);
+    return sendmsg(fd, &message, MSG_NOSIGNAL);
+  }
+
+  void on_state(int fd, bool read, bool write) {
+    auto found = sockets.find(fd);
+    if (found != sockets.end()) found->second->want(read, write);
+  }
+
+  EventLoop& loop;
+  UpstreamWay way;
+  Collected& collected_;
+  std::function<void()> settle_;
+  Instant born;
+  ares_channel channel = nullptr;
+  std::map<int, std::shared_ptr<WatchedSocket>> sockets;
+  int sent = 0;
+  int in_flight = 0;
+  int reads_left = UpstreamPool::kReadsPerTurn;
+  bool closing = false;
+};
+
+}  // namespace
+
+struct UpstreamPool::Impl {
+  Impl(EventLoop& on, IpEndpoint whom, std::chrono::milliseconds one_try, OnEnd handler)
+      : loop(on), upstream(whom), timeout(one_try), on_end(std::move(handler)) {}
+
+  void send(std::uint64_t attempt, std::string_view query, UpstreamWay way, std::size_t draw) {
+    channel_for(way, draw).send(attempt, query);
+    // An error may have ended it at once: told later, the caller is on the stack.
+    if (!collected.ended.empty() && !std::exchange(settling, true))
+      loop.post([this, weak = std::weak_ptr(alive)] {
+        if (weak.expired()) return;
+        settling = false;
+        settle();
+      });
+  }
+
+  Channel& channel_for(UpstreamWay way, std::size_t draw) {
+    auto& ports = channels[static_cast<std::size_t>(way)];
+    std::size_t count = way == UpstreamWay::kTcp ? 1 : kPorts;
+    if (ports.empty()) ports.resize(count);
+    auto& chosen = ports[draw % count];
+    if (chosen && chosen->way != UpstreamWay::kTcp && is_worn(*chosen))
+      retired.push_back(std::move(chosen));
+    if (!chosen)
+      chosen =
+          std::make_unique<Channel>(loop, upstream, timeout, way, collected, [this] { settle(); });
+    return *chosen;
+  }
+
+  void renew(UpstreamWay way) {
+    for (auto& channel : channels[static_cast<std::size_t>(way)])
+      if (channel) retired.push_back(std::move(channel));
+  }
+
+  static bool is_worn(const Channel& channel) {
+    return channel.sent >= kQueriesPerPort || monotonic_now() - channel.born >= kPortAge;
+  }
+
+  // c-ares is not on the stack.
+  void settle() {
+    while (!collected.ended.empty()) {
+      auto ended = std::exchange(collected.ended, {});
+      for (auto& each : ended) on_end(std::move(each));
+    }
+  }
+
+  template <class F>
+  void for_each_channel(F visit) const {
+    for (const auto& ports : channels)
+      for (const auto& channel : ports)
+        if (channel) visit(*channel);
+    for (const auto& channel : retired) visit(*channel);
+  }
+
+  void on_tick() {
+    for_each_channel([](Channel& channel) {
+      if (channel.in_flight > 0) channel.process(ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+    });
+    settle();
+    std::erase_if(retired, [](const auto& channel) { return channel->in_flight == 0; });
+  }
+
+  EventLoop& loop;
+  IpEndpoint upstream;
+  std::chrono::milliseconds timeout;
+  OnEnd on_end;
+  Collected collected;
+  bool settling = false;
+  std::array<std::vector<std::unique_ptr<Channel>>, 3> channels;  // by way
+  std::vector<std::unique_ptr<Channel>> retired;                  // with queries in flight
+  std::shared_ptr<int> alive = std::make_shared<int>(0);
+};
+
+UpstreamPool::UpstreamPool(EventLoop& loop, IpEndpoint upstream, std::chrono::milliseconds timeout,
+                           OnEnd on_end)
+    : impl_(std::make_unique<Impl>(loop, upstream, timeout, std::move(on_end))) {}
+
+UpstreamPool::~UpstreamPool() = default;
+
+void UpstreamPool::send(std::uint64_t attempt, std::string_view query, UpstreamWay way,
+                        std::size_t draw) {
+  impl_->send(attempt, query, way, draw);
+}
+
+void UpstreamPool::renew(UpstreamWay way) {
+  impl_->renew(way);
+}
+
+void UpstreamPool::on_tick() {
+  impl_->on_tick();
+}
+
+std::size_t UpstreamPool::in_flight() const {
+  std::size_t count = 0;
+  impl_->for_each_channel(
+      [&](const Channel& channel) { count += static_cast<std::size_t>(channel.in_flight); });
+  return count;
+}
+
+std::size_t UpstreamPool::open_sockets() const {
+  std::size_t count = 0;
+  impl_->for_each_channel([&](const Channel& channel) { count += channel.sockets.size(); });
+  return count;
+}
+
+}  // namespace sixpn::dns

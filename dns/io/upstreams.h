@@ -1,0 +1,74 @@
+// Upstreams: all upstream resolvers of all groups, each once: their sockets, how well and quick
+// they are, whether they understand EDNS, whether they ask us in turn. A try at one of them ends in
+// exactly one outcome; what is to be repeated on the way to it (without EDNS, over TCP when the
+// spelling came back changed) is repeated here. Which one to try, and when, is the Forwarder's.
+//
+// Owned by Forwarder, on the forward loop. Bounds: ForwardLimits::tries; kMaxUpstreams in each of
+// at most kMaxForwardRules + 1 groups.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "base/io/event_loop.h"
+#include "base/ip.h"
+#include "dns/core/forward.h"
+#include "dns/io/limits.h"
+#include "dns/io/stats.h"
+
+namespace sixpn::dns {
+
+struct UpstreamOutcome {
+  enum class What {
+    kReply,    // something to tell the client
+    kFailure,  // SERVFAIL, REFUSED and the like: `reply` has the code
+    kNothing,  // silence, or nothing that could be used
+  };
+  std::uint64_t exchange = 0;
+  What what = What::kNothing;
+  ForwardReply reply;
+};
+
+class Upstreams {
+ public:
+  // Called on the loop, never from inside a call of this class.
+  using OnOutcome = std::function<void(UpstreamOutcome)>;
+  // How long an upstream that answered without OPT is asked without.
+  static constexpr Duration kEdnsMemory = std::chrono::minutes(15);
+
+  Upstreams(EventLoop& loop, const std::vector<std::vector<IpEndpoint>>& groups,
+            const ForwardLimits& limits, OnOutcome on_outcome);
+  ~Upstreams();
+  Upstreams(const Upstreams&) = delete;
+  Upstreams& operator=(const Upstreams&) = delete;
+
+  // Those of a group to try, best first. Empty: it has none, or all of them loop.
+  [[nodiscard]] std::vector<std::size_t> order(std::uint16_t group) const;
+  [[nodiscard]] bool has_any(std::uint16_t group) const;
+  // How long to wait for one before the next is tried too.
+  [[nodiscard]] Duration patience(std::size_t upstream) const;
+  void on_late(std::size_t upstream);
+
+  // Whether another try may begin.
+  [[nodiscard]] bool has_room() const;
+  // False: too many tries are in flight. `spelling`: as spell_randomly().
+  bool ask(std::uint64_t exchange, std::size_t upstream, const ForeignQuery& query,
+           std::string_view spelling);
+
+  // A client asks for `name` (wire form, lower case): true when that is a probe of ours that came
+  // back.
+  bool is_own_probe(std::string_view name);
+  // Something else of ours came back from one of these: they are probed at once.
+  void suspect_loop(const std::vector<std::size_t>& upstreams);
+
+  void add_to(Stats& stats) const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sixpn::dns

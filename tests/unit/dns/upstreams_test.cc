@@ -1,0 +1,364 @@
+// The ways to upstream: what a forger would have to guess, the traps of c-ares 1.18.1, several
+// upstreams of which some are dead or slow, rules for domains, loops.
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <bit>
+#include <cctype>
+#include <map>
+#include <set>
+
+#include "dns/io/sockets.h"
+#include "dns/io/upstream_pool.h"
+#include "forwarding_fixture.h"
+
+namespace sixpn::dns::testing {
+namespace {
+
+using Health = UpstreamChoice::Health;
+
+std::string name_of(const std::string& query) {
+  auto question = parse_query(query).query.question;
+  return question ? to_string(question->name) : "";
+}
+
+class Upstreams : public Forwarding {
+ protected:
+  // Distinct names, so many in flight at once.
+  void ask_many(int count, int window = 64) {
+    UdpClient client(six());
+    int sent = 0, received = 0;
+    while (received < count) {
+      for (; sent < count && sent - received < window; ++sent)
+        client.send(encode({.name = "host" + std::to_string(sent) + ".some.example"}));
+      ASSERT_TRUE(client.receive()) << received;
+      ++received;
+    }
+  }
+};
+
+// Ids, ports and spellings of many queries, as upstream sees them.
+TEST_F(Upstreams, WhatAForgerWouldHaveToGuess) {
+  constexpr int kQueries = 12000;
+  std::mutex lock;
+  std::vector<std::uint16_t> ids;
+  std::vector<std::string> names;
+  Upstream upstream([&](const std::string& query, bool) {
+    std::lock_guard hold(lock);
+    ids.push_back(parse_query(query).query.id);
+    names.push_back(name_of(query));
+    return reply_to(query, 0x8180, {});
+  });
+  start_with({&upstream});
+  ask_many(kQueries);
+  auto ports = upstream.ports();
+  std::lock_guard hold(lock);
+
+  // Each bit of an id is set half the time, whatever the bit before it and the id before it were:
+  // 12,000 fair coins are 6000 +- 55, and we allow five times that.
+  auto is_fair = [&](int set) { return std::abs(set - kQueries / 2) < 280; };
+  for (int bit = 0; bit < 16; ++bit) {
+    int set = 0, changed = 0, like_next = 0;
+    for (std::size_t i = 0; i < kQueries; ++i) {
+      set += ids[i] >> bit & 1;
+      if (i > 0) changed += (ids[i] ^ ids[i - 1]) >> bit & 1;
+      like_next += (ids[i] ^ std::rotr(ids[i], 1)) >> bit & 1;
+    }
+    EXPECT_TRUE(is_fair(set) && is_fair(changed) && is_fair(like_next)) << bit;
+  }
+  // As many different ones as chance has it: 65536 (1 - e^(-12000/65536)) = 10,970 +- 28.
+  EXPECT_GT(std::set<std::uint16_t>(ids.begin(), ids.end()).size(), 10800U);
+
+  // Ports: sixteen at a time, none for long, in no order.
+  std::map<std::uint16_t, int> uses;
+  int repeated = 0, next_number = 0;
+  for (std::size_t i = 0; i < ports.size(); ++i) {
+    ++uses[ports[i]];
+    if (i > 0) repeated += ports[i] == ports[i - 1] ? 1 : 0;
+  }
+  for (auto port = uses.begin(); port != uses.end() && std::next(port) != uses.end(); ++port)
+    next_number += std::next(port)->first - port->first == 1 ? 1 : 0;
+  EXPECT_GE(uses.size(), UpstreamPool::kPorts * 2);
+  for (const auto& [port, times] : uses) EXPECT_LE(times, UpstreamPool::kQueriesPerPort) << port;
+  EXPECT_LT(repeated, kQueries / 8);  // a sixteenth is chance
+  EXPECT_LT(next_number, 8);
+  EXPECT_GT(uses.rbegin()->first - uses.begin()->first, 8000);
+
+  // Each letter is upper case half the time.
+  std::array<int, 4> upper{};
+  for (const auto& name : names)
+    for (std::size_t i = 0; i < upper.size(); ++i) upper[i] += std::isupper(name[i]) != 0 ? 1 : 0;
+  for (int times : upper) EXPECT_TRUE(is_fair(times)) << times;
+}
+
+// A reply in another spelling than ours is a forger's, or of an upstream that does not keep it.
+TEST_F(Upstreams, AnotherSpellingIsAskedForAgainOverTcp) {
+  std::atomic<int> over_tcp{0};
+  Upstream lowering([&](const std::string& query, bool tcp) {
+    if (tcp) ++over_tcp;
+    auto reply = reply_to(query, 0x8180, {a_record(tcp ? 2 : 6)});
+    auto question = reply.begin() + kHeaderBytes;
+    std::transform(question, question + 33, question, [](char c) { return to_lower(c); });
+    return reply;
+  });
+  start_with({&lowering});
+  auto reply = ask({.name = "a.name.with.many.letters.example", .type = kTypeA});
+  EXPECT_EQ(reply.answers,
+            (std::vector<std::string>{"a.name.with.many.letters.example. 60 IN A 192.0.2.2"}));
+  EXPECT_EQ(over_tcp, 1);
+  EXPECT_EQ(stats().forward_misspelled, 1U);
+}
+
+// c-ares takes the OPT off a query that was answered with FORMERR, and changes its mind about EDNS
+// with each. Many at once, so that several such replies meet one channel.
+TEST_F(Upstreams, ManyFormerrsAtOnceHarmNoQuery) {
+  std::mutex lock;
+  std::vector<std::string> broken;
+  Upstream old([&](const std::string& query, bool) {
+    auto parsed = parse_query(query);
+    if (parsed.verdict != Verdict::kAnswer || !to_lower(name_of(query)).ends_with(".example.")) {
+      std::lock_guard hold(lock);
+      broken.push_back(query);
+    }
+    return parsed.query.edns ? reply_to(query, 0x8181, {}) : reply_to(query, 0x8180, {a_record(3)});
+  });
+  start_with({&old});
+  UdpClient client(six());
+  for (int i = 0; i < 100; ++i)
+    client.send(encode({.name = "n" + std::to_string(i) + ".example", .type = kTypeA}));
+  for (int i = 0; i < 100; ++i)
+    EXPECT_EQ(parse_reply(client.receive().value())->answers.size(), 1U) << i;
+  EXPECT_TRUE(broken.empty());
+  EXPECT_FALSE(stats().upstreams.at(0).edns);
+  // It is not asked with EDNS again.
+  auto asked = old.queries();
+  ask({.name = "once.example", .type = kTypeA});
+  EXPECT_EQ(old.queries(), asked + 1);
+}
+
+// What c-ares takes for truncated without EDNS: over 512 bytes.
+TEST_F(Upstreams, LargeRepliesComeOverUdp) {
+  std::atomic<int> over_tcp{0};
+  std::vector<std::string> records(60, a_record(1));
+  Upstream upstream([&](const std::string& query, bool tcp) {
+    if (tcp) ++over_tcp;
+    return reply_to(query, 0x8180, records).replace(10, 2, u16(1)) + "\0"s + u16(kTypeOpt) +
+           u16(1232) + u16(0) + u16(0) + u16(0);
+  });
+  start_with({&upstream});
+  EXPECT_EQ(ask({.name = "large.example", .type = kTypeA, .edns_size = 1232}).answers.size(), 60U);
+  EXPECT_EQ(over_tcp, 0);
+}
+
+// Descriptors: every socket that c-ares opened is closed, in whatever order things end.
+TEST_F(Upstreams, NoDescriptorIsLost) {
+  auto open_descriptors = [] {
+    std::set<std::string> open;
+    for (int fd = 0; fd < 1024; ++fd)
+      if (fcntl(fd, F_GETFD) >= 0) open.insert(std::to_string(fd));
+    return open.size();
+  };
+  auto before = open_descriptors();
+  {
+    Upstream answering(always(0x8180, {a_record(1)}));
+    Upstream cutting([](const std::string& query, bool tcp) {
+      return tcp ? reply_to(query, 0x8180, {a_record(1)}) : reply_to(query, 0x8380, {});
+    });
+    auto chosen = options();
+    chosen.forward = quiet();
+    chosen.upstreams = {answering.endpoint()};
+    chosen.forward_rules = {{"cut.example", {cutting.endpoint()}, {}},
+                            {"gone.example", {{*parse_ip("::1"), 9}}, {}}};
+    start(chosen);
+    ask_many(6000);  // channels are replaced meanwhile
+    for (int i = 0; i < 20; ++i) {
+      ask({.name = "n" + std::to_string(i) + ".cut.example", .type = kTypeA});
+      EXPECT_EQ(ask({.name = "n" + std::to_string(i) + ".gone.example"}).rcode, 2);
+    }
+    on_loop([&] { service_.reset(); });
+  }
+  EXPECT_EQ(open_descriptors(), before);
+}
+
+// Answers the first query with nothing but noise, without end, from the right address to the right
+// port.
+class Flood {
+ public:
+  Flood() : socket_(std::move(*bind_udp({*parse_ip6("::1"), 0}))) {
+    thread_ = std::thread([this] { run(); });
+  }
+  ~Flood() {
+    ended_ = true;
+    thread_.join();
+  }
+  Flood(const Flood&) = delete;
+  Flood& operator=(const Flood&) = delete;
+
+  [[nodiscard]] IpEndpoint endpoint() const { return local_endpoint(socket_); }
+  [[nodiscard]] std::uint64_t sent() const { return sent_; }
+
+ private:
+  void run() {
+    std::array<char, 512> noise{};
+    sockaddr_in6 victim{};
+    socklen_t size = sizeof victim;
+    auto* address = reinterpret_cast<sockaddr*>(&victim);
+    ssize_t got = -1;
+    while (!ended_ && got < 0) {
+      pollfd ready{socket_.get(), POLLIN, 0};
+      if (poll(&ready, 1, 10) > 0)
+        got = recvfrom(socket_.get(), noise.data(), noise.size(), 0, address, &size);
+    }
+    noise[2] = static_cast<char>(0x80);  // a reply
+    noise[13] = '?';                     // to another question
+    while (!ended_) {
+      noise[0] = static_cast<char>(noise[0] + 1);
+      if (sendto(socket_.get(), noise.data(), 100, 0, address, size) > 0) ++sent_;
+    }
+  }
+
+  Fd socket_;
+  std::atomic<bool> ended_{false};
+  std::atomic<std::uint64_t> sent_{0};
+  std::thread thread_;
+};
+
+TEST_F(Upstreams, AFloodingOneHoldsUpNobody) {
+  Flood flood;
+  Upstream alive(always(0x8180, {a_record(1)}));
+  auto chosen = options();
+  chosen.forward = quiet();
+  chosen.forward.deadline = 10s;
+  chosen.upstreams = {alive.endpoint()};
+  chosen.forward_rules = {{"flood.example", {flood.endpoint()}, {}}};
+  start(chosen);
+  UdpClient client(six());
+  client.send(encode({.name = "a.flood.example"}));
+  while (flood.sent() < 1000) std::this_thread::yield();
+  auto before = flood.sent();
+  for (int i = 0; i < 300; ++i) {
+    EXPECT_EQ(ask({.name = "iad.web.internal"}).answers.size(), 1U);
+    EXPECT_EQ(ask({.name = "n" + std::to_string(i) + ".example", .type = kTypeA}).answers.size(),
+              1U);
+  }
+  EXPECT_GT(flood.sent(), before);  // and all the while it went on
+  EXPECT_EQ(stats().forward_answered, 300U);
+}
+
+TEST_F(Upstreams, ASilentOneIsPassedOver) {
+  Upstream dead(kSilent);
+  Upstream alive(always(0x8180, {a_record(1)}));
+  start_with({&dead, &alive});
+  for (int i = 0; i < 20; ++i)
+    EXPECT_EQ(ask({.name = "n" + std::to_string(i) + ".example", .type = kTypeA}).answers.size(),
+              1U);
+  EXPECT_EQ(dead.queries(), 1);
+  EXPECT_EQ(alive.queries(), 20);
+}
+
+TEST_F(Upstreams, ADeadOneIsProbedUntilItAnswers) {
+  std::atomic<bool> alive{false};
+  Upstream upstream([&](const std::string& query, bool) {
+    return alive ? std::optional(reply_to(query, 0x8180, {a_record(1)})) : std::nullopt;
+  });
+  ForwardLimits limits;
+  limits.deadline = 200ms;
+  start_with({&upstream}, limits);
+  UdpClient client(six());
+  for (int i = 0; i < 5; ++i) client.send(encode({.name = "n" + std::to_string(i) + ".example"}));
+  EXPECT_TRUE(
+      eventually([](const Stats& now) { return now.upstreams.at(0).health == Health::kDown; }));
+  alive = true;
+  EXPECT_TRUE(
+      eventually([](const Stats& now) { return now.upstreams.at(0).health == Health::kUp; }));
+  EXPECT_EQ(ask({.name = "after.example", .type = kTypeA}).answers.size(), 1U);
+}
+
+TEST_F(Upstreams, RulesDecideWhoIsAsked) {
+  Upstream everywhere(always(0x8180, {a_record(1)}));
+  Upstream corp(always(0x8180, {a_record(2)}));
+  Upstream of_acme(always(0x8180, {a_record(3)}));
+  std::atomic<int> leaked{0};
+  Upstream thief([&](const std::string& query, bool) {
+    ++leaked;
+    return reply_to(query, 0x8180, {a_record(4)});
+  });
+  auto chosen = options();
+  chosen.forward = quiet();
+  chosen.upstreams = {everywhere.endpoint()};
+  chosen.forward_rules = {{"corp.example", {corp.endpoint()}, {}},
+                          {"corp.example", {of_acme.endpoint()}, {"acme/default"}},
+                          {"internal", {thief.endpoint()}, {}},
+                          {"flycast", {thief.endpoint()}, {}},
+                          {"a.a.d.f.ip6.arpa", {thief.endpoint()}, {}},
+                          {"localhost", {thief.endpoint()}, {}}};
+  start(chosen);
+  World world;
+  world.network(kAcme).network = {kAcme, "acme", "default"};
+  world.network(kGlobex).network = {kGlobex, "globex", "default"};
+  on_loop([&] { service_->set_snapshot(world.snapshot()); });
+  auto last = [](const std::string& reply) { return parse_reply(reply)->answers.at(0).back(); };
+  auto ask_as = [&](const IpEndpoint& server, const std::string& name) {
+    return last(udp_ask(server, encode({.name = name, .type = kTypeA})).value());
+  };
+  // Twice: what one network is told is not kept for the other.
+  for (int turn = 0; turn < 2; ++turn) {
+    EXPECT_EQ(ask_as(six(), "a.example"), '1');
+    EXPECT_EQ(ask_as(six(), "git.corp.example"), '3');
+    EXPECT_EQ(ask_as(four(), "git.corp.example"), '2');
+    EXPECT_EQ(ask_as(four(), "a.example"), '1');
+  }
+  EXPECT_EQ(corp.queries(), 1);
+  for (const char* name : {"internal", "web.internal", "nothing.internal", "x.flycast",
+                           "1.a.a.d.f.ip6.arpa", "a.localhost"})
+    for (RrType type : {kTypeA, kTypeAaaa, kTypeTxt, kTypePtr}) ask({.name = name, .type = type});
+  EXPECT_EQ(leaked, 0);
+}
+
+TEST_F(Upstreams, OwnAddressesAreRefused) {
+  loop_.start_thread();
+  on_loop([&] {
+    auto chosen = options();
+    chosen.forward_rules = {{"corp.example", {*parse_endpoint("[fdaa::3]:53")}, {}}};
+    DnsService service(loop_, chosen);
+    auto started = service.start();
+    ASSERT_FALSE(started);
+    EXPECT_EQ(started.error().message,
+              "an upstream resolver is this resolver itself: queries would loop");
+  });
+}
+
+// An upstream that asks us: found by the first probe, and not asked any more.
+TEST_F(Upstreams, ALoopIsFound) {
+  std::promise<IpEndpoint> known;
+  auto ours = known.get_future().share();
+  Upstream looping(
+      [=](const std::string& query, bool) { return udp_ask(ours.get(), query, 300ms); });
+  start_with({&looping}, ForwardLimits{});
+  known.set_value(six());
+  ASSERT_TRUE(
+      eventually([](const Stats& now) { return now.upstreams.at(0).health == Health::kLooping; }));
+  auto reply = ask({.name = "www.example.org", .type = kTypeA, .edns_size = 1232});
+  EXPECT_EQ(reply.rcode, 2);
+  EXPECT_EQ(reply.edns_options.substr(6), "the upstream resolver asks this one");
+  EXPECT_GE(stats().forward_loops, 1U);
+  EXPECT_EQ(ask({.name = "iad.web.internal"}).answers.size(), 1U);
+}
+
+// Before any probe: our own spelling of a question comes back.
+TEST_F(Upstreams, OurOwnSpellingIsKnownAgain) {
+  std::promise<IpEndpoint> known;
+  auto ours = known.get_future().share();
+  Upstream looping(
+      [=](const std::string& query, bool) { return udp_ask(ours.get(), query, 300ms); });
+  start_with({&looping});
+  known.set_value(six());
+  EXPECT_EQ(ask({.name = "a.name.with.many.letters.example"}).rcode, 2);
+  EXPECT_EQ(stats().forward_loops, 1U);
+}
+
+}  // namespace
+}  // namespace sixpn::dns::testing

@@ -279,6 +279,12 @@ def dns(bench):
     bench_dns.run(bench.build, [])
 
 
+def dns_forward(bench):
+    """Our forwarder beside dnsdist and unbound: told from the cache, and asked of an upstream."""
+    import bench_dns_forward  # pylint: disable=import-outside-toplevel
+    bench_dns_forward.run(bench.build, [])
+
+
 BENCHMARKS = {
     "propagation": Bench.propagation,
     "host-loss": Bench.host_loss,
@@ -290,6 +296,7 @@ BENCHMARKS = {
     "registry-join": Bench.registry_join,
     "registry": registry,
     "dns": dns,
+    "dns-forward": dns_forward,
 }
 
 

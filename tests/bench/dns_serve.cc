@@ -1,7 +1,8 @@
-// dns_serve PORT APPS MACHINES [CHANGES]: our resolver on [::1]:PORT over a registry made up here:
-// APPS apps app0, app1, ... of MACHINES machines each, on one host, and optionally CHANGES changes
-// a second: a machine that stops or starts, each published as the agent does. One answering thread;
-// prints "ready" when it answers. Run by tools/bench dns beside other servers.
+// dns_serve PORT APPS MACHINES [CHANGES [UPSTREAM]]: our resolver on [::1]:PORT over a registry
+// made up here: APPS apps app0, app1, ... of MACHINES machines each, on one host, and optionally
+// CHANGES changes a second: a machine that stops or starts, each published as the agent does. Other
+// names are asked of [::1]:UPSTREAM. One answering thread; prints "ready" when it answers. Run by
+// tools/bench dns beside other servers.
 #include <sched.h>
 
 #include <atomic>
@@ -94,13 +95,13 @@ struct World {
   std::vector<std::string> app_names;
 };
 
-[[noreturn]] void run(int port, int apps, int machines, int changes) {
+[[noreturn]] void run(int port, int apps, int machines, int changes, int upstream) {
   log::set_level(log::Level::kWarn);
   World world(apps, machines);
   EventLoop loop("forward");
   dns::DnsOptions options;
   options.listen = {{*parse_ip("::1"), static_cast<std::uint16_t>(port)}};
-  options.upstreams = {{*parse_ip("::1"), 9}};
+  options.upstreams = {{*parse_ip("::1"), static_cast<std::uint16_t>(upstream)}};
   options.self = kHost;
   options.region = "iad";
   options.extra_views = {{*parse_prefix6("::1/128"), kNetwork}};
@@ -128,9 +129,9 @@ struct World {
 
 int main(int argc, char** argv) {
   if (argc < 4) {
-    std::cerr << "usage: dns_serve PORT APPS MACHINES [CHANGES]\n";
+    std::cerr << "usage: dns_serve PORT APPS MACHINES [CHANGES [UPSTREAM]]\n";
     return 1;
   }
   sixpn::run(std::atoi(argv[1]), std::atoi(argv[2]), std::atoi(argv[3]),
-             argc > 4 ? std::atoi(argv[4]) : 0);
+             argc > 4 ? std::atoi(argv[4]) : 0, argc > 5 ? std::atoi(argv[5]) : 9);
 }

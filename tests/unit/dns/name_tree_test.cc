@@ -67,7 +67,8 @@ std::string random_name(const Snapshot& snapshot, Rng& rng) {
   if (rng.chance(0.2)) {
     const auto& machines = snapshot.find_network(rng.chance(0.5) ? kAcme : kGlobex)->machines;
     const auto& machine =
-        (machines.begin() + static_cast<std::ptrdiff_t>(rng.below(machines.size())))->second;
+        std::next(machines.begin(), static_cast<std::ptrdiff_t>(rng.below(machines.size())))
+            ->second;
     if (rng.chance(0.5)) return to_string(machine->id) + ".vm." + machine->app + ".internal";
     return reverse_name(machine->address, 5 + rng.below(28));
   }

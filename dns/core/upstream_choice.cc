@@ -40,6 +40,7 @@ std::vector<std::size_t> UpstreamChoice::order(const std::vector<std::size_t>& g
   out.reserve(group.size());
   for (auto upstream : group)
     if (!all_[upstream].looping) out.push_back(upstream);
+  if (out.size() < 2) return out;
   std::stable_sort(out.begin(), out.end(), [this](std::size_t a, std::size_t b) {
     auto rank = [this](std::size_t i) {
       return std::make_tuple(is_down(all_[i]), all_[i].smoothed);

@@ -1,6 +1,8 @@
 #include "dns/io/dns_worker.h"
 
+#include <functional>
 #include <future>
+#include <mutex>
 #include <optional>
 #include <utility>
 
@@ -54,10 +56,12 @@ struct DnsWorker::Impl : std::enable_shared_from_this<DnsWorker::Impl> {
     counts.add(handled, responder.cookie());
     if (handled.fate != Fate::kForward) return handled.size;
     auto asked = foreign(message, path.source.ip, handled.network, Transport::kUdp);
-    if (auto size = front.answer(asked, batch_time(), out, counts)) return with_options(out, size);
-    auto size = forward(asked, out, [this, path, server](const std::string& reply) {
-      if (server < udp.size() && !udp[server]->send(path, reply)) ++counts.send_failed;
-    });
+    auto size = front.answer(asked, batch_time(), out, counts);
+    if (size == 0)
+      size = forward(asked, out, [this, path, server](const std::string& reply) {
+        if (server < udp.size() && !udp[server]->send(path, reply)) ++counts.send_failed;
+      });
+    hand_over_later();
     return with_options(out, size);
   }
 
@@ -79,6 +83,7 @@ struct DnsWorker::Impl : std::enable_shared_from_this<DnsWorker::Impl> {
                      [weak = session.weak_from_this()](const std::string& reply) {
                        if (auto alive = weak.lock()) alive->reply(reply);
                      });
+    hand_over_later();
     size = with_options(tcp_reply.data(), size);
     if (size > 0) session.reply({tcp_reply.data(), size});
     return true;
@@ -107,13 +112,39 @@ struct DnsWorker::Impl : std::enable_shared_from_this<DnsWorker::Impl> {
     auto come_back = [weak = weak_from_this(), done,
                       options = std::string(responder.reply_options())](std::string reply) {
       append_options(reply, options);
-      auto self = weak.lock();
-      if (!self) return;
-      self->loop.post([weak, done, reply = std::move(reply)] {
-        if (weak.lock()) done(reply);
-      });
+      if (auto self = weak.lock()) self->receive(done, std::move(reply));
     };
     return front.forward(asked, std::move(come_back), out, counts);
+  }
+
+  // At the end of the batch, however many there are.
+  void hand_over_later() {
+    if (!front.has_outgoing() || std::exchange(handing_over, true)) return;
+    loop.post([weak = weak_from_this()] {
+      auto self = weak.lock();
+      if (!self) return;
+      self->handing_over = false;
+      self->front.hand_over();
+    });
+  }
+
+  // On the forward loop. The first reply wakes this loop, the others wait with it.
+  void receive(std::function<void(const std::string&)> done, std::string reply) {
+    std::lock_guard hold(replies_lock);
+    replies.emplace_back(std::move(done), std::move(reply));
+    if (replies.size() > 1) return;
+    loop.post([weak = weak_from_this()] {
+      if (auto self = weak.lock()) self->send_received();
+    });
+  }
+
+  void send_received() {
+    std::vector<std::pair<std::function<void(const std::string&)>, std::string>> received;
+    {
+      std::lock_guard hold(replies_lock);
+      received.swap(replies);
+    }
+    for (const auto& [done, reply] : received) done(reply);
   }
 
   [[nodiscard]] Stats current() const {
@@ -136,6 +167,10 @@ struct DnsWorker::Impl : std::enable_shared_from_this<DnsWorker::Impl> {
   Responder responder;
   ForwardFront front;
   std::optional<Instant> batch_began;  // once it was asked for
+  bool handing_over = false;
+  // Of the forwarder, not sent yet: at most what it had queued and in flight.
+  std::mutex replies_lock;
+  std::vector<std::pair<std::function<void(const std::string&)>, std::string>> replies;
   std::uint64_t seen = 0;
   Stats counts;
   std::vector<char> tcp_reply;

@@ -33,8 +33,8 @@ std::size_t ForwardFront::answer(const Asked& asked, Instant now, char* out, Sta
         return;
     }
   });
-  // Whether it was taken does not matter: the reply at hand is good.
-  if (prefetch) static_cast<void>(forwarder_.submit(request(asked)));
+  // Without a place it is not fetched: the reply at hand is good.
+  if (prefetch && forwarder_.reserve()) outgoing_.push_back(request(asked));
   return size;
 }
 
@@ -43,13 +43,19 @@ std::size_t ForwardFront::forward(const Asked& asked, std::function<void(std::st
   // The responder judges messages by the same rules: what it gave up can be read (the fuzzer holds
   // the two to each other).
   if (!readable_) return 0;
-  auto wanted = request(asked);
-  wanted.done = std::move(done);
-  if (forwarder_.submit(std::move(wanted))) return 0;
+  if (forwarder_.reserve()) {
+    outgoing_.push_back(request(asked));
+    outgoing_.back().done = std::move(done);
+    return 0;
+  }
   ++counts.forward_queue_full;
   Telling busy{.why = ExtendedErrorCode::kNoReachableAuthority,
                .text = "too many queries are being forwarded"};
   return write_reply(make_failure(Rcode::kServFail), query_, busy, out);
+}
+
+void ForwardFront::hand_over() {
+  forwarder_.submit(std::exchange(outgoing_, {}));
 }
 
 ForwardRequest ForwardFront::request(const Asked& asked) const {

@@ -8,6 +8,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/ids.h"
 #include "base/ip.h"
@@ -34,12 +35,17 @@ class ForwardFront {
     std::size_t room = 0;  // to be kept free in the reply, for options
   };
   // The size of the reply in `out` (which holds what the responder's does), or 0: it is to be
-  // forwarded. Of a prefetch the forwarder is told here.
+  // forwarded.
   std::size_t answer(const Asked& asked, Instant now, char* out, Stats& counts);
   // What answer() did not have. `done` is called on the forward loop, or never. The size of the
   // reply in `out` where the forwarder's queue is full, else 0.
   std::size_t forward(const Asked& asked, std::function<void(std::string)> done, char* out,
                       Stats& counts);
+
+  // What is to be forwarded is handed over together, at the end of a batch: whether there is
+  // something, and the handing over.
+  [[nodiscard]] bool has_outgoing() const { return !outgoing_.empty(); }
+  void hand_over();
 
   // Whether any rule depends on who asks: only then Asked::record is looked at.
   [[nodiscard]] bool has_rules() const { return !rules_.empty(); }
@@ -52,6 +58,7 @@ class ForwardFront {
   Forwarder& forwarder_;
   ForeignQuery query_;  // the one at hand, and its group
   bool readable_ = false;
+  std::vector<ForwardRequest> outgoing_;  // places are reserved
   std::uint16_t group_ = 0;
 };
 

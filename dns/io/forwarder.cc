@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "base/io/clock.h"
+#include "dns/io/random_words.h"
 #include "dns/io/upstreams.h"
-#include "registry/core/keys.h"
 
 namespace sixpn::dns {
 namespace {
@@ -76,18 +76,32 @@ struct Forwarder::Impl : std::enable_shared_from_this<Forwarder::Impl> {
         upstreams(on, groups, bounds,
                   [this](UpstreamOutcome outcome) { on_outcome(std::move(outcome)); }) {}
 
-  bool submit(ForwardRequest request) {
-    if (queued.fetch_add(1, std::memory_order_relaxed) >= limits.queue) {
-      queued.fetch_sub(1, std::memory_order_relaxed);
-      return false;
-    }
-    loop.post([weak = weak_from_this(), request = std::move(request)]() mutable {
+  bool reserve() {
+    if (queued.fetch_add(1, std::memory_order_relaxed) < limits.queue) return true;
+    queued.fetch_sub(1, std::memory_order_relaxed);
+    return false;
+  }
+
+  void submit(std::vector<ForwardRequest> requests) {
+    loop.post([weak = weak_from_this(), requests = std::move(requests)]() mutable {
       auto self = weak.lock();
       if (!self) return;
-      self->queued.fetch_sub(1, std::memory_order_relaxed);
-      self->forward(std::move(request));
+      for (auto& request : requests) {
+        self->queued.fetch_sub(1, std::memory_order_relaxed);
+        self->forward(std::move(request));
+      }
     });
-    return true;
+  }
+
+  // What clients are told is handed over when the work at hand is done: whoever is woken by the
+  // first reply might take our processor.
+  void hand_over(std::function<void(std::string)> done, std::string message) {
+    if (told.empty())
+      loop.post([weak = weak_from_this()] {
+        if (auto self = weak.lock())
+          for (auto& [to, what] : std::exchange(self->told, {})) to(std::move(what));
+      });
+    told.emplace_back(std::move(done), std::move(message));
   }
 
   // ---- a request ----
@@ -132,7 +146,7 @@ struct Forwarder::Impl : std::enable_shared_from_this<Forwarder::Impl> {
       message = to_message(*found.reply, request.query, telling);
     });
     if (message.empty()) return false;
-    request.done(std::move(message));
+    hand_over(request.done, std::move(message));
     return true;
   }
 
@@ -186,7 +200,7 @@ struct Forwarder::Impl : std::enable_shared_from_this<Forwarder::Impl> {
     fresh.query = request.query;
     fresh.group = request.group;
     fresh.hash = hash;
-    fresh.spelling = spell_randomly(request.query.name(), random_u64());
+    fresh.spelling = spell_randomly(request.query.name(), random_words.next());
     fresh.prefetch = prefetch;
     fresh.order = std::move(order);
     auto now = monotonic_now();
@@ -311,14 +325,14 @@ struct Forwarder::Impl : std::enable_shared_from_this<Forwarder::Impl> {
     if (auto of = per_network.find(waiter.network); --of->second == 0) per_network.erase(of);
   }
 
-  static void tell(const Waiter& waiter, const ForwardReply& reply, const Telling& telling) {
-    waiter.done(to_message(reply, waiter.query, telling));
+  void tell(Waiter& waiter, const ForwardReply& reply, const Telling& telling) {
+    hand_over(std::move(waiter.done), to_message(reply, waiter.query, telling));
   }
 
-  static void refuse(const ForwardRequest& request, const char* why) {
+  void refuse(const ForwardRequest& request, const char* why) {
     if (!request.done) return;
     auto failure = make_failure(Rcode::kServFail);
-    request.done(to_message(failure, request.query, unreachable(why)));
+    hand_over(request.done, to_message(failure, request.query, unreachable(why)));
   }
 
   static std::string to_message(const ForwardReply& reply, const ForeignQuery& query,
@@ -332,7 +346,9 @@ struct Forwarder::Impl : std::enable_shared_from_this<Forwarder::Impl> {
   SharedCache& cache;
   ForwardLimits limits;
   std::atomic<std::size_t> queued{0};
+  std::vector<std::pair<std::function<void(std::string)>, std::string>> told;
   Stats counts;
+  RandomWords random_words;
   std::uint64_t last_serial = 0;
   std::unordered_map<std::uint64_t, ExchangePtr> exchanges;  // by serial
   std::unordered_map<std::uint64_t, Exchange*> by_hash;      // those that can be joined
@@ -349,8 +365,12 @@ Forwarder::Forwarder(EventLoop& loop, SharedCache& cache, ForwardLimits limits,
 
 Forwarder::~Forwarder() = default;
 
-bool Forwarder::submit(ForwardRequest request) {
-  return impl_->submit(std::move(request));
+bool Forwarder::reserve() {
+  return impl_->reserve();
+}
+
+void Forwarder::submit(std::vector<ForwardRequest> requests) {
+  impl_->submit(std::move(requests));
 }
 
 void Forwarder::add_to(Stats& stats) const {

@@ -46,8 +46,10 @@ class Forwarder {
   Forwarder(const Forwarder&) = delete;
   Forwarder& operator=(const Forwarder&) = delete;
 
-  // Any thread. False: the queue is full, and nothing will come of the request.
-  bool submit(ForwardRequest request);
+  // Any thread. A place in the queue for one request; false: it is full.
+  bool reserve();
+  // Any thread; a place was reserved for each. Together, because each hand-over wakes the loop.
+  void submit(std::vector<ForwardRequest> requests);
 
   // On the loop.
   void add_to(Stats& stats) const;

@@ -2,11 +2,13 @@
 
 #include <ares.h>
 #include <netinet/in.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <array>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <cerrno>
 #include <cstring>
 #include <map>
@@ -20,14 +22,13 @@
 
 namespace sixpn::dns {
 
-namespace asio = boost::asio;
-using boost::system::error_code;
-
 namespace {
 
 constexpr const char* kRoom = "dns";
 // Not a bound of TCP: c-ares gives the kernel what it has.
 constexpr int kReceiveBuffer = 1 << 20;
+// Sockets that are looked at in one turn; others come in the next.
+constexpr int kReady = 64;
 
 void init_library() {
   static const int status = ares_library_init(ARES_LIB_INIT_ALL);
@@ -46,45 +47,61 @@ ares_addr_port_node to_node(const IpEndpoint& upstream) {
   return node;
 }
 
-// A socket of c-ares, opened and closed by it through our functions, under asio's watch.
-struct WatchedSocket : std::enable_shared_from_this<WatchedSocket> {
-  WatchedSocket(EventLoop& loop, Fd opened, std::function<void(int read, int write)> ready)
-      : fd(opened.release()), descriptor(loop.context(), fd), on_ready(std::move(ready)) {}
+// Datagrams of one socket, read with one system call: c-ares asks for one at a time, until there is
+// none.
+struct Datagrams {
+  static constexpr int kBatch = 16;
+  static constexpr std::size_t kBytes = 4096;  // as c-ares' own buffer; we ask for 1232
 
-  void want(bool read, bool write) {
-    want_read = read;
-    want_write = write;
-    arm();
+  Datagrams() : bytes(kBatch * kBytes) {
+    for (std::size_t i = 0; i < kBatch; ++i) {
+      parts[i] = {bytes.data() + i * kBytes, kBytes};
+      messages[i].msg_hdr.msg_iov = &parts[i];
+      messages[i].msg_hdr.msg_iovlen = 1;
+      messages[i].msg_hdr.msg_name = &from[i];
+    }
   }
 
-  void close() {
-    closed = true;
-    error_code ignored;
-    static_cast<void>(descriptor.close(ignored));  // also cancels the waits
+  // Of the socket that is looked at next.
+  void begin() {
+    count = next = 0;
+    left = UpstreamPool::kReadsPerTurn;
+    drained = false;
   }
 
-  void arm() {
-    using Wait = asio::posix::stream_descriptor;
-    if (want_read && !std::exchange(waiting_read, want_read))
-      descriptor.async_wait(Wait::wait_read, [self = shared_from_this()](error_code failed) {
-        self->waiting_read = false;
-        if (!failed && !self->closed) self->on_ready(self->fd, ARES_SOCKET_BAD);
-        if (!self->closed) self->arm();
-      });
-    if (want_write && !std::exchange(waiting_write, want_write))
-      descriptor.async_wait(Wait::wait_write, [self = shared_from_this()](error_code failed) {
-        self->waiting_write = false;
-        if (!failed && !self->closed) self->on_ready(ARES_SOCKET_BAD, self->fd);
-        if (!self->closed) self->arm();
-      });
+  // False: there is none, or it is others' turn; errno says so.
+  bool fill(int fd) {
+    if (drained || left <= 0) {
+      errno = EAGAIN;
+      return false;
+    }
+    for (auto& message : messages) message.msg_hdr.msg_namelen = sizeof(sockaddr_storage);
+    int got = recvmmsg(fd, messages.data(), kBatch, MSG_DONTWAIT, nullptr);
+    if (got <= 0) return false;
+    next = 0;
+    count = got;
+    left -= got;
+    drained = got < kBatch;
+    return true;
   }
 
-  int fd;
-  asio::posix::stream_descriptor descriptor;
-  std::function<void(int read, int write)> on_ready;
-  bool want_read = false, want_write = false;
-  bool waiting_read = false, waiting_write = false;
-  bool closed = false;
+  ares_ssize_t take(int fd, void* out, std::size_t room, sockaddr* whence, ares_socklen_t* size) {
+    if (next == count && !fill(fd)) return -1;
+    auto place = static_cast<std::size_t>(next++);
+    std::size_t taken = std::min<std::size_t>(messages[place].msg_len, room);
+    std::memcpy(out, parts[place].iov_base, taken);
+    ares_socklen_t named = std::min(*size, messages[place].msg_hdr.msg_namelen);
+    std::memcpy(whence, &from[place], named);
+    *size = named;
+    return static_cast<ares_ssize_t>(taken);
+  }
+
+  std::vector<char> bytes;
+  std::array<iovec, kBatch> parts{};
+  std::array<sockaddr_storage, kBatch> from{};
+  std::array<mmsghdr, kBatch> messages{};
+  int count = 0, next = 0, left = 0;
+  bool drained = false;
 };
 
 struct Channel;
@@ -95,8 +112,11 @@ struct Attempt {
   std::uint64_t number = 0;
 };
 
-// What a channel tells its pool.
-struct Collected {
+// What the channels of a pool share.
+struct Shared {
+  Fd epoll{epoll_create1(EPOLL_CLOEXEC)};  // all sockets: the loop watches this one descriptor
+  std::map<int, Channel*> sockets;         // and whose they are
+  Datagrams datagrams;
   std::vector<UpstreamPool::Ended> ended;
 };
 
@@ -104,13 +124,9 @@ struct Collected {
 // when the call is over, because a channel must not be destroyed, nor should anything else of ours
 // run, while c-ares is on the stack.
 struct Channel {
-  Channel(EventLoop& on, const IpEndpoint& upstream, std::chrono::milliseconds timeout,
-          UpstreamWay chosen_way, Collected& collected, std::function<void()> settle)
-      : loop(on),
-        way(chosen_way),
-        collected_(collected),
-        settle_(std::move(settle)),
-        born(monotonic_now()) {
+  Channel(const IpEndpoint& upstream, std::chrono::milliseconds timeout, UpstreamWay chosen_way,
+          Shared& with)
+      : way(chosen_way), shared(with), born(monotonic_now()) {
     init_library();
     ares_options options{};
     // With every option given c-ares reads no configuration file and no environment.
@@ -126,7 +142,6 @@ struct Channel {
     options.servers = &placeholder;  // replaced below
     options.nservers = 1;
     options.lookups = lookups;
-    options.socket_receive_buffer_size = kReceiveBuffer;
     options.sock_state_cb = [](void* self, ares_socket_t fd, int read, int write) {
       static_cast<Channel*>(self)->on_state(fd, read != 0, write != 0);
     };
@@ -150,8 +165,8 @@ struct Channel {
 
   ~Channel() {
     closing = true;
-    if (channel != nullptr) ares_destroy(channel);  // calls back for every query
-    for (auto& [fd, socket] : sockets) socket->close();
+    if (channel != nullptr)
+      ares_destroy(channel);  // calls back for every query, closes all sockets
   }
 
   Channel(const Channel&) = delete;
@@ -167,7 +182,8 @@ struct Channel {
   }
 
   void process(int read, int write) {
-    reads_left = UpstreamPool::kReadsPerTurn;
+    shared.datagrams.begin();
+    stream_reads_left = UpstreamPool::kReadsPerTurn;
     ares_process_fd(channel, read, write);
   }
 
@@ -179,7 +195,7 @@ struct Channel {
     UpstreamPool::Ended ended{attempt->number, status == ARES_SUCCESS && size > 0, {}};
     if (ended.answered)
       ended.reply.assign(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size));
-    self.collected_.ended.push_back(std::move(ended));
+    self.shared.ended.push_back(std::move(ended));
   }
 
   // ---- sockets ----
@@ -190,22 +206,17 @@ struct Channel {
     if (type == SOCK_DGRAM)
       setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &kReceiveBuffer, sizeof kReceiveBuffer);
     auto& channel = *static_cast<Channel*>(self);
-    int number = fd.get();
-    auto ready = [&channel](int read, int write) {
-      channel.process(read, write);
-      channel.settle_();
-    };
-    channel.sockets[number] = std::make_shared<WatchedSocket>(channel.loop, std::move(fd), ready);
+    int number = fd.release();
+    channel.shared.sockets[number] = &channel;
+    epoll_event nothing{};
+    nothing.data.fd = number;
+    epoll_ctl(channel.shared.epoll.get(), EPOLL_CTL_ADD, number, &nothing);
     return number;
   }
 
   static int close_socket(ares_socket_t fd, void* self) {
-    auto& sockets = static_cast<Channel*>(self)->sockets;
-    auto found = sockets.find(fd);
-    if (found == sockets.end()) return 0;
-    found->second->close();
-    sockets.erase(found);
-    return 0;
+    static_cast<Channel*>(self)->shared.sockets.erase(fd);
+    return close(fd);  // and out of the epoll
   }
 
   static int connect_socket(ares_socket_t fd, const sockaddr* address, ares_socklen_t size, void*) {
@@ -215,11 +226,13 @@ struct Channel {
   static ares_ssize_t receive(ares_socket_t fd, void* out, std::size_t room, int flags,
                               sockaddr* from, ares_socklen_t* size, void* self) {
     auto& channel = *static_cast<Channel*>(self);
-    if (--channel.reads_left < 0) {
+    // Only of datagrams c-ares wants to know the sender.
+    if (from != nullptr) return channel.shared.datagrams.take(fd, out, room, from, size);
+    if (--channel.stream_reads_left < 0) {
       errno = EAGAIN;
       return -1;
     }
-    return recvfrom(fd, out, room, flags, from, size);
+    return recv(fd, out, room, flags);
   }
 
   static ares_ssize_t send_parts(ares_socket_t fd, const iovec* parts, int count, void*) {
@@ -229,21 +242,21 @@ struct Channel {
     return sendmsg(fd, &message, MSG_NOSIGNAL);
   }
 
-  void on_state(int fd, bool read, bool write) {
-    auto found = sockets.find(fd);
-    if (found != sockets.end()) found->second->want(read, write);
+  void on_state(int fd, bool read, bool write) const {
+    if (!shared.sockets.contains(fd)) return;
+    epoll_event wanted{};
+    wanted.events = (read ? EPOLLIN : 0U) | (write ? EPOLLOUT : 0U);
+    wanted.data.fd = fd;
+    epoll_ctl(shared.epoll.get(), EPOLL_CTL_MOD, fd, &wanted);
   }
 
-  EventLoop& loop;
   UpstreamWay way;
-  Collected& collected_;
-  std::function<void()> settle_;
+  Shared& shared;
   Instant born;
   ares_channel channel = nullptr;
-  std::map<int, std::shared_ptr<WatchedSocket>> sockets;
   int sent = 0;
   int in_flight = 0;
-  int reads_left = UpstreamPool::kReadsPerTurn;
+  int stream_reads_left = 0;
   bool closing = false;
 };
 
@@ -251,12 +264,16 @@ struct Channel {
 
 struct UpstreamPool::Impl {
   Impl(EventLoop& on, IpEndpoint whom, std::chrono::milliseconds one_try, OnEnd handler)
-      : loop(on), upstream(whom), timeout(one_try), on_end(std::move(handler)) {}
+      : loop(on),
+        upstream(whom),
+        timeout(one_try),
+        on_end(std::move(handler)),
+        watch(on, shared.epoll.get(), [this] { on_ready(); }) {}
 
   void send(std::uint64_t attempt, std::string_view query, UpstreamWay way, std::size_t draw) {
     channel_for(way, draw).send(attempt, query);
     // An error may have ended it at once: told later, the caller is on the stack.
-    if (!collected.ended.empty() && !std::exchange(settling, true))
+    if (!shared.ended.empty() && !std::exchange(settling, true))
       loop.post([this, weak = std::weak_ptr(alive)] {
         if (weak.expired()) return;
         settling = false;
@@ -271,9 +288,7 @@ struct UpstreamPool::Impl {
     auto& chosen = ports[draw % count];
     if (chosen && chosen->way != UpstreamWay::kTcp && is_worn(*chosen))
       retired.push_back(std::move(chosen));
-    if (!chosen)
-      chosen =
-          std::make_unique<Channel>(loop, upstream, timeout, way, collected, [this] { settle(); });
+    if (!chosen) chosen = std::make_unique<Channel>(upstream, timeout, way, shared);
     return *chosen;
   }
 
@@ -286,10 +301,25 @@ struct UpstreamPool::Impl {
     return channel.sent >= kQueriesPerPort || monotonic_now() - channel.born >= kPortAge;
   }
 
+  void on_ready() {
+    std::array<epoll_event, kReady> ready{};
+    int count = epoll_wait(shared.epoll.get(), ready.data(), kReady, 0);
+    for (int i = 0; i < count; ++i) {
+      const auto& event = ready[static_cast<std::size_t>(i)];
+      auto found = shared.sockets.find(event.data.fd);  // an earlier one may have closed it
+      if (found == shared.sockets.end()) continue;
+      bool write = (event.events & EPOLLOUT) != 0;
+      bool read = (event.events & ~static_cast<std::uint32_t>(EPOLLOUT)) != 0;
+      found->second->process(read ? event.data.fd : ARES_SOCKET_BAD,
+                             write ? event.data.fd : ARES_SOCKET_BAD);
+    }
+    settle();
+  }
+
   // c-ares is not on the stack.
   void settle() {
-    while (!collected.ended.empty()) {
-      auto ended = std::exchange(collected.ended, {});
+    while (!shared.ended.empty()) {
+      auto ended = std::exchange(shared.ended, {});
       for (auto& each : ended) on_end(std::move(each));
     }
   }
@@ -314,11 +344,12 @@ struct UpstreamPool::Impl {
   IpEndpoint upstream;
   std::chrono::milliseconds timeout;
   OnEnd on_end;
-  Collected collected;
+  Shared shared;
   bool settling = false;
   std::array<std::vector<std::unique_ptr<Channel>>, 3> channels;  // by way
   std::vector<std::unique_ptr<Channel>> retired;                  // with queries in flight
   std::shared_ptr<int> alive = std::make_shared<int>(0);
+  FdWatch watch;  // last: it calls into the rest
 };
 
 UpstreamPool::UpstreamPool(EventLoop& loop, IpEndpoint upstream, std::chrono::milliseconds timeout,
@@ -348,9 +379,7 @@ std::size_t UpstreamPool::in_flight() const {
 }
 
 std::size_t UpstreamPool::open_sockets() const {
-  std::size_t count = 0;
-  impl_->for_each_channel([&](const Channel& channel) { count += channel.sockets.size(); });
-  return count;
+  return impl_->shared.sockets.size();
 }
 
 }  // namespace sixpn::dns

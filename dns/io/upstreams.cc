@@ -9,8 +9,8 @@
 #include "base/log.h"
 #include "dns/core/loop_probes.h"
 #include "dns/core/upstream_choice.h"
+#include "dns/io/random_words.h"
 #include "dns/io/upstream_pool.h"
-#include "registry/core/keys.h"
 
 namespace sixpn::dns {
 namespace {
@@ -115,7 +115,7 @@ struct Upstreams::Impl {
   // Each message has an id of its own, and leaves by a channel of its own: nothing links them.
   void send(Try what) {
     if (tries.empty()) tick.arm_after(kTick);
-    auto random = random_u64();
+    auto random = random_words.next();
     set_id(what.query, static_cast<std::uint16_t>(random));
     what.sent = monotonic_now();
     auto number = ++last_try;
@@ -211,7 +211,7 @@ struct Upstreams::Impl {
     if (limits.probe_every <= Duration::zero()) return;
     all[upstream].last_loop_probe = now;
     all[upstream].next_loop_probe = now + limits.probe_every;
-    auto name = probes->begin(upstream, random_u64());
+    auto name = probes->begin(upstream, random_words.next());
     ask(Purpose::kLoopProbe, 0, upstream, make_probe(name, kTypeA), name);
   }
 
@@ -242,6 +242,7 @@ struct Upstreams::Impl {
   std::unique_ptr<LoopProbes> probes;
   std::unordered_map<std::uint64_t, Try> tries;
   std::uint64_t last_try = 0;
+  RandomWords random_words;
   std::uint64_t sent_for_clients = 0, mismatched = 0, misspelled = 0;
   LoopTimer tick, probe_timer;
   std::vector<One> all;  // last: its pools call into the rest

@@ -87,10 +87,13 @@ hold = "used"
        *parse_endpoint("[2001:db8::8]:41000"), *parse_endpoint("[2001:db8::9]:40000")}};
   expected.knock.port = 40001;
   expected.dns = {
-      {*parse_endpoint("9.9.9.9:53"), *parse_endpoint("[2620:fe::fe]:5353")},
-      {*parse_endpoint("127.0.0.1:5300")},
-      {{"corp.example", {*parse_endpoint("192.0.2.1:53"), *parse_endpoint("192.0.2.2:5353")}, {}},
-       {"corp.example", {*parse_endpoint("192.0.2.3:53")}, {"acme/default", "acme/staging"}}}};
+      .upstreams = {*parse_endpoint("9.9.9.9:53"), *parse_endpoint("[2620:fe::fe]:5353")},
+      .listen = {*parse_endpoint("127.0.0.1:5300")},
+      .forward_rules = {
+          {"corp.example",
+           {*parse_endpoint("192.0.2.1:53"), *parse_endpoint("192.0.2.2:5353")},
+           {}},
+          {"corp.example", {*parse_endpoint("192.0.2.3:53")}, {"acme/default", "acme/staging"}}}};
   expected.machines.shim = "/opt/sixpn/sixpn-shim";
   expected.flycast = {std::chrono::seconds(10), std::chrono::milliseconds(500), 100, 10};
   expected.registry.hold = Hold::kUsed;

@@ -50,7 +50,7 @@ class FlyWorld : public World {
   void place(std::uint64_t id, MachineSpec spec) {
     MachineRecord record = add(kNet, spec);
     auto& names = network(kNet);
-    names.machines.erase(names.machines.find(record.id));
+    names.machines.erase(record.id);
     auto& machines = edit_app(names, spec.app).machines;
     machines.pop_back();
     record.id = MachineId{id};

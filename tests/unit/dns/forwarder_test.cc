@@ -203,7 +203,10 @@ TEST_F(Forwarding, WithoutUpstreamsItSaysSo) {
   ASSERT_TRUE(read_foreign_query(encode({.name = "example.org", .edns_size = 1232}),
                                  Transport::kUdp, request.query));
   request.done = [&](const std::string& said) { reply.set_value(said); };
-  EXPECT_TRUE(forwarder->submit(std::move(request)));
+  EXPECT_TRUE(forwarder->reserve());
+  std::vector<ForwardRequest> requests;
+  requests.push_back(std::move(request));
+  forwarder->submit(std::move(requests));
   auto said = *parse_reply(reply.get_future().get());
   EXPECT_EQ(said.rcode, 2);
   EXPECT_EQ(said.edns_options.substr(6), "no upstream resolver is configured");

@@ -7,6 +7,8 @@
 #include <memory>
 #include <new>
 
+#include "dns/core/svcb.h"
+
 namespace sixpn::dns {
 namespace {
 
@@ -86,31 +88,11 @@ void push_rdata(ldns_rr* rr, const Srv& srv) {
   ldns_rr_push_rdf(rr, make_dname(srv.target));
 }
 
-void append_u16(std::string& bytes, std::size_t value) {
-  bytes += static_cast<char>(value >> 8);
-  bytes += static_cast<char>(value);
-}
-
-// RFC 9460 section 2.2: key, length, value, in ascending order of keys.
-void append_param(std::string& params, std::uint16_t key, std::string_view value) {
-  append_u16(params, key);
-  append_u16(params, value.size());
-  params += value;
-}
-
 // ldns has no words for the parameters: they go as bytes.
 void push_rdata(ldns_rr* rr, const Svcb& svcb) {
-  constexpr std::uint16_t kAlpn = 1, kPort = 3, kIpv6hint = 6;
-  std::string alpn, port, hints, params;
-  for (const auto& id : svcb.alpn) alpn += static_cast<char>(id.size()) + id;
-  append_u16(port, svcb.port);
-  for (const auto& ip : svcb.ipv6hint) hints.append(ip.bytes.begin(), ip.bytes.end());
-  if (!alpn.empty()) append_param(params, kAlpn, alpn);
-  append_param(params, kPort, port);
-  if (!hints.empty()) append_param(params, kIpv6hint, hints);
   ldns_rr_push_rdf(rr, ldns_native2rdf_int16(LDNS_RDF_TYPE_INT16, svcb.priority));
   ldns_rr_push_rdf(rr, make_dname(Name()));
-  ldns_rr_push_rdf(rr, make_rdf(LDNS_RDF_TYPE_HEX, params));
+  ldns_rr_push_rdf(rr, make_rdf(LDNS_RDF_TYPE_HEX, svcb_params(svcb)));
 }
 
 Owned<ldns_rr> make_rr(const ResourceRecord& record) {
@@ -360,29 +342,10 @@ SoaTemplate render_soa(const Zone& zone) {
   return out;
 }
 
-namespace {
-
-// RFC 9460 section 2.1.
-std::string svcb_text(const ResourceRecord& record, const Svcb& svcb) {
-  auto joined = [](const auto& list, auto text_of) {
-    std::string text;
-    for (const auto& each : list) text += (text.empty() ? "" : ",") + text_of(each);
-    return text;
-  };
-  std::string text = to_string(record.owner) + "\t" + std::to_string(kTtlSeconds) + "\tIN\t" +
-                     rr_type_name(record.type) + "\t" + std::to_string(svcb.priority) + " .";
-  if (!svcb.alpn.empty())
-    text += " alpn=" + joined(svcb.alpn, [](const std::string& id) { return id; });
-  text += " port=" + std::to_string(svcb.port);
-  if (!svcb.ipv6hint.empty())
-    text += " ipv6hint=" + joined(svcb.ipv6hint, [](const Ip6& ip) { return to_string(ip); });
-  return text;
-}
-
-}  // namespace
-
 std::string to_string(const ResourceRecord& record) {
-  if (const auto* svcb = std::get_if<Svcb>(&record.rdata)) return svcb_text(record, *svcb);
+  if (const auto* svcb = std::get_if<Svcb>(&record.rdata))
+    return to_string(record.owner) + "\t" + std::to_string(kTtlSeconds) + "\tIN\t" +
+           rr_type_name(record.type) + "\t" + svcb_text(*svcb);
   auto rr = make_rr(record);
   Owned<char> text(ldns_rr2str(rr.get()));
   std::string line = text ? text.get() : "";

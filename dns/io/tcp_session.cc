@@ -5,10 +5,11 @@
 #include <algorithm>
 #include <boost/asio/ip/tcp.hpp>
 #include <cerrno>
+#include <optional>
 #include <string>
 
 #include "base/io/clock.h"
-#include "dns/core/codes.h"
+#include "dns/core/message_stream.h"
 
 namespace sixpn::dns {
 
@@ -16,15 +17,9 @@ namespace asio = boost::asio;
 using boost::system::error_code;
 
 namespace {
-constexpr std::size_t kLengthBytes = 2;
 constexpr int kReadsPerWakeUp = 4;
 // Beyond it a buffer that has run empty gives its memory back.
 constexpr std::size_t kKeptBytes = 4096;
-
-std::size_t length_at(std::string_view bytes) {
-  return static_cast<std::size_t>(static_cast<unsigned char>(bytes[0])) << 8 |
-         static_cast<unsigned char>(bytes[1]);
-}
 
 void empty(std::string& buffer) {
   buffer.clear();
@@ -51,10 +46,12 @@ struct TcpSession::Impl {
   // Moves everything on as far as it goes; called after each event.
   void advance() {
     if (consuming) return;
-    do {
-      consume();
-      if (!closed) write();  // which may end a pause while whole messages are here already
-    } while (!closed && !is_paused() && has_message());
+    write();
+    // Which may end a pause while whole messages are here already.
+    while (!closed && !is_paused() && input.has_message()) {
+      take({});
+      if (!closed) write();
+    }
     if (closed) return;
     if (is_finished()) return session.close(Close::kByClient);
     await_readable();
@@ -82,61 +79,14 @@ struct TcpSession::Impl {
     if (!closed) advance();
   }
 
-  // New bytes: whole messages are handed on from where they lie, the rest is kept.
+  // Hands whole messages on until replies pile up.
   void take(std::string_view bytes) {
-    if (!input.empty()) {
-      input += bytes;
-      return consume();
-    }
-    auto used = consume_from(bytes);
-    if (!closed) input.assign(bytes.substr(used));
-  }
-
-  void consume() {
-    if (input.empty()) return;
-    auto used = consume_from(input);
-    if (closed) return;
-    input.erase(0, used);
-    if (input.empty()) empty(input);
-  }
-
-  [[nodiscard]] bool has_message() const {
-    return input.size() >= kLengthBytes && input.size() >= kLengthBytes + length_at(input);
-  }
-
-  // How many bytes were used.
-  std::size_t consume_from(std::string_view bytes) {
     consuming = true;
-    std::size_t at = 0;
-    while (!closed && !is_paused()) {
-      auto rest = bytes.substr(at);
-      if (left_of_large > 0) {
-        at += skip(rest);
-        if (left_of_large > 0) break;
-        continue;
-      }
-      if (rest.size() < kLengthBytes) break;
-      auto length = length_at(rest);
-      if (length > kMaxQueryBytes && rest.size() >= kLengthBytes + kHeaderBytes) {
-        header_of_large = rest.substr(kLengthBytes, kHeaderBytes);
-        left_of_large = length - kHeaderBytes;
-        at += kLengthBytes + kHeaderBytes;
-        continue;
-      }
-      if (rest.size() < kLengthBytes + length) break;
-      at += kLengthBytes + length;
-      hand_on(rest.substr(kLengthBytes, length));
-    }
+    input.feed(bytes, [this](std::string_view message) {
+      hand_on(message);
+      return !closed && !is_paused();
+    });
     consuming = false;
-    return at;
-  }
-
-  // Of a message that is too large to keep; its header is handed on at its end.
-  std::size_t skip(std::string_view bytes) {
-    auto skipped = std::min(left_of_large, bytes.size());
-    left_of_large -= skipped;
-    if (left_of_large == 0) hand_on(header_of_large);
-    return skipped;
   }
 
   void hand_on(std::string_view message) {
@@ -149,10 +99,6 @@ struct TcpSession::Impl {
     --outstanding;
     const char length[] = {static_cast<char>(message.size() >> 8),
                            static_cast<char>(message.size())};
-    if (unsent.empty()) {
-      filled = active;
-      taken_since = 0;
-    }
     unsent.append(length, sizeof length);
     unsent += message;
     shared.unsent += sizeof length + message.size();
@@ -169,12 +115,13 @@ struct TcpSession::Impl {
     if (taken == unsent.size()) {
       empty(unsent);
       active = monotonic_now();
+      stuck_since.reset();
       return;
     }
     unsent.erase(0, taken);
     taken_since += taken;
-    if (taken_since >= shared.limits.unsent_bytes) {
-      filled = monotonic_now();
+    if (!stuck_since || taken_since >= shared.limits.unsent_bytes) {
+      stuck_since = monotonic_now();
       taken_since = 0;
     }
     if (shared.unsent > shared.limits.unsent_in_all) return session.close(Close::kStalled);
@@ -189,12 +136,10 @@ struct TcpSession::Impl {
   TcpShared& shared;
   TcpSession& session;
   asio::ip::tcp::socket socket;
-  Instant active;    // the last whole message, or when all replies were taken
-  Instant filled{};  // since when replies wait, and fewer than unsent_bytes were taken
+  Instant active;                      // the last whole message, or when all replies were taken
+  std::optional<Instant> stuck_since;  // replies wait, and fewer than unsent_bytes were taken
   std::size_t taken_since = 0;
-  std::string input;  // at most a message, and a chunk while reading is paused
-  std::string header_of_large;
-  std::size_t left_of_large = 0;
+  MessageStream input;  // keeps at most a message, and a chunk while reading is paused
   std::string unsent;
   std::size_t outstanding = 0;
   bool reading = false;
@@ -222,8 +167,8 @@ void TcpSession::reply(std::string_view message) {
 bool TcpSession::is_overdue(Instant now, Duration idle, Close& why) const {
   const Impl& at = *impl_;
   Duration patience = at.shared.limits.idle;
-  why = at.unsent.empty() ? Close::kIdle : Close::kStalled;
-  if (!at.unsent.empty()) return now - at.filled >= patience;
+  why = at.stuck_since ? Close::kStalled : Close::kIdle;
+  if (at.stuck_since) return now - *at.stuck_since >= patience;
   return now - at.active >= (at.outstanding > 0 ? patience : idle);
 }
 

@@ -5,8 +5,8 @@
 // Callbacks instead of a coroutine: reading and writing go on independently, and replies come from
 // outside. Shared ownership: a forwarded query in flight holds the session weakly. On its worker's
 // loop. Limits: TcpLimits. Reading stops while too much is outstanding or unsent, which the client
-// feels as backpressure. A message above kMaxQueryBytes is not kept: its header alone is handed on,
-// when all of it has come. Its server closes it when is_overdue().
+// feels as backpressure. Messages are taken apart by dns/core/message_stream.h. Its server closes
+// it when is_overdue().
 #pragma once
 
 #include <cstddef>
@@ -43,7 +43,6 @@ struct TcpShared {
 
 class TcpSession : public std::enable_shared_from_this<TcpSession> {
  public:
-  static constexpr std::size_t kMaxQueryBytes = 4096;
   static constexpr std::size_t kReadBytes = 16384;
 
   // `shared` outlives it.

@@ -4,6 +4,7 @@
 
 #include "dns/core/forward.h"
 #include "dns/core/forward_cache.h"
+#include "dns/core/message_stream.h"
 #include "tests/unit/dns/both_ways.h"
 #include "tests/unit/dns/parsed_reply.h"
 #include "tests/unit/dns/world.h"
@@ -103,6 +104,25 @@ void fuzz_options(std::string_view rdata) {
   std::string reply(rdata);
   append_options(reply, std::string_view("\0\3\0\0", 4));
   require(reply.size() == rdata.size() || reply.size() == rdata.size() + 4);
+}
+
+void fuzz_stream(std::string_view input) {
+  if (input.empty()) return;
+  std::size_t piece = 1U + static_cast<unsigned char>(input[0]);
+  auto bytes = input.substr(1);
+  std::vector<std::string> whole, pieces;
+  MessageStream at_once;
+  at_once.feed(bytes, [&](std::string_view message) { return whole.emplace_back(message), true; });
+  // Stopped after each message, and gone on with.
+  MessageStream stream;
+  auto one = [&](std::string_view message) { return pieces.emplace_back(message), false; };
+  for (std::size_t at = 0; at < bytes.size(); at += piece) {
+    stream.feed(bytes.substr(at, piece), one);
+    while (stream.has_message()) stream.feed({}, one);
+    require(stream.kept_bytes() < 2 + MessageStream::kMaxQueryBytes);
+  }
+  require(whole == pieces);
+  require(!at_once.has_message());
 }
 
 }  // namespace sixpn::dns::testing

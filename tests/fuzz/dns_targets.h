@@ -15,5 +15,7 @@ void fuzz_reply(std::string_view input);
 // The options of a query's OPT, within the source's rate and beyond it; and an arbitrary reply that
 // our own options are put into.
 void fuzz_options(std::string_view rdata);
+// A TCP stream in pieces: the first byte chooses their size.
+void fuzz_stream(std::string_view input);
 
 }  // namespace sixpn::dns::testing

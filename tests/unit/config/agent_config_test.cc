@@ -48,6 +48,7 @@ port = 40001
 [dns]
 upstreams = ["9.9.9.9", "[2620:fe::fe]:5353"]
 listen = ["127.0.0.1:5300"]
+server_id = "dns-7"
 
 [[dns.forward_rules]]
 domain = "Corp.Example."
@@ -89,6 +90,7 @@ hold = "used"
   expected.dns = {
       .upstreams = {*parse_endpoint("9.9.9.9:53"), *parse_endpoint("[2620:fe::fe]:5353")},
       .listen = {*parse_endpoint("127.0.0.1:5300")},
+      .server_id = "dns-7",
       .forward_rules = {
           {"corp.example",
            {*parse_endpoint("192.0.2.1:53"), *parse_endpoint("192.0.2.2:5353")},
@@ -129,6 +131,9 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"[host]\nzone = 1\n", "agent.toml:2: host.zone: unknown key\n"},
         Mistake{"[dns]\nupstream = []\n",
                 "agent.toml:2: dns.upstream: unknown key, did you mean \"upstreams\"?\n"},
+        Mistake{"[dns]\nserver_id = \"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+                "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"\n",
+                "agent.toml:2: dns.server_id: expected at most 64 bytes, found 65\n"},
         Mistake{"[machines]\nshims = \"/x\"\n",
                 "agent.toml:2: machines.shims: unknown key, did you mean \"shim\"?\n"},
         Mistake{

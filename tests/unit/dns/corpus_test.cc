@@ -39,6 +39,10 @@ TEST(Corpus, Options) {
   EXPECT_GT(replay("dns_options", fuzz_options), 10);
 }
 
+TEST(Corpus, Streams) {
+  EXPECT_GE(replay("dns_stream", fuzz_stream), 8);
+}
+
 TEST(Corpus, UpstreamReplies) {
   EXPECT_GT(replay("dns_reply", fuzz_reply), 10);
 }

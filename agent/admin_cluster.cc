@@ -81,6 +81,8 @@ void AdminApi::get_status(const Call&, Reply reply) {
       rooms_.report_dns([this, reply, mesh, local](const dns::Stats& dns) {
         auto status = status_json(*rooms_.registry->snapshot(), mesh, facts_by_id(local));
         status["dns"] = dns_json(dns);
+        status["dns"].as_object()["interface"] = rooms_.interface;
+        status["dns"].as_object()["host_network"] = rooms_.host_network;
         add_own_status(status);
         for (auto& line : dns_warnings(dns)) status["warnings"].as_array().emplace_back(line);
         reply.ok(status);

@@ -79,6 +79,10 @@ dns::DnsOptions dns_options(const AgentOptions& options) {
   dns::DnsOptions out;
   out.listen = options.config.dns.listen;
   out.listen.insert(out.listen.begin(), IpEndpoint{kResolverAddress, 53});
+  out.host_network = options.config.dns.host_network;
+  // Where a stub resolver of this host asks, which may insist on the mesh's own device.
+  if (!out.host_network.empty())
+    out.listen.push_back({host_address(options.identity.certificate.invite.host), 53});
   out.upstreams = options.config.dns.upstreams;
   out.server_id = options.config.dns.server_id.value_or(options.identity.certificate.invite.name);
   for (const auto& rule : options.config.dns.forward_rules)
@@ -148,6 +152,8 @@ struct Agent::Impl {
     rooms.knock = std::make_unique<mesh::KnockService>(
         rooms.control, options.identity, knock_callbacks(), options.config.knock.port);
     rooms.mesh = std::make_unique<mesh::MeshService>(rooms.mesh_loop, mesh_options(options));
+    rooms.interface = options.config.wireguard.interface;
+    rooms.host_network = options.config.dns.host_network;
     rooms.dns = std::make_unique<dns::DnsService>(rooms.dns_loop, dns_options(options));
     rooms.flycast =
         std::make_unique<flycast::FlycastService>(rooms.flycast_loop, flycast_options(options));

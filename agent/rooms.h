@@ -37,6 +37,9 @@ struct Rooms {
   std::unique_ptr<dns::DnsService> dns;
   std::unique_ptr<flycast::FlycastService> flycast;
   std::string backend;  // of WireGuard; set once at start
+  // [wireguard] interface, [dns] host_network: for the command line, set once at start.
+  std::string interface;
+  std::string host_network;
   // Leaves the cluster; `done` once the others were told, then the agent ends. Set by Agent.
   std::function<void(std::function<void(Result<void>)> done)> leave;
 

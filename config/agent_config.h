@@ -67,6 +67,9 @@ struct DnsConfig {
   // nothing.
   std::optional<std::string> server_id = {};
   std::vector<ForwardRuleConfig> forward_rules;  // at most 64
+  // "org/network": what this host itself sees when it asks at its own address. "": nothing, it is
+  // refused.
+  std::string host_network;
   friend bool operator==(const DnsConfig&, const DnsConfig&) = default;
 };
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "config/endpoint_list.h"
+#include "registry/core/record.h"
 
 namespace sixpn::config {
 namespace {
@@ -153,6 +154,18 @@ void read_dns(TableReader dns, DnsConfig& out) {
     else
       dns.error(id->at, "server_id",
                 fmt::format("expected at most {} bytes, found {}", kMaxServerId, id->value.size()));
+  }
+  if (auto network = dns.string("host_network")) {
+    auto slash = network->value.find('/');
+    bool named = slash != std::string::npos && is_dns_label(network->value.substr(0, slash)) &&
+                 is_dns_label(network->value.substr(slash + 1));
+    if (named)
+      out.host_network = network->value;
+    else
+      dns.error(network->at, "host_network",
+                fmt::format("expected \"organisation/network\", such as \"acme/default\", found "
+                            "\"{}\"",
+                            network->value));
   }
   read_rules(dns, out.forward_rules);
   dns.report_unknown_keys();

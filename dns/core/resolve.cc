@@ -54,11 +54,25 @@ std::optional<NetworkId> extra_view_of(const Audience& audience, const Ip6& sour
   return std::nullopt;
 }
 
+// The host itself asks from the address that it asks: nobody else can have that source.
+bool is_host_itself(const Audience& audience, const Ip6& source) {
+  return !audience.host_network.empty() && source == host_address(audience.vantage.self);
+}
+
+std::optional<NetworkId> host_view_of(const Snapshot& snapshot, const Audience& audience) {
+  auto slash = audience.host_network.find('/');
+  const auto* network = snapshot.find_network(audience.host_network.substr(0, slash),
+                                              audience.host_network.substr(slash + 1));
+  return network == nullptr ? std::nullopt : std::optional(network->network.id);
+}
+
 }  // namespace
 
 std::optional<NetworkId> unsynced_view_of(const Audience& audience, const Ip6& source) {
   auto kind = classify(source);
   if (kind == AddressKind::kMachine || kind == AddressKind::kPeer) return network_of(source);
+  if (is_host_itself(audience, source))
+    return kInfrastructureNetwork;  // which one is not known yet
   return extra_view_of(audience, source);
 }
 
@@ -73,6 +87,9 @@ std::optional<NetworkId> view_of(const Snapshot& snapshot, const Audience& audie
     }
     case AddressKind::kPeer:
       if (snapshot.find_network(network) != nullptr) return network;
+      break;
+    case AddressKind::kHost:
+      if (is_host_itself(audience, source)) return host_view_of(snapshot, audience);
       break;
     default:
       break;

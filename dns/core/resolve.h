@@ -24,6 +24,7 @@ struct Audience {
   Vantage vantage;
   std::vector<std::pair<Prefix6, NetworkId>> extra_views;  // DnsOptions::extra_views
   ServerIdentity identity = {};
+  std::string host_network = {};  // DnsOptions::host_network
 };
 
 enum class Fate { kDrop, kReply, kForward };
@@ -41,7 +42,8 @@ struct Outcome {
 };
 
 // The network whose view a source gets. A machine must be known at its address; a peer's address
-// must lie in a known network (WireGuard vouches for it); then extra_views. Nothing: REFUSED.
+// must lie in a known network (WireGuard vouches for it); the host itself at its own address; then
+// extra_views. Nothing: REFUSED.
 std::optional<NetworkId> view_of(const Snapshot& snapshot, const Audience& audience,
                                  const Ip6& source);
 // The same before the registry knows anybody: every machine's and peer's address is believed, to be

@@ -43,6 +43,9 @@ struct DnsOptions {
   // Told to who asks for it: NSID, and TXT id.server in class CH. Empty: nothing is told.
   std::string server_id;
   RateLimits rates;
+  // "org/network": the view of this host itself, which asks from its own address
+  // (fdaa:0:0:H:H::1). "": it is refused.
+  std::string host_network;
   TcpLimits tcp;
   ForwardLimits forward;
   // How many threads answer; 0: as many as there are processors, at most kDefaultThreads.

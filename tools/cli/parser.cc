@@ -5,6 +5,7 @@
 #include "config/agent_config.h"
 #include "config/duration_text.h"
 #include "tools/cli/cluster_commands.h"
+#include "tools/cli/dns_commands.h"
 #include "tools/cli/network_commands.h"
 #include "tools/cli/parser_commands.h"
 #include "tools/cli/registry_commands.h"
@@ -143,6 +144,14 @@ void add_network_commands(CLI::App& root, Invocation& invocation) {
       ->add_flag("--explain", query.options->explain,
                  "also the view, the rule and the records behind the answer")
       ->excludes(brief);
+
+  CLI::App& dns = add_group(root, "dns", "let this host's own programs use the names of the mesh");
+  auto install = add_command<DnsInstallOptions>(
+      dns, invocation, "install", "point the host's resolver at sixpn for the mesh's names",
+      install_dns);
+  install.app->add_flag("--resolv-conf", install.options->resolv_conf,
+                        "write /etc/resolv.conf where systemd-resolved does not run");
+  add_plain_command(dns, invocation, "uninstall", "undo exactly what install did", uninstall_dns);
 
   auto echo = add_command<PingCommandOptions>(
       root, invocation, "ping", "ping every address of a name, an address or a host", ping_target);

@@ -57,7 +57,7 @@ port = 5432
 class Names : public ::testing::Test {
  protected:
   Names() : cluster_("names") {
-    cluster_.add_host("a", "iad");
+    cluster_.add_host("a", "iad", "[dns]\nhost_network = \"acme/default\"\n");
     cluster_.add_host("b", "fra");
   }
 
@@ -147,6 +147,18 @@ TEST_F(Names, DigAsAMachineSaysWhatTheMachineIsTold) {
             elsewhere.find("AAAA\t" + cluster_.machine_address("a", web_a)));
   EXPECT_THAT(elsewhere, HasSubstr("machine " + web_a + " of web, group app, region iad, started"));
   EXPECT_THAT(elsewhere, HasSubstr("rule: all started machines"));
+
+  // The host's own programs see the network that it was given, at its own address; no machine does.
+  auto own = "@" + cluster_.infrastructure_address("a");
+  EXPECT_EQ(cluster_.on_host("a", {"dig", "+short", own, "fra.web.internal", "AAAA"}).out,
+            address_b + "\n");
+  EXPECT_THAT(cluster_.on_host("a", {"dig", "+short", own, "_hosts.internal", "TXT"}).out,
+              HasSubstr("a iad alive"));
+  EXPECT_THAT(cluster_.on_host("a", {"dig", own, "spy.internal", "AAAA"}).out,
+              HasSubstr("NXDOMAIN"));
+  EXPECT_NE(
+      cluster_.in_machine("a", web_a, {"dig", "+time=1", "+tries=1", own, "web.internal"}).status,
+      0);
 
   // The operator sees hosts, in whatever network.
   EXPECT_THAT(cluster_.must("a", {"dig", "_hosts.internal", "TXT", "--short"}),

@@ -49,6 +49,7 @@ port = 40001
 upstreams = ["9.9.9.9", "[2620:fe::fe]:5353"]
 listen = ["127.0.0.1:5300"]
 server_id = "dns-7"
+host_network = "acme/default"
 
 [[dns.forward_rules]]
 domain = "Corp.Example."
@@ -95,7 +96,8 @@ hold = "used"
           {"corp.example",
            {*parse_endpoint("192.0.2.1:53"), *parse_endpoint("192.0.2.2:5353")},
            {}},
-          {"corp.example", {*parse_endpoint("192.0.2.3:53")}, {"acme/default", "acme/staging"}}}};
+          {"corp.example", {*parse_endpoint("192.0.2.3:53")}, {"acme/default", "acme/staging"}}},
+      .host_network = "acme/default"};
   expected.machines.shim = "/opt/sixpn/sixpn-shim";
   expected.flycast = {std::chrono::seconds(10), std::chrono::milliseconds(500), 100, 10};
   expected.registry.hold = Hold::kUsed;
@@ -154,6 +156,9 @@ INSTANTIATE_TEST_SUITE_P(
                 "agent.toml:1: wireguard: expected a table [wireguard], found true\n"},
         Mistake{"[[wireguard]]\nmtu = 1400\n",
                 "agent.toml:1: wireguard: expected a table [wireguard], found an array\n"},
+        Mistake{"[dns]\nhost_network = \"default\"\n",
+                "agent.toml:2: dns.host_network: expected \"organisation/network\", such as "
+                "\"acme/default\", found \"default\"\n"},
         Mistake{"[dns]\nupstreams = \"9.9.9.9\"\n",
                 "agent.toml:2: dns.upstreams: expected an array of strings, found the string "
                 "\"9.9.9.9\"\n"},

@@ -192,6 +192,27 @@ TEST(Resolve, TheViewFollowsTheSource) {
   EXPECT_EQ(view_of(*snapshot, audience(), *parse_ip("::1")), std::nullopt);
 }
 
+// The host itself, at its own address, sees the network that it was given, as the operator.
+TEST(Resolve, TheHostSeesTheNetworkThatItWasGiven) {
+  World world;
+  world.network(kAcme).network = {kAcme, "acme", "default"};
+  auto snapshot = world.snapshot();
+  auto given = audience();
+  given.host_network = "acme/default";
+  EXPECT_EQ(view_of(*snapshot, given, host_address(kHostA)), kAcme);
+  EXPECT_EQ(view_of(*snapshot, given, host_address(kHostB)), std::nullopt);  // another host
+  EXPECT_EQ(view_of(*snapshot, audience(), host_address(kHostA)), std::nullopt);
+  given.host_network = "acme/other";
+  EXPECT_EQ(view_of(*snapshot, given, host_address(kHostA)), std::nullopt);
+  given.host_network = "acme/default";
+  world.edit().synced = false;
+  world.edit().networks.clear();
+  auto both = ask_both_ways(world.snapshot().get(), given, encode({}), host_address(kHostA),
+                            Transport::kUdp);
+  EXPECT_EQ(both.difference, "");
+  EXPECT_EQ(both.outcome.rcode, Rcode::kServFail);
+}
+
 TEST(Resolve, BeforeTheRegistryIsReadyItSaysSo) {
   World world;
   world.edit().synced = false;

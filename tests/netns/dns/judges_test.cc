@@ -119,18 +119,19 @@ TEST_F(Judges, Dnsviz) {
 // Everything that the resolver says, taken apart by somebody else.
 TEST_F(Judges, Tshark) {
   for (const auto& client : clients())
-    for (const char* name : {kApp, kAppWithoutMachines, kMissing, kBigApp})
-      lab_.run(lookup(client, name));
+    for (const char* name : {kMissing, kBigApp}) lab_.run(lookup(client, name));
+  // Options before the first name hold for all.
+  const std::string asked =
+      " app.internal AAAA app.internal ANY big.internal AAAA nothere.internal A"
+      " empty.internal AAAA vm.app.internal HTTPS _instances.internal TXT vms.big.internal TXT"
+      " _apps.internal TXT internal SOA internal NS flycast NS web.flycast AAAA"
+      " web.flycast HTTPS _http._tcp.web.internal SRV _registry.internal TXT localhost A"
+      " elsewhere.example A version.bind CH TXT -x fdaa:1:203:a1:1:1:501:2 internal AXFR";
   for (const std::string options :
        {"+tcp", "+noedns", "+edns=1 +noednsneg", "+bufsize=512 +ignore", "+dnssec +nsid +cookie",
-        "+ednsopt=100", "+opcode=15", "+header-only", "+tcp +keepalive", "+subnet=192.0.2.0/24"})
-    for (const std::string asked :
-         {"app.internal AAAA", "app.internal ANY", "big.internal AAAA", "nothere.internal A",
-          "vm.app.internal HTTPS", "_instances.internal TXT", "vms.big.internal TXT",
-          "_apps.internal TXT", "internal SOA", "internal NS", "internal AXFR", "flycast NS",
-          "web.flycast AAAA", "localhost A", "elsewhere.example A", "version.bind CH TXT",
-          "1.0.5.0.1.0.0.0.1.a.0.3.0.2.0.1.0.0.0.a.a.d.f.ip6.arpa PTR"})
-      lab_.run({"sh", "-c", "dig +time=20 +tries=1 @fdaa::3 " + options + " " + asked});
+        "+ednsopt=100", "+opcode=15", "+tcp +keepalive", "+subnet=192.0.2.0/24"})
+    lab_.run({"sh", "-c", "dig @fdaa::3 +time=20 +tries=1 " + options + asked});
+  lab_.run({"dig", "@fdaa::3", "+header-only"});
   auto traffic = lab_.link().take();
   EXPECT_EQ(lab_.link().lost(), 0U);
   lab_.link().write_pcap(file("session.pcap"));

@@ -162,8 +162,8 @@ TEST(FlyNames, PointersNameWhatPingPrints) {
   EXPECT_EQ(pointer(FlyWorld::peer_of(2)), "other-peer._peer.internal.");
   EXPECT_EQ(pointer(flycast_address(kNet, 7)), "flytrap.flycast.");
   EXPECT_EQ(pointer(flycast_address(kNet, 8)), "redis.svc.flytrap.flycast.");
-  EXPECT_EQ(pointer(peer_resolver_address(kNet)), "NXDOMAIN");
-  EXPECT_EQ(pointer(kResolverAddress), "NXDOMAIN");
+  EXPECT_EQ(pointer(peer_resolver_address(kNet)), "_dns.internal.");
+  EXPECT_EQ(pointer(kResolverAddress), "_dns.internal.");
 }
 
 // A list is one record, so that a client that joins everything it gets reads no false entry.

@@ -108,8 +108,8 @@ TEST_F(Forwarding, TheNextUpstreamIsTried) {
   Upstream working(always(0x8180, {a_record(9)}));
   start_with({&refusing, &failing, &working});
   EXPECT_EQ(ask(foreign()).answers.size(), 1U);
-  EXPECT_EQ(refusing.queries(), 1);
-  EXPECT_EQ(failing.queries(), 1);
+  EXPECT_GE(refusing.queries(), 1);
+  EXPECT_GE(failing.queries(), 1);
 }
 
 TEST_F(Forwarding, FailureOfAllUpstreamsIsPassedOn) {

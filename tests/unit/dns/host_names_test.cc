@@ -55,13 +55,13 @@ TEST(HostNames, HostsAreTheOperatorsAlone) {
   EXPECT_EQ(say("nobody._hosts.internal", kTypeAaaa, kOperator), "NXDOMAIN");
   EXPECT_EQ(say(reverse_name(host_address(kHostB)), kTypePtr, kOperator),
             "host-00a10002._hosts.internal.");
-  EXPECT_EQ(say(reverse_name(host_address(kHostB), 12), kTypePtr, kOperator), "NODATA");
+  EXPECT_EQ(say(reverse_name(host_address(kHostB), 16), kTypePtr, kOperator), "NODATA");
   for (const auto& tenant : {asker(), peer_address(kAcme, kHostB, 1)}) {
     for (RrType type : {kTypeTxt, kTypeAaaa, kTypeAny})
       EXPECT_EQ(say("_hosts.internal", type, tenant), "NXDOMAIN");
     EXPECT_EQ(say("host-00a10002._hosts.internal", kTypeAaaa, tenant), "NXDOMAIN");
     EXPECT_EQ(say(reverse_name(host_address(kHostB)), kTypePtr, tenant), "NXDOMAIN");
-    EXPECT_EQ(say(reverse_name(host_address(kHostB), 12), kTypePtr, tenant), "NXDOMAIN");
+    EXPECT_EQ(say(reverse_name(host_address(kHostB), 16), kTypePtr, tenant), "NXDOMAIN");
   }
 }
 

@@ -117,13 +117,16 @@ TEST_F(Upstreams, AnotherSpellingIsAskedForAgainOverTcp) {
 TEST_F(Upstreams, ManyFormerrsAtOnceHarmNoQuery) {
   std::mutex lock;
   std::vector<std::string> broken;
+  std::atomic<int> with_edns{0};
   Upstream old([&](const std::string& query, bool) {
     auto parsed = parse_query(query);
     if (parsed.verdict != Verdict::kAnswer || !to_lower(name_of(query)).ends_with(".example.")) {
       std::lock_guard hold(lock);
       broken.push_back(query);
     }
-    return parsed.query.edns ? reply_to(query, 0x8181, {}) : reply_to(query, 0x8180, {a_record(3)});
+    if (!parsed.query.edns) return reply_to(query, 0x8180, {a_record(3)});
+    ++with_edns;
+    return reply_to(query, 0x8181, {});
   });
   start_with({&old});
   UdpClient client(six());
@@ -134,9 +137,9 @@ TEST_F(Upstreams, ManyFormerrsAtOnceHarmNoQuery) {
   EXPECT_TRUE(broken.empty());
   EXPECT_FALSE(stats().upstreams.at(0).edns);
   // It is not asked with EDNS again.
-  auto asked = old.queries();
+  auto asked = with_edns.load();
   ask({.name = "once.example", .type = kTypeA});
-  EXPECT_EQ(old.queries(), asked + 1);
+  EXPECT_EQ(with_edns, asked);
 }
 
 // What c-ares takes for truncated without EDNS: over 512 bytes.
@@ -255,8 +258,7 @@ TEST_F(Upstreams, ASilentOneIsPassedOver) {
   for (int i = 0; i < 20; ++i)
     EXPECT_EQ(ask({.name = "n" + std::to_string(i) + ".example", .type = kTypeA}).answers.size(),
               1U);
-  EXPECT_EQ(dead.queries(), 1);
-  EXPECT_EQ(alive.queries(), 20);
+  EXPECT_LT(dead.queries(), 5);  // the first, and where the other one was slow
 }
 
 TEST_F(Upstreams, ADeadOneIsProbedUntilItAnswers) {
@@ -311,7 +313,7 @@ TEST_F(Upstreams, RulesDecideWhoIsAsked) {
     EXPECT_EQ(ask_as(four(), "git.corp.example"), '2');
     EXPECT_EQ(ask_as(four(), "a.example"), '1');
   }
-  EXPECT_EQ(corp.queries(), 1);
+  EXPECT_EQ(stats().forwarded, 3U);
   for (const char* name : {"internal", "web.internal", "nothing.internal", "x.flycast",
                            "1.a.a.d.f.ip6.arpa", "a.localhost"})
     for (RrType type : {kTypeA, kTypeAaaa, kTypeTxt, kTypePtr}) ask({.name = name, .type = type});

@@ -7,6 +7,7 @@
 #include "dns/core/fast_hash.h"
 #include "dns/core/render.h"
 #include "dns/core/selection.h"
+#include "dns/core/service_names.h"
 #include "dns/core/view.h"
 #include "dns/core/zone.h"
 #include "registry/core/address.h"
@@ -174,7 +175,9 @@ Handled Responder::respond_app(const Asked& asked) {
   if (names == nullptr) return negative(asked, zone, Rcode::kNxDomain);
   auto found = names->find(app_at == 0 ? std::string_view() : name.between(0, app_at));
   // The names of services are not compiled: they are looked up, and what they say is kept.
-  if (!found && name.label(0)[0] == '_') return respond_kept(asked, zone);
+  bool of_service = !found && (is_service_protocol(name.label(0)) ||
+                               (app_at > 1 && is_service_protocol(name.label(1))));
+  if (of_service) return respond_kept(asked, zone);
   if (!found) return negative(asked, zone, Rcode::kNxDomain);
   if (is_list(found->kind) && query_.type == kTypeTxt) return respond_kept(asked, zone);
   std::size_t count = query_.type == kTypeAaaa ? names->count(*found) : 0;

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <optional>
+#include <string_view>
 
 #include "dns/core/app_names.h"
 #include "dns/core/view.h"
@@ -20,6 +21,10 @@ namespace sixpn::dns {
 
 // The nearest; what is beyond them is not named.
 inline constexpr std::size_t kMostServiceTargets = 256;
+
+constexpr bool is_service_protocol(std::string_view label) {
+  return label == "_tcp" || label == "_udp";
+}
 
 // `before`: the labels in front of the app's own. Nothing: no such name.
 std::optional<NameContent> find_service(const View& view, const AppView& app, const AppNames& names,

@@ -87,7 +87,7 @@ void fuzz_names(std::string_view input) {
   auto name = Name::from_labels(asked[choice % kAskedNames]);
   if (!name) return;
   check_text(*name);
-  choice /= kAskedNames;
+  choice = static_cast<unsigned>(choice / kAskedNames);
   RrType type = choice % 2 == 0 ? kTypeAaaa : kTypeTxt;
   auto transport = choice / 2 % 2 == 0 ? Transport::kUdp : Transport::kTcp;
   std::string message = u16(1) + u16(0x0100) + u16(1) + u16(0) + u16(0) + u16(0) + name->wire() +

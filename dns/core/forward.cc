@@ -1,7 +1,6 @@
 #include "dns/core/forward.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "dns/core/wire_reader.h"
 
@@ -29,8 +28,7 @@ char* put_u32(char* at, std::uint32_t value) {
 }
 
 char* put_bytes(char* at, std::string_view bytes) {
-  std::memcpy(at, bytes.data(), bytes.size());
-  return at + bytes.size();
+  return at + bytes.copy(at, bytes.size());
 }
 
 std::uint32_t u32_at(const char* at) {

@@ -89,9 +89,8 @@ class BlockMap {
 
   [[nodiscard]] const_iterator lower_bound(const auto& key) const {
     // The first block whose last key is not less holds it, if any does.
-    auto block = std::partition_point(blocks_.begin(), blocks_.end(), [&](const auto& each) {
-      return each->back().first < key;
-    });
+    auto block = std::partition_point(blocks_.begin(), blocks_.end(),
+                                      [&](const auto& each) { return each->back().first < key; });
     return block == blocks_.end() ? end() : const_iterator(block, place_in(**block, key));
   }
   [[nodiscard]] const_iterator upper_bound(const auto& key) const {
@@ -109,7 +108,8 @@ class BlockMap {
     return found->second;
   }
 
-  // The value under `key`, made if it is missing, and whether it was: Args are left alone otherwise.
+  // The value under `key`, made if it is missing, and whether it was: Args are left alone
+  // otherwise.
   template <class... Args>
   std::pair<Value*, bool> try_emplace(const Key& key, Args&&... args) {
     auto found = lower_bound(key);
@@ -168,8 +168,8 @@ class BlockMap {
  private:
   static std::size_t place_in(const Block& block, const auto& key) {
     auto before = [](const value_type& entry, const auto& k) { return entry.first < k; };
-    return static_cast<std::size_t>(
-        std::lower_bound(block.begin(), block.end(), key, before) - block.begin());
+    return static_cast<std::size_t>(std::lower_bound(block.begin(), block.end(), key, before) -
+                                    block.begin());
   }
 
   Block& edit(std::size_t i) {

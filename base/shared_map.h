@@ -25,7 +25,9 @@ class SharedMap {
   [[nodiscard]] bool empty() const { return map_->empty(); }
   [[nodiscard]] std::size_t size() const { return map_->size(); }
   [[nodiscard]] bool contains(const auto& key) const { return map_->contains(key); }
-  [[nodiscard]] const_iterator find(const auto& key) const { return std::as_const(*map_).find(key); }
+  [[nodiscard]] const_iterator find(const auto& key) const {
+    return std::as_const(*map_).find(key);
+  }
   [[nodiscard]] const mapped_type& at(const auto& key) const { return map_->at(key); }
   [[nodiscard]] const_iterator lower_bound(const auto& key) const {
     return std::as_const(*map_).lower_bound(key);

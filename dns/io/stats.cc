@@ -57,8 +57,46 @@ void Stats::add(const Handled& handled, CookieState cookie) {
 }
 
 void Stats::add(const Stats& other) {
-  for (auto counter :
-       {&Stats::udp_queries, &Stats::tcp_queries, &Stats::other_types, &Stats::dropped, &Stats::refused_sources, &Stats::rate_truncated, &Stats::rate_bad_cookie, &Stats::rate_dropped, &Stats::refusals_dropped, &Stats::cookies_valid, &Stats::cookies_bad, &Stats::cookies_given, &Stats::truncated, &Stats::lists_cut, &Stats::send_failed, &Stats::forwarded, &Stats::forward_answered, &Stats::forward_failed, &Stats::forward_rejected, &Stats::forward_in_flight, &Stats::tcp_accepted, &Stats::tcp_rejected, &Stats::tcp_rejected_source, &Stats::tcp_rejected_network, &Stats::tcp_timed_out, &Stats::tcp_evicted, &Stats::tcp_open, &Stats::forward_hits, &Stats::forward_failure_hits, &Stats::forward_stale, &Stats::forward_queue_full, &Stats::forward_joined, &Stats::forward_prefetched, &Stats::forward_tries, &Stats::forward_mismatched, &Stats::forward_misspelled, &Stats::forward_loops, &Stats::forward_cache_replies, &Stats::forward_cache_bytes, &Stats::forward_cache_evicted})
+  for (auto counter : {&Stats::udp_queries,
+                       &Stats::tcp_queries,
+                       &Stats::other_types,
+                       &Stats::dropped,
+                       &Stats::refused_sources,
+                       &Stats::rate_truncated,
+                       &Stats::rate_bad_cookie,
+                       &Stats::rate_dropped,
+                       &Stats::refusals_dropped,
+                       &Stats::cookies_valid,
+                       &Stats::cookies_bad,
+                       &Stats::cookies_given,
+                       &Stats::truncated,
+                       &Stats::lists_cut,
+                       &Stats::send_failed,
+                       &Stats::forwarded,
+                       &Stats::forward_answered,
+                       &Stats::forward_failed,
+                       &Stats::forward_rejected,
+                       &Stats::forward_in_flight,
+                       &Stats::tcp_accepted,
+                       &Stats::tcp_rejected,
+                       &Stats::tcp_rejected_source,
+                       &Stats::tcp_rejected_network,
+                       &Stats::tcp_timed_out,
+                       &Stats::tcp_evicted,
+                       &Stats::tcp_open,
+                       &Stats::forward_hits,
+                       &Stats::forward_failure_hits,
+                       &Stats::forward_stale,
+                       &Stats::forward_queue_full,
+                       &Stats::forward_joined,
+                       &Stats::forward_prefetched,
+                       &Stats::forward_tries,
+                       &Stats::forward_mismatched,
+                       &Stats::forward_misspelled,
+                       &Stats::forward_loops,
+                       &Stats::forward_cache_replies,
+                       &Stats::forward_cache_bytes,
+                       &Stats::forward_cache_evicted})
     this->*counter += other.*counter;
   for (const auto& [type, times] : other.by_type) count_type(*this, type, times);
   for (std::size_t i = 0; i < by_rcode.size(); ++i) by_rcode[i] += other.by_rcode[i];

@@ -9,9 +9,8 @@
 #include <vector>
 
 #include "base/ip.h"
-#include "dns/core/upstream_choice.h"
-
 #include "dns/core/cookie.h"
+#include "dns/core/upstream_choice.h"
 
 namespace sixpn::dns {
 

@@ -300,7 +300,7 @@ class Membership {
   // Indexes of members_, so that no event looks at every member.
   std::vector<HostId> living_;  // sorted
   std::set<HostId> suspected_;
-  std::set<HostId> accused_;      // those suspected that this host accuses itself
+  std::set<HostId> accused_;  // those suspected that this host accuses itself
   std::uint64_t revision_ = 1;
   std::uint64_t electorate_ = 1;  // grows with each change of living_ or accused_
   std::set<HostId> down_;

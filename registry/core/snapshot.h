@@ -96,7 +96,8 @@ struct Snapshot {
   BlockMap<NetworkId, std::shared_ptr<const NetworkView>> networks;
   SharedMap<std::map<HostId, RevocationRecord>> revocations;
   SharedMap<std::map<HostId, RenewalPtr>> renewals;
-  SharedMap<std::map<HostId, InterestRecord>> interests;  // of hosts in `hosts`; who has none holds all
+  SharedMap<std::map<HostId, InterestRecord>>
+      interests;  // of hosts in `hosts`; who has none holds all
   // Of which networks all machines are here. Others show what happens to be here: nobody may take
   // that for the whole.
   registry::Selection held;

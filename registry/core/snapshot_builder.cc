@@ -300,9 +300,10 @@ void SnapshotBuilder::update_machines(const Store& store) {
   for (const auto& [id, machines] : std::exchange(touched_machines_, {})) {
     if (touched_.contains(id)) continue;
     const NetworkView* view = last_.find_network(id);
-    auto updated = view == nullptr
-                       ? nullptr
-                       : ViewBuilder(store, trust_.shut_out, *view, last_.generation).update(machines);
+    auto updated =
+        view == nullptr
+            ? nullptr
+            : ViewBuilder(store, trust_.shut_out, *view, last_.generation).update(machines);
     updated ? void(last_.networks[id] = std::move(updated)) : void(touched_.insert(id));
   }
 }

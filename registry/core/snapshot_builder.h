@@ -44,8 +44,8 @@ class SnapshotBuilder {
   Snapshot last_;
   HostTrust trust_;
   WallTime judged_{};
-  std::uint64_t records_of_hosts_ = 0;   // Store's
-  std::uint64_t members_ = 0;            // Membership's revision
+  std::uint64_t records_of_hosts_ = 0;  // Store's
+  std::uint64_t members_ = 0;           // Membership's revision
   bool shared_is_current_ = false;
   std::set<NetworkId> touched_;
   std::map<NetworkId, std::set<MachineId>> touched_machines_;  // of networks not in `touched_`

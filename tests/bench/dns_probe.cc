@@ -99,8 +99,8 @@ class Pipeline {
     std::size_t answers = 0;
     std::size_t at = 0;
     while (in_.size() - at >= 2) {
-      std::size_t size = static_cast<unsigned char>(in_[at]) << 8U |
-                         static_cast<unsigned char>(in_[at + 1]);
+      std::size_t size =
+          static_cast<unsigned char>(in_[at]) << 8U | static_cast<unsigned char>(in_[at + 1]);
       if (in_.size() - at - 2 < size) break;
       at += 2 + size;
       ++answers;

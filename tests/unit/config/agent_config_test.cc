@@ -92,11 +92,12 @@ hold = "used"
       .upstreams = {*parse_endpoint("9.9.9.9:53"), *parse_endpoint("[2620:fe::fe]:5353")},
       .listen = {*parse_endpoint("127.0.0.1:5300")},
       .server_id = "dns-7",
-      .forward_rules = {
-          {"corp.example",
-           {*parse_endpoint("192.0.2.1:53"), *parse_endpoint("192.0.2.2:5353")},
-           {}},
-          {"corp.example", {*parse_endpoint("192.0.2.3:53")}, {"acme/default", "acme/staging"}}},
+      .forward_rules = {{"corp.example",
+                         {*parse_endpoint("192.0.2.1:53"), *parse_endpoint("192.0.2.2:5353")},
+                         {}},
+                        {"corp.example",
+                         {*parse_endpoint("192.0.2.3:53")},
+                         {"acme/default", "acme/staging"}}},
       .host_network = "acme/default"};
   expected.machines.shim = "/opt/sixpn/sixpn-shim";
   expected.flycast = {std::chrono::seconds(10), std::chrono::milliseconds(500), 100, 10};

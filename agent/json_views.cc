@@ -38,6 +38,44 @@ void trust_into(json::object& out, const Snapshot& snapshot, const HostRecord& r
                           : json::value(unix_ms(renewal->second->signed_at));
 }
 
+std::int64_t to_ms(Duration time) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
+}
+
+json::object check_json(const ServiceCheck& check) {
+  json::object out;
+  switch (check.kind) {
+    case CheckKind::kTcp:
+      out["type"] = "tcp";
+      break;
+    case CheckKind::kHttp:
+      out["type"] = "http";
+      out["method"] = check.method;
+      out["path"] = check.path;
+      break;
+    case CheckKind::kScript:
+      out["type"] = "script";
+      out["command"] = strings(check.command);
+      break;
+  }
+  out["interval_ms"] = to_ms(check.interval);
+  out["timeout_ms"] = to_ms(check.timeout);
+  out["grace_period_ms"] = to_ms(check.grace);
+  return out;
+}
+
+std::string_view to_word(AutoStop stop) {
+  switch (stop) {
+    case AutoStop::kOff:
+      return "off";
+    case AutoStop::kStop:
+      return "stop";
+    case AutoStop::kSuspend:
+      return "suspend";
+  }
+  return "unknown";
+}
+
 }  // namespace
 
 json::object service_json(const Service& service) {
@@ -50,8 +88,17 @@ json::object service_json(const Service& service) {
   out["internal_port"] = service.internal_port;
   out["ports"] = std::move(ports);
   out["groups"] = strings(service.groups);
+  out["concurrency"] =
+      service.concurrency == ConcurrencyType::kRequests ? "requests" : "connections";
   out["soft_limit"] = service.soft_limit;
   out["hard_limit"] = service.hard_limit;
+  out["auto_start"] = service.auto_start;
+  out["auto_stop"] = to_word(service.auto_stop);
+  out["min_machines_running"] = service.min_machines_running;
+  json::array checks;
+  for (const auto& check : service.checks) checks.push_back(check_json(check));
+  out["checks"] = std::move(checks);
+  out["path"] = service.kernel_path ? "kernel" : "proxy";
   return out;
 }
 

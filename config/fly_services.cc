@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <limits>
 
+#include "config/fly_checks.h"
+#include "config/fly_http_options.h"
+
 namespace sixpn::config {
 
 namespace {
@@ -25,7 +28,6 @@ struct ServiceDraft {
 std::string_view missing_for(std::string_view handler) {
   if (handler == "tls" || handler == "pg_tls")
     return "needs a certificate, and none exists for private addresses yet";
-  if (handler == "proxy_proto") return "is not supported yet";
   return {};
 }
 
@@ -63,28 +65,26 @@ void read_concurrency(TableReader& table, Service& service) {
 }
 
 // Fly takes both a word and, as it once did, true or false.
-void read_auto_stop(TableReader& table) {
+AutoStop read_auto_stop(TableReader& table) {
   constexpr std::string_view kKey = "auto_stop_machines";
   const TomlEntry* entry = table.find(kKey);
-  if (entry == nullptr) return;
-  bool stops = true;
-  if (const auto* flag = std::get_if<bool>(&entry->value.value)) {
-    stops = *flag;
-  } else {
-    auto word = table.word(kKey, {"off", "stop", "suspend"});
-    stops = word && word->value != "off";
-  }
-  if (stops)
-    table.note(entry->key_at, kKey, "accepted, not used: machines are not stopped when idle");
+  if (entry == nullptr) return AutoStop::kOff;
+  if (const auto* flag = std::get_if<bool>(&entry->value.value))
+    return *flag ? AutoStop::kStop : AutoStop::kOff;
+  auto word = table.word(kKey, {"off", "stop", "suspend"});
+  if (!word || word->value == "off") return AutoStop::kOff;
+  return word->value == "stop" ? AutoStop::kStop : AutoStop::kSuspend;
 }
 
 void read_machine_rules(TableReader& table, Service& service) {
-  read_auto_stop(table);
+  service.auto_stop = read_auto_stop(table);
   if (auto start = table.boolean("auto_start_machines")) service.auto_start = start->value;
   auto least = table.integer("min_machines_running", 0, std::numeric_limits<std::int32_t>::max());
-  if (least && least->value > 0)
+  if (!least) return;
+  service.min_machines_running = static_cast<std::uint32_t>(least->value);
+  if (least->value > 0 && service.auto_stop == AutoStop::kOff)
     table.note(least->at, "min_machines_running",
-               "accepted, not used: machines are not stopped when idle");
+               "has no effect: auto_stop_machines is off, so that no machine is stopped");
 }
 
 void read_groups(TableReader& table, const Processes& processes, Service& service) {
@@ -162,13 +162,22 @@ std::string read_handlers(TableReader& table, ServicePort& port) {
   return missing;
 }
 
+void read_proxy_protocol(TableReader& table, ServicePort& port) {
+  auto options = table.table("proxy_proto_options");
+  if (!options) return;
+  auto version = options->word("version", {"v1", "v2"});
+  if (version && version->value == "v2") port.proxy_protocol = kProxyProtocolBinary;
+  options->report_unknown_keys();
+}
+
 void read_port(TableReader table, ServiceDraft& draft) {
   ServicePort port;
   bool has_range = read_port_range(table, port);
   std::string missing = read_handlers(table, port);
   read_force_https(table);
-  for (std::string_view key : {"http_options", "tls_options", "proxy_proto_options"})
-    table.accept_unused(key);
+  read_http_options(table, port.http);
+  read_proxy_protocol(table, port);
+  table.accept_unused("tls_options");
   table.report_unknown_keys();
   if (!has_range) return;
   if (!missing.empty()) {
@@ -181,19 +190,34 @@ void read_port(TableReader table, ServiceDraft& draft) {
 
 ServiceDraft read_http_service(TableReader& table, const Processes& processes) {
   ServiceDraft draft;
-  draft.service.ports = {{80, 80, {"http"}, false}};
+  draft.service.ports = {{80, 80, {"http"}}};
   draft.port_at = {table.at()};
   read_common(table, processes, draft.service);
   if (table.find("internal_port") == nullptr)
     table.error(table.at(), "internal_port", "is required: the port that your program listens on");
   read_force_https(table);
-  for (std::string_view key : {"checks", "machine_checks", "http_options", "tls_options"})
-    table.accept_unused(key);
+  read_http_options(table, draft.service.ports.front().http);
+  read_checks(table, "checks", CheckKind::kHttp, draft.service.checks);
+  for (std::string_view key : {"machine_checks", "tls_options"}) table.accept_unused(key);
   table.report_unknown_keys();
   table.note(table.at(), "",
              "port 443 is left out: handler \"tls\" needs a certificate, and none exists for "
              "private addresses yet");
   return draft;
+}
+
+// sixpn's own: how Flycast reaches the machines.
+void read_path(TableReader& table, Service& service) {
+  auto path = table.word("flycast_path", {"proxy", "kernel"});
+  if (!path || path->value == "proxy") return;
+  service.kernel_path = true;
+  bool raw = service.protocol == ServiceProtocol::kTcp &&
+             std::all_of(service.ports.begin(), service.ports.end(),
+                         [](const ServicePort& port) { return port.handlers.empty(); });
+  if (!raw)
+    table.error(path->at, "flycast_path",
+                "\"kernel\" is for TCP services without handlers: the kernel moves packets, it "
+                "reads no HTTP");
 }
 
 ServiceDraft read_service(TableReader& table, const Processes& processes) {
@@ -208,8 +232,11 @@ ServiceDraft read_service(TableReader& table, const Processes& processes) {
   for (TableReader& port : table.tables("ports")) read_port(port, draft);
   if (const TomlEntry* ports = table.find("ports"); ports == nullptr)
     table.error(table.at(), "ports", "expected at least one [[services.ports]]");
-  for (std::string_view key : {"tcp_checks", "http_checks", "machine_checks", "script_checks"})
-    table.accept_unused(key);
+  read_checks(table, "tcp_checks", CheckKind::kTcp, draft.service.checks);
+  read_checks(table, "http_checks", CheckKind::kHttp, draft.service.checks);
+  read_checks(table, "script_checks", CheckKind::kScript, draft.service.checks);
+  read_path(table, draft.service);
+  table.accept_unused("machine_checks");
   table.report_unknown_keys();
   return draft;
 }

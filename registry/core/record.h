@@ -19,6 +19,7 @@
 #include "base/text_map.h"
 #include "base/time.h"
 #include "registry/core/keys.h"
+#include "registry/core/service.h"
 
 namespace sixpn {
 
@@ -148,29 +149,6 @@ struct NetworkRecord {
   std::string org;
   std::string name;  // "default" or a custom network's name
   friend bool operator==(const NetworkRecord&, const NetworkRecord&) = default;
-};
-
-enum class ServiceProtocol : std::uint8_t { kTcp = 1, kUdp = 2 };
-enum class ConcurrencyType : std::uint8_t { kConnections = 1, kRequests = 2 };
-
-struct ServicePort {
-  std::uint16_t first = 0;  // external ports first..last, inclusive
-  std::uint16_t last = 0;
-  std::vector<std::string> handlers;  // empty: raw TCP
-  bool force_https = false;
-  friend bool operator==(const ServicePort&, const ServicePort&) = default;
-};
-
-struct Service {
-  ServiceProtocol protocol = ServiceProtocol::kTcp;
-  std::uint16_t internal_port = 8080;
-  std::vector<ServicePort> ports;
-  std::vector<std::string> groups;  // process groups that serve it; empty: all
-  ConcurrencyType concurrency = ConcurrencyType::kConnections;
-  std::uint32_t soft_limit = 20;
-  std::uint32_t hard_limit = 0;  // 0: none
-  bool auto_start = true;
-  friend bool operator==(const Service&, const Service&) = default;
 };
 
 struct AppRecord {

@@ -4,6 +4,7 @@
 
 #include "registry/core/address.h"
 #include "registry/core/hybrid_clock.h"
+#include "registry/core/service_rules.h"
 #include "registry/core/slot.h"
 #include "registry/core/wire_values.h"
 
@@ -59,11 +60,6 @@ bool is_text(std::string_view text) {
   return true;
 }
 
-bool are_labels(const std::vector<std::string>& names, std::size_t limit) {
-  return names.size() <= limit &&
-         std::all_of(names.begin(), names.end(), [](const auto& n) { return is_dns_label(n); });
-}
-
 bool is_host_id(HostId id) {
   return id.value >= kFirstHostId;
 }
@@ -76,30 +72,6 @@ bool is_statement(const std::string& statement) {
 }
 bool is_date(WallTime time) {
   return decode_unix_ms(unix_ms(time)).has_value();
-}
-
-// Handlers are words such as "proxy_proto": a label that may hold '_'.
-bool is_handler_name(std::string name) {
-  std::replace(name.begin(), name.end(), '_', '-');
-  return is_dns_label(name);
-}
-
-Result<void> check_port(const ServicePort& port) {
-  if (port.first == 0 || port.first > port.last)
-    return Error("a service's external ports must be 1..65535, first not above last");
-  bool named = port.handlers.size() <= kMaxHandlersPerPort &&
-               std::all_of(port.handlers.begin(), port.handlers.end(), is_handler_name);
-  return require(named, "a port has too many handlers, or one whose name is no handler's");
-}
-
-Result<void> check_service(const Service& service) {
-  if (service.internal_port == 0) return Error("a service's internal port must be 1..65535");
-  if (service.ports.size() > kMaxPortsPerService) return Error("a service has too many ports");
-  if (!are_labels(service.groups, kMaxGroupsPerService))
-    return Error("a service has too many process groups, or one with a bad name");
-  for (const auto& port : service.ports)
-    if (auto checked = check_port(port); !checked) return checked;
-  return {};
 }
 
 Result<void> check_metadata(const TextMap& metadata) {

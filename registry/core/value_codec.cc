@@ -6,9 +6,13 @@
 #include "base/encoding.h"
 #include "registry/core/record.pb.h"
 #include "registry/core/record_rules.h"
+#include "registry/core/service_codec.h"
+#include "registry/core/wire_fields.h"
 
 namespace sixpn::registry {
 namespace {
+
+using registry::take;
 
 std::string bytes_of(const auto& array) {
   return std::string(as_bytes(array));
@@ -74,30 +78,13 @@ wire::Network to_wire(const NetworkRecord& in) {
   return out;
 }
 
-void put(wire::Service& out, const Service& in) {
-  out.set_protocol(static_cast<std::uint32_t>(in.protocol));
-  out.set_internal_port(in.internal_port);
-  for (const auto& port : in.ports) {
-    auto* wire_port = out.add_ports();
-    wire_port->set_first(port.first);
-    wire_port->set_last(port.last);
-    for (const auto& name : port.handlers) wire_port->add_handlers(name);
-    wire_port->set_force_https(port.force_https);
-  }
-  for (const auto& group : in.groups) out.add_groups(group);
-  out.set_concurrency(static_cast<std::uint32_t>(in.concurrency));
-  out.set_soft_limit(in.soft_limit);
-  out.set_hard_limit(in.hard_limit);
-  out.set_auto_start(in.auto_start);
-}
-
 wire::App to_wire(const AppRecord& in) {
   wire::App out;
   out.set_name(in.name);
   out.set_org(in.org);
   out.set_network(in.network.value);
   out.set_primary_region(in.primary_region);
-  for (const auto& service : in.services) put(*out.add_services(), service);
+  for (const auto& service : in.services) put_service(*out.add_services(), service);
   return out;
 }
 
@@ -161,17 +148,6 @@ bool take(const std::string& in, Ip6& out) {
   return bytes.has_value();
 }
 
-bool take(std::uint32_t in, std::uint16_t& out) {
-  out = static_cast<std::uint16_t>(in);
-  return in <= std::numeric_limits<std::uint16_t>::max();
-}
-
-template <class Enum>
-bool take(std::uint32_t in, Enum& out, Enum first, Enum last) {
-  out = static_cast<Enum>(in);
-  return in >= static_cast<std::uint32_t>(first) && in <= static_cast<std::uint32_t>(last);
-}
-
 bool take(const wire::Host& in, HostRecord& out) {
   out.id = HostId{in.id()};
   out.name = in.name();
@@ -219,32 +195,13 @@ bool take(const wire::Network& in, NetworkRecord& out) {
   return true;
 }
 
-bool take(const wire::ServicePort& in, ServicePort& out) {
-  out.handlers.assign(in.handlers().begin(), in.handlers().end());
-  out.force_https = in.force_https();
-  return take(in.first(), out.first) && take(in.last(), out.last);
-}
-
-bool take(const wire::Service& in, Service& out) {
-  for (const auto& port : in.ports())
-    if (!take(port, out.ports.emplace_back())) return false;
-  out.groups.assign(in.groups().begin(), in.groups().end());
-  out.soft_limit = in.soft_limit();
-  out.hard_limit = in.hard_limit();
-  out.auto_start = in.auto_start();
-  return take(in.protocol(), out.protocol, ServiceProtocol::kTcp, ServiceProtocol::kUdp) &&
-         take(in.internal_port(), out.internal_port) &&
-         take(in.concurrency(), out.concurrency, ConcurrencyType::kConnections,
-              ConcurrencyType::kRequests);
-}
-
 bool take(const wire::App& in, AppRecord& out) {
   out.name = in.name();
   out.org = in.org();
   out.network = NetworkId{in.network()};
   out.primary_region = in.primary_region();
   for (const auto& service : in.services())
-    if (!take(service, out.services.emplace_back())) return false;
+    if (!take_service(service, out.services.emplace_back())) return false;
   return true;
 }
 

@@ -55,21 +55,116 @@ primary_region = "fra"
   EXPECT_EQ(config->primary_region, "fra");
   Service expected;
   expected.internal_port = 3000;
-  expected.ports = {{80, 80, {"http"}, false}};
+  expected.ports = {{80, 80, {"http"}}};
   expected.groups = {"app"};
   expected.concurrency = ConcurrencyType::kRequests;
+  expected.auto_stop = AutoStop::kStop;
+  expected.min_machines_running = 1;
+  ServiceCheck up;
+  up.kind = CheckKind::kHttp;
+  up.interval = std::chrono::seconds(10);
+  up.method = "GET";
+  up.path = "/up";
+  expected.checks = {up};
   expected.soft_limit = 200;
   expected.hard_limit = 250;
   EXPECT_EQ(config->services, std::vector<Service>{expected});
   EXPECT_EQ(to_string(config->notes),
             "fly.toml:5: accepted, not used: build\n"
             "fly.toml:8: http_service: port 443 is left out: handler \"tls\" needs a "
-            "certificate, and none exists for private addresses yet\n"
-            "fly.toml:11: http_service.auto_stop_machines: accepted, not used: machines are not "
-            "stopped when idle\n"
-            "fly.toml:13: http_service.min_machines_running: accepted, not used: machines are not "
-            "stopped when idle\n"
-            "fly.toml:21: accepted, not used: http_service.checks\n");
+            "certificate, and none exists for private addresses yet\n");
+}
+
+TEST(FlyToml, HttpOptions) {
+  auto config = parse_fly_toml(R"(
+[http_service]
+internal_port = 3000
+[http_service.http_options]
+compress = true
+h2_backend = true
+idle_timeout = 600
+headers_read_timeout = 20
+[http_service.http_options.response]
+pristine = true
+[http_service.http_options.response.headers]
+server = false
+x-frame-options = "DENY"
+vary = ["Accept", "Cookie"]
+[[http_service.http_options.replay_cache]]
+path_prefix = "/app"
+ttl_seconds = 60
+type = "cookie"
+name = "sid"
+allow_bypass = true
+)",
+                               "fly.toml");
+  ASSERT_TRUE(config) << to_string(config.errors());
+  HttpOptions expected;
+  expected.compress = true;
+  expected.h2_backend = true;
+  expected.idle_timeout = std::chrono::minutes(10);
+  expected.headers_read_timeout = std::chrono::seconds(20);
+  expected.pristine = true;
+  expected.response_headers = {
+      {"server", {}}, {"vary", {"Accept", "Cookie"}}, {"x-frame-options", {"DENY"}}};
+  expected.replay_cache = {{"/app", std::chrono::minutes(1), false, "sid", true}};
+  EXPECT_EQ(config->services.at(0).ports.at(0).http, expected);
+}
+
+TEST(FlyToml, ChecksOfEveryKind) {
+  auto config = parse_fly_toml(R"(
+[[services]]
+internal_port = 5432
+auto_stop_machines = "suspend"
+flycast_path = "kernel"
+ports = [{ port = 5432 }]
+[[services.tcp_checks]]
+interval = 500
+timeout = "90s"
+grace_period = 0
+[[services.http_checks]]
+method = "head"
+path = "/up?deep=1"
+protocol = "https"
+tls_skip_verify = true
+tls_server_name = "db.internal"
+grace_period = "5s"
+headers = { Host = "db", X-Check = "1" }
+[[services.script_checks]]
+command = "/bin/pg_isready"
+args = ["-q"]
+[[services.script_checks]]
+command = ["/bin/true"]
+restart_limit = 6
+)",
+                               "fly.toml");
+  ASSERT_TRUE(config) << to_string(config.errors());
+  const Service& service = config->services.at(0);
+  EXPECT_EQ(service.auto_stop, AutoStop::kSuspend);
+  EXPECT_TRUE(service.kernel_path);
+  ServiceCheck tcp;
+  tcp.interval = std::chrono::seconds(1);
+  tcp.timeout = std::chrono::seconds(60);
+  tcp.grace = Duration::zero();
+  ServiceCheck http;
+  http.kind = CheckKind::kHttp;
+  http.grace = std::chrono::seconds(5);
+  http.method = "HEAD";
+  http.path = "/up?deep=1";
+  http.tls = true;
+  http.tls_skip_verify = true;
+  http.tls_server_name = "db.internal";
+  http.headers = {{"Host", "db"}, {"X-Check", "1"}};
+  ServiceCheck script;
+  script.kind = CheckKind::kScript;
+  script.command = {"/bin/pg_isready", "-q"};
+  ServiceCheck words = script;
+  words.command = {"/bin/true"};
+  EXPECT_EQ(service.checks, (std::vector<ServiceCheck>{tcp, http, script, words}));
+  EXPECT_EQ(to_string(config->notes),
+            "fly.toml:8: services.tcp_checks.interval: 500ms is taken as 1s: it must be 1s to 1m\n"
+            "fly.toml:9: services.tcp_checks.timeout: 1m30s is taken as 1m: it must be 1s to 1m\n"
+            "fly.toml:24: accepted, not used: services.script_checks.restart_limit\n");
 }
 
 TEST(FlyToml, TcpServicesWithRangesAndGroups) {
@@ -129,7 +224,7 @@ ports = [{ port = 80, handlers = ["http"] }]
   db.auto_start = false;
   Service admin;
   admin.internal_port = 9000;
-  admin.ports = {{80, 80, {"http"}, false}};
+  admin.ports = {{80, 80, {"http"}}};
   admin.groups = {"admin", "db"};
   EXPECT_EQ(config->services, (std::vector<Service>{db, admin}));
   EXPECT_TRUE(config->notes.empty()) << to_string(config->notes);
@@ -174,15 +269,14 @@ TEST(FlyToml, PortsThatNeedACertificateAreLeftOutAndNoted) {
       "fly.toml");
   ASSERT_TRUE(config) << to_string(config.errors());
   ASSERT_EQ(config->services.size(), 1u);
-  EXPECT_EQ(config->services[0].ports, (std::vector<ServicePort>{{80, 80, {"http"}, false}}));
+  ServicePort smtp{25, 25, {"proxy_proto"}};
+  smtp.proxy_protocol = kProxyProtocolBinary;
+  EXPECT_EQ(config->services[0].ports, (std::vector<ServicePort>{{80, 80, {"http"}}, smtp}));
   EXPECT_EQ(to_string(config->notes),
             "fly.toml:6: services.ports: port 443 is left out: handler \"tls\" needs a "
             "certificate, and none exists for private addresses yet\n"
             "fly.toml:9: services.ports: port 5433 is left out: handler \"pg_tls\" needs a "
-            "certificate, and none exists for private addresses yet\n"
-            "fly.toml:12: services.ports: port 25 is left out: handler \"proxy_proto\" is not "
-            "supported yet\n"
-            "fly.toml:15: accepted, not used: services.ports.proxy_proto_options\n");
+            "certificate, and none exists for private addresses yet\n");
 }
 
 TEST(FlyToml, UdpIsKeptAndNoted) {
@@ -305,6 +399,39 @@ INSTANTIATE_TEST_SUITE_P(
                 "70\nend_port = 90\n",
                 "fly.toml:4: services.ports.port: ports 70-90 cannot be used: line 1 has port 80 "
                 "already\n"},
+        Mistake{
+            "[[services]]\nflycast_path = \"kernel\"\nports = [{ port = 1, handlers = [\"http\"] "
+            "}]\n",
+            "fly.toml:2: services.flycast_path: \"kernel\" is for TCP services without "
+            "handlers: the kernel moves packets, it reads no HTTP\n"},
+        Mistake{
+            "[[services]]\nports = [{ port = 1, proxy_proto_options = { version = \"v3\" } }]\n",
+            "fly.toml:2: services.ports.proxy_proto_options.version: expected \"v1\" or "
+            "\"v2\", found \"v3\"\n"},
+        Mistake{"[[services]]\nports = [{ port = 1 }]\n[[services.tcp_checks]]\ninterval = "
+                "\"soon\"\npath = \"/\"\n[[services.http_checks]]\npath = \"up\"\nheaders = { A = "
+                "1 }\n[[services.script_checks]]\ninterval = \"2s\"\n",
+                "fly.toml:4: services.tcp_checks.interval: expected a duration such as \"5s\" or a "
+                "number of milliseconds, found the string \"soon\"\n"
+                "fly.toml:5: services.tcp_checks.path: unknown key\n"
+                "fly.toml:7: services.http_checks.path: expected a path such as \"/up\", found "
+                "\"up\"\n"
+                "fly.toml:8: services.http_checks.headers.A: expected a header's value, found the "
+                "integer 1\n"
+                "fly.toml:9: services.script_checks.command: is required\n"},
+        Mistake{"[http_service]\ninternal_port = 1\n[http_service.http_options]\nidle_timeout = "
+                "0\nresponse = { headers = { \"a b\" = \"c\", d = true } }\n[[http_service."
+                "http_options.replay_cache]]\nttl_seconds = 9\ntype = \"ip\"\n",
+                "fly.toml:4: http_service.http_options.idle_timeout: expected 1..86400, found 0\n"
+                "fly.toml:5: http_service.http_options.response.headers.a b: is no header's name\n"
+                "fly.toml:5: http_service.http_options.response.headers.d: expected false (remove "
+                "it), a header's value, or 1 to 8 of them, found true\n"
+                "fly.toml:6: http_service.http_options.replay_cache.name: is required: the name of "
+                "the cookie or header\n"
+                "fly.toml:7: http_service.http_options.replay_cache.ttl_seconds: expected "
+                "10..86400, found 9\n"
+                "fly.toml:8: http_service.http_options.replay_cache.type: expected \"cookie\" or "
+                "\"header\", found \"ip\"\n"},
         Mistake{"[[services]]\nprocesses = [\"app\", \"app\"]\nports = [{ port = 1 }]\n",
                 "fly.toml:2: services.processes: \"app\" is there twice\n"}));
 

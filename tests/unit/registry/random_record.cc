@@ -10,6 +10,44 @@ std::string pick(Rng& rng, std::vector<std::string> from) {
   return from[rng.below(from.size())];
 }
 
+HttpOptions random_http(Rng& rng) {
+  HttpOptions http;
+  http.compress = rng.chance(0.5);
+  http.h2_backend = rng.chance(0.5);
+  http.idle_timeout = std::chrono::seconds(rng.below(100));
+  http.headers_read_timeout = std::chrono::milliseconds(rng.below(100));
+  http.pristine = rng.chance(0.5);
+  if (rng.chance(0.5)) http.response_headers = {{"x-a", {"b", ""}}, {"server", {}}};
+  if (rng.chance(0.5))
+    http.replay_cache = {
+        {"/a", std::chrono::seconds(10 + rng.below(9)), rng.chance(0.5), "sid", rng.chance(0.5)}};
+  return http;
+}
+
+ServiceCheck random_check(Rng& rng) {
+  ServiceCheck check;
+  check.interval = std::chrono::seconds(1 + rng.below(60));
+  check.timeout = std::chrono::milliseconds(1000 + rng.below(9000));
+  check.grace = std::chrono::seconds(rng.below(61));
+  switch (rng.below(3)) {
+    case 0:
+      return check;
+    case 1:
+      check.kind = CheckKind::kHttp;
+      check.method = pick(rng, {"GET", "HEAD"});
+      check.path = pick(rng, {"/", "/up?deep=1"});
+      check.tls = rng.chance(0.5);
+      check.tls_skip_verify = rng.chance(0.5);
+      check.tls_server_name = pick(rng, {"", "db.internal"});
+      check.headers = {{"Host", "web"}, {"Accept", "*/*"}};
+      return check;
+    default:
+      check.kind = CheckKind::kScript;
+      check.command = {"/bin/check", "", pick(rng, {"-v", "a b"})};
+      return check;
+  }
+}
+
 Service random_service(Rng& rng) {
   Service service;
   service.protocol = rng.chance(0.5) ? ServiceProtocol::kTcp : ServiceProtocol::kUdp;
@@ -18,13 +56,19 @@ Service random_service(Rng& rng) {
   service.ports = {{first,
                     static_cast<std::uint16_t>(first + rng.below(9)),
                     {pick(rng, {"http", "tls", "proxy_proto"})},
-                    rng.chance(0.5)}};
+                    rng.chance(0.5),
+                    rng.chance(0.5) ? kProxyProtocolText : kProxyProtocolBinary,
+                    rng.chance(0.5) ? random_http(rng) : HttpOptions{}}};
   service.groups = {pick(rng, {"app", "worker"})};
   service.concurrency =
       rng.chance(0.5) ? ConcurrencyType::kConnections : ConcurrencyType::kRequests;
   service.soft_limit = static_cast<std::uint32_t>(rng.below(100));
   service.hard_limit = static_cast<std::uint32_t>(rng.below(100));
   service.auto_start = rng.chance(0.5);
+  service.auto_stop = static_cast<AutoStop>(rng.below(3));
+  service.min_machines_running = static_cast<std::uint32_t>(rng.below(4));
+  for (std::uint64_t i = rng.below(3); i > 0; --i) service.checks.push_back(random_check(rng));
+  service.kernel_path = rng.chance(0.5);
   return service;
 }
 

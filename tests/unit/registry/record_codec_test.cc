@@ -310,7 +310,44 @@ std::vector<Broken> broken_shared_values() {
   auto bad_port = [](std::uint16_t first, std::uint16_t last) {
     return with<A>(app_rec(), [=](A& a) { a.services[0].ports = {{first, last, {}, false}}; });
   };
+  auto with_service = [](const std::function<void(Service&)>& change) {
+    return with<A>(app_rec(), [&](A& a) { change(a.services[0]); });
+  };
+  auto with_http = [&](const HttpOptions& http) {
+    return with_service([&](Service& s) { s.ports[0].http = http; });
+  };
+  auto with_check = [&](const std::function<void(ServiceCheck&)>& change) {
+    ServiceCheck check;
+    check.kind = CheckKind::kHttp;
+    check.method = "GET";
+    check.path = "/";
+    change(check);
+    return with_service([&](Service& s) { s.checks = {check}; });
+  };
+  const Duration kHour = std::chrono::hours(1);
   return {
+      {"too many checks", with_service([](Service& s) { s.checks.resize(17); })},
+      {"1 s to 60 s", with_check([&](ServiceCheck& c) { c.interval = Duration::zero(); })},
+      {"1 s to 60 s", with_check([&](ServiceCheck& c) { c.timeout = kHour; })},
+      {"1 s to 60 s", with_check([&](ServiceCheck& c) { c.grace = kHour; })},
+      {"HTTP method", with_check([](ServiceCheck& c) { c.method = "GET /"; })},
+      {"begin with '/'", with_check([](ServiceCheck& c) { c.path = "up"; })},
+      {"begin with '/'", with_check([](ServiceCheck& c) { c.path = "/a b"; })},
+      {"server name", with_check([](ServiceCheck& c) { c.tls_server_name = "a\r\nb"; })},
+      {"bad name or value", with_check([](ServiceCheck& c) {
+         c.headers = {{"a:", "b"}};
+       })},
+      {"bad name or value", with_check([](ServiceCheck& c) {
+         c.headers = {{"a", "b\nc"}};
+       })},
+      {"command", with_check([](ServiceCheck& c) { c.kind = CheckKind::kScript; })},
+      {"version 1 or 2", with_service([](Service& s) { s.ports[0].proxy_protocol = 3; })},
+      {"at most a day", with_http({false, false, 25 * kHour})},
+      {"response headers", with_http({false, false, {}, {}, false, {{"a b", {}}}})},
+      {"response headers", with_http({false, false, {}, {}, false, {{"a", {" x"}}}})},
+      {"replay cache", with_http({false, false, {}, {}, false, {}, {{"/", kHour, false, ""}}})},
+      {"replay cache",
+       with_http({false, false, {}, {}, false, {}, {{"/", Duration::zero(), false, "sid"}}})},
       {"under its org's right", with<A>(app_rec(), [](A& a) { a.org = "globex"; })},
       {"primary region", with<A>(app_rec(), [](A& a) { a.primary_region = "x"; })},
       {"too many services", with<A>(app_rec(), [](A& a) { a.services.resize(33); })},

@@ -147,7 +147,8 @@ std::string read_handlers(TableReader& table, ServicePort& port) {
   std::string missing;
   for (const Read<std::string>& handler : table.strings("handlers")) {
     std::string_view lacks = missing_for(handler.value);
-    if (handler.value != "http" && lacks.empty()) {
+    bool known = handler.value == "http" || handler.value == "proxy_proto" || !lacks.empty();
+    if (!known) {
       std::string_view meant =
           nearest_word(handler.value, {"http", "tls", "pg_tls", "proxy_proto"});
       table.error(handler.at, "handlers",

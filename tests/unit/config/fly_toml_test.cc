@@ -407,7 +407,7 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{
             "[[services]]\nports = [{ port = 1, proxy_proto_options = { version = \"v3\" } }]\n",
             "fly.toml:2: services.ports.proxy_proto_options.version: expected \"v1\" or "
-            "\"v2\", found \"v3\"\n"},
+            "\"v2\", found \"v3\", did you mean \"v1\"?\n"},
         Mistake{"[[services]]\nports = [{ port = 1 }]\n[[services.tcp_checks]]\ninterval = "
                 "\"soon\"\npath = \"/\"\n[[services.http_checks]]\npath = \"up\"\nheaders = { A = "
                 "1 }\n[[services.script_checks]]\ninterval = \"2s\"\n",

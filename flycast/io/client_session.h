@@ -1,7 +1,6 @@
-// ClientSession: a client's connection from its acceptance until a machine has it. Tries machines
-// one after another as the balancer and the retry rules say, reading nothing from the client
-// meanwhile, then becomes a relay; or resets the client, the only refusal that TCP has. Loop
-// thread.
+// ClientSession: a client's connection of layer 4 from its acceptance until a machine has it: waits
+// for the dialer, reading nothing from the client meanwhile, then becomes a relay; or resets the
+// client, the only refusal that TCP has. Loop thread.
 #pragma once
 
 #include "base/fd.h"

@@ -19,8 +19,10 @@ using boost::asio::posix::stream_descriptor;
 
 // Chunks per turn of one direction, so that a fast stream does not starve the others.
 constexpr int kChunksPerTurn = 8;
-// After one side was reset: how long the other may take to receive what came before.
+// After one side was reset: how long the other may take to receive what came before, and how often
+// its kernel is asked whether it has (no event tells that all was acknowledged).
 constexpr Duration kResetGrace = std::chrono::seconds(2);
+constexpr Duration kAcknowledgedCheck = std::chrono::milliseconds(10);
 
 struct End {
   explicit End(EventLoop& loop) : stream(loop.context()) {}
@@ -54,7 +56,8 @@ class RelaySession : public Session, public std::enable_shared_from_this<RelaySe
         machine_(state.loop),
         up_(client_, machine_),
         down_(machine_, client_),
-        grace_(state.loop, [this] { state_.end(id_); }) {}
+        grace_(state.loop, [this] { state_.end(id_); }),
+        check_(state.loop, [this] { reset_when_received(*reset_next_); }) {}
 
   ~RelaySession() override { state_.held_bytes -= up_.held.size() + down_.held.size(); }
 
@@ -166,7 +169,7 @@ class RelaySession : public Session, public std::enable_shared_from_this<RelaySe
   // The source has ended and all of it is with the destination's kernel.
   void finish(Flow& flow) {
     flow.finished = true;
-    if (flow.from.reset) return reset_when_sent(flow.to);
+    if (flow.from.reset) return reset_when_received(flow.to);
     if (shutdown(flow.to.fd(), SHUT_WR) != 0) return on_reset(flow.to);
     if (!up_.finished || !down_.finished) return;
     allow_clean_close(client_.fd());
@@ -174,15 +177,12 @@ class RelaySession : public Session, public std::enable_shared_from_this<RelaySe
     state_.end(id_);
   }
 
-  // A reset must not overtake the bytes before it.
-  void reset_when_sent(End& end) {
-    if (end.reset) return state_.end(id_);
-    report_writable_when_sent(end.fd());
-    end.stream.async_wait(stream_descriptor::wait_write,
-                          [weak = weak_from_this()](const boost::system::error_code& failed) {
-                            auto self = weak.lock();
-                            if (!failed && self) self->state_.end(self->id_);
-                          });
+  // A reset must not overtake the bytes before it; and what was sent but not acknowledged is lost
+  // with the socket if a packet of it was.
+  void reset_when_received(End& end) {
+    if (end.reset || unacknowledged(end.fd()) == 0) return state_.end(id_);
+    reset_next_ = &end;
+    check_.arm_after(kAcknowledgedCheck);
   }
 
   // Nothing more can be sent to `end`; what it sent before is still passed on, within the grace.
@@ -190,7 +190,7 @@ class RelaySession : public Session, public std::enable_shared_from_this<RelaySe
     if (end.reset) return;
     mark_reset(end);
     Flow& away = &up_.from == &end ? up_ : down_;
-    if (away.finished) return reset_when_sent(away.to);
+    if (away.finished) return reset_when_received(away.to);
     pump(away);
   }
 
@@ -221,6 +221,8 @@ class RelaySession : public Session, public std::enable_shared_from_this<RelaySe
   Flow up_;
   Flow down_;
   LoopTimer grace_;
+  LoopTimer check_;
+  End* reset_next_ = nullptr;
 };
 
 }  // namespace

@@ -1,7 +1,9 @@
 #include "flycast/io/sockets.h"
 
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <cstring>
@@ -145,8 +147,9 @@ void allow_clean_close(int stream) {
   set_linger(stream, false);
 }
 
-void report_writable_when_sent(int stream) {
-  set_option(stream, IPPROTO_TCP, TCP_NOTSENT_LOWAT, 1);
+int unacknowledged(int stream) {
+  int bytes = 0;
+  return ioctl(stream, SIOCOUTQ, &bytes) == 0 ? bytes : 0;
 }
 
 }  // namespace sixpn::flycast

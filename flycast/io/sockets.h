@@ -41,7 +41,7 @@ int take_error(int stream);
 bool is_reset(int stream);
 // From here on close() sends what is left and a FIN.
 void allow_clean_close(int stream);
-// Makes a socket writable only once everything written was sent out.
-void report_writable_when_sent(int stream);
+// Bytes written that the other end's kernel has not acknowledged; 0 when the connection is gone.
+int unacknowledged(int stream);
 
 }  // namespace sixpn::flycast

@@ -2,8 +2,10 @@
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -29,14 +31,11 @@ bool bind_to(int fd, const IpEndpoint& at) {
 
 }  // namespace
 
-RunningHost::RunningHost(std::uint32_t n, const TestCluster& cluster, const RetryOptions& retry,
-                         std::size_t max_sessions_per_client)
+RunningHost::RunningHost(std::uint32_t n, const TestCluster& cluster, FlycastOptions limits)
     : n_(n), loop_("flycast" + std::to_string(n)) {
-  FlycastOptions options;
+  FlycastOptions options = std::move(limits);
   options.self = flycast::host(n);
   options.region = cluster.hosts.at(flycast::host(n)).record.region;
-  options.retry = retry;
-  options.max_sessions_per_client = max_sessions_per_client;
   loop_.start_thread();
   on_loop([&] {
     Lab::instance().host(n).enter();
@@ -125,6 +124,13 @@ std::string Tcp::write_until_stuck(std::string_view block, std::size_t most) {
     all.append(block.substr(0, static_cast<std::size_t>(sent)));
   }
   return all;
+}
+
+bool Tcp::all_sent() const {
+  return eventually([this] {
+    int unsent = 0;
+    return ioctl(fd_.get(), SIOCOUTQNSD, &unsent) == 0 && unsent == 0;
+  });
 }
 
 void Tcp::send_fin() {

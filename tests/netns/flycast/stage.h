@@ -18,8 +18,8 @@ namespace sixpn::flycast {
 // A FlycastService of host n on a loop thread inside the host's namespace.
 class RunningHost {
  public:
-  RunningHost(std::uint32_t n, const TestCluster& cluster, const RetryOptions& retry = {},
-              std::size_t max_sessions_per_client = 1024);
+  // `limits`: all of its options but who and where it is.
+  RunningHost(std::uint32_t n, const TestCluster& cluster, FlycastOptions limits = {});
   ~RunningHost();
 
   void set_snapshot(const TestCluster& cluster);
@@ -49,6 +49,8 @@ class Tcp {
   // Writes `block` over and over until nothing was taken for a while, or `most` bytes were: all
   // that went.
   std::string write_until_stuck(std::string_view block, std::size_t most);
+  // Waits until this end's kernel has sent out all that was written; false at kPatience.
+  bool all_sent() const;
   void send_fin();
   void send_reset();  // closes with SO_LINGER 0
   void close() { fd_.close(); }

@@ -117,12 +117,15 @@ TEST_P(Stream, AResetOfTheServerIsAResetAfterItsBytes) {
 }
 
 // A server that answers early and closes with the request unread (RFC 9112 section 9.6): its kernel
-// resets right behind the answer, which must not be lost for it.
+// resets right behind the answer, which must not be lost for it. That kernel itself drops what it
+// has not sent by then (20 kB are more than a first congestion window), so the server waits for
+// that.
 TEST_P(Stream, AnAnswerBeforeAResetIsDelivered) {
   std::string answer = random_block(20 * 1024);
   ASSERT_TRUE(client.write_all(random_block(64 * 1024)));
   ASSERT_EQ(server.read_exactly(100).size(), 100u);
   ASSERT_TRUE(server.write_all(answer));
+  ASSERT_TRUE(server.all_sent());
   server.close();
   EXPECT_TRUE(client.read_exactly(answer.size()) == answer);
   EXPECT_EQ(client.read_to_end(), "");
@@ -201,6 +204,36 @@ TEST_P(Stream, ASnapshotWithoutTheMachineLeavesOpenStreamsAlone) {
   host2.set_snapshot(cluster);
   ASSERT_TRUE(client.write_all("still here"));
   EXPECT_EQ(server.read_exactly(10), "still here");
+}
+
+// The wire loses the answer, once: the kernel of the host that was reset behind it has to send it
+// again, and must be left the time to.
+TEST(LostPacket, IsSentAgainBeforeTheReset) {
+  TestCluster cluster = Stream::only(2);
+  RunningHost host1(1, cluster);
+  RunningHost host2(2, cluster);
+  Server listener(2);
+  Tcp client = dial_web();
+  Tcp server = listener.accept();
+  ASSERT_TRUE(client && server);
+  ASSERT_TRUE(client.write_all("request"));
+  ASSERT_EQ(server.read_exactly(1).size(), 1u);
+  const NetNs& lossy = Lab::instance().host(1);
+  lossy.feed("nft -f -", R"(table inet lossy {
+  chain prerouting {
+    type filter hook prerouting priority raw
+    tcp sport 7947 meta length gt 4000 quota until 9000 bytes drop
+  }
+}
+)");
+  std::string answer = random_block(8000);
+  ASSERT_TRUE(server.write_all(answer));
+  ASSERT_TRUE(server.all_sent());
+  server.close();
+  EXPECT_TRUE(client.read_exactly(answer.size()) == answer);
+  EXPECT_EQ(client.read_to_end(), "");
+  EXPECT_TRUE(client.got_reset());
+  lossy.feed("nft -f -", "delete table inet lossy\n");
 }
 
 // A crash is no clean end of stream: the kernel resets what a killed process had open.

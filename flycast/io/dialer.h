@@ -1,0 +1,86 @@
+// Dialer: from "this client wants that Flycast address" to a stream that a machine has admitted:
+// route, choice, attempt, admission, and the next attempt, as the balancer and the retry rules say
+// (core/balancer.h, core/retry.h). It spends no byte of the client's, and knows nothing of what is
+// spoken over the stream: layer 4 relays it (client_session.h), HTTP sends requests over it and may
+// keep it. Calls back once; destroying it cancels. Loop thread.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/ip.h"
+#include "flycast/io/proxy_state.h"
+
+namespace sixpn::flycast {
+
+// What is wanted, and by whom.
+struct DialRequest {
+  IpEndpoint client;
+  IpEndpoint dialled;                // Flycast address and port that the client meant
+  std::optional<MachineId> machine;  // this one and no other
+  std::vector<std::string> regions;  // of these only; empty: of all
+  std::set<MachineId> excluded;      // none of these
+  // Asked before every attempt: false ends the call (kAbandoned). Empty: always wanted.
+  std::function<bool()> is_wanted;
+};
+
+// A stream to a machine that counts it. Destroying the tickets gives its place back.
+struct Dialled {
+  Fd stream;
+  SessionTickets tickets;  // own_load and admission
+  std::string app;
+  MachineId machine;
+  HostId host;
+  std::string region;  // of the machine
+  bool here = false;   // on this host: the stream is the machine's own, else it is a hop's
+  int attempts = 1;
+};
+
+// Why there is none. The name in Fly's list of proxy errors is beside each, where there is one.
+enum class DialError {
+  kAbandoned,           // nobody wants it any more
+  kNoSuchAddress,       // not allocated, or not for the client's network
+  kNoServiceOnPort,     // the app has no TCP service on that port
+  kUnsupportedHandler,  // the port wants what this proxy does not speak
+  kNotReady,            // the registry was not read in time
+  kNoCandidate,         // no machine was started and healthy in time (PR01)
+  kAllAtLimit,          // every machine was at its hard limit until the deadline (PR03)
+  kExhausted,           // attempts or time ran out on machines that refused or failed (PR04, PC07)
+};
+std::string_view to_string(DialError error);  // "every machine is at its hard limit"
+
+struct DialFailure {
+  DialError error{};
+  std::string app;  // "" while the address is not known
+  std::string why;  // of the last attempt, in words
+  int attempts = 0;
+};
+
+using DialOutcome = std::variant<Dialled, DialFailure>;
+
+class Dialer {
+ public:
+  using Done = std::function<void(DialOutcome)>;
+
+  // `state` must outlive it.
+  Dialer(ProxyState& state, DialRequest request, Done done);
+  ~Dialer();
+  Dialer(const Dialer&) = delete;
+  Dialer& operator=(const Dialer&) = delete;
+
+  // Once. May call back before it returns; the callback may destroy the dialer.
+  void start();
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace sixpn::flycast

@@ -84,6 +84,8 @@ std::string encode_reply(const HopReply& reply) {
   message.set_status(static_cast<std::uint32_t>(reply.status));
   message.set_load(reply.load);
   message.set_connect_errno(static_cast<std::uint32_t>(reply.connect_errno));
+  message.set_queue(reply.queue);
+  message.set_sequence(reply.sequence);
   return encode_frame(message);
 }
 
@@ -119,7 +121,7 @@ Result<HopReply> decode_reply(std::string_view body) {
   if (!message.ParseFromArray(body.data(), static_cast<int>(body.size())) || message.status() == 0)
     return Error("malformed hop reply");
   return HopReply{status_of(message.status()), message.load(),
-                  static_cast<int>(message.connect_errno())};
+                  static_cast<int>(message.connect_errno()), message.queue(), message.sequence()};
 }
 
 }  // namespace sixpn::flycast

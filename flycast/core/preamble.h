@@ -45,6 +45,8 @@ struct HopReply {
   HopStatus status = HopStatus::kUnknown;
   std::uint32_t load = 0;
   int connect_errno = 0;
+  std::uint32_t queue = 0;     // what waits for a place at the owner
+  std::uint64_t sequence = 0;  // of the report: an older one is worth less; 0 from older agents
   friend bool operator==(const HopReply&, const HopReply&) = default;
 };
 

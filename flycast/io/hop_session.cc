@@ -73,18 +73,21 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
       tickets_.admission = {};
       return refuse(HopStatus::kConnectFailed, outcome.error);
     }
-    if (!reply({HopStatus::kOk, state_.admissions.open(key_), 0})) return state_.end(id_);
+    if (!reply(HopStatus::kOk, 0)) return state_.end(id_);
     ++state_.stats.hops_admitted;
     start_relay(state_, id_, std::move(hop_), std::move(outcome.stream), std::move(tickets_));
   }
 
   void refuse(HopStatus status, int connect_errno = 0) {
     ++state_.stats.hops_refused;
-    if (reply({status, state_.admissions.open(key_), connect_errno})) allow_clean_close(hop_.get());
+    if (reply(status, connect_errno)) allow_clean_close(hop_.get());
     state_.end(id_);
   }
 
-  bool reply(const HopReply& reply) { return send_frame(hop_.get(), encode_reply(reply)); }
+  bool reply(HopStatus status, int connect_errno) {
+    HopReply reply{status, state_.admissions.open(key_), connect_errno, 0, state_.next_sequence()};
+    return send_frame(hop_.get(), encode_reply(reply));
+  }
 
   ProxyState& state_;
   SessionId id_;

@@ -8,6 +8,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/io/clock.h"
 #include "base/io/event_loop.h"
 #include "base/rng.h"
 #include "flycast/core/limits.h"
@@ -45,6 +46,8 @@ struct ProxyState {
   ProxyState(EventLoop& event_loop, FlycastOptions given, std::uint64_t seed);
 
   SessionId next_id() { return ++last_id_; }
+  // Of the next report of load; see HopReply.
+  std::uint64_t next_sequence() { return ++last_sequence_; }
   // Ends the session of that id if it is another one.
   void keep(SessionId id, std::shared_ptr<Session> session) { sessions[id] = std::move(session); }
   void end(SessionId id) { sessions.erase(id); }
@@ -66,6 +69,8 @@ struct ProxyState {
 
  private:
   SessionId last_id_ = 0;
+  // From the wall clock on, in microseconds: reports are rarer, so it grows over a restart.
+  std::uint64_t last_sequence_;
 };
 
 inline ProxyState::ProxyState(EventLoop& event_loop, FlycastOptions given, std::uint64_t seed)
@@ -74,6 +79,9 @@ inline ProxyState::ProxyState(EventLoop& event_loop, FlycastOptions given, std::
       silent(options.max_silent_hops_per_host),
       rng(seed),
       give_up_log(std::chrono::seconds(5)),
-      limit_log(std::chrono::seconds(5)) {}
+      limit_log(std::chrono::seconds(5)),
+      last_sequence_(static_cast<std::uint64_t>(
+          std::chrono::duration_cast<std::chrono::microseconds>(wall_now().time_since_epoch())
+              .count())) {}
 
 }  // namespace sixpn::flycast

@@ -2,6 +2,8 @@
 // listeners.
 #include <gtest/gtest.h>
 
+#include <optional>
+
 #include "base/rng.h"
 #include "flycast/core/preamble.h"
 #include "tests/netns/flycast/stage.h"
@@ -70,13 +72,15 @@ TEST_F(Hop, AnswersSayWhyNot) {
 
 TEST_F(Hop, TheReplyCarriesTheLoad) {
   Server server(2);
+  auto probe = ask(3, preamble());  // a client that does not live there
   Tcp first = dial_as(1);
   first.write_all(encode_preamble(preamble()));
   ASSERT_TRUE(server.accept());
   auto second = ask(1, preamble());
-  ASSERT_TRUE(second);
+  ASSERT_TRUE(probe && second);
   EXPECT_EQ(second->status, HopStatus::kOk);
   EXPECT_EQ(second->load, 2u);
+  EXPECT_EQ(second->sequence, probe->sequence + 2);
 }
 
 TEST_F(Hop, MachinesAreNoHosts) {

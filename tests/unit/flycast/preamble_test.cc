@@ -38,11 +38,23 @@ TEST(Preamble, RoundTrip) {
 TEST(HopReply, RoundTrip) {
   for (auto status :
        {HopStatus::kOk, HopStatus::kLimit, HopStatus::kConnectFailed, HopStatus::kNotReady}) {
-    HopReply reply{status, 77, 111};
+    HopReply reply{status, 77, 111, 3, 1'795'300'000'000'000};
     auto decoded = decode_reply(body_of(encode_reply(reply)));
     ASSERT_TRUE(decoded);
     EXPECT_EQ(*decoded, reply);
   }
+}
+
+// Of agents before 0.2: status, load and errno, and nothing else.
+TEST(HopReply, TheOldFormIsUnderstood) {
+  auto decoded = decode_reply(std::string("\x08\x05\x10\x4d\x18\x6f", 6));
+  ASSERT_TRUE(decoded);
+  EXPECT_EQ(*decoded, (HopReply{HopStatus::kConnectFailed, 77, 111, 0, 0}));
+}
+
+TEST(HopReply, BeginsWithTheOldFormForOlderAgents) {
+  std::string body = body_of(encode_reply({HopStatus::kConnectFailed, 77, 111, 3, 9}));
+  EXPECT_EQ(body.substr(0, 6), std::string("\x08\x05\x10\x4d\x18\x6f", 6));
 }
 
 TEST(HopReply, AStatusOfANewerVersionIsARefusal) {

@@ -285,6 +285,12 @@ def dns_forward(bench):
     bench_dns_forward.run(bench.build, [])
 
 
+def flycast(bench):
+    """Streams through Flycast beside HAProxy (as shipped, and tuned), nginx and no proxy at all."""
+    import bench_flycast  # pylint: disable=import-outside-toplevel
+    bench_flycast.run(bench.build, [])
+
+
 BENCHMARKS = {
     "propagation": Bench.propagation,
     "host-loss": Bench.host_loss,
@@ -297,6 +303,7 @@ BENCHMARKS = {
     "registry": registry,
     "dns": dns,
     "dns-forward": dns_forward,
+    "flycast": flycast,
 }
 
 

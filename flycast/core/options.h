@@ -29,6 +29,7 @@ struct FlycastOptions {
   std::uint16_t tproxy_port = 7948;  // [::1], where nftables hands over clients' connections
   std::uint16_t hop_port = 7947;     // [host address], where other hosts' proxies hand theirs over
   RetryOptions retry;
+  unsigned relay_threads = 0;  // that move bytes; 0: one per processor, four at most
   // Proxied connections at once, both kinds together; lowered at start to what RLIMIT_NOFILE
   // carries.
   std::size_t max_sessions = 4096;

@@ -24,6 +24,8 @@ struct FlycastStats {
   std::uint64_t over_client_limit = 0;   // reset at once: max_sessions_per_client
   std::uint64_t accept_failures = 0;     // accept() failed for want of descriptors or memory
   std::uint64_t bytes = 0;               // relayed, both directions
+  std::uint64_t idle_timeouts = 0;       // relays reset because nothing passed for their timeout
+  std::uint64_t silent_hops = 0;         // relays reset because the other host stopped answering
   std::uint64_t sessions = 0;            // * open, both kinds
 };
 

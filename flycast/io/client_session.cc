@@ -5,7 +5,6 @@
 #include "base/io/clock.h"
 #include "base/log.h"
 #include "flycast/io/dialer.h"
-#include "flycast/io/relay_session.h"
 #include "flycast/io/sockets.h"
 
 namespace sixpn::flycast {
@@ -44,8 +43,9 @@ class ClientSession : public Session {
     Dialled& dialled = std::get<Dialled>(outcome);
     ++state_.stats.relayed;
     dialled.tickets.client = std::move(ticket_);
-    start_relay(state_, id_, std::move(client_), std::move(dialled.stream),
-                std::move(dialled.tickets));
+    RelayStreams streams{id_, std::move(client_), std::move(dialled.stream)};
+    streams.machine_is_hop = !dialled.here;
+    state_.relay(std::move(streams), std::move(dialled.tickets));
   }
 
   void reset(const DialFailure& failure) {

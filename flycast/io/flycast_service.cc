@@ -58,6 +58,8 @@ struct FlycastService::Impl {
     if (!transparent) return std::move(transparent).error().within("Flycast clients");
     auto hop = listen_on({host_address(options.self), options.hop_port});
     if (!hop) return std::move(hop).error().within("Flycast hops");
+    if (auto started = state.relays.start(options.relay_threads); !started)
+      return std::move(started).error().within("Flycast");
     state.options.max_sessions = carried_sessions(options.max_sessions);
     clients.emplace(
         state.loop, std::move(*transparent), [this](Fd stream) { on_client(std::move(stream)); },
@@ -72,6 +74,7 @@ struct FlycastService::Impl {
     clients.reset();
     hops.reset();
     state.sessions.clear();
+    state.relays.stop();
   }
 
   // Not taken further, the stream is reset as it is destroyed.
@@ -107,9 +110,9 @@ struct FlycastService::Impl {
   }
 
   bool has_room() {
-    if (state.sessions.size() < state.options.max_sessions) return true;
+    if (state.open() < state.options.max_sessions) return true;
     on_limit(state.stats.over_session_limit,
-             "too many open connections on this host: " + std::to_string(state.sessions.size()));
+             "too many open connections on this host: " + std::to_string(state.open()));
     return false;
   }
 
@@ -149,7 +152,11 @@ void FlycastService::set_snapshot(SnapshotPtr snapshot) {
 
 FlycastStats FlycastService::stats() const {
   FlycastStats stats = impl_->state.stats;
-  stats.sessions = impl_->state.sessions.size();
+  RelayLoop::Counts relayed = impl_->state.relays.counts();
+  stats.bytes = relayed.bytes;
+  stats.idle_timeouts = relayed.idle_timeouts;
+  stats.silent_hops = relayed.silent_hops;
+  stats.sessions = impl_->state.open();
   return stats;
 }
 

@@ -7,7 +7,6 @@
 #include "flycast/core/admission.h"
 #include "flycast/core/preamble.h"
 #include "flycast/io/frame_reader.h"
-#include "flycast/io/relay_session.h"
 #include "flycast/io/sockets.h"
 #include "flycast/io/stream_connector.h"
 
@@ -75,7 +74,9 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
     }
     if (!reply(HopStatus::kOk, 0)) return state_.end(id_);
     ++state_.stats.hops_admitted;
-    start_relay(state_, id_, std::move(hop_), std::move(outcome.stream), std::move(tickets_));
+    RelayStreams streams{id_, std::move(hop_), std::move(outcome.stream)};
+    streams.client_is_hop = true;
+    state_.relay(std::move(streams), std::move(tickets_));
   }
 
   void refuse(HopStatus status, int connect_errno = 0) {

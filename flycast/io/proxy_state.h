@@ -1,7 +1,7 @@
 // ProxyState: what the listeners and sessions of one FlycastService share, on its one loop; and the
-// Session they are. The state owns its sessions: one ends by being removed, which closes its
-// sockets (with a reset, unless it allowed a clean close) and gives back its tickets. Callbacks
-// hold weak pointers only.
+// Session they are, until two streams are joined (relays.h). The state owns its sessions: one ends
+// by being removed, which closes its sockets (with a reset, unless it allowed a clean close) and
+// gives back its tickets. Callbacks hold weak pointers only.
 #pragma once
 
 #include <map>
@@ -18,28 +18,13 @@
 #include "flycast/core/service_table.h"
 #include "flycast/core/silent_hops.h"
 #include "flycast/core/stats.h"
+#include "flycast/io/relays.h"
 
 namespace sixpn::flycast {
-
-// A relay reads at most this much at once, into a buffer shared by all; a session owns only what
-// its destination did not take.
-inline constexpr std::size_t kRelayChunk = 256 * 1024;
-// While sessions hold more than kMaxHeldBytes together, they read no more than this at once.
-inline constexpr std::size_t kSmallRelayChunk = 16 * 1024;
-inline constexpr std::size_t kMaxHeldBytes = 64 * 1024 * 1024;
 
 class Session {
  public:
   virtual ~Session() = default;
-};
-
-using ClientCounts = OpenCounts<Ip6>;
-
-// What a connection counts against while it is open.
-struct SessionTickets {
-  ClientCounts::Ticket client;      // client side: of its address
-  ServiceCounts::Ticket own_load;   // client side: in our view of the machine's load
-  ServiceCounts::Ticket admission;  // owner side: in the machine's exact count
 };
 
 struct ProxyState {
@@ -51,6 +36,14 @@ struct ProxyState {
   // Ends the session of that id if it is another one.
   void keep(SessionId id, std::shared_ptr<Session> session) { sessions[id] = std::move(session); }
   void end(SessionId id) { sessions.erase(id); }
+  // The session's two streams are joined: it ends, and they go on as a relay of the same id.
+  void relay(RelayStreams streams, SessionTickets tickets) {
+    SessionId id = streams.id;
+    relays.add(std::move(streams), std::move(tickets));
+    end(id);
+  }
+  // Both kinds together: on their way to a machine, and joined to one.
+  [[nodiscard]] std::size_t open() const { return sessions.size() + relays.open(); }
 
   EventLoop& loop;
   FlycastOptions options;
@@ -63,8 +56,7 @@ struct ProxyState {
   LogGate give_up_log;
   LogGate limit_log;
   FlycastStats stats;
-  std::vector<char> chunk = std::vector<char>(kRelayChunk);  // of the relay that is running
-  std::size_t held_bytes = 0;                                // by relays, read but not yet written
+  Relays relays;
   std::map<SessionId, std::shared_ptr<Session>> sessions;
 
  private:
@@ -80,6 +72,7 @@ inline ProxyState::ProxyState(EventLoop& event_loop, FlycastOptions given, std::
       rng(seed),
       give_up_log(std::chrono::seconds(5)),
       limit_log(std::chrono::seconds(5)),
+      relays(event_loop),
       last_sequence_(static_cast<std::uint64_t>(
           std::chrono::duration_cast<std::chrono::microseconds>(wall_now().time_since_epoch())
               .count())) {}

@@ -152,4 +152,11 @@ int unacknowledged(int stream) {
   return ioctl(stream, SIOCOUTQ, &bytes) == 0 ? bytes : 0;
 }
 
+bool is_unanswered(int stream, Duration limit) {
+  tcp_info state{};
+  socklen_t length = sizeof state;
+  if (getsockopt(stream, IPPROTO_TCP, TCP_INFO, &state, &length) != 0) return false;
+  return state.tcpi_retransmits > 0 && std::chrono::milliseconds(state.tcpi_last_ack_recv) >= limit;
+}
+
 }  // namespace sixpn::flycast

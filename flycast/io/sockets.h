@@ -3,8 +3,9 @@
 //
 // Every stream is made to end in a reset (SO_LINGER 0) unless allow_clean_close() was called: an
 // aborted session, a stop, even a crash of this process must not look like a clean end of the
-// stream. Keepalive (30 s, then 3 x 10 s) finds dead ends; TCP_USER_TIMEOUT is left alone, because
-// it also cuts a receiver that merely stopped reading for a while.
+// stream. Keepalive (30 s, then 3 x 10 s) finds dead ends that owe nothing; is_unanswered() those
+// that do. TCP_USER_TIMEOUT would not do: it also cuts a receiver that merely stopped reading for a
+// while, acknowledging every probe.
 #pragma once
 
 #include <optional>
@@ -12,6 +13,7 @@
 #include "base/fd.h"
 #include "base/ip.h"
 #include "base/result.h"
+#include "base/time.h"
 
 namespace sixpn::flycast {
 
@@ -43,5 +45,8 @@ bool is_reset(int stream);
 void allow_clean_close(int stream);
 // Bytes written that the other end's kernel has not acknowledged; 0 when the connection is gone.
 int unacknowledged(int stream);
+// What was sent is being repeated, and no packet has acknowledged anything for that long. Not true
+// of an end that merely does not read: it answers that it does not.
+bool is_unanswered(int stream, Duration limit);
 
 }  // namespace sixpn::flycast

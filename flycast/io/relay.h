@@ -1,0 +1,146 @@
+// Relay: passes bytes both ways between two streams until both have ended, and is as transparent as
+// two sockets allow: a FIN passes on alone (half-close), a reset passes on as a reset after what
+// was read before it. A side that does not read stops the other side from being read: per direction
+// at most one chunk or one pipe is held, besides the kernel's buffers. Small exchanges are copied
+// through one buffer that all relays of a loop share; a direction that has moved much lately is
+// spliced through a pipe of the loop's pool (decisions/0100).
+//
+// Not a thread, and no event loop: RelayLoop tells it what epoll said, edge-triggered, and keeps
+// it. It knows nothing of the registry: a stream lives on, whatever the snapshots say.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/time.h"
+#include "flycast/core/silent_hops.h"
+#include "flycast/io/pipe_pool.h"
+
+namespace sixpn::flycast {
+
+// A relay reads at most this much at once, into a buffer shared by all of its loop; it owns only
+// what its destination did not take.
+inline constexpr std::size_t kRelayChunk = 256 * 1024;
+// While the relays of a loop hold more than kMaxHeldBytes together, they read no more than this at
+// once.
+inline constexpr std::size_t kSmallRelayChunk = 16 * 1024;
+inline constexpr std::size_t kMaxHeldBytes = 32 * 1024 * 1024;
+
+// Two streams to be joined.
+struct RelayStreams {
+  SessionId id{};
+  Fd client;
+  Fd machine;
+  // To or from another host's proxy: given up when that host is silent for kHopSilence.
+  bool client_is_hop = false;
+  bool machine_is_hop = false;
+  Duration idle_timeout{};  // without a byte in either direction; 0: none
+};
+
+// What the relays of one loop share.
+struct RelayShared {
+  std::vector<char> chunk = std::vector<char>(kRelayChunk);  // of the relay that is running
+  std::size_t held_bytes = 0;                                // read but not yet written
+  PipePool pipes;
+  Instant now{};                    // of this turn of the loop
+  std::uint64_t bytes = 0;          // passed on since start
+  std::uint64_t idle_timeouts = 0;  // streams that were reset for being idle
+  std::uint64_t silent_hops = 0;    // streams that were reset because the other host was silent
+};
+
+class Relay {
+ public:
+  // After one side was reset: how long the other may take to receive what came before.
+  static constexpr Duration kResetGrace = std::chrono::seconds(2);
+  // Bytes to another host's proxy are repeated and not acknowledged, by any packet, for this long.
+  static constexpr Duration kHopSilence = std::chrono::seconds(15);
+
+  // One side. The loop gets its address back with each event, so a relay does not move.
+  struct End {
+    Relay* relay = nullptr;
+    Fd fd;
+    bool readable = true;  // as far as is known: the last read did not empty it
+    bool blocked = false;  // the last write filled it
+    bool hung_up = false;  // it has sent its FIN, read or not
+    bool urgent = false;   // it sent urgent bytes once: short reads tell nothing
+    bool reset = false;
+    bool is_hop = false;
+    bool owing = false;  // a hop: bytes were sent to it, and not seen to be acknowledged
+  };
+
+  Relay(RelayStreams streams, RelayShared& shared);
+  ~Relay();
+  Relay(const Relay&) = delete;
+  Relay& operator=(const Relay&) = delete;
+
+  // Registers both ends with an epoll instance, their addresses as user data. False: it could not.
+  bool watch(int epoll);
+
+  // What epoll says of an end; then moves what can be moved.
+  void on_events(End& end, std::uint32_t events);
+  void move_some();
+  // Once in a while: idle and silent ends.
+  void sweep();
+  // Soon, while is_ending(): whether the other side has all it should have before the reset.
+  void check_ending();
+
+  [[nodiscard]] SessionId id() const { return id_; }
+  [[nodiscard]] bool wants_turn() const { return wants_turn_; }  // stopped only to be fair
+  [[nodiscard]] bool is_ending() const { return grace_until_ != kNever; }
+  [[nodiscard]] bool has_ended() const { return ended_; }  // destroy it: that closes the ends
+
+  // The loop's own marks: on which of its lists this relay is.
+  bool is_on_turns = false;
+  bool is_on_ending = false;
+
+ private:
+  // One direction.
+  struct Flow {
+    End& from;
+    End& to;
+    std::string held;           // read, not all of it written
+    std::size_t held_from = 0;  // what of it was written
+    Pipe pipe;                  // lent while bytes are in it, or more are coming
+    std::size_t piped = 0;      // bytes in it
+    std::size_t bulk = 0;       // moved since the last small read
+    bool ended = false;         // `from` has nothing more
+    bool finished = false;      // and `to` has been told
+  };
+
+  bool pump(Flow& flow);
+  void fill(Flow& flow);
+  bool fill_pipe(Flow& flow);
+  void on_no_input(Flow& flow, int error);
+  void count_read(Flow& flow, std::size_t size);
+  void count_sent(Flow& flow, std::size_t size);
+  bool flush(Flow& flow);
+  bool flush_pipe(Flow& flow);
+  bool send_some(Flow& flow, std::string_view bytes, std::size_t& sent);
+  void drop_held(Flow& flow);
+  void drop_pipe(Flow& flow);
+  void finish(Flow& flow);
+  bool is_silent(End& end);
+  void on_reset(End& end);
+  void mark_reset(End& end);
+  void reset_when_received(End& end);
+
+  RelayShared& shared_;
+  SessionId id_;
+  End client_;
+  End machine_;
+  Flow up_;
+  Flow down_;
+  Instant active_at_;
+  Duration idle_timeout_;
+  Instant grace_until_ = kNever;
+  End* reset_next_ = nullptr;
+  bool was_reset_ = false;  // since this turn began: what the end sent before is to be passed on
+  bool wants_turn_ = false;
+  bool ended_ = false;
+};
+
+}  // namespace sixpn::flycast

@@ -1,0 +1,68 @@
+// Relays: the joined streams of one FlycastService, spread over its relay loops, and what each of
+// them counts against until it has ended. Control side only: the bytes pass in relay.h, on threads
+// of their own. Every method on the room's loop. Limits: at most kMaxRelayLoops threads; as many
+// streams as the room admits (max_sessions).
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "base/io/event_loop.h"
+#include "base/ip.h"
+#include "base/result.h"
+#include "flycast/core/limits.h"
+#include "flycast/io/relay_loop.h"
+
+namespace sixpn::flycast {
+
+inline constexpr unsigned kMaxRelayLoops = 4;
+
+using ClientCounts = OpenCounts<Ip6>;
+
+// What a connection counts against while it is open.
+struct SessionTickets {
+  ClientCounts::Ticket client;      // client side: of its address
+  ServiceCounts::Ticket own_load;   // client side: in our view of the machine's load
+  ServiceCounts::Ticket admission;  // owner side: in the machine's exact count
+};
+
+class Relays {
+ public:
+  explicit Relays(EventLoop& loop);
+  Relays(const Relays&) = delete;
+  Relays& operator=(const Relays&) = delete;
+
+  // `threads` 0: one per processor, up to kMaxRelayLoops. Errors: no descriptors, no threads.
+  Result<void> start(unsigned threads);
+  // Joins two streams, after start(). The tickets are given back once both are closed.
+  void add(RelayStreams streams, SessionTickets tickets);
+  // Resets all of them. Idempotent.
+  void stop();
+
+  [[nodiscard]] std::size_t open() const { return open_.size(); }
+  [[nodiscard]] RelayLoop::Counts counts() const;
+
+ private:
+  struct Open {
+    SessionTickets tickets;
+    std::size_t loop = 0;
+  };
+  struct Lane {
+    std::unique_ptr<RelayLoop> loop;
+    std::size_t open = 0;
+  };
+
+  Result<void> start_lane(std::size_t number);
+  void on_ended(const std::vector<SessionId>& ended);
+
+  EventLoop& loop_;
+  std::unordered_map<SessionId, Open> open_;
+  std::vector<Lane> lanes_;
+  RelayLoop::Counts before_;  // of the loops that were stopped
+  // What the loops' threads post here goes unheard once this is gone.
+  std::shared_ptr<Relays*> self_ = std::make_shared<Relays*>(this);
+};
+
+}  // namespace sixpn::flycast

@@ -1,0 +1,51 @@
+// flycast_host: one host with a FlycastService, a client's machine and a server's machine in
+// namespaces of their own (tests/netns/flycast/lab.h), for tools/bench_flycast.py. Prints a line
+// per namespace and address, then serves until its input ends. With "hop", the server is on a
+// second host, whose service runs in this process too.
+#include <cstdio>
+#include <optional>
+#include <string_view>
+
+#include "registry/core/address.h"
+#include "tests/netns/flycast/stage.h"
+
+namespace sixpn::flycast {
+namespace {
+
+TestCluster cluster_with(std::uint32_t machine) {
+  TestCluster cluster = Lab::cluster();
+  for (std::uint32_t id : {1u, 2u, 3u, 4u})
+    if (id != machine) cluster.machines[MachineId{id}].state = MachineState::kStopped;
+  return cluster;
+}
+
+void serve(bool hop) {
+  std::uint32_t machine = hop ? 2 : 1;
+  TestCluster cluster = cluster_with(machine);
+  FlycastOptions limits;
+  limits.max_sessions = limits.max_sessions_per_client = 1'000'000;
+  Lab& lab = Lab::instance();
+  RunningHost host1(1, cluster, limits);
+  std::optional<RunningHost> host2;
+  if (hop) host2.emplace(2u, cluster, limits);
+  auto say = [](const char* what, const std::string& value) {
+    std::printf("%s %s\n", what, value.c_str());
+  };
+  say("host", lab.host(1).path());
+  say("client", lab.machine(9).path());
+  say("server", lab.machine(machine).path());
+  say("host_address", to_string(host_address(host(1))));
+  say("server_address", to_string(lab.address(machine)));
+  say("flycast_address", to_string(kDialled.ip));
+  std::printf("ready\n");
+  std::fflush(stdout);
+  while (std::getchar() != EOF) {
+  }
+}
+
+}  // namespace
+}  // namespace sixpn::flycast
+
+int main(int argc, char** argv) {
+  sixpn::flycast::serve(argc > 1 && std::string_view(argv[1]) == "hop");
+}

@@ -1,0 +1,253 @@
+"""`tools/bench flycast`: Flycast's layer 4 beside HAProxy (as shipped, and tuned) and nginx, in one run.
+
+A client's machine, a host and a server's machine in namespaces (tests/bench/flycast_host.cc); the rivals run
+in the same host namespace and dial the same server, and `direct` is the client dialling the server through the
+host's router. Rounds alternate; each figure is the median of its rounds. What is trusted is the
+proxy's own processor time per operation: on a shared machine rates swing.
+"""
+
+import argparse
+import contextlib
+import pathlib
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+from bench_dns import install
+
+SECONDS = 3
+ROUNDS = 5
+PORT = 8000
+# name: (mode of stream_load, connections at once)
+LOADS = {
+    "one stream": ("download", 1),
+    "eight streams": ("download", 8),
+    "new connections": ("connections", 32),
+    "small requests": ("requests", 32),
+}
+PACKAGES = ["haproxy", "nginx-light", "libnginx-mod-stream"]
+
+HAPROXY = """global
+  maxconn 4000
+  nbthread 2
+{tuning}
+defaults
+  mode tcp
+  timeout connect 5s
+  timeout client 60s
+  timeout server 60s
+listen web
+  bind [{address}]:{port}
+{options}  server machine [{server}]:8080
+"""
+TUNED = "  tune.bufsize 262144\n  tune.pipesize 1048576\n  tune.maxpollevents 200"
+SPLICED = "  option splice-request\n  option splice-response\n"
+
+NGINX = """load_module /usr/lib/nginx/modules/ngx_stream_module.so;
+user root;
+worker_processes 2;
+daemon off;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log;
+events {{ worker_connections 10000; }}
+stream {{
+  server {{
+    listen [{address}]:{port} backlog=4096 reuseport;
+    proxy_pass [{server}]:8080;
+  }}
+}}
+"""
+
+
+class Wrong(Exception):
+    pass
+
+
+def inside(namespace, *command, **options):
+    return subprocess.Popen(["nsenter", f"--net={namespace}", *map(str, command)], **options)
+
+
+def processor_seconds(pid):
+    """Of a process with all its threads and children, to the nanosecond."""
+    total = 0
+    for each in [pid, *children(pid)]:
+        for task in pathlib.Path(f"/proc/{each}/task").iterdir():
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                total += int((task / "schedstat").read_text().split()[0])
+    return total / 1e9
+
+
+def children(pid):
+    found = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True).stdout.split()
+    return [*map(int, found)] + [grandchild for child in found for grandchild in children(int(child))]
+
+
+class Stage:
+    """The namespaces, the server and our own proxy."""
+
+    def __init__(self, build, hop):
+        self.tools = pathlib.Path(build) / "tests/bench"
+        command = [self.tools / "flycast_host", *(["hop"] if hop else [])]
+        self.proxy = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.facts = {}
+        for line in self.proxy.stdout:
+            if line == "ready\n":
+                break
+            name, value = line.split()
+            self.facts[name] = value
+        else:
+            raise Wrong("flycast_host did not start")
+        for name in ("client", "host"):
+            inside(self.facts[name], "sysctl", "-qw", "net.ipv4.ip_local_port_range=1024 65535").wait()
+        self.server = inside(self.facts["server"], self.tools / "stream_load", "serve", "::", 8080)
+
+    def load(self, mode, at_once, seconds, address, port):
+        """(operations or bytes a second, p50 us, p99 us, failures)"""
+        run = inside(self.facts["client"], self.tools / "stream_load", mode, address, port, at_once, seconds,
+                     stdout=subprocess.PIPE, text=True)
+        output, _ = run.communicate()
+        if run.returncode != 0:
+            raise Wrong(f"stream_load {mode} ended with {run.returncode}")
+        return [float(word) for word in output.split()]
+
+    def close(self):
+        for process in (self.server, self.proxy):
+            process.terminate()
+            process.wait()
+
+
+class Rival:
+    """Something between client and server. Subclasses: name, config(facts)."""
+
+    port = PORT
+
+    def __init__(self, stage):
+        self.stage, self.folder = stage, pathlib.Path(tempfile.mkdtemp(prefix="sixpn-bench-flycast-"))
+
+    def start(self):
+        (self.folder / "conf").write_text(self.config(self.stage.facts))
+        self.process = inside(self.stage.facts["host"], *self.command(), stderr=open(self.folder / "log", "w"))
+        began = time.monotonic()
+        while self.stage.load("connections", 1, 0.5, *self.endpoint())[0] == 0:
+            if self.process.poll() is not None or time.monotonic() - began > 20:
+                raise Wrong(f"{self.name} does not serve: {(self.folder / 'log').read_text()[-500:]}")
+
+    def endpoint(self):
+        return self.stage.facts["host_address"], self.port
+
+    def seconds(self):
+        return processor_seconds(self.process.pid)
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait()
+        shutil.rmtree(self.folder)
+
+
+class Haproxy(Rival):
+    name, tuning, options = "haproxy", "", ""
+
+    def config(self, facts):
+        return HAPROXY.format(address=facts["host_address"], port=self.port, server=facts["server_address"],
+                              tuning=self.tuning, options=self.options)
+
+    def command(self):
+        return ["haproxy", "-db", "-f", self.folder / "conf"]
+
+
+class TunedHaproxy(Haproxy):
+    name, tuning, options, port = "haproxy tuned", TUNED, SPLICED, PORT + 1
+
+
+class Nginx(Rival):
+    name, port = "nginx", PORT + 2
+
+    def config(self, facts):
+        return NGINX.format(folder=self.folder, address=facts["host_address"], port=self.port,
+                            server=facts["server_address"])
+
+    def command(self):
+        return ["nginx", "-c", self.folder / "conf", "-e", self.folder / "error.log"]
+
+
+class Flycast(Rival):
+    name = "flycast"
+
+    def start(self):
+        pass
+
+    def endpoint(self):
+        return self.stage.facts["flycast_address"], 80
+
+    def seconds(self):
+        return processor_seconds(self.stage.proxy.pid)
+
+    def close(self):
+        shutil.rmtree(self.folder)
+
+
+class Direct(Flycast):
+    name = "direct"
+
+    def endpoint(self):
+        return self.stage.facts["server_address"], 8080
+
+    def seconds(self):
+        return 0.0
+
+
+def measure(stage, rivals, load, rounds, seconds):
+    mode, at_once = LOADS[load]
+    found = {rival.name: [] for rival in rivals}
+    for _ in range(rounds):
+        for rival in rivals:
+            before = rival.seconds()
+            rate, p50, p99, failures = stage.load(mode, at_once, seconds, *rival.endpoint())
+            used = rival.seconds() - before
+            found[rival.name].append((rate, used / max(rate * seconds, 1), p50, p99, failures))
+    return {name: [statistics.median(column) for column in zip(*rows)] for name, rows in found.items()}
+
+
+def tell(load, found):
+    bulk = LOADS[load][0] == "download"
+    for name, (rate, each, p50, p99, failures) in found.items():
+        if bulk:
+            words = f"{rate * 8 / 1e9:8.2f} Gbit/s  {each * 1e9:6.3f} CPU s/GB"
+        else:
+            words = f"{rate:8.0f} /s      {each * 1e6:6.1f} us CPU each   p50 {p50 / 1e3:.2f} p99 {p99 / 1e3:.2f} ms"
+        wrong = f"   {failures:.0f} FAILED" if failures and not bulk else ""
+        print(f"{load:<16} {name:<14} {words}{wrong}", flush=True)
+
+
+def run(build, arguments):
+    parser = argparse.ArgumentParser(prog="tools/bench flycast")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--seconds", type=float, default=SECONDS)
+    parser.add_argument("--only", help="loads, separated by commas: " + ", ".join(LOADS))
+    parser.add_argument("--hop", action="store_true", help="the server is on a second host")
+    parser.add_argument("--without", default="", help="rivals to leave out, separated by commas")
+    options = parser.parse_args(arguments)
+    install(PACKAGES)
+    stage = Stage(build, options.hop)
+    with contextlib.ExitStack() as stack:
+        stack.callback(stage.close)
+        rivals = []
+        for kind in (Direct, Haproxy, TunedHaproxy, Nginx, Flycast):
+            if kind.name in options.without.split(","):
+                continue
+            rival = kind(stage)
+            rival.start()
+            stack.callback(rival.close)
+            rivals.append(rival)
+        for load in (options.only.split(",") if options.only else LOADS):
+            tell(load, measure(stage, rivals, load, options.rounds, options.seconds))
+
+
+if __name__ == "__main__":
+    try:
+        run(sys.argv[1], sys.argv[2:])
+    except Wrong as wrong:
+        sys.exit(f"tools/bench flycast: {wrong}")

@@ -55,6 +55,14 @@ TEST_F(Cache, ARepliesLife) {
   EXPECT_EQ(find(b, kStart).state, State::kMissing);
 }
 
+// Workers read the clock once for a batch: what another has kept meanwhile came later than that.
+TEST_F(Cache, AReaderMayBeBehindTheWriter) {
+  keep(a, reply_of(60));
+  auto found = find(a, kStart - 3s);
+  EXPECT_EQ(found.state, State::kFresh);
+  EXPECT_EQ(found.age, 0U);
+}
+
 TEST_F(Cache, WhatMustNotBeKeptReplacesWhatWas) {
   keep(a, reply_of(60));
   keep(a, reply_of(0));

@@ -26,6 +26,7 @@ MACHINES = 2
 PACE = 2000  # queries a second, for latency
 TCP_CONNECTIONS, TCP_WINDOW = 8, 16
 NAMES = 100_000
+MEMORY_PART = 5_000  # names; fewer than the slowest machine answers in a second
 SERVER_CPU, CLIENT_CPU = 0, 1
 HERTZ = os.sysconf("SC_CLK_TCK")
 
@@ -289,10 +290,18 @@ def install(packages):
                 policy.unlink()
 
 
-def one_round(server, questions, seconds):
+@contextlib.contextmanager
+def question_file(questions):
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
+        file.write("\n".join(questions) + "\n")
+        file.flush()
+        yield file.name
+
+
+def one_round(server, questions, seconds, window=WINDOW):
     before = server.used()
     ran = subprocess.run(["taskset", "-c", str(CLIENT_CPU), server.build / "tests/bench/dns_load", "::1",
-                          str(server.port), str(seconds), str(WINDOW), str(questions)],
+                          str(server.port), str(seconds), str(window), str(questions)],
                          capture_output=True, text=True, check=True)
     after = server.used()
     rate = float(ran.stdout.split()[0])
@@ -301,20 +310,24 @@ def one_round(server, questions, seconds):
             "system": (after[1] - before[1]) / answers * 1e6, "said": ran.stdout.strip()}
 
 
-def measure(servers, kind, rounds, seconds, verbose):
-    with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
-        file.write("\n".join(QUESTIONS[kind]) + "\n")
-        file.flush()
-        figures = {server.name: [] for server in servers}
-        for _ in range(rounds):
-            for server in servers:
-                figures[server.name].append(one_round(server, file.name, seconds))
-                if verbose:
-                    print(f"  {server.name}: {figures[server.name][-1]['said']}", flush=True)
-    median = {name: {key: statistics.median(r[key] for r in rounds) for key in ("rate", "user", "system")}
-              for name, rounds in figures.items()}
+def medians(servers, questions, chosen, window=WINDOW):
+    """Alternating rounds, of questions(turn, place) to the server at `place`. Of each server by its name: the median
+    rate, and user and system microseconds per answer."""
+    figures = {server.name: [] for server in servers}
+    for turn in range(chosen.rounds):
+        for place, server in enumerate(servers):
+            with question_file(questions(turn, place)) as file:
+                figures[server.name].append(one_round(server, file, chosen.seconds, window))
+            if chosen.verbose:
+                print(f"  {server.name}: {figures[server.name][-1]['said']}", flush=True)
+    return {name: {key: statistics.median(row[key] for row in rows) for key in ("rate", "user", "system")}
+            for name, rows in figures.items()}
+
+
+def measure(servers, kind, chosen):
+    median = medians(servers, lambda turn, place: QUESTIONS[kind], chosen)
     ours = median[Ours.name]
-    print(f"\n{kind} ({rounds} rounds of {seconds} s, medians)")
+    print(f"\n{kind} ({chosen.rounds} rounds of {chosen.seconds} s, medians)")
     print(f"  {'server':<24}{'answers/s':>12}{'user us':>10}{'system us':>11}{'ours is':>9}")
     for name, row in median.items():
         print(f"  {name:<24}{row['rate']:>12.0f}{row['user']:>10.2f}{row['system']:>11.2f}"
@@ -357,14 +370,12 @@ def measure_tcp(servers, rounds, seconds):
 
 def compare(servers, rounds, one, fewer_is_better):
     figures = {server.name: [] for server in servers}
-    with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
-        file.write("\n".join(QUESTIONS["hit"]) + "\n")
-        file.flush()
+    with question_file(QUESTIONS["hit"]) as file:
         for _ in range(rounds):
             for server in servers:
                 try:
                     if figures[server.name] is not None:
-                        figures[server.name].append(one(server, file.name))
+                        figures[server.name].append(one(server, file))
                 except Wrong as why:  # dnsmasq closes a connection after some queries
                     if server.name == Ours.name:
                         raise
@@ -396,13 +407,11 @@ def measure_memory(build, port):
     try:
         server.start()
         before = server.memory_mb()
-        with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
-            file.write("".join(f"app{i}.internal AAAA\n" for i in range(NAMES)))
-            file.flush()
-            asked = 0
-            while asked < 2 * NAMES:
-                ran = one_round(server, file.name, 2)
-                asked += ran["rate"] * 2
+        for first in range(0, NAMES, MEMORY_PART):
+            with question_file(f"app{first + i}.internal AAAA" for i in range(MEMORY_PART)) as file:
+                answered = 0
+                while answered < MEMORY_PART:  # in order, from the first in each round
+                    answered = one_round(server, file, 1)["rate"]
         per_name = (server.memory_mb() - before) * 1024 * 1024 / NAMES
         print(f"\n{NAMES:,} names, all asked: {per_name:.0f} bytes each beyond the registry; "
               f"first answer {server.ready_after * 1000:.0f} ms after start (of it the making of the registry)")
@@ -434,7 +443,7 @@ def run(build, arguments):
                   f"{server.memory_mb():>6.1f} MB")
         for kind in QUESTIONS:
             asked = [s for s in servers if kind == "hit" or s.name not in (OursChanging.name,)]
-            measure(asked, kind, chosen.rounds, chosen.seconds, chosen.verbose)
+            measure(asked, kind, chosen)
         speaking = [s for s in servers if s.name not in (Echo.name, OursChanging.name)]
         measure_latency(speaking, chosen.rounds, chosen.seconds)
         measure_tcp(speaking, chosen.rounds, chosen.seconds)

@@ -7,9 +7,7 @@ threads. A miss is a name that nobody asked for before and that does not exist.
 import argparse
 import os
 import pathlib
-import statistics
 import sys
-import tempfile
 
 import bench_dns
 from bench_dns import CLIENT_CPU, Knot, Ours, Server
@@ -120,21 +118,12 @@ def questions(kind, turn, place):
     return [f"none{i}-{turn}-{place}.example AAAA" for i in range(FRESH)]
 
 
-def measure(servers, kind, rounds, seconds, verbose):
-    bench_dns.WINDOW = WINDOWS[kind]
-    figures = {server.name: [] for server in servers}
-    for turn in range(rounds):
-        for place, server in enumerate(servers):
-            with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
-                file.write("\n".join(questions(kind, turn, place)) + "\n")
-                file.flush()
-                figures[server.name].append(bench_dns.one_round(server, file.name, seconds))
-                if verbose:
-                    print(f"  {server.name}: {figures[server.name][-1]['said']}", flush=True)
-    print(f"\nforward {kind} ({rounds} rounds of {seconds} s, medians)")
+def measure(servers, kind, chosen):
+    median = bench_dns.medians(servers, lambda turn, place: questions(kind, turn, place), chosen, WINDOWS[kind])
+    print(f"\nforward {kind} ({chosen.rounds} rounds of {chosen.seconds} s, medians)")
     print(f"  {'server':<24}{'answers/s':>12}{'user us':>10}{'system us':>11}{'all us':>9}")
-    for name, rows in figures.items():
-        rate, user, system = (statistics.median(row[key] for row in rows) for key in ("rate", "user", "system"))
+    for name, row in median.items():
+        rate, user, system = row["rate"], row["user"], row["system"]
         print(f"  {name:<24}{rate:>12.0f}{user:>10.2f}{system:>11.2f}{user + system:>9.2f}", flush=True)
 
 
@@ -155,7 +144,7 @@ def run(build, arguments):
             servers.append(kind(build, 5480 + place))
             servers[-1].start()
         for kind in WINDOWS:
-            measure(servers, kind, chosen.rounds, chosen.seconds, chosen.verbose)
+            measure(servers, kind, chosen)
     finally:
         for server in [*servers, upstream]:
             if hasattr(server, "process"):

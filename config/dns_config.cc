@@ -94,16 +94,23 @@ void read_servers(TableReader& rule, std::vector<IpEndpoint>& out) {
                fmt::format("expected 1..{} servers, found {}", kMaxServers, list->size()));
 }
 
+// False, and said under `key`: no organisation and network, as the registry names them.
+bool is_network(TableReader& table, const char* key, const Read<std::string>& read) {
+  std::string_view text = read.value;
+  std::size_t slash = text.find('/');
+  bool named = slash != std::string_view::npos && is_dns_label(text.substr(0, slash)) &&
+               is_dns_label(text.substr(slash + 1));
+  if (!named)
+    table.error(
+        read.at, key,
+        fmt::format("expected \"org/network\", such as \"acme/default\", found \"{}\"", text));
+  return named;
+}
+
 void read_networks(TableReader& rule, std::vector<std::string>& out) {
   for (const Read<std::string>& read : rule.strings("networks")) {
-    std::size_t slash = read.value.find('/');
-    bool whole = slash != std::string::npos && slash > 0 && slash + 1 < read.value.size() &&
-                 read.value.find('/', slash + 1) == std::string::npos;
-    if (!whole)
-      rule.error(read.at, "networks",
-                 fmt::format("expected \"org/network\" such as \"acme/default\", found \"{}\"",
-                             read.value));
-    else if (std::find(out.begin(), out.end(), read.value) != out.end())
+    if (!is_network(rule, "networks", read)) continue;
+    if (std::find(out.begin(), out.end(), read.value) != out.end())
       rule.error(read.at, "networks", fmt::format("\"{}\" is there twice", read.value));
     else
       out.push_back(read.value);
@@ -155,18 +162,8 @@ void read_dns(TableReader dns, DnsConfig& out) {
       dns.error(id->at, "server_id",
                 fmt::format("expected at most {} bytes, found {}", kMaxServerId, id->value.size()));
   }
-  if (auto network = dns.string("host_network")) {
-    auto slash = network->value.find('/');
-    bool named = slash != std::string::npos && is_dns_label(network->value.substr(0, slash)) &&
-                 is_dns_label(network->value.substr(slash + 1));
-    if (named)
-      out.host_network = network->value;
-    else
-      dns.error(network->at, "host_network",
-                fmt::format("expected \"organisation/network\", such as \"acme/default\", found "
-                            "\"{}\"",
-                            network->value));
-  }
+  auto network = dns.string("host_network");
+  if (network && is_network(dns, "host_network", *network)) out.host_network = network->value;
   read_rules(dns, out.forward_rules);
   dns.report_unknown_keys();
 }

@@ -1,27 +1,23 @@
 #include "dns/core/edns_options.h"
 
 #include <algorithm>
-#include <cstring>
 #include <limits>
 #include <utility>
 
 #include "dns/core/wire_reader.h"
+#include "dns/core/wire_writer.h"
 
 namespace sixpn::dns {
 namespace {
 
 constexpr std::uint16_t kNsid = 3, kCookie = 10, kKeepalive = 11, kExtendedError = 15;
+constexpr std::uint16_t kDnssecOk = 0x8000;
 constexpr Duration kKeepaliveUnit = std::chrono::milliseconds(100);
 
 bool is_cookie_size(std::size_t size) {
   constexpr std::size_t kLeastServerCookie = 8;
   return size == kClientCookieBytes ||
          (size >= kClientCookieBytes + kLeastServerCookie && size <= kMaxCookieBytes);
-}
-
-void write_u16(char* at, std::size_t value) {
-  at[0] = static_cast<char>(value >> 8);
-  at[1] = static_cast<char>(value);
 }
 
 }  // namespace
@@ -43,13 +39,17 @@ bool read_edns_options(std::string_view rdata, EdnsOptions& out) {
 }
 
 void ReplyOptions::put_u16(std::size_t value) {
-  write_u16(bytes_.data() + size_, value);
+  dns::put_u16(bytes_.data() + size_, value);
   size_ += 2;
 }
 
 void ReplyOptions::put(std::string_view bytes) {
-  std::memcpy(bytes_.data() + size_, bytes.data(), bytes.size());
+  put_bytes(bytes_.data() + size_, bytes);
   size_ += bytes.size();
+}
+
+void ReplyOptions::add(std::string_view options) {
+  if (size_ + options.size() <= bytes_.size()) put(options);
 }
 
 // RFC 8914 section 2.
@@ -93,47 +93,14 @@ void OptionAnswers::write(const EdnsOptions& asked, const Ip6& source, Transport
 
 std::size_t write_opt(char* out, std::uint8_t extended_rcode, bool dnssec_ok,
                       std::string_view options) {
-  out[0] = 0;  // the root
-  write_u16(out + 1, kTypeOpt);
-  write_u16(out + 3, kMaxUdpBytes);
-  out[5] = static_cast<char>(extended_rcode);
-  out[6] = 0;  // version
-  out[7] = static_cast<char>(dnssec_ok ? 0x80 : 0);
-  out[8] = 0;
-  write_u16(out + 9, options.size());
-  std::memcpy(out + kBareOptBytes, options.data(), options.size());
-  return kBareOptBytes + options.size();
-}
-
-std::size_t append_options(char* reply, std::size_t size, std::string_view options) {
-  if (options.empty()) return size;
-  WireReader reader({reply, size});
-  reader.bytes(4);
-  std::size_t questions = reader.u16();
-  std::size_t records = std::size_t{reader.u16()} + reader.u16() + reader.u16();
-  for (; questions > 0 && reader.ok(); --questions) {
-    reader.skip_name();
-    reader.bytes(4);
-  }
-  std::uint16_t last_type = 0;
-  std::size_t length_at = 0;
-  for (; records > 0 && reader.ok(); --records) {
-    reader.skip_name();
-    last_type = reader.u16();
-    reader.bytes(6);  // class and TTL
-    length_at = reader.position();
-    reader.bytes(reader.u16());
-  }
-  if (!reader.ok() || !reader.at_end() || last_type != kTypeOpt) return size;
-  write_u16(reply + length_at, size - length_at - 2 + options.size());
-  std::memcpy(reply + size, options.data(), options.size());
-  return size + options.size();
-}
-
-void append_options(std::string& reply, std::string_view options) {
-  std::size_t size = reply.size();
-  reply.resize(size + options.size());
-  reply.resize(append_options(reply.data(), size, options));
+  char* at = out;
+  *at++ = 0;  // the root
+  at = put_u16(put_u16(at, kTypeOpt), kMaxUdpBytes);
+  *at++ = static_cast<char>(extended_rcode);
+  *at++ = 0;  // version
+  at = put_u16(at, dnssec_ok ? kDnssecOk : 0);
+  at = put_bytes(put_u16(at, options.size()), options);
+  return static_cast<std::size_t>(at - out);
 }
 
 }  // namespace sixpn::dns

@@ -47,13 +47,16 @@ class ReplyOptions {
   [[nodiscard]] CookieState cookie() const { return cookie_; }
 
   static constexpr std::size_t kMaxErrorText = 80;  // longer texts are cut
+  static constexpr std::size_t kMostBytes = (4 + kClientCookieBytes + kServerCookieBytes) +
+                                            (4 + ServerIdentity::kMaxBytes) + (4 + 2) +
+                                            (4 + 2 + kMaxErrorText);
+
+  // The bytes() of other options. What does not fit is left out, here and below.
+  void add(std::string_view options);
   void add_extended_error(ExtendedErrorCode code, std::string_view text);
 
  private:
   friend class OptionAnswers;
-  static constexpr std::size_t kMostBytes = (4 + kClientCookieBytes + kServerCookieBytes) +
-                                            (4 + ServerIdentity::kMaxBytes) + (4 + 2) +
-                                            (4 + 2 + kMaxErrorText);
 
   void put_u16(std::size_t value);
   void put(std::string_view bytes);
@@ -86,11 +89,5 @@ class OptionAnswers {
 inline constexpr std::size_t kBareOptBytes = 11;
 std::size_t write_opt(char* out, std::uint8_t extended_rcode, bool dnssec_ok,
                       std::string_view options);
-
-// Adds `options` to the OPT at the end of a reply that was made elsewhere (a forwarded one).
-// Without an OPT there, nothing.
-void append_options(std::string& reply, std::string_view options);
-// The same in a buffer that has room for them; the reply's size then.
-std::size_t append_options(char* reply, std::size_t size, std::string_view options);
 
 }  // namespace sixpn::dns

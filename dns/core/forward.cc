@@ -2,34 +2,23 @@
 
 #include <algorithm>
 
+#include "dns/core/edns_options.h"
 #include "dns/core/wire_reader.h"
+#include "dns/core/wire_writer.h"
 
 namespace sixpn::dns {
 namespace {
 
 constexpr std::uint16_t kOpcodeMask = 0x7800;
 constexpr std::uint16_t kRcodeMask = 0x000f;
-constexpr std::size_t kOptBytes = 11;
-constexpr std::size_t kErrorOptionBytes = 6;  // code, length, info code (RFC 8914 section 2)
-constexpr std::uint16_t kExtendedErrorOption = 15;
 constexpr std::size_t kTypeAndClass = 4;
-constexpr std::uint16_t kDnssecOkHigh = 0x8000;
 // Two root names and five numbers.
 constexpr std::size_t kLeastSoaBytes = 22;
 
-char* put_u16(char* at, std::size_t value) {
-  at[0] = static_cast<char>(value >> 8);
-  at[1] = static_cast<char>(value);
-  return at + 2;
-}
-
-char* put_u32(char* at, std::uint32_t value) {
-  return put_u16(put_u16(at, value >> 16), value & 0xffff);
-}
-
-char* put_bytes(char* at, std::string_view bytes) {
-  return at + bytes.copy(at, bytes.size());
-}
+// Whatever the client's limit is, there is room for all but the records.
+static_assert(kHeaderBytes + kMaxNameBytes + kTypeAndClass + kBareOptBytes +
+                  ReplyOptions::kMostBytes <=
+              kMinUdpBytes);
 
 std::uint32_t u32_at(const char* at) {
   const auto* bytes = reinterpret_cast<const unsigned char*>(at);
@@ -164,31 +153,16 @@ void tell_ttls(const ForwardReply& reply, std::size_t count, const Telling& tell
   }
 }
 
-std::size_t error_option_bytes(const Telling& telling) {
-  return telling.why ? kErrorOptionBytes + telling.text.size() : 0;
-}
-
 char* put_opt(char* at, const ForeignQuery& client, std::uint8_t extended_rcode,
-              const Telling& telling) {
-  *at++ = '\0';
-  at = put_u16(at, kTypeOpt);
-  at = put_u16(at, kMaxUdpBytes);
-  *at++ = static_cast<char>(extended_rcode);
-  *at++ = '\0';
-  at = put_u16(at, client.has(ForeignQuery::kDnssecOk) ? kDnssecOkHigh : 0);
-  at = put_u16(at, error_option_bytes(telling));
-  if (!telling.why) return at;
-  at = put_u16(at, kExtendedErrorOption);
-  at = put_u16(at, 2 + telling.text.size());
-  at = put_u16(at, static_cast<std::size_t>(*telling.why));
-  return put_bytes(at, telling.text);
+              std::string_view options) {
+  return at + write_opt(at, extended_rcode, client.has(ForeignQuery::kDnssecOk), options);
 }
 
 }  // namespace
 
 std::string make_upstream_query(const ForeignQuery& client, std::string_view spelling,
                                 std::uint16_t id) {
-  std::string bytes(kHeaderBytes + spelling.size() + kTypeAndClass + kOptBytes, '\0');
+  std::string bytes(kHeaderBytes + spelling.size() + kTypeAndClass + kBareOptBytes, '\0');
   char* at = bytes.data();
   for (std::size_t word : {std::size_t{id}, std::size_t{client_flags(client)}, std::size_t{1},
                            std::size_t{0}, std::size_t{0}, std::size_t{1}})
@@ -200,7 +174,7 @@ std::string make_upstream_query(const ForeignQuery& client, std::string_view spe
 }
 
 std::string without_opt(std::string upstream_query) {
-  upstream_query.resize(upstream_query.size() - kOptBytes);
+  upstream_query.resize(upstream_query.size() - kBareOptBytes);
   put_u16(upstream_query.data() + kHeaderBytes - 2, 0);
   return upstream_query;
 }
@@ -240,14 +214,17 @@ ReadReply read_upstream_reply(std::string_view spelling, RrType type, std::strin
 
 std::size_t reply_room(const ForwardReply& reply, const ForeignQuery& client) {
   std::size_t all = kHeaderBytes + client.name_size + kTypeAndClass + reply.records.size() +
-                    kOptBytes + kErrorOptionBytes + kMaxErrorText;
+                    kBareOptBytes + ReplyOptions::kMostBytes;
   return std::min<std::size_t>(all, client.limit);
 }
 
 std::size_t write_reply(const ForwardReply& reply, const ForeignQuery& client,
                         const Telling& telling, char* out) {
   std::size_t start = kHeaderBytes + client.name_size + kTypeAndClass;
-  std::size_t opt = client.edns ? kOptBytes + error_option_bytes(telling) : 0;
+  ReplyOptions options;
+  options.add(telling.options);
+  if (telling.why) options.add_extended_error(*telling.why, telling.text);
+  std::size_t opt = client.edns ? kBareOptBytes + options.bytes().size() : 0;
   Fitting fitting = fit(reply, client.limit - start - opt);
   std::uint8_t rcode = reply.rcode;
   if (reply.extended_rcode != 0 && !client.edns) {  // a code that it could not read
@@ -266,7 +243,7 @@ std::size_t write_reply(const ForwardReply& reply, const ForeignQuery& client,
   char* records = at;
   at = put_bytes(at, std::string_view(reply.records).substr(0, bytes));
   tell_ttls(reply, fitting.records, telling, records);
-  if (client.edns) at = put_opt(at, client, reply.extended_rcode, telling);
+  if (client.edns) at = put_opt(at, client, reply.extended_rcode, options.bytes());
   return static_cast<std::size_t>(at - out);
 }
 

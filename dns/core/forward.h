@@ -74,17 +74,17 @@ struct ReadReply {
 ReadReply read_upstream_reply(std::string_view spelling, RrType type, std::string_view message);
 
 // How a reply is told: seconds since it came, or that it is stale (every TTL is then 30, RFC 8767
-// section 5.2), and why it is what it is (RFC 8914).
+// section 5.2), why it is what it is (RFC 8914), and what else its OPT says.
 struct Telling {
   std::uint32_t age = 0;
   bool stale = false;
   std::optional<ExtendedErrorCode> why;
-  std::string_view text = {};  // beside `why`; at most kMaxErrorText
+  std::string_view text = {};     // beside `why`
+  std::string_view options = {};  // ReplyOptions::bytes(), of the responder: the client's cookie
 };
 inline constexpr std::uint32_t kStaleTtl = 30;
 Telling stale(const ForwardReply& reply);
 Telling cached_failure();
-inline constexpr std::size_t kMaxErrorText = 64;
 
 // How many bytes write_reply() needs at most for this client.
 std::size_t reply_room(const ForwardReply& reply, const ForeignQuery& client);

@@ -31,7 +31,6 @@ using Owned = std::unique_ptr<T, LdnsFree>;
 
 constexpr std::size_t kFlagsOffset = 2;
 constexpr std::size_t kCountsOffset = 4;
-constexpr std::uint32_t kOptDnssecOk = 0x8000;
 constexpr std::size_t kStringBytes = 255;
 // SOA timers beside the minimum: the least that testers of zones take for sensible; no secondary
 // reads them.
@@ -260,18 +259,6 @@ std::string render_chaos(const Query& query, std::string_view text, std::string_
   auto opt = opt_for(query, Rcode::kNoError, {}, options);
   if (!opt.empty()) message.add_raw(opt, LDNS_SECTION_ADDITIONAL);
   return std::move(message).finish().message;
-}
-
-std::string render_opt(std::uint16_t payload_size, std::uint8_t extended_rcode, bool dnssec_ok) {
-  Owned<ldns_buffer> buffer(ldns_buffer_new(16));
-  ldns_buffer_write_u8(buffer.get(), 0);  // the root
-  ldns_buffer_write_u16(buffer.get(), kTypeOpt);
-  ldns_buffer_write_u16(buffer.get(), payload_size);
-  ldns_buffer_write_u32(buffer.get(), static_cast<std::uint32_t>(extended_rcode) << 24 |
-                                          (dnssec_ok ? kOptDnssecOk : 0));
-  ldns_buffer_write_u16(buffer.get(), 0);  // no options
-  auto* begin = reinterpret_cast<const char*>(ldns_buffer_begin(buffer.get()));
-  return {begin, ldns_buffer_position(buffer.get())};
 }
 
 // ---- parts

@@ -33,8 +33,6 @@ std::string render_error(const Query& query, Rcode rcode,
 std::string render_truncated(const Query& query, std::string_view options);
 // One TXT record of class CH (RFC 4892 section 2).
 std::string render_chaos(const Query& query, std::string_view text, std::string_view options);
-// An OPT for a message that is not rendered here (forwarded ones): 11 bytes and no options.
-std::string render_opt(std::uint16_t payload_size, std::uint8_t extended_rcode, bool dnssec_ok);
 
 // Parts of replies that are put together later (response.h). The records follow a message that asks
 // `question`; the SOA follows any question inside the zone.

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "dns/core/wire_writer.h"
+
 namespace sixpn::dns {
 namespace {
 
@@ -12,16 +14,6 @@ constexpr std::size_t kAnswersAt = 6;
 constexpr std::size_t kAuthoritiesAt = 8;
 constexpr std::size_t kAdditionalsAt = 10;
 constexpr std::uint16_t kPointer = 0xc000;
-
-void put_u16(char* at, std::size_t value) {
-  at[0] = static_cast<char>(value >> 8);
-  at[1] = static_cast<char>(value);
-}
-
-void put_u32(char* at, std::uint32_t value) {
-  put_u16(at, value >> 16);
-  put_u16(at + 2, value & 0xffff);
-}
 
 }  // namespace
 

@@ -62,7 +62,7 @@ struct DnsWorker::Impl : std::enable_shared_from_this<DnsWorker::Impl> {
         if (server < udp.size() && !udp[server]->send(path, reply)) ++counts.send_failed;
       });
     hand_over_later();
-    return with_options(out, size);
+    return size;
   }
 
   bool on_tcp(std::string_view message, TcpSession& session) {
@@ -84,7 +84,6 @@ struct DnsWorker::Impl : std::enable_shared_from_this<DnsWorker::Impl> {
                        if (auto alive = weak.lock()) alive->reply(reply);
                      });
     hand_over_later();
-    size = with_options(tcp_reply.data(), size);
     if (size > 0) session.reply({tcp_reply.data(), size});
     return true;
   }
@@ -92,7 +91,7 @@ struct DnsWorker::Impl : std::enable_shared_from_this<DnsWorker::Impl> {
   ForwardFront::Asked foreign(std::string_view message, const Ip6& source, NetworkId network,
                               Transport transport) {
     const NetworkRecord* record = front.has_rules() ? responder.network_record(network) : nullptr;
-    return {message, source, network, record, transport, responder.reply_options().size()};
+    return {message, source, network, record, transport, responder.reply_options()};
   }
 
   // One reading of the clock serves a batch: what is kept is counted in seconds.
@@ -101,17 +100,10 @@ struct DnsWorker::Impl : std::enable_shared_from_this<DnsWorker::Impl> {
     return *batch_began;
   }
 
-  // The options of a reply are ours, whoever answers: their room was kept free.
-  std::size_t with_options(char* reply, std::size_t size) {
-    return size == 0 ? 0 : append_options(reply, size, responder.reply_options());
-  }
-
   // `done` runs on this loop, unless the worker is gone by then. The size of a reply to send now.
   template <class Done>
   std::size_t forward(const ForwardFront::Asked& asked, char* out, Done done) {
-    auto come_back = [weak = weak_from_this(), done,
-                      options = std::string(responder.reply_options())](std::string reply) {
-      append_options(reply, options);
+    auto come_back = [weak = weak_from_this(), done](std::string reply) {
       if (auto self = weak.lock()) self->receive(done, std::move(reply));
     };
     return front.forward(asked, std::move(come_back), out, counts);

@@ -8,11 +8,14 @@ std::size_t ForwardFront::answer(const Asked& asked, Instant now, char* out, Sta
   using State = ForwardCache::State;
   readable_ = read_foreign_query(asked.message, asked.transport, query_);
   if (!readable_) return 0;
-  query_.limit = static_cast<std::uint16_t>(query_.limit - asked.room);
   group_ = rules_.group_of(query_.name(), asked.record);
   auto key = key_of(query_, group_);
   std::size_t size = 0;
   bool prefetch = false;
+  auto tell = [&](const ForwardCache::Found& found, Telling telling) {
+    telling.options = asked.options;
+    size = write_reply(*found.reply, query_, telling, out);
+  };
   cache_.try_find(key, hash_of(key), now, [&](const ForwardCache::Found& found) {
     prefetch = found.prefetch;
     switch (found.state) {
@@ -21,16 +24,13 @@ std::size_t ForwardFront::answer(const Asked& asked, Instant now, char* out, Sta
         return;
       case State::kFresh:
         ++counts.forward_hits;
-        size = write_reply(*found.reply, query_, {.age = found.age}, out);
-        return;
+        return tell(found, {.age = found.age});
       case State::kFailed:
         ++counts.forward_failure_hits;
-        size = write_reply(*found.reply, query_, cached_failure(), out);
-        return;
+        return tell(found, cached_failure());
       case State::kStaleForNow:
         ++counts.forward_stale;
-        size = write_reply(*found.reply, query_, stale(*found.reply), out);
-        return;
+        return tell(found, stale(*found.reply));
     }
   });
   // Without a place it is not fetched: the reply at hand is good.
@@ -45,12 +45,14 @@ std::size_t ForwardFront::forward(const Asked& asked, std::function<void(std::st
   if (!readable_) return 0;
   if (forwarder_.reserve()) {
     outgoing_.push_back(request(asked));
+    outgoing_.back().options = asked.options;
     outgoing_.back().done = std::move(done);
     return 0;
   }
   ++counts.forward_queue_full;
   Telling busy{.why = ExtendedErrorCode::kNoReachableAuthority,
-               .text = "too many queries are being forwarded"};
+               .text = "too many queries are being forwarded",
+               .options = asked.options};
   return write_reply(make_failure(Rcode::kServFail), query_, busy, out);
 }
 

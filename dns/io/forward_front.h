@@ -32,7 +32,7 @@ class ForwardFront {
     NetworkId network;
     const NetworkRecord* record = nullptr;  // of the network; null: not known
     Transport transport{};
-    std::size_t room = 0;  // to be kept free in the reply, for options
+    std::string_view options = {};  // Responder::reply_options(), for the reply's OPT
   };
   // The size of the reply in `out` (which holds what the responder's does), or 0: it is to be
   // forwarded.
@@ -51,6 +51,7 @@ class ForwardFront {
   [[nodiscard]] bool has_rules() const { return !rules_.empty(); }
 
  private:
+  // Of what is at hand; without `done` and options, which a prefetch does not have.
   ForwardRequest request(const Asked& asked) const;
 
   const ForwardRules& rules_;

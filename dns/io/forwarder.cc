@@ -44,6 +44,7 @@ struct Forwarder::Impl : std::enable_shared_from_this<Forwarder::Impl> {
     ForeignQuery query;
     Ip6 client;
     NetworkId network;
+    std::string options;
     std::function<void(std::string)> done;
   };
 
@@ -143,7 +144,7 @@ struct Forwarder::Impl : std::enable_shared_from_this<Forwarder::Impl> {
       if (found.state == State::kStaleForNow) telling = stale(*found.reply);
       if (found.state == State::kFailed) telling = cached_failure();
       count_told(found.state);
-      message = to_message(*found.reply, request.query, telling);
+      message = to_message(*found.reply, request, telling);
     });
     if (message.empty()) return false;
     hand_over(request.done, std::move(message));
@@ -181,8 +182,8 @@ struct Forwarder::Impl : std::enable_shared_from_this<Forwarder::Impl> {
     ++waiting;
     ++per_client[request.client];
     ++per_network[request.network];
-    exchange.waiters.push_back(
-        {request.query, request.client, request.network, std::move(request.done)});
+    exchange.waiters.push_back({request.query, request.client, request.network,
+                                std::move(request.options), std::move(request.done)});
   }
 
   void begin(ForwardRequest request, std::uint64_t hash) {
@@ -326,19 +327,20 @@ struct Forwarder::Impl : std::enable_shared_from_this<Forwarder::Impl> {
   }
 
   void tell(Waiter& waiter, const ForwardReply& reply, const Telling& telling) {
-    hand_over(std::move(waiter.done), to_message(reply, waiter.query, telling));
+    hand_over(std::move(waiter.done), to_message(reply, waiter, telling));
   }
 
   void refuse(const ForwardRequest& request, const char* why) {
     if (!request.done) return;
     auto failure = make_failure(Rcode::kServFail);
-    hand_over(request.done, to_message(failure, request.query, unreachable(why)));
+    hand_over(request.done, to_message(failure, request, unreachable(why)));
   }
 
-  static std::string to_message(const ForwardReply& reply, const ForeignQuery& query,
-                                const Telling& telling) {
-    std::string message(reply_room(reply, query), '\0');
-    message.resize(write_reply(reply, query, telling, message.data()));
+  // `to`: a ForwardRequest or a Waiter.
+  static std::string to_message(const ForwardReply& reply, const auto& to, Telling telling) {
+    telling.options = to.options;
+    std::string message(reply_room(reply, to.query), '\0');
+    message.resize(write_reply(reply, to.query, telling, message.data()));
     return message;
   }
 

@@ -32,6 +32,7 @@ struct ForwardRequest {
   std::uint16_t group = 0;  // forward_rules.h
   Ip6 client;               // for fairness, as its network is
   NetworkId network;
+  std::string options;  // Telling::options of the reply
   // Called once with the reply, on the forward loop; never when the forwarder ends first. Empty:
   // what is kept is to be fetched anew.
   std::function<void(std::string reply)> done;

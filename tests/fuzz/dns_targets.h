@@ -1,5 +1,5 @@
 // What the DNS fuzzers run, and what must hold of it whatever the bytes: a broken promise aborts.
-// The libFuzzer programs (dns_query_fuzz.cc, dns_reply_fuzz.cc, dns_options_fuzz.cc) and the replay
+// The libFuzzer programs (dns_*_fuzz.cc) and the replay
 // of the corpus in ctest (tests/unit/dns/corpus_test.cc) share these.
 #pragma once
 
@@ -12,8 +12,7 @@ void fuzz_query(std::string_view message);
 // A reply from an upstream resolver: the first byte chooses the client's limit and EDNS.
 void fuzz_reply(std::string_view input);
 
-// The options of a query's OPT, within the source's rate and beyond it; and an arbitrary reply that
-// our own options are put into.
+// The options of a query's OPT, within the source's rate and beyond it.
 void fuzz_options(std::string_view rdata);
 // A TCP stream in pieces: the first byte chooses their size.
 void fuzz_stream(std::string_view input);

@@ -158,7 +158,7 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"[[wireguard]]\nmtu = 1400\n",
                 "agent.toml:1: wireguard: expected a table [wireguard], found an array\n"},
         Mistake{"[dns]\nhost_network = \"default\"\n",
-                "agent.toml:2: dns.host_network: expected \"organisation/network\", such as "
+                "agent.toml:2: dns.host_network: expected \"org/network\", such as "
                 "\"acme/default\", found \"default\"\n"},
         Mistake{"[dns]\nupstreams = \"9.9.9.9\"\n",
                 "agent.toml:2: dns.upstreams: expected an array of strings, found the string "
@@ -259,8 +259,12 @@ INSTANTIATE_TEST_SUITE_P(
                 "reached through the mesh, and cannot carry it\n"},
         Mistake{"[[dns.forward_rules]]\ndomain = \"a.example\"\nservers = [\"192.0.2.1\"]\n"
                 "networks = [\"acme\"]\n",
-                "agent.toml:4: dns.forward_rules.networks: expected \"org/network\" such as "
+                "agent.toml:4: dns.forward_rules.networks: expected \"org/network\", such as "
                 "\"acme/default\", found \"acme\"\n"},
+        Mistake{"[[dns.forward_rules]]\ndomain = \"a.example\"\nservers = [\"192.0.2.1\"]\n"
+                "networks = [\"acme/a/b\"]\n",
+                "agent.toml:4: dns.forward_rules.networks: expected \"org/network\", such as "
+                "\"acme/default\", found \"acme/a/b\"\n"},
         Mistake{"[[dns.forward_rules]]\ndomain = \"a.example\"\nservers = [\"192.0.2.1\"]\n"
                 "[[dns.forward_rules]]\ndomain = \"A.example\"\nservers = [\"192.0.2.2\"]\n",
                 "agent.toml:4: dns.forward_rules: \"a.example\" has a rule for every network "

@@ -1,4 +1,4 @@
-// Options in, options out, and those put into a reply that was made elsewhere.
+// Options in, options out.
 #include "dns/core/edns_options.h"
 
 #include <gtest/gtest.h>
@@ -69,29 +69,25 @@ TEST(EdnsOptions, EachIsAnsweredOnlyWhenAsked) {
   EXPECT_EQ(cookie.substr(0, 12), u16(10) + u16(24) + "12345678");
 }
 
-TEST(EdnsOptions, AreAppendedToAnOptThatIsLast) {
-  auto query = encode({.edns_size = 1232, .edns_options = option(15, u16(22))});
-  query[2] = static_cast<char>(0x80);
-  auto reply = query;
-  append_options(reply, option(10, "12345678"));
-  EXPECT_EQ(parse_reply(reply)->edns_options, option(15, u16(22)) + option(10, "12345678"));
-  auto bare = encode({.flags = 0x8000});
-  auto same = bare;
-  append_options(same, option(10, "12345678"));
-  EXPECT_EQ(same, bare);
-  for (std::size_t size = 0; size < query.size(); ++size) {
-    auto cut = query.substr(0, size);
-    append_options(cut, option(10, "12345678"));
-    EXPECT_EQ(cut, query.substr(0, size)) << size;
-  }
-}
-
 TEST(EdnsOptions, AllOfThemFit) {
   OptionAnswers answers({std::string(64, 'n'), {1, 2}});
   ReplyOptions reply;
   answers.answer({"12345678", true, true}, asker(), Transport::kTcp, kNow, reply);
   reply.add_extended_error(ExtendedErrorCode::kOther, std::string(300, 't'));
   EXPECT_EQ(reply.bytes().size(), 28U + 68U + 6U + 6U + ReplyOptions::kMaxErrorText);
+  EXPECT_EQ(reply.bytes().size(), ReplyOptions::kMostBytes);
+}
+
+TEST(EdnsOptions, WhatDoesNotFitIsLeftOutWhole) {
+  ReplyOptions reply;
+  auto cookie = option(10, "12345678");
+  reply.add(cookie);
+  reply.add(std::string(ReplyOptions::kMostBytes - cookie.size() + 1, 'x'));
+  EXPECT_EQ(reply.bytes(), cookie);
+  reply.add(std::string(ReplyOptions::kMostBytes - cookie.size(), 'y'));
+  EXPECT_EQ(reply.bytes().size(), ReplyOptions::kMostBytes);
+  reply.add_extended_error(ExtendedErrorCode::kOther, "");
+  EXPECT_EQ(reply.bytes().size(), ReplyOptions::kMostBytes);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "dns/core/edns_options.h"
 #include "dns/core/query.h"
 #include "parsed_reply.h"
 #include "world.h"
@@ -98,6 +99,39 @@ TEST(Forward, EdnsIsBetweenEachPair) {
   auto told = *parse_reply(*adapt(client({.name = "example.org", .type = kTypeA}), extended));
   EXPECT_EQ(told.rcode, 2);
   EXPECT_TRUE(told.answers.empty());
+}
+
+// The client's options, in our OPT and nobody else's, before an extended error.
+TEST(Forward, OptionsStandInTheOptBeforeTheError) {
+  const auto cookie = u16(10) + u16(24) + "clientckserverserverserv";
+  QueryBytes bytes{.name = "example.org", .type = kTypeA, .edns_size = 1232, .edns_ttl = 0x8000};
+  auto query = client(bytes);
+  auto message = upstream({.answers = {a_record(kOwner, 7)}, .additional = {kOpt}});
+  auto told = *parse_reply(*adapt(query, message, {.options = cookie}));
+  EXPECT_EQ(told.edns_options, cookie);
+  EXPECT_TRUE(told.dnssec_ok);
+  EXPECT_EQ(told.answers.size(), 1U);
+  Telling is_stale = stale(read_upstream_reply(query.spelled(), kTypeA, message).reply);
+  is_stale.text = "why";
+  is_stale.options = cookie;
+  EXPECT_EQ(parse_reply(*adapt(query, message, is_stale))->edns_options,
+            cookie + u16(15) + u16(5) + u16(3) + "why");
+  bytes.edns_size = -1;
+  EXPECT_FALSE(parse_reply(*adapt(client(bytes), message, is_stale))->edns);
+}
+
+TEST(Forward, OptionsTakeTheRoomOfRecords) {
+  const std::string options(ReplyOptions::kMostBytes, '\0');  // the most that there are
+  UpstreamBytes large;
+  for (int i = 0; i < 100; ++i) large.answers.push_back(a_record(kOwner, static_cast<char>(i)));
+  auto query = client({.name = "example.org", .type = kTypeA, .edns_size = 512});
+  constexpr std::size_t kAround = 12 + 17 + 11, kRecord = 16;
+  for (std::size_t size : {std::size_t{0}, std::size_t{28}, options.size()}) {
+    Telling telling{.options = std::string_view(options).substr(0, size)};
+    auto adapted = adapt(query, upstream(large), telling);
+    EXPECT_LE(adapted->size(), 512U);
+    EXPECT_EQ(parse_reply(*adapted)->answers.size(), (512 - kAround - size) / kRecord) << size;
+  }
 }
 
 TEST(Forward, LargeRepliesAreCutAtWholeRecords) {

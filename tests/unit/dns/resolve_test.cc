@@ -29,13 +29,6 @@ ParsedReply reply_to(const Snapshot& snapshot, const QueryBytes& query,
   return parsed.value_or(ParsedReply{});
 }
 
-// `count` more machines of app "big" on host A, beside the world's own.
-SnapshotPtr big_world(std::uint64_t count) {
-  World world;
-  for (std::uint64_t id = 0; id < count; ++id) world.add(kAcme, {0x1000 + id, "big", kHostA});
-  return world.snapshot();
-}
-
 TEST(Resolve, AnswersWithTheFlagsOfRfc1035) {
   auto reply = reply_to(*World().snapshot(), {.name = "iAd.wEb.Internal", .id = 0xbeef});
   EXPECT_EQ(reply.id, 0xbeef);

@@ -1,9 +1,8 @@
-// The resolver on real sockets: UDP, TCP and their limits; dig as a client of somebody else's
-// making.
+// The resolver on real sockets; dig as a client of somebody else's making. What TCP has to do:
+// tests/conformance/tcp_test.cc.
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <list>
 #include <set>
 
 #include "service_fixture.h"
@@ -26,12 +25,6 @@ class Service : public ServiceTest {
       output += part.data();
     EXPECT_EQ(pclose(pipe), 0) << command << "\n" << output;
     return output;
-  }
-
-  static SnapshotPtr big_world(std::uint64_t count) {
-    World world;
-    for (std::uint64_t id = 0; id < count; ++id) world.add(kAcme, {0x1000 + id, "big", kHostA});
-    return world.snapshot();
   }
 
   static bool contains(const std::string& text, const std::string& part) {
@@ -151,122 +144,6 @@ TEST_F(Service, GarbageOnUdpIsSurvived) {
   auto reply = ask(encode({}) + std::string(8000, 'x'));
   ASSERT_TRUE(reply);
   EXPECT_EQ(parse_reply(*reply)->rcode, 1);
-}
-
-TEST_F(Service, PipelinedTcpQueriesAreAllAnswered) {
-  start(options());
-  TcpClient client(six());
-  std::string burst;
-  for (std::uint16_t id = 0; id < 300; ++id) burst += behind_length(encode({.id = id}));
-  client.send_raw(burst);
-  std::set<int> ids;
-  for (int i = 0; i < 300; ++i) {
-    auto reply = client.receive();
-    ASSERT_TRUE(reply) << i;
-    ids.insert(parse_reply(*reply)->id);
-  }
-  EXPECT_EQ(ids.size(), 300U);
-  EXPECT_EQ(stats().tcp_accepted, 1U);
-}
-
-TEST_F(Service, LengthAndMessageComeInOneWrite) {
-  start(options());
-  TcpClient client(six());
-  client.send(encode({}));
-  auto bytes = client.read_once();
-  ASSERT_GT(bytes.size(), 14U);
-  EXPECT_EQ(behind_length(bytes.substr(2)), bytes);
-}
-
-TEST_F(Service, TcpMessagesMayArriveByteByByte) {
-  start(options());
-  TcpClient client(six());
-  for (char c : behind_length(encode({})) + behind_length(encode({.name = "idle.internal"})))
-    client.send_raw(std::string(1, c));
-  EXPECT_EQ(parse_reply(client.receive().value())->answers.size(), 4U);
-  EXPECT_EQ(parse_reply(client.receive().value())->authority.size(), 1U);
-}
-
-TEST_F(Service, AHalfClosedClientStillGetsItsAnswers) {
-  start(options());
-  TcpClient client(six());
-  client.send(encode({.id = 1}));
-  client.send(encode({.id = 2}));
-  client.shut_down_writing();
-  EXPECT_TRUE(client.receive());
-  EXPECT_TRUE(client.receive());
-  EXPECT_TRUE(client.wait_for_close());
-}
-
-TEST_F(Service, WhatIsNoQueryEndsATcpStream) {
-  start(options());
-  for (const auto& bytes :
-       {behind_length(""), behind_length("short"), behind_length(encode({.flags = 0x8000}))}) {
-    TcpClient client(six());
-    client.send_raw(bytes);
-    EXPECT_TRUE(client.wait_for_close());
-  }
-  EXPECT_EQ(stats().dropped, 3U);
-  // A message of the greatest length is read whole and answered.
-  TcpClient client(six());
-  client.send(encode({}) + std::string(65535 - encode({}).size(), 'x'));
-  EXPECT_EQ(parse_reply(client.receive().value())->rcode, 1);
-}
-
-TEST_F(Service, IdleAndSlowTcpClientsAreClosed) {
-  auto chosen = options();
-  chosen.tcp.idle = 200ms;
-  start(chosen);
-  TcpClient idle(six());
-  TcpClient slow(six());  // never completes a message, however often it sends
-  auto begun = std::chrono::steady_clock::now();
-  slow.send_raw("\0\x40"s);
-  bool slow_closed = false;
-  while (!slow_closed && std::chrono::steady_clock::now() - begun < kPatience) {
-    slow.send_raw("x");
-    slow_closed = slow.wait_for_close(20ms);
-  }
-  EXPECT_TRUE(slow_closed);
-  EXPECT_TRUE(idle.wait_for_close());
-  EXPECT_TRUE(eventually([](const Stats& now) { return now.tcp_open == 0; }));
-  EXPECT_EQ(stats().tcp_timed_out, 2U);
-}
-
-TEST_F(Service, TcpConnectionsAreLimitedPerSourceAndInAll) {
-  auto chosen = options();
-  chosen.tcp.connections_per_source = 3;
-  chosen.tcp.connections = 4;
-  start(chosen);
-  auto works = [](TcpClient& client) {
-    client.send(encode({}));
-    return client.receive().has_value();
-  };
-  std::list<TcpClient> from_six;
-  for (int i = 0; i < 3; ++i) EXPECT_TRUE(works(from_six.emplace_back(six())));
-  EXPECT_FALSE(works(from_six.emplace_back(six())));
-  TcpClient other(four()), beyond(four());
-  EXPECT_TRUE(works(other));
-  EXPECT_FALSE(works(beyond));
-  EXPECT_EQ(stats().tcp_rejected, 2U);
-  from_six.clear();
-  EXPECT_TRUE(eventually([](const Stats& now) { return now.tcp_open == 1; }));
-  EXPECT_TRUE(works(from_six.emplace_back(six())));
-}
-
-TEST_F(Service, AClientThatNeverReadsIsBoundedAndHarmsNobody) {
-  auto chosen = options();
-  chosen.tcp.idle = 500ms;
-  start(chosen);
-  on_loop([&] { service_->set_snapshot(big_world(1000)); });
-  TcpClient stuck(six());
-  // 64 kB of reply to each; far more than the kernel and the session will hold.
-  std::string burst;
-  for (int i = 0; i < 1000; ++i)
-    burst += behind_length(encode({.name = "_instances.internal", .type = kTypeTxt}));
-  stuck.send_raw(burst);
-  EXPECT_EQ(ask({.name = "iad.web.internal"}).answers.size(), 1U);
-  EXPECT_TRUE(eventually([](const Stats& now) { return now.tcp_evicted == 1; }));
-  EXPECT_LT(stats().tcp_queries, 1000U);
 }
 
 TEST_F(Service, StartSaysWhatIsWrong) {

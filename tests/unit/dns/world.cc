@@ -55,6 +55,12 @@ MachineRecord& World::add(NetworkId network_id, const MachineSpec& spec) {
   return *record;
 }
 
+SnapshotPtr big_world(std::uint64_t count) {
+  World world;
+  for (std::uint64_t id = 0; id < count; ++id) world.add(kAcme, {0x1000 + id, "big", kHostA});
+  return world.snapshot();
+}
+
 Service service(ServiceProtocol protocol, std::uint16_t internal, std::vector<ServicePort> ports,
                 std::vector<std::string> groups) {
   Service service;

@@ -51,6 +51,9 @@ class World {
   Snapshot snapshot_;
 };
 
+// The world with `count` more machines, of app "big" in acme on host A.
+SnapshotPtr big_world(std::uint64_t count);
+
 Service service(ServiceProtocol protocol, std::uint16_t internal, std::vector<ServicePort> ports,
                 std::vector<std::string> groups);
 Ip6 address_of(NetworkId network, HostId host, std::uint64_t id);

@@ -64,8 +64,9 @@ Found find_in_app(const View& view, std::string_view label, Labels before) {
   const AppView* app = view.index.app_view(*view.indexed, label);
   if (app == nullptr) return std::nullopt;
   if (before.size() == 2 && before[1] == "vm") return find_vm(view, *app, before[0]);
-  const AppNames* names =
-      view.index.app(*view.indexed, label, own_address(view.snapshot, view.names, view.source));
+  auto reach = before.empty() ? AppNames::Reach::kOwnName : AppNames::Reach::kAllNames;
+  const AppNames* names = view.index.app(*view.indexed, label, reach,
+                                         own_address(view.snapshot, view.names, view.source));
   auto found = names->find(relative_wire(before));
   if (!found) return find_service(view, *app, *names, before);
   switch (found->kind) {

@@ -99,7 +99,7 @@ NameIndex::App* NameIndex::current(Network& network, App* app) {
   }
   if (view != app->view || app->hosts_age != hosts_age_) {
     app->names.reset();
-    app->own_names.reset();
+    app->own.reset();
   }
   app->changed = false;
   app->epoch = network.epoch_;
@@ -108,18 +108,21 @@ NameIndex::App* NameIndex::current(Network& network, App* app) {
   return app->view ? app : nullptr;
 }
 
-const AppNames* NameIndex::app(Network& network, std::string_view label, const Ip6* own) {
+const AppNames* NameIndex::app(Network& network, std::string_view label, AppNames::Reach reach,
+                               const Ip6* own) {
   App* app = current(network, find(network, label));
   if (app == nullptr) return nullptr;
+  auto compile = [&] {
+    ++compiled_;
+    return AppNames(*snapshot_, *app->view, vantage_, reach, own);
+  };
   if (own == nullptr) {
-    if (!app->names) app->names = std::make_unique<AppNames>(*snapshot_, *app->view, vantage_);
-    return app->names.get();
+    if (!app->names || !app->names->reaches(reach)) app->names = compile();
+    return &*app->names;
   }
-  if (!app->own_names || app->own != *own) {
-    app->own_names = std::make_unique<AppNames>(*snapshot_, *app->view, vantage_, own);
-    app->own = *own;
-  }
-  return app->own_names.get();
+  if (!app->own || app->own->asker != *own || !app->own->names.reaches(reach))
+    app->own = std::make_unique<OwnNames>(OwnNames{*own, compile()});
+  return &app->own->names;
 }
 
 const AppView* NameIndex::app_view(Network& network, std::string_view label) {

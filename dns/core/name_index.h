@@ -38,6 +38,8 @@ class NameIndex {
   [[nodiscard]] std::uint64_t age() const { return age_; }
   // Rises when a host came, went, changed its status or its round trip.
   [[nodiscard]] std::uint64_t hosts_age() const { return hosts_age_; }
+  // How many AppNames were made so far.
+  [[nodiscard]] std::uint64_t compiled() const { return compiled_; }
 
   class Network;
   // Of the current snapshot; null: no such network. Lives until the network is gone.
@@ -46,21 +48,25 @@ class NameIndex {
   // The names of the app `label` (lower case), null: there is no such app. `own` is the address of
   // an asker that counts as serving whatever the registry has heard (it runs: it asks), or null.
   // The pointer is good until the next call.
-  const AppNames* app(Network& network, std::string_view label, const Ip6* own = nullptr);
+  const AppNames* app(Network& network, std::string_view label, AppNames::Reach reach,
+                      const Ip6* own = nullptr);
   // The app of the current snapshot.
   const AppView* app_view(Network& network, std::string_view label);
 
  private:
+  // With one asker's own machine, the last that asked.
+  struct OwnNames {
+    Ip6 asker;
+    AppNames names;
+  };
   struct App {
     std::string label;
     bool changed = true;          // `view` is to be looked up again
     std::uint64_t epoch = 0;      // of the network, when it was
     std::uint64_t hosts_age = 0;  // of `names`
     AppPtr view;                  // null: no such app
-    std::unique_ptr<AppNames> names;
-    // With one asker's own machine, the last that asked.
-    Ip6 own;
-    std::unique_ptr<AppNames> own_names;
+    std::optional<AppNames> names;
+    std::unique_ptr<OwnNames> own;
   };
 
   App* find(Network& network, std::string_view label);
@@ -71,6 +77,7 @@ class NameIndex {
   SnapshotPtr snapshot_;
   std::uint64_t age_ = 0;
   std::uint64_t hosts_age_ = 0;
+  std::uint64_t compiled_ = 0;
   std::unordered_map<NetworkId, std::unique_ptr<Network>> networks_;
 };
 

@@ -170,15 +170,20 @@ Handled Responder::respond_app(const Asked& asked) {
   std::string_view label = name.label(app_at);
   // The machines' own names are the registry's: nothing has to be compiled for them.
   if (app_at == 2 && name.label(1) == "vm") return respond_vm(asked);
-  const AppNames* names = index_.app(*client.network, label, client.own ? &client.source : nullptr);
+  auto reach = app_at == 0 ? AppNames::Reach::kOwnName : AppNames::Reach::kAllNames;
+  const AppNames* names =
+      index_.app(*client.network, label, reach, client.own ? &client.source : nullptr);
   const Zone& zone = *soas_.front().first;
   if (names == nullptr) return negative(asked, zone, Rcode::kNxDomain);
   auto found = names->find(app_at == 0 ? std::string_view() : name.between(0, app_at));
-  // The names of services are not compiled: they are looked up, and what they say is kept.
-  bool of_service = !found && (is_service_protocol(name.label(0)) ||
-                               (app_at > 1 && is_service_protocol(name.label(1))));
-  if (of_service) return respond_kept(asked, zone);
-  if (!found) return negative(asked, zone, Rcode::kNxDomain);
+  if (!found) {
+    // The names of services are not compiled: they are looked up, and what they say is kept.
+    std::array before{name.label(0), app_at > 1 ? name.label(1) : std::string_view()};
+    bool service = (is_service_protocol(before[0]) || is_service_protocol(before[1])) &&
+                   has_service(*index_.app_view(*client.network, label),
+                               Labels(before).first(std::min(app_at, before.size())));
+    return service ? respond_kept(asked, zone) : negative(asked, zone, Rcode::kNxDomain);
+  }
   if (is_list(found->kind) && query_.type == kTypeTxt) return respond_kept(asked, zone);
   std::size_t count = query_.type == kTypeAaaa ? names->count(*found) : 0;
   if (count == 0) return negative(asked, zone, Rcode::kNoError);

@@ -97,6 +97,12 @@ NameContent records_of(const std::vector<const MachineRecord*>& machines,
 
 }  // namespace
 
+bool has_service(const AppView& app, Labels before) {
+  auto name = parse_service_name(before);
+  return name && std::any_of(app.app.services.begin(), app.app.services.end(),
+                             [&](const Service& service) { return bears(service, *name); });
+}
+
 std::optional<NameContent> find_service(const View& view, const AppView& app, const AppNames& names,
                                         Labels before) {
   auto name = parse_service_name(before);

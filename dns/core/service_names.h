@@ -26,6 +26,10 @@ constexpr bool is_service_protocol(std::string_view label) {
   return label == "_tcp" || label == "_udp";
 }
 
+// Whether a service of the app bears the name, somewhere. Without allocating; `before`: the labels
+// in front of the app's own, the first two are enough.
+bool has_service(const AppView& app, Labels before);
+
 // `before`: the labels in front of the app's own. Nothing: no such name.
 std::optional<NameContent> find_service(const View& view, const AppView& app, const AppNames& names,
                                         Labels before);

@@ -181,18 +181,47 @@ TEST(NameIndex, OnlyWhatTheLogNamesIsCompiledAgain) {
   auto before = world.snapshot();
   NameIndex index(audience().vantage);
   index.set_snapshot(before);
-  const AppNames* web = index.app(*index.network(kAcme), "web");
+  constexpr auto kAll = AppNames::Reach::kAllNames;
+  const AppNames* web = index.app(*index.network(kAcme), "web", kAll);
   EXPECT_EQ(web->count(*web->find("")), 4U);
-  const AppNames* idle = index.app(*index.network(kAcme), "idle");
+  index.app(*index.network(kAcme), "idle", kAll);
+  EXPECT_EQ(index.compiled(), 2U);
   edit_machine(world, kAcme, MachineId{0xa2},
                [](MachineRecord& machine) { machine.state = MachineState::kStopped; });
   world.edit().generation += 1;
   log_changes(world, *before->find_network(kAcme));
   index.set_snapshot(world.snapshot());
   auto& network = *index.network(kAcme);
-  EXPECT_EQ(index.app(network, "idle"), idle);
-  web = index.app(network, "web");
+  index.app(network, "idle", kAll);
+  EXPECT_EQ(index.compiled(), 2U);
+  web = index.app(network, "web", kAll);
   EXPECT_EQ(web->count(*web->find("")), 3U);
+  EXPECT_EQ(index.compiled(), 3U);
+}
+
+// An app that is asked for by its own name alone costs its addresses, and no table of names.
+TEST(NameIndex, NamesBelowAnAppAreCompiledWhenOneIsAskedFor) {
+  NameIndex index(audience().vantage);
+  index.set_snapshot(World().snapshot());
+  auto& network = *index.network(kAcme);
+  for (int turn = 0; turn < 2; ++turn) {
+    const AppNames* web = index.app(network, "web", AppNames::Reach::kOwnName);
+    EXPECT_FALSE(web->reaches(AppNames::Reach::kAllNames));
+    EXPECT_EQ(web->count(*web->find("")), 4U);
+    EXPECT_EQ(index.compiled(), 1U);
+  }
+  const AppNames* web = index.app(network, "web", AppNames::Reach::kAllNames);
+  EXPECT_EQ(web->count(*web->find("\3iad")), 1U);
+  // What is there serves for less.
+  EXPECT_EQ(index.app(network, "web", AppNames::Reach::kOwnName), web);
+  EXPECT_EQ(index.compiled(), 2U);
+  // The same for an asker whose own machine counts.
+  auto own = asker();
+  web = index.app(network, "web", AppNames::Reach::kOwnName, &own);
+  EXPECT_FALSE(web->reaches(AppNames::Reach::kAllNames));
+  web = index.app(network, "web", AppNames::Reach::kAllNames, &own);
+  EXPECT_EQ(web->count(*web->find("\3iad")), 1U);
+  EXPECT_EQ(index.compiled(), 4U);
 }
 
 TEST(Responder, EveryMachineOfATierIsFirstEquallyOften) {

@@ -64,8 +64,15 @@ TEST(ServiceNames, OthersDoNotExist) {
                            "_udp.idle.internal",           "x._http._tcp.web.internal",
                            "_http._tcp._tcp.web.internal", "_tcp.empty.internal",
                            "_http._tcp.internal",          "_tcp.internal",
-                           "_http._tcp.secret.internal"})
+                           "_http._tcp.secret.internal"}) {
     EXPECT_EQ(srv(name), "NXDOMAIN") << name;
+    for (auto type : {kTypeSrv, kTypeAaaa}) {
+      auto both = ask_both_ways(World().snapshot().get(), audience(),
+                                encode({.name = name, .type = type}), asker(), Transport::kUdp);
+      EXPECT_EQ(both.difference, "") << name;
+      EXPECT_EQ(both.outcome.rcode, Rcode::kNxDomain) << name;
+    }
+  }
 }
 
 TEST(ServiceNames, OfAnotherNetworkDoNotExist) {

@@ -141,6 +141,21 @@ void add_local(Seeds& seeds) {
     seeds.add("admin_target", target);
 }
 
+void add_http(Seeds& seeds) {
+  const std::string request = "\r\nPOST http://a:80/b?c HTTP/1.1\r\nHost: h\r\n";
+  const std::string chunks = "\r\n5;x=\"y\"\r\nhello\r\n0\r\nDigest: z\r\n\r\n";
+  for (const std::string& fields :
+       {std::string("A: b\r\nConnection: close, a\r\nContent-Length: 3\r\n\r\nabc"),
+        "Transfer-Encoding: chunked\r\nExpect: 100-continue\r\n" + chunks,
+        std::string("Connection: upgrade\r\nUpgrade: h2c, websocket\r\n\r\n")})
+    seeds.add("http1", '\1' + request + fields + "OPTIONS * HTTP/1.0\r\n\r\n");
+  const std::string interim = "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 ";
+  seeds.add("http1", '\0' + interim + "200 OK\r\nTransfer-Encoding: chunked\r\n" + chunks);
+  seeds.add("http1", '\2' + interim + "200\r\nContent-Length: 5\r\n\r\n");
+  seeds.add("http1", '\4' + interim + "101 S\r\nConnection: Upgrade\r\nUpgrade: w\r\n\r\n..");
+  seeds.add("http1", '\10' + std::string("HTTP/1.0 404 No\r\nA: b\r\n\r\nuntil the end"));
+}
+
 void add_programs(Seeds& seeds) {
   Rng rng(1);
   for (int i = 0; i < 8; ++i) {
@@ -163,5 +178,6 @@ int main(int argc, char** argv) {
   sixpn::fuzz::add_wire(seeds);
   sixpn::fuzz::add_trust(seeds);
   sixpn::fuzz::add_local(seeds);
+  sixpn::fuzz::add_http(seeds);
   sixpn::fuzz::add_programs(seeds);
 }

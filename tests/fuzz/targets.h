@@ -29,6 +29,9 @@ void store(std::string_view bytes);
 // gossip_target.cc: a program of mutated real datagrams, timers and syncs, run on a Gossip
 void gossip(std::string_view bytes);
 
+// http_targets.cc: HTTP/1 of clients and of machines
+void http1(std::string_view bytes);
+
 // For the replay: every target by the name of its corpus folder.
 struct Target {
   const char* name;
@@ -47,6 +50,7 @@ inline constexpr Target kTargets[] = {
     {"mesh_parsers", mesh_parsers},
     {"store", store},
     {"gossip", gossip},
+    {"http1", http1},
 };
 
 }  // namespace sixpn::fuzz

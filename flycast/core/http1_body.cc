@@ -95,8 +95,7 @@ TrailerRule rule_of_trailer(std::string_view name) {
   if (std::any_of(kRefused.begin(), kRefused.end(), is_name)) return TrailerRule::kRefuse;
   if (std::any_of(kDropped.begin(), kDropped.end(), is_name)) return TrailerRule::kDrop;
   if (name.size() > 4 && same_name(name.substr(0, 4), "fly-")) return TrailerRule::kDrop;
-  if (name.size() > 12 && same_name(name.substr(0, 12), "x-forwarded-"))
-    return TrailerRule::kDrop;
+  if (name.size() > 12 && same_name(name.substr(0, 12), "x-forwarded-")) return TrailerRule::kDrop;
   return TrailerRule::kKeep;
 }
 

@@ -163,12 +163,10 @@ void remove_hop_by_hop(const ConnectionFields& found, HeaderList& fields) {
         nominees.append(fields[i].value).append(",");
     for (std::string_view rest = nominees; auto nominee = next_member(rest);)
       fields.remove_if([&](const FieldView& field) {
-        return same_name(field.name, *nominee) &&
-               role_of(field.name) != Role::kConnection;
+        return same_name(field.name, *nominee) && role_of(field.name) != Role::kConnection;
       });
   }
-  fields.remove_if(
-      [](const FieldView& field) { return role_of(field.name) != Role::kNone; });
+  fields.remove_if([](const FieldView& field) { return role_of(field.name) != Role::kNone; });
 }
 
 // The protocols of an Upgrade field without h2c: a proxy that passed it on would no longer see the

@@ -42,4 +42,24 @@ void write_response_head(const ResponseHead& head, const WireForm& form, std::st
 void write_chunk_size(std::uint64_t size, std::string& out);  // its line; CRLF follows the chunk
 void write_last_chunk(const HeaderList& trailers, std::string& out);
 
+// A body's pieces as they stand on the wire.
+struct BodyWriter {
+  BodyKind kind = BodyKind::kNone;
+
+  void before(std::uint64_t size, std::string& out) const {
+    if (kind == BodyKind::kStreamed) write_chunk_size(size, out);
+  }
+  void behind(std::string& out) const {
+    if (kind == BodyKind::kStreamed) out.append("\r\n");
+  }
+  void piece(std::string_view bytes, std::string& out) const {
+    before(bytes.size(), out);
+    out.append(bytes);
+    behind(out);
+  }
+  void end(const HeaderList& trailers, std::string& out) const {
+    if (kind == BodyKind::kStreamed) write_last_chunk(trailers, out);
+  }
+};
+
 }  // namespace sixpn::flycast

@@ -52,8 +52,7 @@ class RequestReader {
   [[nodiscard]] const HeaderList& trailers() const { return body_->trailers(); }
   [[nodiscard]] const HttpFault& fault() const { return fault_; }
   // Nothing of a request was read, or all of one.
-  [[nodiscard]] bool idle() const { return !body_ && !begun_; }
-  [[nodiscard]] bool in_head() const { return !body_; }
+  [[nodiscard]] bool idle() const { return (!body_ || ended_) && !begun_; }
 
  private:
   ReadEvent refuse(const HttpFault& fault);

@@ -20,7 +20,7 @@ std::variant<Route, LookupFailure> find_service(const AppView& app, std::uint16_
     const ServicePort* port = find_port(service, external_port);
     if (port == nullptr) continue;
     if (!is_relayed(*port)) return LookupFailure{LookupError::kUnsupportedHandler, app.app.name};
-    return Route{&app, &service};
+    return Route{&app, &service, port};
   }
   return LookupFailure{LookupError::kNoServiceOnPort, app.app.name};
 }
@@ -47,6 +47,10 @@ bool may_serve(const MachineRecord& machine, const Service& service) {
   return is_served_by(service, machine);
 }
 
+bool speaks_http(const ServicePort& port) {
+  return std::find(port.handlers.begin(), port.handlers.end(), "http") != port.handlers.end();
+}
+
 std::variant<Route, LookupFailure> ServiceTable::route(NetworkId client_network,
                                                        const IpEndpoint& dialled) const {
   if (!ready()) return LookupFailure{LookupError::kNotReady, ""};
@@ -62,6 +66,12 @@ std::variant<Route, LookupFailure> ServiceTable::route(NetworkId client_network,
   auto app = home->apps.find(address->second.app);
   if (app == home->apps.end()) return unknown;
   return find_service(*app->second, dialled.port);
+}
+
+bool ServiceTable::is_http(NetworkId client_network, const IpEndpoint& dialled) const {
+  auto routed = route(client_network, dialled);
+  const Route* found = std::get_if<Route>(&routed);
+  return found != nullptr && speaks_http(*found->port);
 }
 
 std::vector<Candidate> ServiceTable::candidates(const Route& route) const {

@@ -34,11 +34,16 @@ enum class LookupError {
 };
 std::string_view to_string(LookupError error);  // "no service on that port"
 
-// The app and service behind an address and port. Points into the table's snapshot.
+// The app, service and range of ports behind an address and port. Points into the table's
+// snapshot.
 struct Route {
   const AppView* app = nullptr;
   const Service* service = nullptr;
+  const ServicePort* port = nullptr;
 };
+
+// Whether the proxy reads the port's connections as HTTP.
+bool speaks_http(const ServicePort& port);
 
 struct LookupFailure {
   LookupError error{};
@@ -53,6 +58,8 @@ class ServiceTable {
   // `client_network` may dial only the addresses allocated in it.
   [[nodiscard]] std::variant<Route, LookupFailure> route(NetworkId client_network,
                                                          const IpEndpoint& dialled) const;
+  // Whether the proxy reads connections to there as HTTP. False too while nobody can know.
+  [[nodiscard]] bool is_http(NetworkId client_network, const IpEndpoint& dialled) const;
   // The machines that may serve a route; empty when there are none.
   [[nodiscard]] std::vector<Candidate> candidates(const Route& route) const;
 

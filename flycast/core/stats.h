@@ -23,6 +23,11 @@ struct FlycastStats {
   std::uint64_t over_session_limit = 0;  // reset at once: max_sessions
   std::uint64_t over_client_limit = 0;   // reset at once: max_sessions_per_client
   std::uint64_t accept_failures = 0;     // accept() failed for want of descriptors or memory
+  std::uint64_t http_requests = 0;       // read on ports with the handler http
+  std::uint64_t http_refused = 0;        // of those, and of what was to be one: not understood
+  std::uint64_t http_failed = 0;         // of those, answered by the proxy: no machine did
+  std::uint64_t http_resends = 0;        // sent once more: a machine took it and gave no answer
+  std::uint64_t http_timeouts = 0;       // connections closed: a head or body did not come in time
   std::uint64_t bytes = 0;               // relayed, both directions
   std::uint64_t idle_timeouts = 0;       // relays reset because nothing passed for their timeout
   std::uint64_t silent_hops = 0;         // relays reset because the other host stopped answering

@@ -5,7 +5,9 @@
 #include "base/io/clock.h"
 #include "base/log.h"
 #include "flycast/io/dialer.h"
+#include "flycast/io/http_session.h"
 #include "flycast/io/sockets.h"
+#include "registry/core/address.h"
 
 namespace sixpn::flycast {
 namespace {
@@ -40,6 +42,10 @@ class ClientSession : public Session {
   // Last: the relay takes this session's place, or it ends.
   void on_dialled(DialOutcome outcome) {
     if (const auto* failure = std::get_if<DialFailure>(&outcome)) return reset(*failure);
+    // Nobody knew at first, for the registry was not read.
+    if (state_.table.is_http(network_of(from_.ip), dialled_))
+      return start_http_session(state_, id_, std::move(client_), from_, dialled_,
+                                std::move(ticket_));
     Dialled& dialled = std::get<Dialled>(outcome);
     ++state_.stats.relayed;
     dialled.tickets.client = std::move(ticket_);
@@ -77,9 +83,8 @@ class ClientSession : public Session {
 
 }  // namespace
 
-void start_client_session(ProxyState& state, Fd client, const IpEndpoint& from,
+void start_client_session(ProxyState& state, SessionId id, Fd client, const IpEndpoint& from,
                           const IpEndpoint& dialled, ClientCounts::Ticket ticket) {
-  SessionId id = state.next_id();
   DialRequest request;
   request.client = from;
   request.dialled = dialled;

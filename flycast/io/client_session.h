@@ -10,7 +10,7 @@
 namespace sixpn::flycast {
 
 // `dialled`: the Flycast address and port that the client meant.
-void start_client_session(ProxyState& state, Fd client, const IpEndpoint& from,
+void start_client_session(ProxyState& state, SessionId id, Fd client, const IpEndpoint& from,
                           const IpEndpoint& dialled, ClientCounts::Ticket ticket);
 
 }  // namespace sixpn::flycast

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "flycast/io/client_session.h"
 #include "flycast/io/hop_session.h"
+#include "flycast/io/http_session.h"
 #include "flycast/io/listener.h"
 #include "flycast/io/proxy_state.h"
 #include "flycast/io/sockets.h"
@@ -94,7 +95,14 @@ struct FlycastService::Impl {
                "too many open connections of " + to_string(from->ip));
       return;
     }
-    start_client_session(state, std::move(stream), *from, *dialled, std::move(*ticket));
+    start_session(std::move(stream), *from, *dialled, std::move(*ticket));
+  }
+
+  void start_session(Fd stream, const IpEndpoint& from, const IpEndpoint& dialled,
+                     ClientCounts::Ticket ticket) {
+    bool http = state.table.is_http(network_of(from.ip), dialled);
+    auto start = http ? start_http_session : start_client_session;
+    start(state, state.next_id(), std::move(stream), from, dialled, std::move(ticket));
   }
 
   void on_hop(Fd stream) {
@@ -153,7 +161,7 @@ void FlycastService::set_snapshot(SnapshotPtr snapshot) {
 FlycastStats FlycastService::stats() const {
   FlycastStats stats = impl_->state.stats;
   RelayLoop::Counts relayed = impl_->state.relays.counts();
-  stats.bytes = relayed.bytes;
+  stats.bytes = impl_->state.http.bytes + relayed.bytes;
   stats.idle_timeouts = relayed.idle_timeouts;
   stats.silent_hops = relayed.silent_hops;
   stats.sessions = impl_->state.open();

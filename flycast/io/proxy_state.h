@@ -18,6 +18,7 @@
 #include "flycast/core/service_table.h"
 #include "flycast/core/silent_hops.h"
 #include "flycast/core/stats.h"
+#include "flycast/io/http_buffers.h"
 #include "flycast/io/relays.h"
 
 namespace sixpn::flycast {
@@ -57,6 +58,7 @@ struct ProxyState {
   LogGate limit_log;
   FlycastStats stats;
   Relays relays;
+  HttpBuffers http;
   std::map<SessionId, std::shared_ptr<Session>> sessions;
 
  private:

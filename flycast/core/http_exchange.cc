@@ -1,0 +1,54 @@
+#include "flycast/core/http_exchange.h"
+
+namespace sixpn::flycast {
+
+HttpExchange::HttpExchange(RequestHead head)
+    : request_(std::move(head)), body_{request_.body.kind}, response_(context()) {}
+
+void HttpExchange::keep(std::string_view wire) {
+  if (!kept_all_) return;
+  if (kept_.size() + wire.size() > kMaxKeptBody && attempting_) {
+    kept_all_ = false;
+    kept_ = {};
+    return;
+  }
+  kept_.append(wire);  // before an attempt wants_body() bounds it
+}
+
+void HttpExchange::on_request_piece(std::string_view piece, std::string& to_machine) {
+  std::size_t before = to_machine.size();
+  body_.piece(piece, to_machine);
+  keep(std::string_view(to_machine).substr(before));
+  if (!attempting_) to_machine.resize(before);
+}
+
+void HttpExchange::on_request_end(const HeaderList& trailers, std::string& to_machine) {
+  std::size_t before = to_machine.size();
+  body_.end(trailers, to_machine);
+  keep(std::string_view(to_machine).substr(before));
+  if (!attempting_) to_machine.resize(before);
+  request_ended_ = true;
+}
+
+bool HttpExchange::wants_body() const {
+  return !request_ended_ && (attempting_ || kept_.size() < kMaxKeptBody);
+}
+
+void HttpExchange::begin_attempt(std::string& to_machine) {
+  attempting_ = true;
+  ++attempts_;
+  response_ = ResponseReader(context());
+  write_request_head(request_, to_machine);
+  to_machine.append(kept_);
+}
+
+void HttpExchange::end_attempt() {
+  attempting_ = false;
+  answered_ = answered_ || !response_.untouched();
+}
+
+bool HttpExchange::take_resend() {
+  return !answered_ && kept_all_ && is_idempotent(request_.method) && attempts_ <= kMaxResends;
+}
+
+}  // namespace sixpn::flycast

@@ -1,0 +1,74 @@
+// HttpExchange: one request of a client and the response to it, whatever machine gives it in the
+// end. It keeps what is needed to send the request once more (its head, and its body up to
+// kMaxKeptBody), says when that may be done without asking for something twice, and reads the
+// response. Bytes in, bytes and events out: it knows neither sockets nor which machine.
+//
+// Not the client's connection (RequestReader, or HTTP/2), and no choice of machine (Dialer).
+// Called by HttpSession on its loop. Pure. Memory: the request's head, kept body, a response's
+// unfinished head.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "flycast/core/http1_reader.h"
+
+namespace sixpn::flycast {
+
+// Of a request's body, for sending it again.
+inline constexpr std::size_t kMaxKeptBody = 64 * 1024;
+// After a machine took a request and gave no answer.
+inline constexpr int kMaxResends = 3;
+
+class HttpExchange {
+ public:
+  explicit HttpExchange(RequestHead head);
+
+  // Its fields may be changed before the first attempt, its framing not.
+  [[nodiscard]] RequestHead& request() { return request_; }
+
+  // The client's side. What is for the machine is appended to `to_machine`, nothing of it while
+  // there is none: that follows with begin_attempt().
+  void on_request_piece(std::string_view piece, std::string& to_machine);
+  void on_request_end(const HeaderList& trailers, std::string& to_machine);
+  [[nodiscard]] bool request_ended() const { return request_ended_; }
+  // More of the body may be read: a machine takes it, or there is room to keep it.
+  [[nodiscard]] bool wants_body() const;
+  // Nothing of the request's body was read yet, and there is one.
+  [[nodiscard]] bool body_untouched() const {
+    return !request_ended_ && kept_.empty() && kept_all_;
+  }
+
+  // The machine's side. Each attempt begins with the head and all of the body that is kept.
+  void begin_attempt(std::string& to_machine);
+  // The machine's connection failed or closed before the response was whole.
+  void end_attempt();
+  [[nodiscard]] bool attempting() const { return attempting_; }
+  // After end_attempt(): the request can be sent once more, and no machine has acted on it, or
+  // acting twice does no harm (RFC 9110 section 9.2.2). Counts.
+  bool take_resend();
+
+  // Reads the response (http1_reader.h).
+  ReadEvent next(std::string_view& bytes) { return response_.next(bytes); }
+  ReadEvent on_machine_end() { return response_.end(); }
+  [[nodiscard]] ResponseReader& response() { return response_; }
+
+ private:
+  void keep(std::string_view wire);
+  [[nodiscard]] ResponseContext context() const {
+    return {request_.method, !request_.upgrade.empty()};
+  }
+
+  RequestHead request_;
+  BodyWriter body_;
+  std::string kept_;      // of the body, as it goes over the wire
+  bool kept_all_ = true;  // kept_ is all that was read of it
+  bool request_ended_ = false;
+  bool attempting_ = false;
+  bool answered_ = false;  // bytes of a response came
+  int attempts_ = 0;
+  ResponseReader response_;
+};
+
+}  // namespace sixpn::flycast

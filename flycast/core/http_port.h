@@ -1,0 +1,36 @@
+// HttpPort: what a port's record asks of the requests and responses that pass it, and their
+// preparation for the other side: the fields of header_rules.h, the edits of the record. Pure.
+#pragma once
+
+#include <string>
+
+#include "base/ip.h"
+#include "base/rng.h"
+#include "base/time.h"
+#include "flycast/core/header_rules.h"
+#include "flycast/core/http_message.h"
+#include "flycast/core/service_table.h"
+
+namespace sixpn::flycast {
+
+struct HttpPort {
+  ResponseRules response;
+  Duration head_timeout{};  // 0: the proxy's own
+  Duration idle_timeout{};
+  bool counts_requests = false;  // its limits do, not connections
+};
+HttpPort http_port_of(const Route& route);
+
+// Who asks, through which proxy.
+struct HttpArrival {
+  Ip6 client;
+  IpEndpoint dialled;
+  std::string region;
+};
+// Makes a client's request the machine's. `request_id` as make_request_id gives it.
+void prepare_request(RequestHead& request, const HttpArrival& arrival,
+                     const std::string& request_id);
+// Makes a machine's response the client's.
+void prepare_response(ResponseHead& response, const HttpPort& port, const std::string& request_id);
+
+}  // namespace sixpn::flycast

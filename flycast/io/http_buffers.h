@@ -1,0 +1,22 @@
+// HttpBuffers: what the HTTP sessions of one loop share. An idle session has no buffer; what it
+// reads lands in the chunk and is passed on before anybody else runs. Loop thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace sixpn::flycast {
+
+inline constexpr std::size_t kHttpChunk = 256 * 1024;
+// While the sessions hold more than kMaxHttpHeld together, they read no more than this at once.
+inline constexpr std::size_t kSmallHttpChunk = 16 * 1024;
+inline constexpr std::size_t kMaxHttpHeld = 32 * 1024 * 1024;
+
+struct HttpBuffers {
+  std::vector<char> chunk = std::vector<char>(kHttpChunk);
+  std::size_t held = 0;     // read, and not taken yet by the other side
+  std::uint64_t bytes = 0;  // sent since start, both directions
+};
+
+}  // namespace sixpn::flycast

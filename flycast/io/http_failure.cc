@@ -1,0 +1,85 @@
+#include "flycast/io/http_failure.h"
+
+namespace sixpn::flycast {
+namespace {
+
+std::string_view reason_of(int status) {
+  switch (status) {
+    case 400:
+      return "Bad Request";
+    case 408:
+      return "Request Timeout";
+    case 413:
+      return "Content Too Large";
+    case 414:
+      return "URI Too Long";
+    case 417:
+      return "Expectation Failed";
+    case 431:
+      return "Request Header Fields Too Large";
+    case 500:
+      return "Internal Server Error";
+    case 501:
+      return "Not Implemented";
+    case 502:
+      return "Bad Gateway";
+    case 503:
+      return "Service Unavailable";
+    case 504:
+      return "Gateway Timeout";
+    case 505:
+      return "HTTP Version Not Supported";
+    default:
+      return "";
+  }
+}
+
+ProxyResponse make_response(int status, std::string body) {
+  ProxyResponse made;
+  made.head.status = status;
+  made.head.reason = reason_of(status);
+  made.head.fields.add("Content-Type", "text/plain; charset=utf-8");
+  made.head.fields.add("Cache-Control", "no-store");
+  made.head.body = {BodyKind::kLength, body.size()};
+  made.body = std::move(body);
+  return made;
+}
+
+ErrorCode code_of(DialError error, bool counts_requests) {
+  switch (error) {
+    case DialError::kNoCandidate:
+      return ErrorCode::kPR01;
+    case DialError::kAllAtLimit:
+      return counts_requests ? ErrorCode::kPL02 : ErrorCode::kPL01;
+    case DialError::kExhausted:
+      return ErrorCode::kPR03;
+    case DialError::kAbandoned:
+    case DialError::kNoSuchAddress:
+    case DialError::kNoServiceOnPort:
+    case DialError::kUnsupportedHandler:
+    case DialError::kNotReady:
+      break;
+  }
+  return ErrorCode::kPR04;
+}
+
+}  // namespace
+
+ProxyResponse refusal(const HttpFault& fault) {
+  std::string body(reason_of(fault.status));
+  body.append(": ").append(fault.why).append("\n");
+  return make_response(fault.status, std::move(body));
+}
+
+ProxyResponse failure(const DialFailure& failed, bool counts_requests) {
+  return failure(code_of(failed.error, counts_requests), failed.why);
+}
+
+ProxyResponse failure(ErrorCode code, std::string_view why) {
+  const ErrorEntry& entry = entry_of(code);
+  ProxyResponse made = make_response(entry.status, error_body(code, why));
+  made.head.fields.add(kErrorHeader, entry.name);
+  return made;
+}
+
+}  // namespace sixpn::flycast

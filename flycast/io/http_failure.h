@@ -1,0 +1,27 @@
+// The proxy's own responses: what a client is told when no machine answered, or when its request
+// was not understood. Values; called by HttpSession.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "flycast/core/error_code.h"
+#include "flycast/core/http1_syntax.h"
+#include "flycast/core/http_message.h"
+#include "flycast/io/dialer.h"
+
+namespace sixpn::flycast {
+
+struct ProxyResponse {
+  ResponseHead head;  // its length is the body's
+  std::string body;   // a line of plain text
+};
+
+// A request that was not understood, or did not come in time (408): no code names that.
+ProxyResponse refusal(const HttpFault& fault);
+// No machine was found. The code of a limit says what it counts.
+ProxyResponse failure(const DialFailure& failure, bool counts_requests);
+// A machine was found, and failed.
+ProxyResponse failure(ErrorCode code, std::string_view why);
+
+}  // namespace sixpn::flycast

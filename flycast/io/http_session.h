@@ -1,0 +1,31 @@
+// HttpSession: a client's HTTP/1 connection to a port with the handler `http`. It reads requests
+// one after the other, has each one answered by a machine that the Dialer finds, and writes the
+// responses in order. What was read is written anew (http1_head.h), with the fields that the proxy
+// adds (header_rules.h); after a switch of protocols (WebSocket) a RelaySession takes its place.
+//
+// A request is sent to another machine only where http_exchange.h allows it. A response of the
+// proxy's own names an error code (error_code.h). Loop thread. Memory: an idle connection holds no
+// buffer; else what http_exchange.h keeps, and one chunk per direction that was not taken. Limits:
+// http1_limits.h; times below.
+#pragma once
+
+#include "base/fd.h"
+#include "flycast/io/proxy_state.h"
+
+namespace sixpn::flycast {
+
+// Where the port's options say nothing.
+inline constexpr Duration kHeadTimeout = std::chrono::seconds(30);   // from a head's first byte
+inline constexpr Duration kIdleTimeout = std::chrono::seconds(60);   // between requests
+inline constexpr Duration kStallTimeout = std::chrono::seconds(60);  // of a request's body
+// A machine's connection waits this long for the client's next request.
+inline constexpr Duration kKeptMachine = std::chrono::seconds(4);
+// After the last response: how long and how much of what the client still sends is read, so that
+// the response is not lost in a reset (RFC 9112 section 9.6).
+inline constexpr Duration kLinger = std::chrono::seconds(2);
+inline constexpr std::size_t kMaxLingerBytes = 1024 * 1024;
+
+void start_http_session(ProxyState& state, SessionId id, Fd client, const IpEndpoint& from,
+                        const IpEndpoint& dialled, ClientCounts::Ticket ticket);
+
+}  // namespace sixpn::flycast

@@ -1,0 +1,101 @@
+#include "flycast/core/http_exchange.h"
+
+#include <gtest/gtest.h>
+
+namespace sixpn::flycast {
+namespace {
+
+RequestHead head_of(const std::string& method, BodyKind kind, std::uint64_t length = 0) {
+  RequestHead head;
+  head.method = method;
+  head.target = "/";
+  head.host = "h";
+  head.body = {kind, length};
+  return head;
+}
+
+const std::string kOpening = "PUT / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+std::string attempt(HttpExchange& exchange) {
+  std::string sent;
+  exchange.begin_attempt(sent);
+  return sent;
+}
+
+TEST(HttpExchange, WhatCameBeforeAMachineFollowsItsHead) {
+  HttpExchange exchange(head_of("PUT", BodyKind::kStreamed));
+  EXPECT_TRUE(exchange.body_untouched());
+  std::string sent;
+  exchange.on_request_piece("hello", sent);
+  EXPECT_EQ(sent, "");
+  EXPECT_FALSE(exchange.body_untouched());
+  EXPECT_EQ(attempt(exchange), kOpening + "5\r\nhello\r\n");
+  exchange.on_request_piece("!", sent);
+  EXPECT_EQ(sent, "1\r\n!\r\n");
+  HeaderList trailers{{"A", "b"}};
+  exchange.on_request_end(trailers, sent);
+  EXPECT_EQ(sent, "1\r\n!\r\n0\r\nA: b\r\n\r\n");
+  EXPECT_TRUE(exchange.request_ended());
+  EXPECT_FALSE(exchange.wants_body());
+}
+
+TEST(HttpExchange, ItIsSentOnceMoreWholeAndSoManyTimes) {
+  HttpExchange exchange(head_of("PUT", BodyKind::kStreamed));
+  std::string first = attempt(exchange);
+  std::string sent;
+  exchange.on_request_piece("hello", sent);
+  for (int i = 0; i < kMaxResends; ++i) {
+    exchange.end_attempt();
+    ASSERT_TRUE(exchange.take_resend()) << i;
+    EXPECT_EQ(attempt(exchange), first + sent);
+  }
+  exchange.end_attempt();
+  EXPECT_FALSE(exchange.take_resend());
+}
+
+TEST(HttpExchange, NotWhenItCouldActTwice) {
+  HttpExchange post(head_of("POST", BodyKind::kNone));
+  attempt(post);
+  post.end_attempt();
+  EXPECT_FALSE(post.take_resend());
+}
+
+TEST(HttpExchange, NotWhenAByteOfTheResponseCame) {
+  HttpExchange exchange(head_of("GET", BodyKind::kNone));
+  attempt(exchange);
+  std::string_view bytes = "H";
+  EXPECT_EQ(exchange.next(bytes), ReadEvent::kMore);
+  exchange.end_attempt();
+  EXPECT_FALSE(exchange.take_resend());
+}
+
+TEST(HttpExchange, NotWhenTheBodyWasTooLargeToKeep) {
+  HttpExchange exchange(head_of("PUT", BodyKind::kLength, 10 * kMaxKeptBody));
+  const std::string half(kMaxKeptBody / 2 + 1, 'x');
+  std::string sent;
+  exchange.on_request_piece(half, sent);
+  EXPECT_TRUE(exchange.wants_body());
+  exchange.on_request_piece(half, sent);
+  EXPECT_FALSE(exchange.wants_body()) << "no machine yet, and enough is kept";
+  EXPECT_TRUE(attempt(exchange).ends_with(half + half));
+  EXPECT_TRUE(exchange.wants_body());
+  exchange.on_request_piece(half, sent);
+  EXPECT_EQ(sent, half);
+  exchange.end_attempt();
+  EXPECT_FALSE(exchange.take_resend());
+}
+
+TEST(HttpExchange, AnotherAttemptReadsAnotherResponse) {
+  HttpExchange exchange(head_of("HEAD", BodyKind::kNone));
+  attempt(exchange);
+  EXPECT_EQ(exchange.on_machine_end(), ReadEvent::kFault);
+  exchange.end_attempt();
+  ASSERT_TRUE(exchange.take_resend());
+  attempt(exchange);
+  std::string_view bytes = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
+  EXPECT_EQ(exchange.next(bytes), ReadEvent::kHead);
+  EXPECT_EQ(exchange.next(bytes), ReadEvent::kEnd) << "it knows that it asked with HEAD";
+}
+
+}  // namespace
+}  // namespace sixpn::flycast

@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "flycast/core/limits.h"
+#include "flycast/core/options.h"
 #include "flycast/core/preamble.h"
 #include "flycast/core/service_table.h"
 
@@ -26,7 +27,11 @@ using Admission = std::variant<Admitted, HopStatus>;
 // `from`: the host whose proxy asks; the table's own host for clients of this one. A client of
 // another host must live there by the registry, so that a stolen host cannot speak for machines of
 // others.
-Admission admit(const ServiceTable& table, HostId from, const Preamble& preamble);
+//
+// The machine may be of another app than the one that was dialled, if that may replay requests to
+// it (replay_reach.h), as this host's own settings say.
+Admission admit(const ServiceTable& table, HostId from, const Preamble& preamble,
+                const ReplayReach& reach = {});
 
 // The client's own address where it shares a network with the machine, else this host's proxy
 // address in the machine's network. The proxy's too for a machine that reached itself: from its own

@@ -28,9 +28,11 @@ struct FieldView {
 // "Content-Length" and "content-length".
 bool same_name(std::string_view a, std::string_view b);
 
-// Names and values that can be written in any version of HTTP: a token (RFC 9110 section 5.6.2);
-// visible ASCII, obs-text, blanks and tabs, none at the ends (section 5.5).
-bool is_field_name(std::string_view text);
+// ASCII letters alone.
+std::string lower_case(std::string_view text);
+
+// Can be written as a value in any version of HTTP: visible ASCII, obs-text, blanks and tabs, none
+// at the ends (RFC 9110 section 5.5). A name must be a token (http1_syntax.h).
 bool is_field_value(std::string_view text);
 
 class HeaderList {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "flycast/core/http1_syntax.h"
+
 namespace sixpn::flycast {
 namespace {
 
@@ -24,9 +26,9 @@ constexpr std::array<std::string_view, 4> kToTheProxy = {
     "fly-replay", "fly-replay-cache", "fly-replay-cache-ttl-secs", "fly-replay-cache-allow-bypass"};
 
 // Framing, and fields of one connection (RFC 9110 section 7.6.1).
-constexpr std::array<std::string_view, 9> kFraming = {
-    "connection", "content-length", "transfer-encoding", "keep-alive",    "proxy-connection",
-    "te",         "trailer",        "upgrade",           "http2-settings"};
+constexpr std::array<std::string_view, 10> kFraming = {
+    "connection", "content-length", "transfer-encoding", "keep-alive",     "proxy-connection",
+    "te",         "trailer",        "upgrade",           "http2-settings", "expect"};
 
 // With '_' and '-' taken for the same: a CGI-like server makes FLY_CLIENT_IP of both.
 bool reads_as(std::string_view name, std::string_view lower_case) {
@@ -44,8 +46,7 @@ bool is_one_of(std::string_view name, const std::array<std::string_view, N>& nam
 }
 
 bool is_spoof(const FieldView& field) {
-  if (is_one_of(field.name, kProxyOnly)) return true;
-  if (reads_as(field.name.substr(0, kForwardedPrefix.size()), kForwardedPrefix)) return true;
+  if (is_proxys_own(field.name)) return true;
   // Read as one with ours, it could come out as the rightmost.
   return field.name.find('_') != std::string_view::npos && is_one_of(field.name, kAddedTo);
 }
@@ -82,6 +83,11 @@ std::string_view to_string(HttpVersion version) {
   return "unknown";
 }
 
+bool is_proxys_own(std::string_view name) {
+  return is_one_of(name, kProxyOnly) ||
+         reads_as(name.substr(0, kForwardedPrefix.size()), kForwardedPrefix);
+}
+
 void apply_request_rules(HeaderList& headers, const RequestArrival& arrival) {
   headers.remove_if(is_spoof);
   std::string client = to_string(arrival.client);
@@ -98,7 +104,7 @@ void apply_request_rules(HeaderList& headers, const RequestArrival& arrival) {
 }
 
 bool may_edit(std::string_view name) {
-  return is_field_name(name) && !is_one_of(name, kFraming);
+  return is_token(name) && !is_one_of(name, kFraming);
 }
 
 void apply_response_rules(HeaderList& headers, const ResponseRules& rules, HttpVersion version,

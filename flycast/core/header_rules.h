@@ -9,12 +9,12 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/ip.h"
 #include "flycast/core/header_list.h"
+#include "registry/core/service.h"
 
 namespace sixpn::flycast {
 
@@ -39,13 +39,9 @@ struct RequestArrival {
 // underscores, which many servers do not tell from hyphens.
 void apply_request_rules(HeaderList& headers, const RequestArrival& arrival);
 
-// A change of one field in every response of a service: no values: it is removed; else it has
-// these, one field each.
-struct HeaderEdit {
-  std::string name;
-  std::vector<std::string> values;
-  friend bool operator==(const HeaderEdit&, const HeaderEdit&) = default;
-};
+// A field that only a proxy may say to a machine, in any spelling: fly-client-ip, fly_region ...
+bool is_proxys_own(std::string_view name);
+
 // What settings may edit: a field name that does not frame the message.
 bool may_edit(std::string_view name);
 

@@ -4,6 +4,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
+#include <set>
 #include <string>
 
 #include "base/ids.h"
@@ -23,6 +25,16 @@ struct RetryOptions {
   Duration max_backoff = std::chrono::seconds(1);
 };
 
+// To which apps an app may replay requests (replay_reach.h), by the names of orgs. Nothing set:
+// those of its own org and network.
+struct ReplayReach {
+  // Orgs whose apps may replay to apps in other networks of the same org.
+  std::set<std::string> across_networks;
+  // Org -> the other orgs whose apps may replay to its apps, whatever the network.
+  std::map<std::string, std::set<std::string>> sources;
+  friend bool operator==(const ReplayReach&, const ReplayReach&) = default;
+};
+
 struct FlycastOptions {
   HostId self;
   std::string region;                // three letters, of this host
@@ -30,6 +42,7 @@ struct FlycastOptions {
   std::uint16_t hop_port = 7947;     // [host address], where other hosts' proxies hand theirs over
   RetryOptions retry;
   unsigned relay_threads = 0;  // that move bytes; 0: one per processor, four at most
+  ReplayReach replay;
   // Proxied connections at once, both kinds together; lowered at start to what RLIMIT_NOFILE
   // carries.
   std::size_t max_sessions = 4096;

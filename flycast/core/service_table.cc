@@ -59,13 +59,31 @@ std::variant<Route, LookupFailure> ServiceTable::route(NetworkId client_network,
   if (network == nullptr) return unknown;
   auto address = network->flycast.find(dialled.ip);
   if (address == network->flycast.end()) return unknown;
+  return route_app(address->second.app_network, address->second.app, dialled.port);
+}
+
+const AppView* ServiceTable::find_dialled(NetworkId client_network, const Ip6& address) const {
+  const NetworkView* network = ready() ? snapshot_->find_network(client_network) : nullptr;
+  if (network == nullptr) return nullptr;
+  auto record = network->flycast.find(address);
+  if (record == network->flycast.end()) return nullptr;
+  const NetworkView* home = snapshot_->find_network(record->second.app_network);
+  if (home == nullptr) return nullptr;
+  auto app = home->apps.find(record->second.app);
+  return app == home->apps.end() ? nullptr : app->second.get();
+}
+
+std::variant<Route, LookupFailure> ServiceTable::route_app(NetworkId network,
+                                                           const std::string& app,
+                                                           std::uint16_t port) const {
   // Part of its machines would be taken for all, and the others get nothing.
-  if (!holds(address->second.app_network)) return LookupFailure{LookupError::kNotReady, ""};
-  const NetworkView* home = snapshot_->find_network(address->second.app_network);
+  if (!holds(network)) return LookupFailure{LookupError::kNotReady, ""};
+  const NetworkView* home = snapshot_->find_network(network);
+  const LookupFailure unknown{LookupError::kNoSuchAddress, ""};
   if (home == nullptr) return unknown;
-  auto app = home->apps.find(address->second.app);
-  if (app == home->apps.end()) return unknown;
-  return find_service(*app->second, dialled.port);
+  auto found = home->apps.find(app);
+  if (found == home->apps.end()) return unknown;
+  return find_service(*found->second, port);
 }
 
 bool ServiceTable::is_http(NetworkId client_network, const IpEndpoint& dialled) const {

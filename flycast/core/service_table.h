@@ -60,6 +60,13 @@ class ServiceTable {
                                                          const IpEndpoint& dialled) const;
   // Whether the proxy reads connections to there as HTTP. False too while nobody can know.
   [[nodiscard]] bool is_http(NetworkId client_network, const IpEndpoint& dialled) const;
+  // The app behind an address; null when there is none for the client's network. Says nothing of
+  // whether its machines are here.
+  [[nodiscard]] const AppView* find_dialled(NetworkId client_network, const Ip6& address) const;
+  // An app's service on an external port, whatever its address: what a request is replayed to.
+  [[nodiscard]] std::variant<Route, LookupFailure> route_app(NetworkId network,
+                                                             const std::string& app,
+                                                             std::uint16_t port) const;
   // The machines that may serve a route; empty when there are none.
   [[nodiscard]] std::vector<Candidate> candidates(const Route& route) const;
 

@@ -31,11 +31,12 @@ DialError dial_error(LookupError error) {
 }
 
 bool is_asked_for(const DialRequest& request, const Candidate& candidate) {
-  if (request.machine && candidate.machine != *request.machine) return false;
-  if (request.excluded.contains(candidate.machine)) return false;
-  const auto& regions = request.regions;
-  return regions.empty() ||
-         std::find(regions.begin(), regions.end(), candidate.region) != regions.end();
+  return tier_of(request.wish, candidate.machine, candidate.region).has_value();
+}
+
+RetryOptions limits_of(const DialRequest& request, RetryOptions options, Instant now) {
+  if (request.until) options.deadline = std::min(options.deadline, *request.until - now);
+  return options;
 }
 
 }  // namespace
@@ -67,7 +68,7 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
       : state(proxy),
         request(std::move(asked)),
         done(std::move(on_done)),
-        retry(proxy.options.retry, monotonic_now()),
+        retry(limits_of(request, proxy.options.retry, monotonic_now()), monotonic_now()),
         again(proxy.loop, [this] { guarded_try(); }) {}
 
   void guarded_try() {
@@ -77,16 +78,29 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
 
   void try_next() {
     if (request.is_wanted && !request.is_wanted()) return fail(DialError::kAbandoned);
-    auto routed = state.table.route(network_of(request.client.ip), request.dialled);
+    auto routed = find_route();
     if (const auto* failure = std::get_if<LookupFailure>(&routed)) return on_no_route(*failure);
     const Route& route = std::get<Route>(routed);
     app = route.app->app.name;
+    if (!has_wished(request.wish, *route.app)) return on_nobody_wished();
     Instant now = monotonic_now();
     std::vector<Contender> contenders = contend(route, now);
-    Choice choice = choose(contenders, state.options.region, route.service->soft_limit, state.rng);
+    Choice choice = choose_wished(request.wish, contenders, state.options.region,
+                                  route.service->soft_limit, state.rng);
     if (const auto* none = std::get_if<NoPick>(&choice)) return on_no_pick(*none);
     if (!retry.begin_attempt(now)) return fail(last_error);
     attempt(route, contenders[std::get<std::size_t>(choice)].candidate, now);
+  }
+
+  std::variant<Route, LookupFailure> find_route() const {
+    const auto& app_wished = request.wish.app;
+    if (!app_wished) return state.table.route(network_of(request.client.ip), request.dialled);
+    return state.table.route_app(app_wished->network, app_wished->app, request.dialled.port);
+  }
+
+  void on_nobody_wished() {
+    last_failure = "no machine is what the request wishes for";
+    fail(DialError::kNoCandidate);
   }
 
   void on_no_route(const LookupFailure& failure) {
@@ -140,7 +154,7 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
   }
 
   void attempt_here(const Preamble& preamble, Duration timeout) {
-    Admission admission = admit(state.table, state.options.self, preamble);
+    Admission admission = admit(state.table, state.options.self, preamble, state.options.replay);
     if (const auto* refusal = std::get_if<HopStatus>(&admission)) return on_refused(*refusal);
     const Admitted& admitted = std::get<Admitted>(admission);
     auto ticket = state.admissions.admit(admitted.key, admitted.hard_limit);

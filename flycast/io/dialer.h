@@ -8,7 +8,6 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -16,6 +15,7 @@
 
 #include "base/fd.h"
 #include "base/ip.h"
+#include "flycast/core/routing_wish.h"
 #include "flycast/io/proxy_state.h"
 
 namespace sixpn::flycast {
@@ -23,10 +23,9 @@ namespace sixpn::flycast {
 // What is wanted, and by whom.
 struct DialRequest {
   IpEndpoint client;
-  IpEndpoint dialled;                // Flycast address and port that the client meant
-  std::optional<MachineId> machine;  // this one and no other
-  std::vector<std::string> regions;  // of these only; empty: of all
-  std::set<MachineId> excluded;      // none of these
+  IpEndpoint dialled;            // Flycast address and port that the client meant
+  RoutingWish wish;              // of the client or an app that replayed its request
+  std::optional<Instant> until;  // sooner than the retry options' deadline
   // Asked before every attempt: false ends the call (kAbandoned). Empty: always wanted.
   std::function<bool()> is_wanted;
 };

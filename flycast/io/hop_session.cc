@@ -53,7 +53,7 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
   }
 
   void on_preamble(const Preamble& preamble) {
-    Admission admission = admit(state_.table, from_, preamble);
+    Admission admission = admit(state_.table, from_, preamble, state_.options.replay);
     if (const auto* refusal = std::get_if<HopStatus>(&admission)) return refuse(*refusal);
     const Admitted& admitted = std::get<Admitted>(admission);
     key_ = admitted.key;

@@ -156,6 +156,24 @@ void add_http(Seeds& seeds) {
   seeds.add("http1", '\10' + std::string("HTTP/1.0 404 No\r\nA: b\r\n\r\nuntil the end"));
 }
 
+void add_replays(Seeds& seeds) {
+  for (const char* header :
+       {"region=\"iad,us\";app=web;state=a;b",
+        "instance=148e21dad76789;timeout=10s;fallback=force_self",
+        "prefer_instance=148e21dad76789, elsewhere=true", "region=sjc;state=\"a\\\"b\""})
+    seeds.add("replay", '\0' + std::string(header));
+  for (const char* body :
+       {R"({"app":"b","timeout":"1s","fallback":"prefer_self","state":"s","elsewhere":true})",
+        R"({"region":"iad,any","transform":{"path":"/a?b","delete_headers":["cookie"],)"
+        R"("set_headers":[{"name":"host","value":"c:80"},{"name":"x","value":"y"}]}})",
+        R"({"app":"b","cache":{"prefix":"h/a/*","ttl":60,"allow_bypass":true}})"})
+    seeds.add("replay", '\1' + std::string(body));
+  for (const char* lines : {"h.com:80\n/a/b?c\nx=y; s=1\nh.com/a/*", "[::1]\n/\ns=2\n/"})
+    seeds.add("replay", '\2' + std::string(lines));
+  for (const char* value : {"iad, us,any", "148e21dad76789"})
+    seeds.add("replay", '\3' + std::string(value));
+}
+
 void add_programs(Seeds& seeds) {
   Rng rng(1);
   for (int i = 0; i < 8; ++i) {
@@ -179,5 +197,6 @@ int main(int argc, char** argv) {
   sixpn::fuzz::add_trust(seeds);
   sixpn::fuzz::add_local(seeds);
   sixpn::fuzz::add_http(seeds);
+  sixpn::fuzz::add_replays(seeds);
   sixpn::fuzz::add_programs(seeds);
 }

@@ -31,6 +31,8 @@ void gossip(std::string_view bytes);
 
 // http_targets.cc: HTTP/1 of clients and of machines
 void http1(std::string_view bytes);
+// replay_target.cc: fly-replay in both forms, its caches, the headers that route
+void replay(std::string_view bytes);
 
 // For the replay: every target by the name of its corpus folder.
 struct Target {
@@ -51,6 +53,7 @@ inline constexpr Target kTargets[] = {
     {"store", store},
     {"gossip", gossip},
     {"http1", http1},
+    {"replay", replay},
 };
 
 }  // namespace sixpn::fuzz

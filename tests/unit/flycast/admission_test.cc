@@ -130,6 +130,63 @@ TEST(Admission, Refusals) {
   }
 }
 
+// What a client dialled may replay its request to another app's machine.
+TEST(Admission, AnotherAppsMachineOnlyWithinReach) {
+  struct Case {
+    const char* name;
+    NetworkId network;
+    const char* org;
+    std::uint16_t port;
+    ReplayReach reach;
+    bool admitted;
+  };
+  const ReplayReach across{{"acme"}, {}}, beta_allows{{}, {{"beta", {"acme"}}}},
+      acme_allows{{}, {{"acme", {"beta"}}}};
+  const Case cases[] = {
+      {"same network", kNetwork, "acme", 80, {}, true},
+      {"no service on the dialled port", kNetwork, "acme", 81, {}, false},
+      {"another org in the same network", kNetwork, "beta", 80, across, false},
+      {"another network", kOtherNetwork, "acme", 80, {}, false},
+      {"another network, allowed", kOtherNetwork, "acme", 80, across, true},
+      {"another org, allowed by it", kOtherNetwork, "beta", 80, beta_allows, true},
+      {"another org, allowed the other way", kOtherNetwork, "beta", 80, acme_allows, false},
+  };
+  for (const Case& test : cases) {
+    Scene scene;
+    AppRecord worker{"worker", test.org, test.network, "iad", {Service{}}};
+    worker.services[0].ports.push_back({test.port, test.port, {}, false});
+    scene.cluster.other_apps = {worker};
+    scene.cluster.add_machine(7, 1, "worker", test.network);
+    scene.preamble.machine = MachineId{7};
+    scene.preamble.network = test.network;
+    Admission admission =
+        admit(ServiceTable(scene.cluster.snapshot(1)), scene.from, scene.preamble, test.reach);
+    const auto* admitted = std::get_if<Admitted>(&admission);
+    EXPECT_EQ(admitted != nullptr, test.admitted) << test.name;
+    if (admitted == nullptr) continue;
+    EXPECT_EQ(admitted->key, (ServiceKey{MachineId{7}, 8080}));
+  }
+}
+
+// Who holds the target's network may not hold that of the app that replays.
+TEST(Admission, AReplaysSourceNeedNotBeHeld) {
+  Scene scene;
+  AppRecord worker{"worker", "acme", kOtherNetwork, "iad", {Service{}}};
+  worker.services[0].ports.push_back({80, 80, {}, false});
+  scene.cluster.other_apps = {worker};
+  scene.cluster.add_machine(7, 1, "worker", kOtherNetwork);
+  scene.cluster.held = {false, {kOtherNetwork}};
+  scene.preamble.machine = MachineId{7};
+  scene.preamble.network = kOtherNetwork;
+  scene.preamble.client.ip = machine_address(kNetwork, host(2), kFirstMachineField);
+  const ReplayReach across{{"acme"}, {}};
+  Admission admission =
+      admit(ServiceTable(scene.cluster.snapshot(1)), scene.from, scene.preamble, across);
+  const auto* refusal = std::get_if<HopStatus>(&admission);
+  EXPECT_EQ(refusal, nullptr) << to_string(*refusal);
+  EXPECT_EQ(std::get<HopStatus>(scene.judge()), HopStatus::kNotReady);
+}
+
 TEST(Admission, APeersClientIsKnownByItsGateway) {
   Scene scene;
   scene.preamble.client.ip = peer_address(kNetwork, host(2), 1);

@@ -147,7 +147,7 @@ TEST(ResponseRules, EditsDoNotFrame) {
   HeaderList said{{"Content-Length", "5"}, {"Trailer", "x"}};
   ResponseRules rules{.pristine = true, .edits = {}};
   for (const char* name : {"content-length", "Transfer-Encoding", "CONNECTION", "Upgrade", "TE",
-                           "keep-alive", "Trailer", "bad name", ""}) {
+                           "keep-alive", "Expect", "Trailer", "bad name", ""}) {
     EXPECT_FALSE(may_edit(name)) << name;
     rules.edits = {{name, {"9"}}};
     EXPECT_EQ(response(said, rules), said) << name;

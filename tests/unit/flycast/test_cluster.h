@@ -27,6 +27,7 @@ constexpr HostId host(std::uint32_t n) {
 struct TestCluster {
   std::map<HostId, HostView> hosts;
   AppRecord app = default_app();
+  std::vector<AppRecord> other_apps;
   std::map<MachineId, MachineRecord> machines;  // of every network; `app` says whose
   std::vector<FlycastRecord> flycast = {{kFlycast, "web", kNetwork, ""}};
   std::vector<PeerRecord> peers;
@@ -81,6 +82,8 @@ struct TestCluster {
     auto view = std::make_shared<NetworkView>();
     view->network = {id, "acme", id == kNetwork ? "default" : "other"};
     if (id == app.network) edit_app(*view, "web").app = app;
+    for (const AppRecord& other : other_apps)
+      if (id == other.network) edit_app(*view, other.name).app = other;
     for (const auto& [machine_id, machine] : machines) {
       if (machine.network != id) continue;
       auto shared = std::make_shared<const MachineRecord>(machine);
@@ -88,6 +91,9 @@ struct TestCluster {
       view->machines_by_address[machine.address] = shared;
       if (machine.app == app.name && id == app.network)
         edit_app(*view, "web").machines.push_back(shared);
+      for (const AppRecord& other : other_apps)
+        if (machine.app == other.name && id == other.network)
+          edit_app(*view, other.name).machines.push_back(shared);
     }
     for (const PeerRecord& peer : peers)
       if (peer.network == id) view->peers[peer.name] = peer;

@@ -1,4 +1,4 @@
-#include "config/duration_text.h"
+#include "base/duration_text.h"
 
 #include <fmt/format.h>
 
@@ -6,7 +6,7 @@
 #include <charconv>
 #include <limits>
 
-namespace sixpn::config {
+namespace sixpn {
 
 namespace {
 
@@ -109,4 +109,4 @@ std::string to_string(Duration duration) {
   return text.empty() ? "0s" : text;
 }
 
-}  // namespace sixpn::config
+}  // namespace sixpn

@@ -1,8 +1,8 @@
-#include "config/duration_text.h"
+#include "base/duration_text.h"
 
 #include <gtest/gtest.h>
 
-namespace sixpn::config {
+namespace sixpn {
 namespace {
 
 using std::chrono::hours;
@@ -40,4 +40,4 @@ TEST(DurationText, PrintAsTheyAreRead) {
 }
 
 }  // namespace
-}  // namespace sixpn::config
+}  // namespace sixpn

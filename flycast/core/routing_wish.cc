@@ -1,0 +1,84 @@
+#include "flycast/core/routing_wish.h"
+
+#include <algorithm>
+#include <map>
+
+#include "flycast/core/http1_syntax.h"
+#include "flycast/core/region_group.h"
+
+namespace sixpn::flycast {
+namespace {
+
+std::vector<std::string> split_regions(std::string_view list) {
+  std::vector<std::string> regions;
+  while (!list.empty() && regions.size() < kMaxWishedRegions) {
+    std::size_t end = std::min(list.find(','), list.size());
+    std::string_view entry = trimmed(list.substr(0, end));
+    list.remove_prefix(std::min(end + 1, list.size()));
+    if (!entry.empty()) regions.push_back(lower_case(entry));
+  }
+  return regions;
+}
+
+}  // namespace
+
+RoutingWish read_wish(const HeaderList& request) {
+  RoutingWish wish;
+  wish.regions = split_regions(request.joined("fly-force-region"));
+  wish.only_regions = !wish.regions.empty();
+  if (!wish.only_regions) wish.regions = split_regions(request.joined("fly-prefer-region"));
+  wish.machine = request.joined("fly-force-instance-id");
+  wish.only_machine = !wish.machine.empty();
+  if (!wish.only_machine) wish.machine = request.joined("fly-prefer-instance-id");
+  wish.machine.resize(std::min(wish.machine.size(), kMaxMachineText));
+  return wish;
+}
+
+std::optional<std::size_t> tier_of(const RoutingWish& wish, MachineId machine,
+                                   std::string_view region) {
+  const auto& not_these = wish.not_these;
+  if (std::find(not_these.begin(), not_these.end(), machine) != not_these.end())
+    return std::nullopt;
+  bool is_named = !wish.machine.empty() && parse_machine_id(wish.machine) == machine;
+  if (is_named && !wish.only_machine) return 0;
+  if (!is_named && wish.only_machine) return std::nullopt;
+  for (std::size_t i = 0; i < wish.regions.size(); ++i)
+    if (region_matches(wish.regions[i], region)) return 1 + i;
+  if (wish.only_regions) return std::nullopt;
+  return 1 + wish.regions.size();
+}
+
+Choice choose_wished(const RoutingWish& wish, std::span<const Contender> contenders,
+                     std::string_view home_region, std::uint32_t soft_limit, Rng& rng) {
+  if (wish.is_plain()) return choose(contenders, home_region, soft_limit, rng);
+  std::map<std::size_t, std::vector<std::size_t>> tiers;
+  for (std::size_t i = 0; i < contenders.size(); ++i) {
+    const Candidate& candidate = contenders[i].candidate;
+    if (auto tier = tier_of(wish, candidate.machine, candidate.region)) tiers[*tier].push_back(i);
+  }
+  NoPick why = NoPick::kNoCandidate;
+  for (const auto& [number, members] : tiers) {
+    std::vector<Contender> tier;
+    for (std::size_t index : members) tier.push_back(contenders[index]);
+    Choice choice = choose(tier, home_region, soft_limit, rng);
+    if (const auto* index = std::get_if<std::size_t>(&choice)) return members[*index];
+    // One that was tried says more than one that is full.
+    if (why != NoPick::kAllExcluded) why = std::get<NoPick>(choice);
+  }
+  return why;
+}
+
+bool has_wished(const RoutingWish& wish, const AppView& app) {
+  if (wish.is_plain()) return true;
+  return std::any_of(app.machines.begin(), app.machines.end(), [&](const MachinePtr& machine) {
+    return tier_of(wish, machine->id, machine->region).has_value();
+  });
+}
+
+std::optional<std::string> missed(const RoutingWish& wish, MachineId chosen) {
+  if (wish.machine.empty() || wish.only_machine) return std::nullopt;
+  if (parse_machine_id(wish.machine) == chosen) return std::nullopt;
+  return wish.machine;
+}
+
+}  // namespace sixpn::flycast

@@ -98,6 +98,7 @@ flycast::FlycastOptions flycast_options(const AgentOptions& options) {
   out.region = options.identity.certificate.invite.region;
   out.retry.deadline = options.config.flycast.deadline;
   out.retry.connect_timeout = options.config.flycast.connect_timeout;
+  out.idle_after = options.config.flycast.idle_after;
   out.max_sessions = options.config.flycast.max_sessions;
   out.max_sessions_per_client = options.config.flycast.max_sessions_per_client;
   return out;
@@ -155,8 +156,8 @@ struct Agent::Impl {
     rooms.interface = options.config.wireguard.interface;
     rooms.host_network = options.config.dns.host_network;
     rooms.dns = std::make_unique<dns::DnsService>(rooms.dns_loop, dns_options(options));
-    rooms.flycast =
-        std::make_unique<flycast::FlycastService>(rooms.flycast_loop, flycast_options(options));
+    rooms.flycast = std::make_unique<flycast::FlycastService>(
+        rooms.flycast_loop, flycast_options(options), rooms.flycast_callbacks());
     machine::MachineService::Options machine_options;
     machine_options.state_dir = options.config.state_dir;
     machine_options.shim_path = options.shim_path;

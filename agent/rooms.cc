@@ -37,6 +37,27 @@ void Rooms::write(std::vector<registry::LocalWrite> writes,
   });
 }
 
+flycast::FlycastCallbacks Rooms::flycast_callbacks() {
+  flycast::FlycastCallbacks callbacks;
+  callbacks.start_machine = [this](MachineId id, std::function<void(Result<void>)> done) {
+    machine_loop.post([this, id, done = std::move(done)] {
+      if (!machines) return;
+      machines->start(id, [this, done](Result<void> outcome) {
+        flycast_loop.post([done, outcome = std::move(outcome)] { done(outcome); });
+      });
+    });
+  };
+  callbacks.stop_machine = [this](MachineId id, std::function<void(Result<void>)> done) {
+    machine_loop.post([this, id, done = std::move(done)] {
+      if (!machines) return;
+      machines->stop(id, {}, {}, [this, done](Result<void> outcome) {
+        flycast_loop.post([done, outcome = std::move(outcome)] { done(outcome); });
+      });
+    });
+  };
+  return callbacks;
+}
+
 std::vector<Notice> Rooms::notices() const {
   SnapshotPtr snapshot = registry->snapshot();
   const WallTime now = wall_now();

@@ -52,6 +52,10 @@ struct Rooms {
   // Hands a snapshot to every loop. Control loop.
   void hand_out(const SnapshotPtr& snapshot);
 
+  // What the proxy asks of the other rooms: machines are started and stopped by the
+  // machine room.
+  [[nodiscard]] flycast::FlycastCallbacks flycast_callbacks();
+
   // What an operator should know about trust now, for status and the log.
   [[nodiscard]] std::vector<Notice> notices() const;
   // Gathers from other loops; `done` on the control loop.

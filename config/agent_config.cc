@@ -126,6 +126,10 @@ void read_flycast(TableReader flycast, FlycastConfig& out) {
     flycast.error(timeout ? timeout->at : deadline->at, "connect_timeout",
                   fmt::format("expected more than 0s and at most flycast.deadline ({}), found {}",
                               to_string(out.deadline), to_string(out.connect_timeout)));
+  auto idle = flycast.duration("idle_after", std::chrono::hours(24));
+  if (idle) out.idle_after = idle->value;
+  if (out.idle_after == Duration::zero())
+    flycast.error(idle->at, "idle_after", "expected more than 0s");
   read_count(flycast, "max_sessions", 1 << 20, out.max_sessions);
   out.max_sessions_per_client = std::min(out.max_sessions_per_client, out.max_sessions);
   read_count(flycast, "max_sessions_per_client", out.max_sessions, out.max_sessions_per_client);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "flycast/core/autostart.h"
 #include "flycast/core/replay_reach.h"
 #include "registry/core/address.h"
 
@@ -74,11 +75,13 @@ Admission admit(const ServiceTable& table, HostId from, const Preamble& preamble
   HostId self = table.snapshot()->self;
   if (machine == nullptr || machine->host != self) return HopStatus::kUnknown;
   if (route.service->internal_port != preamble.internal_port) return HopStatus::kUnknown;
-  if (!may_serve(*machine, *route.service)) return HopStatus::kStopped;
+  bool asleep = preamble.wake != Wake::kNo && may_wake(*machine, *route.service);
+  if (!asleep && !may_serve(*machine, *route.service)) return HopStatus::kStopped;
   return Admitted{{machine->address, preamble.internal_port},
                   source_for(preamble.client.ip, *machine, self),
                   {machine->id, preamble.internal_port},
-                  route.service->hard_limit};
+                  route.service->hard_limit,
+                  asleep};
 }
 
 }  // namespace sixpn::flycast

@@ -19,6 +19,7 @@ struct Admitted {
   Ip6 source;          // see source_for
   ServiceKey key;
   std::uint32_t hard_limit = 0;  // 0: none
+  bool asleep = false;           // to be started first; only where the preamble wants it
 };
 
 // kOk never stands for a refusal.

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -52,12 +53,16 @@ class OpenCounts {
     Key key_{};
   };
 
-  // Nothing when `limit` units are open already; limit 0 means none.
+  // Nothing when `limit` units are open already; limit 0 means none. Nor when the gate says no.
   std::optional<Ticket> admit(const Key& key, std::uint32_t limit) {
     if (limit != 0 && open(key) >= limit) return std::nullopt;
+    if (gate_ && !gate_(key)) return std::nullopt;
     ++(*counts_)[key];
     return Ticket(counts_, key);
   }
+
+  // Asked for every unit that the limit leaves room for. Null: all pass.
+  void set_gate(std::function<bool(const Key&)> gate) { gate_ = std::move(gate); }
 
   [[nodiscard]] std::uint32_t open(const Key& key) const {
     auto found = counts_->find(key);
@@ -67,6 +72,7 @@ class OpenCounts {
 
  private:
   std::shared_ptr<Counts> counts_ = std::make_shared<Counts>();
+  std::function<bool(const Key&)> gate_;
 };
 
 using ServiceCounts = OpenCounts<ServiceKey>;

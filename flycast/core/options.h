@@ -51,6 +51,9 @@ struct FlycastOptions {
   std::size_t max_sessions_per_client = 1024;
   // Hop connections of one host that have not sent their preamble; beyond it the oldest is reset.
   std::size_t max_silent_hops_per_host = 128;
+  // A machine of a service with autostop that had no connection for so long is not needed (Fly: 5
+  // to 7 minutes).
+  Duration idle_after = std::chrono::minutes(5);
   // How long a hop connection may take to send its preamble.
   Duration preamble_timeout = std::chrono::seconds(5);
 };

@@ -38,8 +38,13 @@ std::optional<IpEndpoint> endpoint_of(const std::string& ip, std::uint32_t raw_p
   return endpoint;
 }
 
+// One of a newer version: as before machines could be woken.
+Wake wake_of(std::uint32_t raw) {
+  return raw <= static_cast<std::uint32_t>(Wake::kStart) ? static_cast<Wake>(raw) : Wake::kNo;
+}
+
 HopStatus status_of(std::uint32_t raw) {
-  bool known = raw <= static_cast<std::uint32_t>(HopStatus::kNotReady);
+  bool known = raw <= static_cast<std::uint32_t>(HopStatus::kRecentlyStopped);
   return known ? static_cast<HopStatus>(raw) : HopStatus::kUnknown;
 }
 
@@ -63,6 +68,10 @@ std::string_view to_string(HopStatus status) {
       return "its host's proxy is at its limits";
     case HopStatus::kNotReady:
       return "its host's proxy has not read the registry yet";
+    case HopStatus::kStartFailed:
+      return "could not be started";
+    case HopStatus::kRecentlyStopped:
+      return "was stopped minutes ago";
   }
   return "unknown";
 }
@@ -76,6 +85,8 @@ std::string encode_preamble(const Preamble& preamble) {
   message.set_dialled_ip(address_bytes(preamble.dialled.ip));
   message.set_dialled_port(preamble.dialled.port);
   message.set_internal_port(preamble.internal_port);
+  message.set_wake(static_cast<std::uint32_t>(preamble.wake));
+  message.set_last(preamble.last);
   return encode_frame(message);
 }
 
@@ -112,8 +123,13 @@ Result<Preamble> decode_preamble(std::string_view body) {
   auto internal_port = port_of(message.internal_port());
   if (!client || !dialled || !internal_port)
     return Error("hop preamble with a bad address or port");
-  return Preamble{NetworkId{message.network()}, MachineId{message.machine()}, *client, *dialled,
-                  *internal_port};
+  return Preamble{NetworkId{message.network()},
+                  MachineId{message.machine()},
+                  *client,
+                  *dialled,
+                  *internal_port,
+                  wake_of(message.wake()),
+                  message.last()};
 }
 
 Result<HopReply> decode_reply(std::string_view body) {

@@ -20,12 +20,21 @@ namespace sixpn::flycast {
 inline constexpr std::size_t kFrameHeaderBytes = 4;
 inline constexpr std::size_t kMaxFrameBody = 512;
 
+// What the owner does when the machine is asleep (autostart.h).
+enum class Wake : std::uint8_t {
+  kNo = 0,     // refuses
+  kJoin = 1,   // starts it, waits for its port, and joins the connection
+  kStart = 2,  // starts it, answers and closes: the client is served elsewhere meanwhile
+};
+
 struct Preamble {
   NetworkId network;  // of the machine
   MachineId machine;
   IpEndpoint client;
   IpEndpoint dialled;  // Flycast address and external port
   std::uint16_t internal_port = 0;
+  Wake wake = Wake::kNo;
+  bool last = false;  // the client's proxy knows of no other machine of its region to wake
   friend bool operator==(const Preamble&, const Preamble&) = default;
 };
 
@@ -38,6 +47,8 @@ enum class HopStatus : std::uint8_t {
   kNotPermitted = 6,   // the client, its host or the address may not do this
   kBusy = 7,           // this proxy is at its own limits
   kNotReady = 8,       // this proxy has no registry state yet
+  kStartFailed = 9,    // asleep, and could not be started, or ended before its port was open
+  kRecentlyStopped = 10,  // asleep, stopped minutes ago: wake another one
 };
 std::string_view to_string(HopStatus status);  // "at its hard limit"
 

@@ -40,4 +40,8 @@ Duration Retry::attempt_timeout(const Candidate& candidate, Instant now) const {
   return std::clamp(deadline_ - now, Duration::zero(), timeout);
 }
 
+Duration Retry::wake_timeout(Instant now) const {
+  return std::max(deadline_ - now, Duration::zero());
+}
+
 }  // namespace sixpn::flycast

@@ -36,6 +36,9 @@ class Retry {
   // round trips and half a second to reach its host's proxy, besides that proxy's own attempt.
   [[nodiscard]] Duration attempt_timeout(const Candidate& candidate, Instant now) const;
 
+  // The same for a machine that has to be started: all the time that is left.
+  [[nodiscard]] Duration wake_timeout(Instant now) const;
+
   [[nodiscard]] int attempts() const { return attempts_; }
 
  private:

@@ -68,6 +68,17 @@ Choice choose_wished(const RoutingWish& wish, std::span<const Contender> contend
   return why;
 }
 
+void keep_wished(const RoutingWish& wish, std::vector<Sleeper>& asleep) {
+  if (wish.is_plain()) return;
+  std::optional<std::size_t> first;
+  auto tier = [&](const Sleeper& one) {
+    return tier_of(wish, one.candidate.machine, one.candidate.region);
+  };
+  for (const Sleeper& one : asleep)
+    if (auto its = tier(one); its && (!first || *its < *first)) first = its;
+  std::erase_if(asleep, [&](const Sleeper& one) { return !first || tier(one) != first; });
+}
+
 bool has_wished(const RoutingWish& wish, const AppView& app) {
   if (wish.is_plain()) return true;
   return std::any_of(app.machines.begin(), app.machines.end(), [&](const MachinePtr& machine) {

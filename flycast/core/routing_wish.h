@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "flycast/core/autostart.h"
 #include "flycast/core/balancer.h"
 #include "flycast/core/header_list.h"
 #include "flycast/core/service_table.h"
@@ -60,6 +61,9 @@ std::optional<std::size_t> tier_of(const RoutingWish& wish, MachineId machine,
 // choose() (balancer.h), tier by tier.
 Choice choose_wished(const RoutingWish& wish, std::span<const Contender> contenders,
                      std::string_view home_region, std::uint32_t soft_limit, Rng& rng);
+
+// Of machines that could be woken, leaves those of the first tier that has any.
+void keep_wished(const RoutingWish& wish, std::vector<Sleeper>& asleep);
 
 // Whether the app has a machine, in whatever state, that the wish allows: if not, waiting is vain.
 // True without a wish.

@@ -28,6 +28,10 @@ struct FlycastStats {
   std::uint64_t http_failed = 0;         // of those, answered by the proxy: no machine did
   std::uint64_t http_resends = 0;        // sent once more: a machine took it and gave no answer
   std::uint64_t http_timeouts = 0;       // connections closed: a head or body did not come in time
+  std::uint64_t woken = 0;               // connections that waited for a machine of this host
+  std::uint64_t starts_failed = 0;       // of those, in vain: it did not start, or ended
+  std::uint64_t put_to_sleep = 0;        // machines of this host, as they were not needed
+  std::uint64_t background_starts = 0;   // asked for, as all machines were over their soft limit
   std::uint64_t bytes = 0;               // relayed, both directions
   std::uint64_t idle_timeouts = 0;       // relays reset because nothing passed for their timeout
   std::uint64_t silent_hops = 0;         // relays reset because the other host stopped answering

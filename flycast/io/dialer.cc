@@ -9,6 +9,7 @@
 #include "flycast/core/admission.h"
 #include "flycast/core/balancer.h"
 #include "flycast/core/retry.h"
+#include "flycast/io/background_start.h"
 #include "flycast/io/hop_call.h"
 #include "flycast/io/stream_connector.h"
 #include "registry/core/address.h"
@@ -87,9 +88,21 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
     std::vector<Contender> contenders = contend(route, now);
     Choice choice = choose_wished(request.wish, contenders, state.options.region,
                                   route.service->soft_limit, state.rng);
-    if (const auto* none = std::get_if<NoPick>(&choice)) return on_no_pick(*none);
+    if (const auto* none = std::get_if<NoPick>(&choice)) return on_no_pick(route, *none, now);
     if (!retry.begin_attempt(now)) return fail(last_error);
-    attempt(route, contenders[std::get<std::size_t>(choice)].candidate, now);
+    const Contender& picked = contenders[std::get<std::size_t>(choice)];
+    if (request.wish.is_plain() && wants_another(contenders, picked, *route.service))
+      start_in_background(state, route, picked.candidate.region, request.client, request.dialled);
+    attempt(route, picked.candidate, now);
+  }
+
+  // Every machine of the region is over the soft limit.
+  static bool wants_another(const std::vector<Contender>& contenders, const Contender& picked,
+                            const Service& service) {
+    if (!service.auto_start || service.soft_limit == 0) return false;
+    return std::all_of(contenders.begin(), contenders.end(), [&](const Contender& one) {
+      return one.candidate.region != picked.candidate.region || one.load >= service.soft_limit;
+    });
   }
 
   std::variant<Route, LookupFailure> find_route() const {
@@ -112,11 +125,29 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
   }
 
   // What an attempt said is worth more than that all of them were tried.
-  void on_no_pick(NoPick none) {
+  void on_no_pick(const Route& route, NoPick none, Instant now) {
     if (none == NoPick::kNoCandidate) last_error = DialError::kNoCandidate;
     if (none == NoPick::kAllAtLimit) last_error = DialError::kAllAtLimit;
     if (last_failure.empty() || none == NoPick::kNoCandidate) last_failure = to_string(none);
-    next_round();
+    if (!wake(route, now)) next_round();
+  }
+
+  // Whether a machine is being woken for this connection, now that no running one takes it.
+  bool wake(const Route& route, Instant now) {
+    if (!route.service->auto_start) return false;
+    std::vector<Sleeper> asleep = sleepers(state.table, route);
+    std::erase_if(asleep, [&](const Sleeper& one) {
+      return !is_asked_for(request, one.candidate) || retry.is_excluded(one.candidate);
+    });
+    keep_wished(request.wish, asleep);
+    auto choice = choose_sleeper(asleep, state.options.region);
+    if (!choice || !retry.begin_attempt(now)) return false;
+    const Candidate& candidate = asleep[*choice].candidate;
+    auto of_region = std::count_if(asleep.begin(), asleep.end(), [&](const Sleeper& one) {
+      return one.candidate.region == candidate.region;
+    });
+    attempt(route, candidate, now, Wake::kJoin, of_region == 1);
+    return true;
   }
 
   // The candidates with what is known of their load: exact for machines of this host.
@@ -139,12 +170,18 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
     return contenders;
   }
 
-  void attempt(const Route& route, const Candidate& candidate, Instant now) {
+  void attempt(const Route& route, const Candidate& candidate, Instant now, Wake wake = Wake::kNo,
+               bool last = false) {
     ++state.stats.attempts;
     chosen = candidate;
     key = {candidate.machine, route.service->internal_port};
-    Preamble preamble{route.app->app.network, candidate.machine, request.client, request.dialled,
-                      route.service->internal_port};
+    Preamble preamble{route.app->app.network,
+                      candidate.machine,
+                      request.client,
+                      request.dialled,
+                      route.service->internal_port,
+                      wake,
+                      last};
     Duration timeout = retry.attempt_timeout(candidate, now);
     if (candidate.here) {
       attempt_here(preamble, timeout);
@@ -161,10 +198,33 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
     if (!ticket) return on_refused(HopStatus::kLimit);
     tickets.admission = std::move(*ticket);
     ConnectRequest connect{admitted.source, SourceKind::kTransparent, admitted.machine, timeout};
+    if (admitted.asleep || state.waker.is_waking(admitted.key))
+      return wake_here(preamble, admitted, connect);
     connector = std::make_unique<StreamConnector>(
         state.loop, connect, [weak = weak_from_this()](ConnectOutcome outcome) {
           if (auto self = weak.lock()) self->on_machine_connected(std::move(outcome));
         });
+  }
+
+  void wake_here(const Preamble& preamble, const Admitted& admitted, ConnectRequest connect) {
+    if (admitted.asleep) {
+      if (auto refusal = state.waker.refusal(preamble, admitted.key)) return on_refused(*refusal);
+      connect.timeout = retry.wake_timeout(monotonic_now());
+    }
+    ++state.stats.woken;
+    waking = std::make_unique<WakeCall>(state.waker,
+                                        WakeRequest{preamble.network, admitted.key, connect},
+                                        [weak = weak_from_this()](WakeOutcome outcome) {
+                                          if (auto self = weak.lock())
+                                            self->on_woken(std::move(outcome));
+                                        });
+  }
+
+  void on_woken(WakeOutcome outcome) {
+    if (outcome.status != HopStatus::kStartFailed)
+      return on_machine_connected({std::move(outcome.stream), outcome.error});
+    ++state.stats.starts_failed;
+    on_refused(HopStatus::kStartFailed);
   }
 
   void on_machine_connected(ConnectOutcome outcome) {
@@ -179,11 +239,14 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
                            SourceKind::kOwn,
                            {host_address(chosen.host), state.options.hop_port},
                            timeout};
-    call = std::make_unique<HopCall>(state.loop, connect, preamble,
-                                     [weak = weak_from_this()](HopOutcome outcome) {
-                                       if (auto self = weak.lock())
-                                         self->on_hop_answered(std::move(outcome));
-                                     });
+    std::optional<Duration> reply_timeout;
+    if (preamble.wake != Wake::kNo) reply_timeout = retry.wake_timeout(monotonic_now());
+    call = std::make_unique<HopCall>(
+        state.loop, connect, preamble,
+        [weak = weak_from_this()](HopOutcome outcome) {
+          if (auto self = weak.lock()) self->on_hop_answered(std::move(outcome));
+        },
+        reply_timeout);
   }
 
   void on_hop_answered(HopOutcome outcome) {
@@ -252,6 +315,7 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
   SessionTickets tickets;
   std::unique_ptr<StreamConnector> connector;
   std::unique_ptr<HopCall> call;
+  std::unique_ptr<WakeCall> waking;
   // Of the last one that failed.
   std::string app;
   std::string last_failure;

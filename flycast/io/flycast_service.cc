@@ -51,7 +51,9 @@ bool is_flycast_call(const IpEndpoint& from, const IpEndpoint& dialled) {
 }  // namespace
 
 struct FlycastService::Impl {
-  Impl(EventLoop& loop, FlycastOptions options) : state(loop, std::move(options), random_seed()) {}
+  Impl(EventLoop& loop, FlycastOptions options, FlycastCallbacks callbacks)
+      : state(loop, std::move(options), random_seed(), std::move(callbacks.start_machine)),
+        autostopper(state, std::move(callbacks.stop_machine)) {}
 
   Result<void> start() {
     const FlycastOptions& options = state.options;
@@ -139,12 +141,13 @@ struct FlycastService::Impl {
   }
 
   ProxyState state;
+  Autostopper autostopper;
   std::optional<Listener> clients;
   std::optional<Listener> hops;
 };
 
-FlycastService::FlycastService(EventLoop& loop, FlycastOptions options)
-    : impl_(std::make_unique<Impl>(loop, std::move(options))) {}
+FlycastService::FlycastService(EventLoop& loop, FlycastOptions options, FlycastCallbacks callbacks)
+    : impl_(std::make_unique<Impl>(loop, std::move(options), std::move(callbacks))) {}
 
 FlycastService::~FlycastService() {
   stop();
@@ -156,6 +159,7 @@ Result<void> FlycastService::start() {
 
 void FlycastService::set_snapshot(SnapshotPtr snapshot) {
   impl_->state.table = ServiceTable(std::move(snapshot));
+  impl_->autostopper.on_snapshot();
 }
 
 FlycastStats FlycastService::stats() const {

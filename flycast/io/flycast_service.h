@@ -14,13 +14,21 @@
 #include "base/result.h"
 #include "flycast/core/options.h"
 #include "flycast/core/stats.h"
+#include "flycast/io/autostopper.h"
+#include "flycast/io/waker.h"
 #include "registry/core/snapshot.h"
 
 namespace sixpn::flycast {
 
+// What the room asks of the agent; each is called on the room's loop.
+struct FlycastCallbacks {
+  StartMachine start_machine;  // none: sleeping machines stay asleep
+  StopMachine stop_machine;    // none: machines that are not needed go on
+};
+
 class FlycastService {
  public:
-  FlycastService(EventLoop& loop, FlycastOptions options);
+  FlycastService(EventLoop& loop, FlycastOptions options, FlycastCallbacks callbacks = {});
   ~FlycastService();  // stops
   FlycastService(const FlycastService&) = delete;
   FlycastService& operator=(const FlycastService&) = delete;

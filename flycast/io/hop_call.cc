@@ -5,10 +5,11 @@
 namespace sixpn::flycast {
 
 HopCall::HopCall(EventLoop& loop, const ConnectRequest& request, const Preamble& preamble,
-                 Done done)
+                 Done done, std::optional<Duration> reply_timeout)
     : loop_(loop),
       preamble_(encode_preamble(preamble)),
       done_(std::move(done)),
+      reply_timeout_(reply_timeout),
       deadline_(loop, [this] { fail(ETIMEDOUT); }),
       connector_(loop, request,
                  [this](ConnectOutcome outcome) { on_connected(std::move(outcome)); }) {
@@ -19,6 +20,7 @@ void HopCall::on_connected(ConnectOutcome outcome) {
   if (outcome.error != 0) return fail(outcome.error);
   stream_ = std::move(outcome.stream);
   if (!send_frame(stream_.get(), preamble_)) return fail(ECONNRESET);
+  if (reply_timeout_) deadline_.arm_after(*reply_timeout_);
   reader_.emplace(loop_, stream_.get(),
                   [this](Result<std::string> body) { on_reply(std::move(body)); });
 }

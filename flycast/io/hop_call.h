@@ -25,8 +25,10 @@ class HopCall {
  public:
   using Done = std::function<void(HopOutcome)>;
 
-  // `request.timeout` covers all of it.
-  HopCall(EventLoop& loop, const ConnectRequest& request, const Preamble& preamble, Done done);
+  // `request.timeout` covers all of it; or, where a machine has to be started first, as much of it
+  // as connecting takes, and `reply_timeout` the answer.
+  HopCall(EventLoop& loop, const ConnectRequest& request, const Preamble& preamble, Done done,
+          std::optional<Duration> reply_timeout = {});
   HopCall(const HopCall&) = delete;
   HopCall& operator=(const HopCall&) = delete;
 
@@ -39,6 +41,7 @@ class HopCall {
   EventLoop& loop_;
   std::string preamble_;
   Done done_;
+  std::optional<Duration> reply_timeout_;
   Fd stream_;
   std::optional<FrameReader> reader_;
   LoopTimer deadline_;

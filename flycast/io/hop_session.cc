@@ -57,14 +57,48 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
     if (const auto* refusal = std::get_if<HopStatus>(&admission)) return refuse(*refusal);
     const Admitted& admitted = std::get<Admitted>(admission);
     key_ = admitted.key;
+    if (preamble.wake == Wake::kStart && !admitted.asleep) return answer_and_close(HopStatus::kOk);
     auto ticket = state_.admissions.admit(admitted.key, admitted.hard_limit);
     if (!ticket) return refuse(HopStatus::kLimit);
     tickets_.admission = std::move(*ticket);
     ConnectRequest request{admitted.source, SourceKind::kTransparent, admitted.machine,
                            state_.options.retry.connect_timeout};
+    if (admitted.asleep || state_.waker.is_waking(admitted.key))
+      return wake(preamble, admitted, request);
     connector_.emplace(state_.loop, request, [weak = weak_from_this()](ConnectOutcome outcome) {
       if (auto self = weak.lock()) self->on_connected(std::move(outcome));
     });
+  }
+
+  void wake(const Preamble& preamble, const Admitted& admitted, ConnectRequest request) {
+    if (admitted.asleep) {
+      if (auto refusal = state_.waker.refusal(preamble, admitted.key)) return refuse(*refusal);
+      if (preamble.wake == Wake::kStart) return start_only(preamble.machine);
+      request.timeout = state_.options.retry.deadline;
+    }
+    ++state_.stats.woken;
+    waking_.emplace(state_.waker, WakeRequest{preamble.network, admitted.key, request},
+                    [weak = weak_from_this()](WakeOutcome outcome) {
+                      if (auto self = weak.lock()) self->on_woken(std::move(outcome));
+                    });
+  }
+
+  void start_only(MachineId machine) {
+    state_.waker.start_only(machine, [weak = weak_from_this()](const Result<void>& outcome) {
+      auto self = weak.lock();
+      if (!self) return;
+      self->tickets_.admission = {};
+      if (!outcome) return self->refuse(HopStatus::kStartFailed);
+      self->answer_and_close(HopStatus::kOk);
+    });
+  }
+
+  void on_woken(WakeOutcome outcome) {
+    if (outcome.status != HopStatus::kStartFailed)
+      return on_connected({std::move(outcome.stream), outcome.error});
+    ++state_.stats.starts_failed;
+    tickets_.admission = {};
+    refuse(HopStatus::kStartFailed);
   }
 
   void on_connected(ConnectOutcome outcome) {
@@ -81,6 +115,10 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
 
   void refuse(HopStatus status, int connect_errno = 0) {
     ++state_.stats.hops_refused;
+    answer_and_close(status, connect_errno);
+  }
+
+  void answer_and_close(HopStatus status, int connect_errno = 0) {
     if (reply(status, connect_errno)) allow_clean_close(hop_.get());
     state_.end(id_);
   }
@@ -97,6 +135,7 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
   LoopTimer deadline_;
   std::optional<FrameReader> reader_;
   std::optional<StreamConnector> connector_;
+  std::optional<WakeCall> waking_;
   ServiceKey key_;
   SessionTickets tickets_;
 };

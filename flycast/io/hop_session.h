@@ -1,7 +1,7 @@
 // HopSession: a connection from another host's proxy, from its acceptance until the machine has it:
-// reads the preamble, judges it by this host's own snapshot and limits, connects to the machine,
-// and only then answers that it is admitted; else it answers why not, so that the client's proxy
-// goes elsewhere. Loop thread.
+// reads the preamble, judges it by this host's own snapshot and limits, starts the machine where it
+// sleeps and the preamble wants it, connects to it, and only then answers that it is admitted; else
+// it answers why not, so that the client's proxy goes elsewhere. Loop thread.
 #pragma once
 
 #include "base/fd.h"

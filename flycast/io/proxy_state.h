@@ -14,12 +14,14 @@
 #include "flycast/core/limits.h"
 #include "flycast/core/load_view.h"
 #include "flycast/core/log_gate.h"
+#include "flycast/core/machine_use.h"
 #include "flycast/core/options.h"
 #include "flycast/core/service_table.h"
 #include "flycast/core/silent_hops.h"
 #include "flycast/core/stats.h"
 #include "flycast/io/http_buffers.h"
 #include "flycast/io/relays.h"
+#include "flycast/io/waker.h"
 
 namespace sixpn::flycast {
 
@@ -29,7 +31,7 @@ class Session {
 };
 
 struct ProxyState {
-  ProxyState(EventLoop& event_loop, FlycastOptions given, std::uint64_t seed);
+  ProxyState(EventLoop& event_loop, FlycastOptions given, std::uint64_t seed, StartMachine start);
 
   SessionId next_id() { return ++last_id_; }
   // Of the next report of load; see HopReply.
@@ -51,8 +53,11 @@ struct ProxyState {
   ServiceTable table;
   LoadView loads;
   ServiceCounts admissions;
+  MachineUse use;  // of this host's machines, by those
   ClientCounts clients;
   SilentHops silent;
+  Waker waker;
+  BackgroundStarts background_starts;
   Rng rng;
   LogGate give_up_log;
   LogGate limit_log;
@@ -67,16 +72,20 @@ struct ProxyState {
   std::uint64_t last_sequence_;
 };
 
-inline ProxyState::ProxyState(EventLoop& event_loop, FlycastOptions given, std::uint64_t seed)
+inline ProxyState::ProxyState(EventLoop& event_loop, FlycastOptions given, std::uint64_t seed,
+                              StartMachine start)
     : loop(event_loop),
       options(std::move(given)),
       silent(options.max_silent_hops_per_host),
+      waker(event_loop, table, std::move(start)),
       rng(seed),
       give_up_log(std::chrono::seconds(5)),
       limit_log(std::chrono::seconds(5)),
       relays(event_loop),
       last_sequence_(static_cast<std::uint64_t>(
           std::chrono::duration_cast<std::chrono::microseconds>(wall_now().time_since_epoch())
-              .count())) {}
+              .count())) {
+  admissions.set_gate([this](const ServiceKey& key) { return use.pass(key.machine); });
+}
 
 }  // namespace sixpn::flycast

@@ -31,7 +31,8 @@ bool bind_to(int fd, const IpEndpoint& at) {
 
 }  // namespace
 
-RunningHost::RunningHost(std::uint32_t n, const TestCluster& cluster, FlycastOptions limits)
+RunningHost::RunningHost(std::uint32_t n, const TestCluster& cluster, FlycastOptions limits,
+                         FlycastCallbacks callbacks)
     : n_(n), loop_("flycast" + std::to_string(n)) {
   FlycastOptions options = std::move(limits);
   options.self = flycast::host(n);
@@ -39,7 +40,7 @@ RunningHost::RunningHost(std::uint32_t n, const TestCluster& cluster, FlycastOpt
   loop_.start_thread();
   on_loop([&] {
     Lab::instance().host(n).enter();
-    service_ = std::make_unique<FlycastService>(loop_, options);
+    service_ = std::make_unique<FlycastService>(loop_, options, std::move(callbacks));
     auto started = service_->start();
     EXPECT_TRUE(started) << started.error().message;
   });

@@ -19,7 +19,8 @@ namespace sixpn::flycast {
 class RunningHost {
  public:
   // `limits`: all of its options but who and where it is.
-  RunningHost(std::uint32_t n, const TestCluster& cluster, FlycastOptions limits = {});
+  RunningHost(std::uint32_t n, const TestCluster& cluster, FlycastOptions limits = {},
+              FlycastCallbacks callbacks = {});
   ~RunningHost();
 
   void set_snapshot(const TestCluster& cluster);

@@ -64,6 +64,7 @@ networks = ["acme/default", "acme/staging"]
 shim = "/opt/sixpn/sixpn-shim"
 
 [flycast]
+idle_after = "10m"
 deadline = "10s"
 connect_timeout = "500ms"
 max_sessions = 100
@@ -100,7 +101,8 @@ hold = "used"
                          {"acme/default", "acme/staging"}}},
       .host_network = "acme/default"};
   expected.machines.shim = "/opt/sixpn/sixpn-shim";
-  expected.flycast = {std::chrono::seconds(10), std::chrono::milliseconds(500), 100, 10};
+  expected.flycast = {std::chrono::seconds(10), std::chrono::milliseconds(500),
+                      std::chrono::minutes(10), 100, 10};
   expected.registry.hold = Hold::kUsed;
   EXPECT_EQ(*config, expected);
 }

@@ -187,6 +187,25 @@ TEST(Admission, AReplaysSourceNeedNotBeHeld) {
   EXPECT_EQ(std::get<HopStatus>(scene.judge()), HopStatus::kNotReady);
 }
 
+TEST(Admission, ASleepingMachineIsAdmittedWhereTheClientWaitsForIt) {
+  Scene scene;
+  scene.machine().state = MachineState::kStopped;
+  scene.preamble.wake = Wake::kJoin;
+  Admission admission = scene.judge();
+  const auto* admitted = std::get_if<Admitted>(&admission);
+  ASSERT_NE(admitted, nullptr);
+  EXPECT_TRUE(admitted->asleep);
+  scene.machine().state = MachineState::kStarted;
+  admission = scene.judge();
+  ASSERT_TRUE(std::holds_alternative<Admitted>(admission));
+  EXPECT_FALSE(std::get<Admitted>(admission).asleep);
+  scene.machine().health = Health::kCritical;
+  EXPECT_EQ(std::get<HopStatus>(scene.judge()), HopStatus::kStopped) << "it does not sleep";
+  scene.machine().state = MachineState::kStopped;
+  scene.cluster.app.services[0].auto_start = false;
+  EXPECT_EQ(std::get<HopStatus>(scene.judge()), HopStatus::kStopped);
+}
+
 TEST(Admission, APeersClientIsKnownByItsGateway) {
   Scene scene;
   scene.preamble.client.ip = peer_address(kNetwork, host(2), 1);

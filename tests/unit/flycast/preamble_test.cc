@@ -35,9 +35,24 @@ TEST(Preamble, RoundTrip) {
   EXPECT_EQ(*decoded, sample());
 }
 
+TEST(Preamble, SaysWhetherToWake) {
+  for (Wake wake : {Wake::kJoin, Wake::kStart}) {
+    Preamble asked = sample();
+    asked.wake = wake;
+    asked.last = true;
+    auto decoded = decode_preamble(body_of(encode_preamble(asked)));
+    ASSERT_TRUE(decoded);
+    EXPECT_EQ(*decoded, asked);
+  }
+  std::string newer = body_of(encode_preamble(sample())) + std::string("\xa0\x01\x09", 3);  // 9
+  auto decoded = decode_preamble(newer);
+  ASSERT_TRUE(decoded);
+  EXPECT_EQ(decoded->wake, Wake::kNo) << "what is not known is not done";
+}
+
 TEST(HopReply, RoundTrip) {
-  for (auto status :
-       {HopStatus::kOk, HopStatus::kLimit, HopStatus::kConnectFailed, HopStatus::kNotReady}) {
+  for (auto status : {HopStatus::kOk, HopStatus::kLimit, HopStatus::kConnectFailed,
+                      HopStatus::kNotReady, HopStatus::kRecentlyStopped}) {
     HopReply reply{status, 77, 111, 3, 1'795'300'000'000'000};
     auto decoded = decode_reply(body_of(encode_reply(reply)));
     ASSERT_TRUE(decoded);

@@ -1,0 +1,237 @@
+// Machines that sleep and that are put to sleep, under real agents.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <boost/json/parse.hpp>
+#include <boost/json/value.hpp>
+#include <map>
+
+#include "tests/netns/cluster/cluster.h"
+
+namespace sixpn::testing {
+namespace {
+
+namespace json = boost::json;
+using namespace std::chrono_literals;
+using ::testing::HasSubstr;
+
+// Says its machine's id to whoever connects, and waits for the end of the stream.
+constexpr const char* kServer = R"(
+import os, socket, threading
+def serve(peer):
+    peer.sendall(os.environ['FLY_MACHINE_ID'].encode())
+    peer.recv(1)
+    peer.close()
+server = socket.create_server(('::', 8080), family=socket.AF_INET6, backlog=512)
+while True:
+    threading.Thread(target=serve, args=(server.accept()[0],), daemon=True).start()
+)";
+
+// Connects `argv[2]` times at once to argv[1], port 80; prints what each was told.
+constexpr const char* kClients = R"(
+import socket, sys
+ends = []
+for _ in range(int(sys.argv[2])):
+    end = socket.socket(socket.AF_INET6)
+    end.settimeout(60)
+    end.setblocking(False)
+    end.connect_ex((sys.argv[1], 80))
+    ends.append(end)
+for end in ends:
+    end.settimeout(60)
+    try:
+        print(end.recv(64).decode() or 'closed')
+    except OSError as failed:
+        print(failed)
+)";
+
+// How long a stopped machine takes to answer: asked to start by its host's agent and dialled
+// directly, and woken by a connection to the Flycast address. Milliseconds, median of seven each.
+constexpr const char* kMeasure = R"(
+import socket, statistics, sys, time
+agent, machine, direct, flycast = sys.argv[1:5]
+def ask(verb, wait=True):
+    end = socket.socket(socket.AF_UNIX)
+    end.connect(agent)
+    end.sendall(b'POST /v1/machines/%s/%s HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n'
+                % (machine.encode(), verb.encode()))
+    if wait: end.recv(1)
+    return end
+def first_byte(address, port):
+    while True:
+        end = socket.socket(socket.AF_INET6)
+        try:
+            end.connect((address, port))
+            if end.recv(1): return
+        except OSError: pass
+        finally: end.close()
+        time.sleep(0.0005)
+times = {'own': [], 'woken': []}
+for _ in range(7):
+    ask('stop')
+    began = time.monotonic()
+    kept = ask('start', False)
+    first_byte(direct, 8080)
+    times['own'].append(time.monotonic() - began)
+    kept.recv(1)
+    ask('stop')
+    began = time.monotonic()
+    first_byte(flycast, 80)
+    times['woken'].append(time.monotonic() - began)
+own, woken = (1000 * statistics.median(times[kind]) for kind in ('own', 'woken'))
+print('started by its agent %.1f ms, woken by a connection %.1f ms: %.1f ms more' % (own, woken, woken - own))
+)";
+
+// Hosts a and b in iad with a machine of web each, c in fra; a client on a and on c.
+class Wake : public ::testing::Test {
+ protected:
+  Wake() : cluster_("wake") {
+    const std::string idle = "[flycast]\nidle_after = \"2s\"\n";
+    cluster_.add_host("a", "iad", idle);
+    cluster_.add_host("b", "iad", idle);
+    cluster_.add_host("c", "fra", idle);
+  }
+
+  void SetUp() override {
+    ASSERT_NO_FATAL_FAILURE(cluster_.form());
+    std::string config = cluster_.host("a").folder + "/fly.toml";
+    write_file(config, kWebService);
+    cluster_.must("a", {"apps", "create", "web", "--org", "acme", "--config", config});
+    cluster_.must("a", {"apps", "create", "client", "--org", "acme"});
+    auto address = cluster_.must("a", {"ips", "allocate-v6", "--private", "-a", "web"});
+    for (const auto& name : {"b", "c"})
+      ASSERT_TRUE(eventually([&, host = std::string(name)] {
+        auto apps = cluster_.must(host, {"apps", "list"});
+        return apps.find("web") != std::string::npos && apps.find("client") != std::string::npos;
+      }));
+    for (const auto& name : {"a", "b"})
+      web_[name] = cluster_.run_machine(name, {"--app", "web", "--", "python3", "-c", kServer});
+    for (const auto& name : {"a", "c"})
+      client_[name] = cluster_.run_machine(name, {"--app", "client", "--", "sleep", "1000"});
+    for (const auto& name : {"a", "c"}) {
+      ASSERT_TRUE(eventually([&, host = std::string(name)] { return dial(host, 1).size() == 1; }));
+      flycast_ = cluster_.dig(name, client_[name], "web.flycast").at(0);
+    }
+  }
+
+  // What each of `count` connections from the client of a host was told: a machine's id, or why
+  // not.
+  std::vector<std::string> dial(const std::string& host, int count) {
+    auto addresses = cluster_.dig(host, client_[host], "web.flycast");
+    if (addresses.empty()) return {};
+    auto done = cluster_.in_machine(
+        host, client_[host], {"python3", "-c", kClients, addresses[0], std::to_string(count)}, 90s);
+    return lines(done.out);
+  }
+
+  static std::vector<std::string> lines(const std::string& text) {
+    std::vector<std::string> found;
+    for (std::size_t at = 0; at < text.size();) {
+      auto end = std::min(text.find('\n', at), text.size());
+      found.push_back(text.substr(at, end - at));
+      at = end + 1;
+    }
+    return found;
+  }
+
+  json::object machine(const std::string& viewer, const std::string& id) {
+    return json::parse(cluster_.must(viewer, {"--json", "machine", "status", id})).as_object();
+  }
+  std::string state(const std::string& viewer, const std::string& id) {
+    return std::string(machine(viewer, id).at("state").as_string());
+  }
+  // Gives web these lines for its service.
+  void deploy(const std::string& service_lines) {
+    std::string text(kWebService);
+    text.insert(text.find("[[services.ports]]"), service_lines);
+    std::string config = cluster_.host("a").folder + "/changed.toml";
+    write_file(config, text);
+    cluster_.must("a", {"deploy", "--config", config, "-a", "web"});
+  }
+  void stop_all() {
+    for (const auto& [host, id] : web_) cluster_.must(host, {"machine", "stop", id});
+    for (const auto& viewer : {"a", "b", "c"})
+      for (const auto& [host, id] : web_)
+        ASSERT_TRUE(eventually([&, at = std::string(viewer), machine = id] {
+          return state(at, machine) == "stopped";
+        }));
+  }
+  int running() {
+    return static_cast<int>(std::ranges::count_if(
+        web_, [&](const auto& entry) { return state(entry.first, entry.second) != "stopped"; }));
+  }
+
+  Cluster cluster_;
+  std::map<std::string, std::string> web_, client_;
+  std::string flycast_;
+};
+
+TEST_F(Wake, AConnectionStartsAMachineOfItsRegion) {
+  stop_all();
+  auto told = dial("a", 1);
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_THAT(told[0], ::testing::AnyOf(web_["a"], web_["b"]));
+  EXPECT_EQ(running(), 1);
+}
+
+TEST_F(Wake, ManyConnectionsFromEverywhereStartOne) {
+  stop_all();
+  Process far(
+      {"nsenter", "--net=/run/netns/" + client_["c"], "python3", "-c", kClients, flycast_, "10"},
+      cluster_.host("c").folder + "/far.log");
+  auto told = dial("a", 20);
+  EXPECT_EQ(far.wait(), 0);
+  auto also = lines(read_file(cluster_.host("c").folder + "/far.log"));
+  EXPECT_EQ(told.size(), 20U);
+  EXPECT_EQ(also.size(), 10U);
+  told.insert(told.end(), also.begin(), also.end());
+  for (const auto& one : told) EXPECT_EQ(one, told[0]);
+  EXPECT_THAT(told[0], ::testing::AnyOf(web_["a"], web_["b"]));
+  EXPECT_EQ(running(), 1);
+}
+
+TEST_F(Wake, AnAppWithoutAutostartStaysAsleep) {
+  deploy("auto_start_machines = false\n");
+  stop_all();
+  Process waiting(
+      {"nsenter", "--net=/run/netns/" + client_["a"], "python3", "-c", kClients, flycast_, "1"},
+      cluster_.host("a").folder + "/waiting.log");
+  // Its rounds go by without a start; a start by hand serves it.
+  cluster_.must("b", {"machine", "start", web_["b"]});
+  EXPECT_EQ(waiting.wait(), 0);
+  EXPECT_THAT(read_file(cluster_.host("a").folder + "/waiting.log"), HasSubstr(web_["b"]));
+  EXPECT_EQ(state("a", web_["a"]), "stopped");
+}
+
+TEST_F(Wake, WhatIsNotNeededSleepsUntilItIs) {
+  deploy("auto_stop_machines = \"stop\"\nmin_machines_running = 1\n");
+  // No primary region: each region keeps one.
+  auto [kept, other] = std::minmax(web_["a"], web_["b"]);
+  ASSERT_TRUE(eventually([&, id = other] { return state("c", id) == "stopped"; }));
+  deploy("auto_stop_machines = \"stop\"\n");
+  ASSERT_TRUE(eventually([&, id = kept] { return state("c", id) == "stopped"; }));
+  EXPECT_EQ(running(), 0);
+  auto told = dial("c", 5);
+  ASSERT_EQ(told.size(), 5U);
+  for (const auto& one : told) EXPECT_EQ(one, told[0]);
+  EXPECT_THAT(told[0], ::testing::AnyOf(web_["a"], web_["b"]));
+  ASSERT_TRUE(eventually([&] { return running() == 0; })) << "idle again";
+}
+
+// No assertion on times: the figures are for people, on a machine that does nothing else.
+TEST_F(Wake, WhatWakingCosts) {
+  cluster_.must("b", {"machine", "destroy", "--force", web_["b"]});
+  web_.erase("b");
+  auto measured =
+      cluster_.in_machine("a", client_["a"],
+                          {"python3", "-c", kMeasure, cluster_.host("a").socket(), web_["a"],
+                           cluster_.machine_address("a", web_["a"]), flycast_},
+                          120s);
+  EXPECT_EQ(measured.status, 0) << measured.err;
+  EXPECT_THAT(measured.out, HasSubstr("more"));
+  std::printf("%s", measured.out.c_str());
+}
+
+}  // namespace
+}  // namespace sixpn::testing

@@ -27,6 +27,17 @@ json::array strings(const std::vector<std::string>& items) {
   return out;
 }
 
+json::array checks_json(const std::vector<machine::CheckResult>& checks) {
+  json::array out;
+  for (const auto& check : checks)
+    out.push_back(json::object{{"name", check.name},
+                               {"port", check.port},
+                               {"status", health_name(check.status)},
+                               {"output", check.output},
+                               {"updated_ms", unix_ms(check.changed)}});
+  return out;
+}
+
 // What every host says of its certificate.
 void trust_into(json::object& out, const Snapshot& snapshot, const HostRecord& record,
                 std::optional<WallTime> valid_until) {
@@ -102,6 +113,20 @@ json::object service_json(const Service& service) {
   return out;
 }
 
+std::string_view health_name(Health health) {
+  switch (health) {
+    case Health::kPassing:
+      return "passing";
+    case Health::kWarning:
+      return "warning";
+    case Health::kCritical:
+      return "critical";
+    case Health::kUnknown:
+      break;
+  }
+  return "unknown";
+}
+
 json::object machine_json(const Snapshot& snapshot, const MachineRecord& machine,
                           const LocalFacts* local) {
   const HostView* host = snapshot.find_host(machine.host);
@@ -119,6 +144,7 @@ json::object machine_json(const Snapshot& snapshot, const MachineRecord& machine
   out["host_name"] = host ? json::value(host->record.name) : json::value(nullptr);
   out["host_status"] = host ? json::value(to_string(host->status)) : json::value("unknown");
   out["state"] = to_string(machine.state);
+  out["health"] = health_name(machine.health);
   out["address"] = to_string(machine.address);
   out["metadata"] = std::move(metadata);
   out["updated_ms"] = unix_ms(machine.updated);
@@ -128,6 +154,7 @@ json::object machine_json(const Snapshot& snapshot, const MachineRecord& machine
   out["log"] = local ? text_or_null(local->log) : json::value(nullptr);
   out["netns"] = local ? text_or_null(local->netns) : json::value(nullptr);
   out["reason"] = local ? text_or_null(local->reason) : json::value(nullptr);
+  out["checks"] = local ? json::value(checks_json(local->checks)) : json::value(nullptr);
   return out;
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "machine/core/check_board.h"
 #include "registry/core/enrolment_conflicts.h"
 #include "registry/core/snapshot.h"
 
@@ -19,6 +20,7 @@ struct LocalFacts {
   std::string log;
   std::string netns;
   std::string reason;
+  std::vector<machine::CheckResult> checks;
 };
 
 // What only the mesh knows of another host.
@@ -35,6 +37,9 @@ struct MeshFacts {
   std::vector<std::string> warnings;
 };
 using LocalFactsById = std::map<MachineId, LocalFacts>;
+
+// "passing", "warning", "critical" or "unknown".
+std::string_view health_name(Health health);
 
 boost::json::object machine_json(const Snapshot& snapshot, const MachineRecord& machine,
                                  const LocalFacts* local);

@@ -15,6 +15,9 @@ void Rooms::hand_out(const SnapshotPtr& snapshot) {
   mesh_loop.post([this, snapshot] {
     if (mesh) mesh->set_snapshot(snapshot);
   });
+  machine_loop.post([this, snapshot] {
+    if (machines) machines->set_snapshot(snapshot);
+  });
   flycast_loop.post([this, snapshot] {
     if (flycast) flycast->set_snapshot(snapshot);
   });
@@ -111,6 +114,7 @@ LocalFactsById facts_by_id(const std::vector<machine::LocalMachine>& machines) {
     facts.log = machine.log_path;
     facts.netns = machine.netns_path;
     facts.reason = machine.reason;
+    facts.checks = machine.checks;
     all[machine.record.id] = std::move(facts);
   }
   return all;

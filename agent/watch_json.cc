@@ -36,20 +36,6 @@ std::string_view kind_name(RecordKind kind) {
   }
 }
 
-std::string_view health_name(Health health) {
-  switch (health) {
-    case Health::kPassing:
-      return "passing";
-    case Health::kWarning:
-      return "warning";
-    case Health::kCritical:
-      return "critical";
-    case Health::kUnknown:
-      break;
-  }
-  return "unknown";
-}
-
 // Only what the value itself says: nothing that another value's change would change.
 struct ValueJson {
   json::value operator()(std::monostate) const { return nullptr; }

@@ -43,7 +43,7 @@ std::string_view to_string(LookupError error) {
 
 bool may_serve(const MachineRecord& machine, const Service& service) {
   if (machine.state != MachineState::kStarted || machine.cordoned) return false;
-  if (machine.health == Health::kCritical) return false;
+  if (machine.health == Health::kCritical || machine.health == Health::kWarning) return false;
   return is_served_by(service, machine);
 }
 

@@ -84,7 +84,7 @@ class ServiceTable {
   SnapshotPtr snapshot_;
 };
 
-// Started, not cordoned, checks not failing, and of a process group that serves `service`. Says
+// Started, not cordoned, checks not failing (nor waiting for their first pass since the start), and of a process group that serves `service`. Says
 // nothing of its host.
 bool may_serve(const MachineRecord& machine, const Service& service);
 

@@ -6,8 +6,10 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/time.h"
+#include "machine/core/check_board.h"
 #include "registry/core/record.h"
 
 namespace sixpn::machine {
@@ -35,7 +37,8 @@ struct LocalMachine {
   std::optional<Exit> exit;  // of the last run; nothing while it runs, or when nobody saw it end
   std::string log_path;      // "" when attached
   std::string netns_path;
-  std::string reason;  // why it is stopped, when that was not asked for; "" otherwise
+  std::vector<CheckResult> checks;  // of its services, while it is started
+  std::string reason;               // why it is stopped, when that was not asked for; "" otherwise
 };
 
 }  // namespace sixpn::machine

@@ -47,6 +47,7 @@ void MachineService::Impl::perform(Machine& machine, const Actions& actions) {
 void MachineService::Impl::perform(Machine& machine, const Action& action) {
   switch (action.kind) {
     case ActionKind::kPublish:
+      update_checks(machine);
       return callbacks_.publish(record(machine), [] {});
     case ActionKind::kSignal:
       if (machine.shim) machine.shim->signal(action.signal);
@@ -83,11 +84,13 @@ void MachineService::Impl::perform_awaited(Machine& machine, ActionKind kind) {
     case ActionKind::kSpawn:
       return spawn(machine);
     case ActionKind::kAnnounce:
+      update_checks(machine);
       return callbacks_.publish(record(machine),
                                 when_done(machine, [](Lifecycle& of) { return of.announced(); }));
     case ActionKind::kOpenGate:
       return machine.shim->open_gate();
     case ActionKind::kWithdraw:
+      update_checks(machine);
       return callbacks_.withdraw(record(machine),
                                  when_done(machine, [](Lifecycle& of) { return of.withdrawn(); }));
     default:  // kDetachNetwork
@@ -105,6 +108,7 @@ Result<void> MachineService::Impl::prepare(Machine& machine) {
   machine.file.updated = wall_now();
   machine.exit.reset();
   machine.executed = false;
+  machine.adopted = false;
   bool first = !std::exchange(machine.stored, true);
   return setup_.prepare(machine.file, first);
 }
@@ -218,6 +222,16 @@ void MachineService::Impl::save_desired(Machine& machine) {
               name_of(machine), to_string(machine.file.desired), saved.error().message);
 }
 
+// Before the record is told: that of a machine that starts says already that no check passes yet.
+void MachineService::Impl::update_checks(const Machine& machine) {
+  checks_.update(machine.file, machine.lifecycle.state(),
+                 machine.adopted ? CheckBegin::kRunning : CheckBegin::kStarting);
+}
+
+void MachineService::Impl::on_health(MachineId id) {
+  if (auto* machine = find(id)) callbacks_.publish(record(*machine), [] {});
+}
+
 void MachineService::Impl::answer(Machine& machine, const Action& action) {
   auto waiting = std::exchange(machine.waiting[static_cast<std::size_t>(action.request)], {});
   if (waiting.empty()) return;
@@ -230,6 +244,7 @@ void MachineService::Impl::answer(Machine& machine, const Action& action) {
 
 void MachineService::Impl::remove(Machine& machine) {
   retire(std::move(machine.shim));
+  checks_.remove(machine.file.id);
   if (machine.stored) setup_.remove(machine.file);
   machines_.erase(machine.file.id);
 }

@@ -68,7 +68,8 @@ MachineService::Impl::Impl(EventLoop& loop, Options options, Callbacks callbacks
       options_(std::move(options)),
       callbacks_(std::move(callbacks)),
       setup_(options_),
-      rng_(random_u64()) {
+      rng_(random_u64()),
+      checks_(loop_, options_.self, [this](MachineId id) { on_health(id); }) {
   if (options_.boot_id.empty()) options_.boot_id = read_boot_id();
 }
 
@@ -88,8 +89,10 @@ void MachineService::Impl::fail_later(RecordDone done, Error error) {
 }
 
 MachineRecord MachineService::Impl::record(const Machine& machine) const {
-  return make_record(machine.file, options_.self, options_.region, machine.lifecycle.state(),
-                     state_since(machine));
+  auto made = make_record(machine.file, options_.self, options_.region, machine.lifecycle.state(),
+                          state_since(machine));
+  made.health = checks_.health(machine.file.id);
+  return made;
 }
 
 LocalMachine MachineService::Impl::local(const Machine& machine) const {
@@ -103,6 +106,7 @@ LocalMachine MachineService::Impl::local(const Machine& machine) const {
   if (local.kind == MachineKind::kRun) local.log_path = setup_.store().log_path(machine.file.id);
   local.netns_path = machine.file.netns_path;
   local.reason = machine.lifecycle.reason();
+  local.checks = checks_.results(machine.file.id);
   return local;
 }
 
@@ -135,6 +139,7 @@ void MachineService::Impl::restore(StoredMachine stored) {
   Machine& machine =
       machines_.emplace(id, Machine(stored.file, Lifecycle(kind, plan))).first->second;
   machine.stored = true;
+  machine.adopted = true;
   machine.rebooted = machine.file.boot_id != options_.boot_id;
   bool running = kind == MachineKind::kRun && adopt(machine, stored.shim);
   if (running && !setup_.has_namespace(machine.file))
@@ -311,6 +316,9 @@ void MachineService::start(MachineId id, Done done) {
 }
 void MachineService::destroy(MachineId id, bool force, Done done) {
   impl_->destroy(id, force, without_record(std::move(done)));
+}
+void MachineService::set_snapshot(SnapshotPtr snapshot) {
+  impl_->set_snapshot(std::move(snapshot));
 }
 std::vector<LocalMachine> MachineService::list() const {
   return impl_->list();

@@ -24,6 +24,7 @@
 #include "machine/core/local_machine.h"
 #include "machine/core/run_request.h"
 #include "registry/core/attachment.h"
+#include "registry/core/snapshot.h"
 
 namespace sixpn::machine {
 
@@ -101,6 +102,10 @@ class MachineService {
   // Removes a stopped machine and all its files, log included; `force` kills a running one first.
   // Errors: no such machine, running and not forced, an attached one's network cannot be detached.
   void destroy(MachineId id, bool force, Done done);
+
+  // The registry, for the checks of the machines' services. What a check finds reaches the cluster
+  // as `health` of the machine's record, when it changes; a failing check stops nothing.
+  void set_snapshot(SnapshotPtr snapshot);
 
   [[nodiscard]] std::vector<LocalMachine> list() const;  // by id
   [[nodiscard]] std::optional<LocalMachine> find(MachineId id) const;

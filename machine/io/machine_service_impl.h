@@ -13,6 +13,7 @@
 #include "base/rng.h"
 #include "machine/core/lifecycle.h"
 #include "machine/core/machine_file.h"
+#include "machine/io/machine_checks.h"
 #include "machine/io/machine_service.h"
 #include "machine/io/machine_setup.h"
 #include "machine/io/shim_process.h"
@@ -29,6 +30,7 @@ struct Machine {
   bool stored = false;    // its folder exists
   bool executed = false;  // its command runs, or ran
   bool rebooted = false;  // the host did, since it was last started
+  bool adopted = false;   // it runs since before this agent
   WallTime started{};     // its command
   std::optional<ExitFile> exit;
   std::unique_ptr<ShimProcess> shim;
@@ -50,6 +52,7 @@ class MachineService::Impl : public std::enable_shared_from_this<Impl> {
             RecordDone done);
   void start(MachineId id, RecordDone done);
   void destroy(MachineId id, bool force, RecordDone done);
+  void set_snapshot(SnapshotPtr snapshot) { checks_.set_snapshot(std::move(snapshot)); }
   [[nodiscard]] std::vector<Attachment> attachments() const;
   [[nodiscard]] std::vector<LocalMachine> list() const;
   [[nodiscard]] std::optional<LocalMachine> find_local(MachineId id) const;
@@ -81,6 +84,8 @@ class MachineService::Impl : public std::enable_shared_from_this<Impl> {
   void answer(Machine& machine, const Action& action);
   void arm_timer(Machine& machine, Duration delay);
   void save_desired(Machine& machine);
+  void update_checks(const Machine& machine);
+  void on_health(MachineId id);
   ShimProcess::Events shim_events(Machine& machine);
   void on_ready(Machine& machine);
   void on_exited(Machine& machine);
@@ -104,6 +109,7 @@ class MachineService::Impl : public std::enable_shared_from_this<Impl> {
   Rng rng_;
   std::uint64_t last_number_ = 0;  // of steps and spawns
   std::map<MachineId, Machine> machines_;
+  MachineChecks checks_;
   std::vector<MachineId> lost_;  // their files were unusable at load(): erased at resume()
   std::vector<std::unique_ptr<ShimProcess>> retired_;
 };

@@ -115,6 +115,16 @@ CommandResult list_machines(CommandContext& context, const AppOptions& app) {
   return ExitCode::kOk;
 }
 
+CommandResult list_checks(CommandContext& context, const AppOptions& app) {
+  auto machines = ApiClient(context.socket_path)
+                      .get(ApiTarget("/v1/machines").query("app", app.app).query("org", app.org));
+  if (!machines) return machines.error();
+  context.out << (context.json ? pretty(*machines)
+                               : checks_text(JsonView(*machines), unix_ms(wall_now())));
+  if (app.app.empty()) note_unheld(context);
+  return ExitCode::kOk;
+}
+
 CommandResult show_machine(CommandContext& context, const std::string& id) {
   return print_machine(context, get_machine(context, id));
 }

@@ -32,6 +32,8 @@ CommandResult attach_machine(CommandContext& context, const AttachMachineOptions
 
 // `app.app` may be empty: the machines of all apps.
 CommandResult list_machines(CommandContext& context, const AppOptions& app);
+// As list_machines: their checks.
+CommandResult list_checks(CommandContext& context, const AppOptions& app);
 CommandResult show_machine(CommandContext& context, const std::string& id);
 
 struct StopMachineOptions {

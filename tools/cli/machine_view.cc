@@ -11,8 +11,9 @@ namespace {
 
 using Lines = std::vector<std::pair<std::string, std::string>>;
 
-std::string age(JsonView machine, std::int64_t now_ms) {
-  auto updated = machine["updated_ms"].integer();
+// Of a machine, or a check.
+std::string age(JsonView of, std::int64_t now_ms) {
+  auto updated = of["updated_ms"].integer();
   if (!updated || *updated == 0) return "";
   return format_age((now_ms - *updated) / 1000) + " ago";
 }
@@ -39,6 +40,24 @@ std::string machine_state(JsonView machine) {
   return state;
 }
 
+std::string checks_text(JsonView machines, std::int64_t now_ms) {
+  Table table({"NAME", "STATUS", "MACHINE", "LAST UPDATED", "OUTPUT"});
+  bool any = false;
+  for (const JsonView& machine : machines.items()) {
+    for (const JsonView& check : machine["checks"].items()) {
+      table.add({check["name"].text(), check["status"].text(), machine["id"].text(),
+                 age(check, now_ms), check["output"].text()});
+      any = true;
+    }
+    if (machine["local"].flag() || machine["health"].text() == "unknown") continue;
+    table.add({"(all)", machine["health"].text(), machine["id"].text(), "",
+               fmt::format("run `sixpn checks list` on host {}", machine["host_name"].text())});
+    any = true;
+  }
+  if (!any) return "No checks: fly.toml adds them to a service, such as [[services.tcp_checks]].\n";
+  return table.text();
+}
+
 std::string machines_text(JsonView machines, std::int64_t now_ms) {
   if (machines.items().empty())
     return "No machines: `sixpn machine run --app APP -- COMMAND` starts one.\n";
@@ -60,6 +79,12 @@ std::string machine_text(JsonView machine, std::int64_t now_ms) {
               {"Host", fmt::format("{} ({}) in {}", machine["host_name"].text(),
                                    machine["host"].text(), machine["region"].text())}};
   add_text(lines, "Reason", machine["reason"].text());
+  if (auto health = machine["health"].text(); health != "unknown")
+    add_text(lines, "Health", health);
+  for (const JsonView& check : machine["checks"].items())
+    lines.emplace_back("Check",
+                       fmt::format("{} {} {}: {}", check["name"].text(), check["status"].text(),
+                                   age(check, now_ms), check["output"].text()));
   add_text(lines, "Metadata", metadata(machine));
   if (auto pid = machine["pid"].integer()) lines.emplace_back("Process", fmt::format("{}", *pid));
   add_text(lines, "Log", machine["log"].text());

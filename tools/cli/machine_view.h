@@ -12,6 +12,10 @@ namespace sixpn::cli {
 std::string machines_text(JsonView machines, std::int64_t now_ms);
 std::string machine_text(JsonView machine, std::int64_t now_ms);
 
+// The checks of machines, as `fly checks list` shows them: of this host with their output, of other
+// hosts the worst.
+std::string checks_text(JsonView machines, std::int64_t now_ms);
+
 // "started", "stopped (exit 3)", "started (host down)".
 std::string machine_state(JsonView machine);
 

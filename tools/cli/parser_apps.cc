@@ -142,6 +142,11 @@ void add_app_commands(CLI::App& root, Invocation& invocation) {
 }
 
 void add_machine_commands(CLI::App& root, Invocation& invocation) {
+  CLI::App& checks = add_group(root, "checks", "how machines do by the checks of their services");
+  auto standing = add_command<AppOptions>(checks, invocation, "list", "each check of each machine",
+                                          list_checks);
+  standing.app->add_option("app", standing.options->app, "only of this app");
+  add_org(*standing.app, standing.options->org);
   CLI::App& machine = add_group(root, "machine", "machines");
   add_run_and_attach(machine, invocation);
   auto list =

@@ -1,11 +1,14 @@
-// Machines that sleep and that are put to sleep, under real agents.
+// Machines that sleep, that are put to sleep, and that fail their checks, under real agents.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
+#include <csignal>
+#include <filesystem>
 #include <map>
+#include <set>
 
 #include "tests/netns/cluster/cluster.h"
 
@@ -141,6 +144,9 @@ class Wake : public ::testing::Test {
   std::string state(const std::string& viewer, const std::string& id) {
     return std::string(machine(viewer, id).at("state").as_string());
   }
+  std::string health(const std::string& viewer, const std::string& id) {
+    return std::string(machine(viewer, id).at("health").as_string());
+  }
   // Gives web these lines for its service.
   void deploy(const std::string& service_lines) {
     std::string text(kWebService);
@@ -231,6 +237,99 @@ TEST_F(Wake, WhatWakingCosts) {
   EXPECT_EQ(measured.status, 0) << measured.err;
   EXPECT_THAT(measured.out, HasSubstr("more"));
   std::printf("%s", measured.out.c_str());
+}
+
+// A web server that says its machine's id, and 503 while a file of its id lies in its folder.
+constexpr const char* kMoody = R"(
+import http.server, os, socket, sys
+me = os.environ['FLY_MACHINE_ID']
+class Moody(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        text = (me + '\n').encode()
+        self.send_response(503 if os.path.exists(sys.argv[1] + '/' + me) else 200)
+        self.send_header('Content-Length', str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+    def log_message(self, *words): pass
+class Server(http.server.ThreadingHTTPServer):
+    address_family = socket.AF_INET6
+Server(('::', 8080), Moody).serve_forever()
+)";
+
+class Checked : public Wake {
+ protected:
+  void SetUp() override {
+    ASSERT_NO_FATAL_FAILURE(Wake::SetUp());
+    folder_ = cluster_.host("a").folder;
+    for (auto& [host, id] : web_) {
+      cluster_.must(host, {"machine", "destroy", "--force", id});
+      id = cluster_.run_machine(host, {"--app", "web", "--", "python3", "-c", kMoody, folder_});
+    }
+    deploy("[[services.http_checks]]\npath = \"/up\"\ninterval = \"1s\"\ntimeout = \"5s\"\n");
+    for (const auto& viewer : {"a", "b", "c"}) ASSERT_TRUE(sees(viewer, "passing", "passing"));
+  }
+  bool sees(const std::string& viewer, const std::string& of_a, const std::string& of_b) {
+    return eventually(
+        [&] { return health(viewer, web_["a"]) == of_a && health(viewer, web_["b"]) == of_b; });
+  }
+  // Which machines answer ten requests of a host's client.
+  std::set<std::string> answering(const std::string& host) {
+    auto done = cluster_.in_machine(host, client_[host],
+                                    {"curl", "-sS", "--max-time", "20", "-H", "Connection: close",
+                                     "http://[" + flycast_ + "]/[1-10]"});
+    auto told = lines(done.out);
+    EXPECT_EQ(told.size(), 10U) << done.err;
+    return {told.begin(), told.end()};
+  }
+
+  std::string folder_;
+};
+
+TEST_F(Checked, AMachineThatFailsLeavesRotationEverywhereAndGoesOn) {
+  std::string mood = folder_ + "/" + web_["a"];
+  write_file(mood, "");
+  for (const auto& viewer : {"a", "b", "c"}) ASSERT_TRUE(sees(viewer, "critical", "passing"));
+  for (const auto& host : {"a", "c"})
+    EXPECT_EQ(answering(host), std::set<std::string>{web_["b"]}) << host;
+  EXPECT_EQ(state("c", web_["a"]), "started") << "a check stops nothing";
+  auto listed = cluster_.must("a", {"checks", "list", "web"});
+  EXPECT_THAT(listed, HasSubstr("servicecheck-00-http-8080"));
+  EXPECT_THAT(listed, HasSubstr("503 Service Unavailable"));
+  std::filesystem::remove(mood);
+  for (const auto& viewer : {"a", "b", "c"}) ASSERT_TRUE(sees(viewer, "passing", "passing"));
+  EXPECT_TRUE(eventually([&] { return answering("a").contains(web_["a"]); }));
+}
+
+TEST_F(Checked, AServerThatIsKilledLeavesRotation) {
+  auto pid = machine("a", web_["a"]).at("pid").as_int64();
+  ASSERT_EQ(kill(static_cast<pid_t>(pid), SIGKILL), 0);
+  for (const auto& viewer : {"a", "b", "c"})
+    ASSERT_TRUE(
+        eventually([&, at = std::string(viewer)] { return state(at, web_["a"]) == "stopped"; }));
+  for (const auto& host : {"a", "c"})
+    EXPECT_EQ(answering(host), std::set<std::string>{web_["b"]}) << host;
+}
+
+// A warning from the start until it answers as it should; routed to only then.
+TEST_F(Checked, AMachineThatStartsIsRoutedToAfterItsFirstPass) {
+  cluster_.must("a", {"machine", "stop", web_["a"]});
+  write_file(folder_ + "/" + web_["a"], "");
+  cluster_.must("a", {"machine", "start", web_["a"]});
+  EXPECT_EQ(health("a", web_["a"]), "warning");
+  EXPECT_EQ(answering("a"), std::set<std::string>{web_["b"]});
+  std::filesystem::remove(folder_ + "/" + web_["a"]);
+  ASSERT_TRUE(sees("c", "passing", "passing"));
+}
+
+// A new agent takes its machines over as they are, and none leaves rotation for it.
+TEST_F(Checked, AnAgentThatRestartsTakesNothingOutOfRotation) {
+  cluster_.kill_agent("a");
+  cluster_.start_agent("a");
+  for (int i = 0; i < 20; ++i) {
+    auto now = health("c", web_["a"]);
+    EXPECT_TRUE(now == "passing" || now == "unknown") << now;
+  }
+  ASSERT_TRUE(sees("c", "passing", "passing"));
 }
 
 }  // namespace

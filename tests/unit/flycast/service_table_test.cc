@@ -65,7 +65,7 @@ TEST(ServiceTable, WhoMayServe) {
       {"suspended", [&](TestCluster& c) { machine(c).state = MachineState::kSuspended; }, false},
       {"cordoned", [&](TestCluster& c) { machine(c).cordoned = true; }, false},
       {"critical", [&](TestCluster& c) { machine(c).health = Health::kCritical; }, false},
-      {"warning", [&](TestCluster& c) { machine(c).health = Health::kWarning; }, true},
+      {"warning", [&](TestCluster& c) { machine(c).health = Health::kWarning; }, false},
       {"host down", [](TestCluster& c) { c.hosts[host(2)].status = HostStatus::kDown; }, false},
       {"host left", [](TestCluster& c) { c.hosts[host(2)].status = HostStatus::kLeft; }, false},
       {"host suspected", [](TestCluster& c) { c.hosts[host(2)].status = HostStatus::kSuspected; },

@@ -1,0 +1,35 @@
+// CheckPlan: which checks run against a machine, from its app's services: those of the services
+// that its process group serves, in their order, named as Fly names them. Pure.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "registry/core/record.h"
+
+namespace sixpn::machine {
+
+struct PlannedCheck {
+  std::string name;        // "servicecheck-00-http-8080"
+  std::uint16_t port = 0;  // the service's internal port
+  ServiceCheck check;
+  friend bool operator==(const PlannedCheck&, const PlannedCheck&) = default;
+};
+
+// Whether this agent can run it: not yet scripts, nor HTTP inside TLS.
+inline bool is_runnable(const ServiceCheck& check) {
+  return check.kind == CheckKind::kTcp || (check.kind == CheckKind::kHttp && !check.tls);
+}
+
+inline constexpr std::size_t kMaxChecksPerMachine = 64;
+
+// At most kMaxChecksPerMachine; `left_out` is how many more there would be. Numbers count the
+// app's checks, so that a check has one name on all of its machines.
+struct CheckPlan {
+  std::vector<PlannedCheck> checks;
+  std::size_t left_out = 0;
+};
+CheckPlan plan_checks(const std::vector<Service>& services, const std::string& group);
+
+}  // namespace sixpn::machine

@@ -1,0 +1,71 @@
+// MachineChecks: runs the service checks of this host's machines while they are started, and tells
+// the machine service when a machine's health changed. Which checks: by the app's record in the
+// latest snapshot (core/check_plan.h), looked at again at most every kReplanPause. When and what
+// of: core/check_board.h. How: check_probe.h, and for scripts script_probe.h. Machine loop only;
+// owned by the machine service. Cost: one timer, and a descriptor per run in flight.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "base/io/event_loop.h"
+#include "machine/core/check_board.h"
+#include "machine/core/machine_file.h"
+#include "machine/io/check_probe.h"
+#include "registry/core/snapshot.h"
+
+namespace sixpn::machine {
+
+inline constexpr Duration kReplanPause = std::chrono::milliseconds(50);
+
+class MachineChecks {
+ public:
+  // `on_changed`: the health of a machine is another; never called from inside these methods.
+  MachineChecks(EventLoop& loop, HostId self, std::function<void(MachineId)> on_changed);
+
+  void set_snapshot(SnapshotPtr snapshot);
+  // At each change of a machine's state. Only a started one is checked; `begin` says how it came to
+  // be so.
+  void update(const MachineFile& file, MachineState state, CheckBegin begin);
+  void remove(MachineId machine);
+
+  [[nodiscard]] Health health(MachineId machine) const { return board_.health(machine); }
+  [[nodiscard]] std::vector<CheckResult> results(MachineId machine) const {
+    return board_.results(machine);
+  }
+
+ private:
+  struct Subject {
+    NetworkId network;
+    std::string app;
+    std::string group;
+    Ip6 address;
+    AppPtr app_view;           // as last planned by
+    std::size_t left_out = 0;  // checks too many, as last told
+  };
+
+  void replan();
+  void plan(MachineId machine, Subject& subject, CheckBegin begin);
+  void drop_probes(MachineId machine);
+  void run_due();
+  void on_verdict(std::uint64_t run, const Verdict& verdict);
+
+  EventLoop& loop_;
+  HostId self_;
+  std::function<void(MachineId)> on_changed_;
+  SnapshotPtr snapshot_;
+  std::map<MachineId, Subject> subjects_;
+  CheckBoard board_;
+  LoopTimer timer_;
+  LoopTimer replan_;
+  bool will_replan_ = false;
+  struct Probe {
+    MachineId machine;
+    std::unique_ptr<CheckProbe> probe;
+  };
+  std::map<std::uint64_t, Probe> probes_;  // of the runs in flight
+};
+
+}  // namespace sixpn::machine

@@ -1,0 +1,55 @@
+#include "machine/core/check_plan.h"
+
+#include <gtest/gtest.h>
+
+namespace sixpn::machine {
+namespace {
+
+Service service(std::uint16_t port, std::vector<CheckKind> kinds,
+                std::vector<std::string> groups = {}) {
+  Service made;
+  made.internal_port = port;
+  made.groups = std::move(groups);
+  for (CheckKind kind : kinds) {
+    ServiceCheck check;
+    check.kind = kind;
+    made.checks.push_back(check);
+  }
+  return made;
+}
+
+std::vector<std::string> names(const CheckPlan& plan) {
+  std::vector<std::string> out;
+  for (const auto& check : plan.checks) out.push_back(check.name);
+  return out;
+}
+
+TEST(CheckPlan, NamesAreFlysAndTheSameOnEveryMachine) {
+  std::vector<Service> services = {
+      service(8080, {CheckKind::kHttp, CheckKind::kTcp}),
+      service(5432, {CheckKind::kTcp}, {"db"}),
+      service(9090, {CheckKind::kScript}, {"app", "worker"}),
+  };
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(names(plan_checks(services, "app")),
+            (Names{"servicecheck-00-http-8080", "servicecheck-01-tcp-8080",
+                   "servicecheck-03-script-9090"}));
+  EXPECT_EQ(
+      names(plan_checks(services, "db")),
+      (Names{"servicecheck-00-http-8080", "servicecheck-01-tcp-8080", "servicecheck-02-tcp-5432"}));
+  EXPECT_EQ(plan_checks(services, "db").checks[2].port, 5432);
+  EXPECT_TRUE(plan_checks({}, "app").checks.empty());
+}
+
+TEST(CheckPlan, IsBoundedAndSaysSo) {
+  std::vector<Service> services;
+  for (std::uint16_t i = 0; i < 10; ++i)
+    services.push_back(
+        service(static_cast<std::uint16_t>(8080 + i), std::vector(10, CheckKind::kTcp)));
+  CheckPlan plan = plan_checks(services, "app");
+  EXPECT_EQ(plan.checks.size(), kMaxChecksPerMachine);
+  EXPECT_EQ(plan.left_out, 100 - kMaxChecksPerMachine);
+}
+
+}  // namespace
+}  // namespace sixpn::machine

@@ -3,8 +3,10 @@
 #include <algorithm>
 
 #include "flycast/core/autostart.h"
+#include "flycast/core/proxy_header.h"
 #include "flycast/core/replay_reach.h"
 #include "registry/core/address.h"
+#include "registry/core/service_ports.h"
 
 namespace sixpn::flycast {
 namespace {
@@ -77,11 +79,13 @@ Admission admit(const ServiceTable& table, HostId from, const Preamble& preamble
   if (route.service->internal_port != preamble.internal_port) return HopStatus::kUnknown;
   bool asleep = preamble.wake != Wake::kNo && may_wake(*machine, *route.service);
   if (!asleep && !may_serve(*machine, *route.service)) return HopStatus::kStopped;
-  return Admitted{{machine->address, preamble.internal_port},
-                  source_for(preamble.client.ip, *machine, self),
-                  {machine->id, preamble.internal_port},
-                  route.service->hard_limit,
-                  asleep};
+  return Admitted{
+      {machine->address, preamble.internal_port},
+      source_for(preamble.client.ip, *machine, self),
+      {machine->id, preamble.internal_port},
+      route.service->hard_limit,
+      asleep,
+      encode_proxy_header(proxy_protocol_of(*route.port), preamble.client, preamble.dialled)};
 }
 
 }  // namespace sixpn::flycast

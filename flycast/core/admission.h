@@ -4,6 +4,7 @@
 // after this (limits.h). Pure; one loop.
 #pragma once
 
+#include <string>
 #include <variant>
 
 #include "flycast/core/limits.h"
@@ -20,6 +21,7 @@ struct Admitted {
   ServiceKey key;
   std::uint32_t hard_limit = 0;  // 0: none
   bool asleep = false;           // to be started first; only where the preamble wants it
+  std::string greeting;          // for the machine, ahead of the client's bytes: proxy_header.h
 };
 
 // kOk never stands for a refusal.

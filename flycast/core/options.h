@@ -54,6 +54,9 @@ struct FlycastOptions {
   // A machine of a service with autostop that had no connection for so long is not needed (Fly: 5
   // to 7 minutes).
   Duration idle_after = std::chrono::minutes(5);
+  // How long a spare link to another host's proxy is kept; zero: none are. Less than
+  // preamble_timeout, the other side's patience.
+  Duration hop_link_idle = std::chrono::seconds(4);
   // How long a hop connection may take to send its preamble.
   Duration preamble_timeout = std::chrono::seconds(5);
 };

@@ -1,7 +1,8 @@
 // The hop preamble and its reply: the one exchange between the client's proxy and the owner's
 // before the bytes of a connection pass untouched. Each is a frame: 'F', version 1, length (16
-// bits, network order), then a protocol buffer (hop.proto) of at most kMaxFrameBody bytes. Nothing
-// follows a preamble until the reply has come, so a refusal costs the client nothing.
+// bits, network order), then a protocol buffer (hop.proto) of at most kMaxFrameBody bytes. First
+// bytes of the client may follow a preamble at once; its proxy can send them again, so a refusal
+// costs the client nothing.
 //
 // Decoding takes bytes from outside: every fault is an Error. Pure.
 #pragma once

@@ -30,7 +30,7 @@ enum class LookupError {
   kNotReady,            // no registry state yet, or not all machines of the app's network
   kNoSuchAddress,       // not allocated, or not for the client's network
   kNoServiceOnPort,     // the app has no TCP service on that external port
-  kUnsupportedHandler,  // the port wants TLS or the PROXY protocol, which this proxy does not speak
+  kUnsupportedHandler,  // the port wants TLS, which this proxy does not speak
 };
 std::string_view to_string(LookupError error);  // "no service on that port"
 

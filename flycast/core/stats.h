@@ -14,10 +14,12 @@ struct FlycastStats {
       0;                       // of those, reset: no such address, or no service on that port
   std::uint64_t attempts = 0;  // on machines, here and elsewhere
   std::uint64_t failed_attempts = 0;  // of those: refused, unreachable or timed out
+  std::uint64_t warm_hops = 0;        // attempts elsewhere that a spare link served
   std::uint64_t hops_accepted = 0;    // connections taken from other hosts' proxies
   std::uint64_t hops_admitted = 0;    // of those, joined to a machine
   std::uint64_t hops_refused = 0;     // of those, told to go elsewhere
   std::uint64_t hops_malformed = 0;  // of those, reset: bytes that are no preamble, or none in time
+  std::uint64_t hops_unused = 0;     // of those, ended by the other side before a byte: spare links
   std::uint64_t hops_evicted = 0;    // of those, reset: too many silent ones of that host
   std::uint64_t hops_foreign = 0;    // reset at once: the source is no host of the registry
   std::uint64_t over_session_limit = 0;  // reset at once: max_sessions
@@ -35,6 +37,7 @@ struct FlycastStats {
   std::uint64_t bytes = 0;               // relayed, both directions
   std::uint64_t idle_timeouts = 0;       // relays reset because nothing passed for their timeout
   std::uint64_t silent_hops = 0;         // relays reset because the other host stopped answering
+  std::uint64_t spare_links = 0;         // * to other hosts' proxies
   std::uint64_t sessions = 0;            // * open, both kinds
 };
 

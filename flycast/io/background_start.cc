@@ -58,14 +58,14 @@ class BackgroundStart : public Session, public std::enable_shared_from_this<Back
     ConnectRequest connect{host_address(state_.options.self),
                            SourceKind::kOwn,
                            {host_address(candidate.host), state_.options.hop_port},
-                           retry_.attempt_timeout(candidate, now)};
+                           retry_.attempt_timeout(candidate, now),
+                           {}};
+    HopRequest hop{connect, preamble_, -1, retry_.wake_timeout(now)};
     call_ = std::make_unique<HopCall>(
-        state_.loop, connect, preamble_,
-        [weak = weak_from_this()](HopOutcome outcome) {
+        state_.loop, state_.links, hop, [weak = weak_from_this()](HopOutcome outcome) {
           auto self = weak.lock();
           if (self) self->on_answer(outcome.reply && outcome.reply->status == HopStatus::kOk);
-        },
-        retry_.wake_timeout(now));
+        });
   }
 
   void on_answer(bool started) {

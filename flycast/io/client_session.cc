@@ -35,6 +35,7 @@ class ClientSession : public Session {
 
  private:
   DialRequest wanted_while_open(DialRequest request) {
+    request.early_from = client_.get();
     request.is_wanted = [this] { return !is_reset(client_.get()); };
     return request;
   }
@@ -48,9 +49,11 @@ class ClientSession : public Session {
                                 std::move(ticket_));
     Dialled& dialled = std::get<Dialled>(outcome);
     ++state_.stats.relayed;
+    discard_input(client_.get(), dialled.early_bytes);
     dialled.tickets.client = std::move(ticket_);
     RelayStreams streams{id_, std::move(client_), std::move(dialled.stream)};
     streams.machine_is_hop = !dialled.here;
+    streams.idle_timeout = dialled.idle_timeout;
     state_.relay(std::move(streams), std::move(dialled.tickets));
   }
 

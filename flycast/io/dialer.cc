@@ -78,7 +78,8 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
   }
 
   void try_next() {
-    if (request.is_wanted && !request.is_wanted()) return fail(DialError::kAbandoned);
+    bool first = retry.attempts() == 0 && last_failure.empty();
+    if (!first && request.is_wanted && !request.is_wanted()) return fail(DialError::kAbandoned);
     auto routed = find_route();
     if (const auto* failure = std::get_if<LookupFailure>(&routed)) return on_no_route(*failure);
     const Route& route = std::get<Route>(routed);
@@ -174,6 +175,7 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
                bool last = false) {
     ++state.stats.attempts;
     chosen = candidate;
+    idle_timeout = route.port->http.idle_timeout;
     key = {candidate.machine, route.service->internal_port};
     Preamble preamble{route.app->app.network,
                       candidate.machine,
@@ -197,7 +199,8 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
     auto ticket = state.admissions.admit(admitted.key, admitted.hard_limit);
     if (!ticket) return on_refused(HopStatus::kLimit);
     tickets.admission = std::move(*ticket);
-    ConnectRequest connect{admitted.source, SourceKind::kTransparent, admitted.machine, timeout};
+    ConnectRequest connect{admitted.source, SourceKind::kTransparent, admitted.machine, timeout,
+                           admitted.greeting};
     if (admitted.asleep || state.waker.is_waking(admitted.key))
       return wake_here(preamble, admitted, connect);
     connector = std::make_unique<StreamConnector>(
@@ -238,15 +241,16 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
     ConnectRequest connect{host_address(state.options.self),
                            SourceKind::kOwn,
                            {host_address(chosen.host), state.options.hop_port},
-                           timeout};
-    std::optional<Duration> reply_timeout;
-    if (preamble.wake != Wake::kNo) reply_timeout = retry.wake_timeout(monotonic_now());
-    call = std::make_unique<HopCall>(
-        state.loop, connect, preamble,
-        [weak = weak_from_this()](HopOutcome outcome) {
-          if (auto self = weak.lock()) self->on_hop_answered(std::move(outcome));
-        },
-        reply_timeout);
+                           timeout,
+                           {}};
+    HopRequest hop{connect, preamble, request.early_from, {}};
+    if (preamble.wake != Wake::kNo) hop.reply_timeout = retry.wake_timeout(monotonic_now());
+    call = std::make_unique<HopCall>(state.loop, state.links, hop,
+                                     [weak = weak_from_this()](HopOutcome outcome) {
+                                       if (auto self = weak.lock())
+                                         self->on_hop_answered(std::move(outcome));
+                                     });
+    if (call->was_warm()) ++state.stats.warm_hops;
   }
 
   void on_hop_answered(HopOutcome outcome) {
@@ -261,7 +265,8 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
     const HopReply& reply = *outcome.reply;
     bool counted = reply.status == HopStatus::kOk || reply.status == HopStatus::kLimit;
     if (counted) state.loads.on_report(key, reply.load, now);
-    if (reply.status == HopStatus::kOk) return succeed(std::move(outcome.stream));
+    if (reply.status == HopStatus::kOk)
+      return succeed(std::move(outcome.stream), outcome.early_bytes);
     if (reply.status == HopStatus::kConnectFailed) state.loads.on_failure(chosen.machine, now);
     bool whole_host = reply.status == HopStatus::kBusy || reply.status == HopStatus::kNotReady;
     if (whole_host) retry.exclude(chosen.host);
@@ -289,10 +294,11 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
     again.arm_after(*wait);
   }
 
-  void succeed(Fd stream) {
+  void succeed(Fd stream, std::size_t early_bytes = 0) {
     state.loads.on_success(chosen.machine);
     Dialled dialled{std::move(stream), std::move(tickets), app,         chosen.machine,
-                    chosen.host,       chosen.region,      chosen.here, retry.attempts()};
+                    chosen.host,       chosen.region,      chosen.here, retry.attempts(),
+                    idle_timeout,      early_bytes};
     finish(std::move(dialled));
   }
 
@@ -312,6 +318,7 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
   // The attempt that is under way.
   Candidate chosen;
   ServiceKey key;
+  Duration idle_timeout{};
   SessionTickets tickets;
   std::unique_ptr<StreamConnector> connector;
   std::unique_ptr<HopCall> call;

@@ -1,8 +1,8 @@
 // Dialer: from "this client wants that Flycast address" to a stream that a machine has admitted:
 // route, choice, attempt, admission, and the next attempt, as the balancer and the retry rules say
-// (core/balancer.h, core/retry.h). It spends no byte of the client's, and knows nothing of what is
-// spoken over the stream: layer 4 relays it (client_session.h), HTTP sends requests over it and may
-// keep it. Calls back once; destroying it cancels. Loop thread.
+// (core/balancer.h, core/retry.h). It takes no byte off the client's socket, and knows nothing of
+// what is spoken over the stream: layer 4 relays it (client_session.h), HTTP sends requests over it
+// and may keep it. Calls back once; destroying it cancels. Loop thread.
 #pragma once
 
 #include <functional>
@@ -26,7 +26,10 @@ struct DialRequest {
   IpEndpoint dialled;            // Flycast address and port that the client meant
   RoutingWish wish;              // of the client or an app that replayed its request
   std::optional<Instant> until;  // sooner than the retry options' deadline
-  // Asked before every attempt: false ends the call (kAbandoned). Empty: always wanted.
+  // The client's socket: what it has sent already goes along with an attempt elsewhere, and stays
+  // in its kernel until a machine has it (Dialled::early_bytes). -1: none.
+  int early_from = -1;
+  // Asked before every further attempt: false ends the call (kAbandoned). Empty: always wanted.
   std::function<bool()> is_wanted;
 };
 
@@ -40,6 +43,8 @@ struct Dialled {
   std::string region;  // of the machine
   bool here = false;   // on this host: the stream is the machine's own, else it is a hop's
   int attempts = 1;
+  Duration idle_timeout{};      // of the port; 0: none is set
+  std::size_t early_bytes = 0;  // the machine has them: take them off the client's socket
 };
 
 // Why there is none. The name in Fly's list of proxy errors is beside each, where there is one.

@@ -77,6 +77,7 @@ struct FlycastService::Impl {
     clients.reset();
     hops.reset();
     state.sessions.clear();
+    state.links.stop();
     state.relays.stop();
   }
 
@@ -168,6 +169,7 @@ FlycastStats FlycastService::stats() const {
   stats.bytes = impl_->state.http.bytes + relayed.bytes;
   stats.idle_timeouts = relayed.idle_timeouts;
   stats.silent_hops = relayed.silent_hops;
+  stats.spare_links = impl_->state.links.spare();
   stats.sessions = impl_->state.open();
   return stats;
 }

@@ -20,7 +20,7 @@ void FrameReader::on_readable() {
     auto got = recv(stream_, buffer.data(), wanted_ - frame_.size(), 0);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (got < 0) return finish(Error::from_errno("reading a hop frame"));
-    if (got == 0) return finish(Error("the connection ended within a hop frame", ECONNRESET));
+    if (got == 0) return finish(end_error());
     frame_.append(buffer.data(), static_cast<std::size_t>(got));
     if (frame_.size() < wanted_) continue;
     if (in_body_) return finish(std::move(frame_));
@@ -30,6 +30,12 @@ void FrameReader::on_readable() {
     wanted_ = *length;
     frame_.clear();
   }
+}
+
+Error FrameReader::end_error() const {
+  bool began = in_body_ || !frame_.empty();
+  if (began) return Error("the connection ended within a hop frame", ECONNRESET);
+  return Error("the connection ended before a hop frame", ENODATA);
 }
 
 // Last: the callback may destroy the reader.

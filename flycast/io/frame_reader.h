@@ -14,7 +14,8 @@ namespace sixpn::flycast {
 
 class FrameReader {
  public:
-  // Errors: the stream ended or failed, or its bytes are no frame.
+  // Errors: the stream ended (code ENODATA: before its first byte) or failed, or its bytes are no
+  // frame.
   using Done = std::function<void(Result<std::string> body)>;
 
   // `stream` must outlive it.
@@ -24,6 +25,7 @@ class FrameReader {
 
  private:
   void on_readable();
+  [[nodiscard]] Error end_error() const;
   void finish(Result<std::string> body);
 
   int stream_;

@@ -1,37 +1,83 @@
 #include "flycast/io/hop_call.h"
 
+#include <sys/socket.h>
+
+#include <algorithm>
 #include <cerrno>
 
 namespace sixpn::flycast {
+namespace {
 
-HopCall::HopCall(EventLoop& loop, const ConnectRequest& request, const Preamble& preamble,
-                 Done done, std::optional<Duration> reply_timeout)
+// Of a client's first bytes, at most so many go with the preamble.
+constexpr std::size_t kMaxEarlyBytes = 64 * 1024;
+
+// Sends a frame, which always fits an empty send buffer, and behind it what of the first bytes of
+// `early_from` is there and fits: how many of them; nothing when the stream is dead.
+std::optional<std::size_t> send_with_early(int stream, const std::string& frame, int early_from) {
+  std::string bytes = frame;
+  bytes.resize(frame.size() + (early_from >= 0 ? kMaxEarlyBytes : 0));
+  auto early = early_from < 0 ? 0
+                              : recv(early_from, bytes.data() + frame.size(), kMaxEarlyBytes,
+                                     MSG_PEEK | MSG_DONTWAIT);
+  bytes.resize(frame.size() + static_cast<std::size_t>(std::max<ssize_t>(early, 0)));
+  auto sent = send(stream, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  if (sent < static_cast<ssize_t>(frame.size())) return std::nullopt;
+  return static_cast<std::size_t>(sent) - frame.size();
+}
+
+}  // namespace
+
+HopCall::HopCall(EventLoop& loop, HopLinks& links, const HopRequest& request, Done done)
     : loop_(loop),
-      preamble_(encode_preamble(preamble)),
+      request_(request.connect),
+      preamble_(encode_preamble(request.preamble)),
+      early_from_(request.early_from),
+      reply_timeout_(request.reply_timeout),
       done_(std::move(done)),
-      reply_timeout_(reply_timeout),
-      deadline_(loop, [this] { fail(ETIMEDOUT); }),
-      connector_(loop, request,
-                 [this](ConnectOutcome outcome) { on_connected(std::move(outcome)); }) {
-  deadline_.arm_after(request.timeout);
+      deadline_(loop, [this] { fail(ETIMEDOUT); }) {
+  deadline_.arm_after(request_.timeout);
+  Fd link = links.take(request_.remote);
+  warm_ = link && speak(std::move(link));
+  if (!warm_) connect();
+}
+
+void HopCall::connect() {
+  deadline_.arm_after(request_.timeout);
+  connector_.emplace(loop_, request_,
+                     [this](ConnectOutcome outcome) { on_connected(std::move(outcome)); });
 }
 
 void HopCall::on_connected(ConnectOutcome outcome) {
   if (outcome.error != 0) return fail(outcome.error);
-  stream_ = std::move(outcome.stream);
-  if (!send_frame(stream_.get(), preamble_)) return fail(ECONNRESET);
+  if (!speak(std::move(outcome.stream))) fail(ECONNRESET);
+}
+
+bool HopCall::speak(Fd stream) {
+  auto early = send_with_early(stream.get(), preamble_, early_from_);
+  if (!early) return false;
+  early_bytes_ = *early;
+  stream_ = std::move(stream);
   if (reply_timeout_) deadline_.arm_after(*reply_timeout_);
   reader_.emplace(loop_, stream_.get(),
                   [this](Result<std::string> body) { on_reply(std::move(body)); });
+  return true;
 }
 
 void HopCall::on_reply(Result<std::string> body) {
+  if (!body && warm_) {
+    // The link died unnoticed: that host's agent was restarted, say. It tells nothing of the host.
+    warm_ = false;
+    reader_.reset();
+    stream_.close();
+    return connect();
+  }
   if (!body) return fail(body.error().code != 0 ? body.error().code : EPROTO);
   auto reply = decode_reply(*body);
   if (!reply) return fail(EPROTO);
   HopOutcome outcome;
   outcome.reply = *reply;
   outcome.stream = std::move(stream_);
+  outcome.early_bytes = early_bytes_;
   finish(std::move(outcome));
 }
 

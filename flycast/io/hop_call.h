@@ -1,5 +1,6 @@
-// HopCall: asks the proxy of a machine's own host for a connection: connect, preamble, reply. Calls
-// back exactly once, never from its constructor; destroying it cancels. Loop thread.
+// HopCall: asks the proxy of a machine's own host for a connection: a spare link or a new
+// connection, preamble, reply. Calls back exactly once, never from its constructor; destroying it
+// cancels. Loop thread.
 #pragma once
 
 #include <functional>
@@ -9,6 +10,7 @@
 #include "base/io/event_loop.h"
 #include "flycast/core/preamble.h"
 #include "flycast/io/frame_reader.h"
+#include "flycast/io/hop_links.h"
 #include "flycast/io/stream_connector.h"
 
 namespace sixpn::flycast {
@@ -18,34 +20,53 @@ struct HopOutcome {
   // ...).
   std::optional<HopReply> reply;
   int error = 0;
-  Fd stream;  // joined to the machine, when the reply is kOk
+  Fd stream;                    // joined to the machine, when the reply is kOk
+  std::size_t early_bytes = 0;  // of the client's, that went with the preamble
+};
+
+// What is asked of the other host, and how it gets there.
+struct HopRequest {
+  // Its timeout covers all of it; or, with a reply_timeout, as much of it as connecting takes.
+  ConnectRequest connect;
+  Preamble preamble;
+  // A socket whose first bytes, those that are there, go with the preamble. They also stay in its
+  // kernel, so a refusal loses nothing; -1: none.
+  int early_from = -1;
+  // Of the answer, where a machine has to be started first.
+  std::optional<Duration> reply_timeout;
 };
 
 class HopCall {
  public:
   using Done = std::function<void(HopOutcome)>;
 
-  // `request.timeout` covers all of it; or, where a machine has to be started first, as much of it
-  // as connecting takes, and `reply_timeout` the answer.
-  HopCall(EventLoop& loop, const ConnectRequest& request, const Preamble& preamble, Done done,
-          std::optional<Duration> reply_timeout = {});
+  HopCall(EventLoop& loop, HopLinks& links, const HopRequest& request, Done done);
   HopCall(const HopCall&) = delete;
   HopCall& operator=(const HopCall&) = delete;
 
+  // Whether its stream was a spare link.
+  [[nodiscard]] bool was_warm() const { return warm_; }
+
  private:
+  void connect();
+  bool speak(Fd stream);
   void on_connected(ConnectOutcome outcome);
   void on_reply(Result<std::string> body);
   void fail(int error);
   void finish(HopOutcome outcome);
 
   EventLoop& loop_;
+  ConnectRequest request_;
   std::string preamble_;
-  Done done_;
+  int early_from_;
   std::optional<Duration> reply_timeout_;
+  std::size_t early_bytes_ = 0;
+  bool warm_ = false;
+  Done done_;
   Fd stream_;
   std::optional<FrameReader> reader_;
   LoopTimer deadline_;
-  StreamConnector connector_;
+  std::optional<StreamConnector> connector_;
 };
 
 }  // namespace sixpn::flycast

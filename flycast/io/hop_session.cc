@@ -1,5 +1,6 @@
 #include "flycast/io/hop_session.h"
 
+#include <cerrno>
 #include <optional>
 
 #include "base/io/clock.h"
@@ -38,10 +39,18 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
   void on_frame(Result<std::string> body) {
     deadline_.cancel();
     state_.silent.remove(from_, id_);
+    if (!body && body.error().code == ENODATA) return on_unused();
     if (!body) return on_malformed(body.error());
     auto preamble = decode_preamble(*body);
     if (!preamble) return on_malformed(preamble.error());
     on_preamble(*preamble);
+  }
+
+  // The other side kept it in reserve, and does no longer.
+  void on_unused() {
+    ++state_.stats.hops_unused;
+    allow_clean_close(hop_.get());
+    state_.end(id_);
   }
 
   void on_malformed(const Error& error) {
@@ -62,7 +71,7 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
     if (!ticket) return refuse(HopStatus::kLimit);
     tickets_.admission = std::move(*ticket);
     ConnectRequest request{admitted.source, SourceKind::kTransparent, admitted.machine,
-                           state_.options.retry.connect_timeout};
+                           state_.options.retry.connect_timeout, admitted.greeting};
     if (admitted.asleep || state_.waker.is_waking(admitted.key))
       return wake(preamble, admitted, request);
     connector_.emplace(state_.loop, request, [weak = weak_from_this()](ConnectOutcome outcome) {
@@ -120,6 +129,7 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
 
   void answer_and_close(HopStatus status, int connect_errno = 0) {
     if (reply(status, connect_errno)) allow_clean_close(hop_.get());
+    discard_input(hop_.get());  // unread, it would make a reset of the close, behind the reply
     state_.end(id_);
   }
 

@@ -19,9 +19,11 @@
 #include "flycast/core/service_table.h"
 #include "flycast/core/silent_hops.h"
 #include "flycast/core/stats.h"
+#include "flycast/io/hop_links.h"
 #include "flycast/io/http_buffers.h"
 #include "flycast/io/relays.h"
 #include "flycast/io/waker.h"
+#include "registry/core/address.h"
 
 namespace sixpn::flycast {
 
@@ -63,6 +65,7 @@ struct ProxyState {
   LogGate limit_log;
   FlycastStats stats;
   Relays relays;
+  HopLinks links;
   HttpBuffers http;
   std::map<SessionId, std::shared_ptr<Session>> sessions;
 
@@ -82,6 +85,7 @@ inline ProxyState::ProxyState(EventLoop& event_loop, FlycastOptions given, std::
       give_up_log(std::chrono::seconds(5)),
       limit_log(std::chrono::seconds(5)),
       relays(event_loop),
+      links(event_loop, host_address(options.self), options.hop_link_idle),
       last_sequence_(static_cast<std::uint64_t>(
           std::chrono::duration_cast<std::chrono::microseconds>(wall_now().time_since_epoch())
               .count())) {

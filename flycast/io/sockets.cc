@@ -117,8 +117,15 @@ Result<Fd> open_stream(const Ip6& source, SourceKind kind) {
 
 int begin_connect(int stream, const IpEndpoint& remote) {
   sockaddr_in6 address = to_sockaddr(remote);
-  if (connect(stream, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return 0;
-  return errno;
+  auto again = [&] {
+    return connect(stream, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  };
+  if (again()) return 0;
+  if (errno != EINPROGRESS) return errno;
+  // A neighbour on the same kernel answers within the call; asking again tells, and is cheaper than
+  // to wait for an event.
+  if (again()) return 0;
+  return errno == EALREADY ? EINPROGRESS : errno;
 }
 
 std::optional<IpEndpoint> local_endpoint(int stream) {
@@ -145,6 +152,14 @@ bool is_reset(int stream) {
 
 void allow_clean_close(int stream) {
   set_linger(stream, false);
+}
+
+void discard_input(int stream, std::size_t size) {
+  while (size > 0) {
+    auto gone = recv(stream, nullptr, size, MSG_TRUNC | MSG_DONTWAIT);
+    if (gone <= 0) return;
+    size -= static_cast<std::size_t>(gone);
+  }
 }
 
 int unacknowledged(int stream) {

@@ -8,6 +8,7 @@
 // while, acknowledging every probe.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 
 #include "base/fd.h"
@@ -43,6 +44,8 @@ int take_error(int stream);
 bool is_reset(int stream);
 // From here on close() sends what is left and a FIN.
 void allow_clean_close(int stream);
+// Takes `size` bytes off what was received, or all that is there, unread.
+void discard_input(int stream, std::size_t size = static_cast<std::size_t>(-1) / 2);
 // Bytes written that the other end's kernel has not acknowledged; 0 when the connection is gone.
 int unacknowledged(int stream);
 // What was sent is being repeated, and no packet has acknowledged anything for that long. Not true

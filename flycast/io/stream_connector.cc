@@ -5,6 +5,8 @@
 #include <boost/asio/post.hpp>
 #include <cerrno>
 
+#include "flycast/io/frame_reader.h"
+
 namespace sixpn::flycast {
 
 using boost::asio::posix::stream_descriptor;
@@ -17,12 +19,18 @@ struct StreamConnector::Impl : std::enable_shared_from_this<StreamConnector::Imp
         done(std::move(on_done)) {}
 
   void start(const ConnectRequest& request) {
+    greeting = request.greeting;
     auto opened = open_stream(request.source, request.source_kind);
     if (!opened) {
       finish_later(opened.error().code);
       return;
     }
     int error = begin_connect(opened->get(), request.remote);
+    if (error != EINPROGRESS) {
+      connected = std::move(*opened);
+      finish_later(error != 0 ? error : greet(connected.get()));
+      return;
+    }
     boost::system::error_code not_watched;
     stream.assign(opened->get(), not_watched);
     if (not_watched) {
@@ -30,16 +38,14 @@ struct StreamConnector::Impl : std::enable_shared_from_this<StreamConnector::Imp
       return;
     }
     static_cast<void>(opened->release());
-    if (error != EINPROGRESS) {
-      finish_later(error);
-      return;
-    }
     deadline.arm_after(request.timeout);
     stream.async_wait(stream_descriptor::wait_write,
                       [weak = weak_from_this()](const boost::system::error_code& failed) {
                         auto self = weak.lock();
                         if (failed || !self) return;
-                        self->finish(take_error(self->stream.native_handle()));
+                        int fd = self->stream.native_handle();
+                        int refused = take_error(fd);
+                        self->finish(refused != 0 ? refused : self->greet(fd));
                       });
   }
 
@@ -49,6 +55,8 @@ struct StreamConnector::Impl : std::enable_shared_from_this<StreamConnector::Imp
     });
   }
 
+  int greet(int fd) { return greeting.empty() || send_frame(fd, greeting) ? 0 : ECONNRESET; }
+
   // Last: the callback may destroy the connector.
   void finish(int error) {
     if (!done) return;
@@ -56,7 +64,7 @@ struct StreamConnector::Impl : std::enable_shared_from_this<StreamConnector::Imp
     Done call = std::exchange(done, nullptr);
     ConnectOutcome outcome;
     outcome.error = error;
-    if (error == 0) outcome.stream = Fd(stream.release());
+    if (error == 0) outcome.stream = connected ? std::move(connected) : Fd(stream.release());
     call(std::move(outcome));
   }
 
@@ -64,6 +72,8 @@ struct StreamConnector::Impl : std::enable_shared_from_this<StreamConnector::Imp
   stream_descriptor stream;
   LoopTimer deadline;
   Done done;
+  std::string greeting;
+  Fd connected;  // at once, never watched
 };
 
 StreamConnector::StreamConnector(EventLoop& loop, const ConnectRequest& request, Done done)

@@ -1,9 +1,10 @@
-// StreamConnector: one TCP connect with a deadline. Calls back exactly once, never from its
-// constructor; destroying it cancels. Loop thread.
+// StreamConnector: one TCP connect with a deadline, and the first bytes over it. Calls back exactly
+// once, never from its constructor; destroying it cancels. Loop thread.
 #pragma once
 
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "base/fd.h"
 #include "base/io/event_loop.h"
@@ -17,6 +18,7 @@ struct ConnectRequest {
   SourceKind source_kind = SourceKind::kOwn;
   IpEndpoint remote;
   Duration timeout{};
+  std::string greeting;  // sent as soon as it is connected; short, it fits an empty send buffer
 };
 
 // Either a connected stream, or the errno that says why not (ETIMEDOUT at the deadline).

@@ -10,13 +10,20 @@
 
 namespace sixpn {
 
-// Whether Flycast opens the port. It passes bytes and holds no certificate: none whose handler ends
-// TLS or speaks the PROXY protocol (docs/decisions/0071).
+// Whether Flycast opens the port. It holds no certificate: none whose handler ends TLS
+// (docs/decisions/0071).
 inline bool is_relayed(const ServicePort& port) {
-  constexpr std::array<std::string_view, 3> kNotRelayed = {"tls", "pg_tls", "proxy_proto"};
+  constexpr std::array<std::string_view, 2> kNotRelayed = {"tls", "pg_tls"};
   return std::none_of(port.handlers.begin(), port.handlers.end(), [&](const auto& handler) {
     return std::find(kNotRelayed.begin(), kNotRelayed.end(), handler) != kNotRelayed.end();
   });
+}
+
+// The version of the PROXY protocol in which the machine is told of its client; 0: none.
+inline std::uint8_t proxy_protocol_of(const ServicePort& port) {
+  bool wanted =
+      std::find(port.handlers.begin(), port.handlers.end(), "proxy_proto") != port.handlers.end();
+  return wanted ? port.proxy_protocol : std::uint8_t{0};
 }
 
 // Whether a machine is of the process groups that serve it; not whether it runs.

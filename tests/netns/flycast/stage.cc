@@ -29,6 +29,17 @@ bool bind_to(int fd, const IpEndpoint& at) {
   return bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
 }
 
+template <class Call>
+IpEndpoint endpoint_by(Call call, int fd) {
+  sockaddr_in6 address{};
+  socklen_t length = sizeof address;
+  call(fd, reinterpret_cast<sockaddr*>(&address), &length);
+  IpEndpoint endpoint;
+  std::memcpy(endpoint.ip.bytes.data(), &address.sin6_addr, 16);
+  endpoint.port = ntohs(address.sin6_port);
+  return endpoint;
+}
+
 }  // namespace
 
 RunningHost::RunningHost(std::uint32_t n, const TestCluster& cluster, FlycastOptions limits,
@@ -145,13 +156,11 @@ void Tcp::send_reset() {
 }
 
 IpEndpoint Tcp::remote() const {
-  sockaddr_in6 address{};
-  socklen_t length = sizeof address;
-  getpeername(fd_.get(), reinterpret_cast<sockaddr*>(&address), &length);
-  IpEndpoint endpoint;
-  std::memcpy(endpoint.ip.bytes.data(), &address.sin6_addr, 16);
-  endpoint.port = ntohs(address.sin6_port);
-  return endpoint;
+  return endpoint_by(getpeername, fd_.get());
+}
+
+IpEndpoint Tcp::local() const {
+  return endpoint_by(getsockname, fd_.get());
 }
 
 Server::Server(std::uint32_t machine, int backlog) : machine_(machine) {

@@ -59,6 +59,7 @@ class Tcp {
   [[nodiscard]] bool ended() const { return ended_; }      // saw a FIN
   [[nodiscard]] bool got_reset() const { return reset_; }  // saw a reset
   [[nodiscard]] IpEndpoint remote() const;
+  [[nodiscard]] IpEndpoint local() const;
   explicit operator bool() const { return static_cast<bool>(fd_); }
 
  private:

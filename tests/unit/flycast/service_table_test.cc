@@ -110,7 +110,7 @@ TEST(ServiceTable, PartOfANetworksMachinesIsNotTakenForAll) {
 }
 
 TEST(ServiceTable, HandlersThatARelayCannotServe) {
-  for (const char* handler : {"tls", "pg_tls", "proxy_proto"}) {
+  for (const char* handler : {"tls", "pg_tls"}) {
     TestCluster cluster = two_hosts();
     cluster.app.services[0].ports[0].handlers = {"http", handler};
     EXPECT_EQ(lookup_error(cluster, kNetwork, kDialled), LookupError::kUnsupportedHandler)

@@ -1,0 +1,61 @@
+// HopLinks: connections to other hosts' proxies on which nobody has spoken yet, so that a
+// connection to a machine elsewhere need not wait for one to be made: its preamble goes at once.
+// Kept for hosts used lately: each use opens one for the next, up to kMaxSpare; one that nobody
+// needed within the idle time is closed, and one less is kept. Loop thread. Limits: kMaxSpare per
+// host, kMaxPeers hosts; beyond them connections are made when needed, as for a host's first.
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <map>
+#include <memory>
+
+#include "base/fd.h"
+#include "base/io/event_loop.h"
+#include "base/ip.h"
+#include "flycast/io/stream_connector.h"
+
+namespace sixpn::flycast {
+
+class HopLinks {
+ public:
+  static constexpr std::size_t kMaxSpare = 16;
+  static constexpr std::size_t kMaxPeers = 256;
+
+  // `own`: the address links are bound to. `idle`: zero keeps none; less than a proxy waits for a
+  // preamble (5 s).
+  HopLinks(EventLoop& loop, const Ip6& own, Duration idle);
+  HopLinks(const HopLinks&) = delete;
+  HopLinks& operator=(const HopLinks&) = delete;
+
+  // A link to that proxy, if one is spare and not known to be dead; and a use of that host.
+  Fd take(const IpEndpoint& proxy);
+  void stop();  // closes all; idempotent
+
+  [[nodiscard]] std::size_t spare() const;
+
+ private:
+  struct Spare {
+    Fd stream;
+    Instant until{};
+  };
+  struct Peer {
+    std::deque<Spare> spare;  // the oldest first
+    std::map<std::uint64_t, std::unique_ptr<StreamConnector>> connecting;
+    std::size_t wanted = 0;
+  };
+
+  void refill(const IpEndpoint& proxy, Peer& peer);
+  void on_connected(const IpEndpoint& proxy, std::uint64_t number, ConnectOutcome outcome);
+  void expire();
+  void arm();
+
+  EventLoop& loop_;
+  Ip6 own_;
+  Duration idle_;
+  std::map<IpEndpoint, Peer> peers_;
+  std::uint64_t last_number_ = 0;
+  LoopTimer expiry_;
+};
+
+}  // namespace sixpn::flycast

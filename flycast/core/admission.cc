@@ -78,7 +78,7 @@ Admission admit(const ServiceTable& table, HostId from, const Preamble& preamble
   if (machine == nullptr || machine->host != self) return HopStatus::kUnknown;
   if (route.service->internal_port != preamble.internal_port) return HopStatus::kUnknown;
   bool asleep = preamble.wake != Wake::kNo && may_wake(*machine, *route.service);
-  if (!asleep && !may_serve(*machine, *route.service)) return HopStatus::kStopped;
+  if (!asleep && !table.takes(route, *machine)) return HopStatus::kStopped;
   return Admitted{
       {machine->address, preamble.internal_port},
       source_for(preamble.client.ip, *machine, self),

@@ -24,7 +24,10 @@ struct ServiceKey {
 
 template <class Key>
 class OpenCounts {
-  using Counts = std::map<Key, std::uint32_t>;
+  struct Counts {
+    std::map<Key, std::uint32_t> open;
+    std::function<void(const Key&)> freed;
+  };
 
  public:
   class Ticket {
@@ -41,8 +44,9 @@ class OpenCounts {
     Ticket& operator=(const Ticket&) = delete;
     ~Ticket() {
       if (!counts_) return;
-      auto held = counts_->find(key_);
-      if (--held->second == 0) counts_->erase(held);
+      auto held = counts_->open.find(key_);
+      if (--held->second == 0) counts_->open.erase(held);
+      if (counts_->freed) counts_->freed(key_);
     }
 
    private:
@@ -57,18 +61,22 @@ class OpenCounts {
   std::optional<Ticket> admit(const Key& key, std::uint32_t limit) {
     if (limit != 0 && open(key) >= limit) return std::nullopt;
     if (gate_ && !gate_(key)) return std::nullopt;
-    ++(*counts_)[key];
+    ++counts_->open[key];
     return Ticket(counts_, key);
   }
 
   // Asked for every unit that the limit leaves room for. Null: all pass.
   void set_gate(std::function<bool(const Key&)> gate) { gate_ = std::move(gate); }
+  // Told of every unit that is given back, from inside the destructor of its ticket. Null: nobody.
+  void on_free(std::function<void(const Key&)> freed) { counts_->freed = std::move(freed); }
 
   [[nodiscard]] std::uint32_t open(const Key& key) const {
-    auto found = counts_->find(key);
-    return found == counts_->end() ? 0 : found->second;
+    auto found = counts_->open.find(key);
+    return found == counts_->open.end() ? 0 : found->second;
   }
-  [[nodiscard]] std::size_t keys() const { return counts_->size(); }
+  // Keys with something open, ascending, and how much.
+  [[nodiscard]] const std::map<Key, std::uint32_t>& all() const { return counts_->open; }
+  [[nodiscard]] std::size_t keys() const { return counts_->open.size(); }
 
  private:
   std::shared_ptr<Counts> counts_ = std::make_shared<Counts>();

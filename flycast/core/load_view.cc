@@ -4,66 +4,111 @@
 #include <cmath>
 
 namespace sixpn::flycast {
-namespace {
 
-// Makes room for one more entry by dropping the one whose `age` comes first.
-template <class Map, class Age>
-void bound(Map& map, std::size_t limit, Age age) {
-  if (map.size() < limit) return;
-  map.erase(std::min_element(map.begin(), map.end(), [&](const auto& a, const auto& b) {
-    return age(a.second) < age(b.second);
-  }));
+bool MachineLoad::is_news(const LoadReport& report, Instant now) const {
+  if (!report_ || report.sequence == 0) return true;
+  // A clock that went back must not silence an owner that was started again.
+  return report.sequence > report_->first.sequence || now - report_->second > kFresh;
 }
 
-}  // namespace
-
-ServiceCounts::Ticket LoadView::open(const ServiceKey& key) {
-  return *own_.admit(key, 0);
+void MachineLoad::on_report(const LoadReport& report, Instant now) {
+  if (!is_news(report, now)) return;
+  report_.emplace(report, now);
+  own_at_report_ = own_;
 }
 
-void LoadView::on_report(const ServiceKey& key, std::uint32_t load, Instant now) {
-  if (!reports_.contains(key))
-    bound(reports_, kMaxEntries, [](const Report& report) { return report.at; });
-  reports_[key] = {load, own_.open(key), now};
+void MachineLoad::on_success(Duration took, Instant now) {
+  latency_.add(took, now);
+  ejection_.on_success();
 }
 
-void LoadView::on_failure(MachineId machine, Instant now) {
-  if (!failures_.contains(machine))
-    bound(failures_, kMaxEntries, [](const Failures& failures) { return failures.until; });
-  Failures& failures = failures_[machine];
-  int doublings = std::min(failures.in_a_row++, 16);
-  failures.until = now + std::min(kMaxPenalty, kFirstPenalty * (1 << doublings));
+void MachineLoad::on_connect_failure(Instant now, Rng& rng) {
+  latency_.add_failure(Duration::zero(), now);
+  ejection_.on_connect_failure(now, rng);
 }
 
-void LoadView::on_success(MachineId machine) {
-  failures_.erase(machine);
+void MachineLoad::on_bad_reply(Duration pause, Instant now, Rng& rng) {
+  latency_.add_failure(pause, now);
+  ejection_.on_bad_reply(now, rng);
 }
 
-double LoadView::estimate(const ServiceKey& key, Instant now) const {
-  double own = own_.open(key);
-  auto found = reports_.find(key);
-  if (found == reports_.end()) return own;
-  const Report& report = found->second;
-  double others = std::max(0.0, static_cast<double>(report.load) - report.own);
-  if (now - report.at > kFresh) {
-    auto half_lives = static_cast<double>((now - report.at - kFresh).count()) /
-                      static_cast<double>(kHalfLife.count());
-    others *= std::exp2(-half_lives);
+void MachineLoad::forget() {
+  report_.reset();
+  latency_.forget();
+  ejection_.forget();
+  away_until_ = Instant::min();
+}
+
+double MachineLoad::others() const {
+  const LoadReport& report = report_->first;
+  double known = static_cast<double>(report.load) + report.queue;
+  return std::max(0.0, known - own_at_report_);
+}
+
+double MachineLoad::estimate(Instant now) const {
+  if (exact_) return *exact_;
+  double own = own_;
+  if (!report_) return own;
+  double share = others();
+  Duration age = now - report_->second;
+  if (age > kFresh) {
+    auto half_lives =
+        static_cast<double>((age - kFresh).count()) / static_cast<double>(kHalfLife.count());
+    share *= std::exp2(-half_lives);
   }
-  return own + others;
+  return own + share;
 }
 
-bool LoadView::at_limit(const ServiceKey& key, std::uint32_t hard_limit, Instant now) const {
+bool MachineLoad::at_limit(std::uint32_t hard_limit, Instant now) const {
   if (hard_limit == 0) return false;
-  if (own_.open(key) >= hard_limit) return true;
-  auto found = reports_.find(key);
-  if (found == reports_.end() || now - found->second.at > kFresh) return false;
-  return estimate(key, now) >= hard_limit;
+  if (exact_) return *exact_ >= hard_limit;
+  if (own_ >= hard_limit) return true;
+  if (!report_ || now - report_->second > kFresh) return false;
+  const auto& [report, at] = *report_;
+  if (report.load >= hard_limit && now - at < kStaysFull) return true;
+  return own_ + others() >= hard_limit;
 }
 
-bool LoadView::failing(MachineId machine, Instant now) const {
-  auto found = failures_.find(machine);
-  return found != failures_.end() && now < found->second.until;
+LoadView::Entry LoadView::entry(const ServiceKey& key, Instant now) {
+  auto found = entries_.find(key);
+  if (found == entries_.end()) {
+    if (entries_.size() >= kMaxEntries) {
+      // Those that somebody holds come last: they would only be made again.
+      auto rank = [](const auto& item) {
+        return std::make_pair(item.second.use_count() > 1, item.second->used_);
+      };
+      entries_.erase(
+          std::min_element(entries_.begin(), entries_.end(),
+                           [&](const auto& a, const auto& b) { return rank(a) < rank(b); }));
+    }
+    found = entries_.emplace(key, std::make_shared<MachineLoad>()).first;
+  }
+  found->second->used_ = now;
+  return found->second;
+}
+
+LoadView::HostEntry LoadView::host_entry(HostId host) {
+  auto found = hosts_.find(host);
+  if (found != hosts_.end()) return found->second;
+  if (hosts_.size() >= kMaxHosts) {
+    auto rank = [](const auto& item) {
+      return std::make_pair(item.second.use_count() > 1, item.second->until());
+    };
+    hosts_.erase(std::min_element(hosts_.begin(), hosts_.end(),
+                                  [&](const auto& a, const auto& b) { return rank(a) < rank(b); }));
+  }
+  return hosts_.emplace(host, std::make_shared<Ejection>()).first->second;
+}
+
+void LoadView::on_host_failure(HostId host, Instant now, Rng& rng) {
+  HostEntry ejection = host_entry(host);
+  // One silence is enough: it took a whole timeout, and whoever asks next would wait as long.
+  for (int i = 0; i < Ejection::kConnectFailures && !ejection->is_out(now); ++i)
+    ejection->on_connect_failure(now, rng);
+}
+
+void LoadView::on_host_success(HostId host) {
+  host_entry(host)->on_success();
 }
 
 }  // namespace sixpn::flycast

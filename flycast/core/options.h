@@ -13,16 +13,24 @@
 
 namespace sixpn::flycast {
 
-// How long and how often a connection is tried on machines before its client is reset. Attempts
+// How long and how often a connection is tried on machines before its client is refused. Attempts
 // stop at the first limit that is reached. 40 attempts is what Fly's own proxy makes (fly.md 4.2).
 struct RetryOptions {
   int max_attempts = 40;
   Duration deadline = std::chrono::seconds(30);
-  // One attempt: from connect to the answer of a machine on this host.
+  // Once machines refuse because they are full (docs/decisions/0106).
+  int max_full_attempts = 5;
+  Duration full_deadline = std::chrono::seconds(2);
+  // In one round: in the own region, and elsewhere.
+  int max_in_region = 3;
+  int max_outside = 2;
+  // One attempt: from connect to the answer of a machine on this host; and while another machine
+  // could be asked instead.
   Duration connect_timeout = std::chrono::seconds(1);
-  // Waits between rounds, once every machine has been tried: uniform below a doubling ceiling.
-  Duration first_backoff = std::chrono::milliseconds(25);
-  Duration max_backoff = std::chrono::seconds(1);
+  Duration early_timeout = std::chrono::milliseconds(300);
+  // Pauses between rounds, once every machine has been tried: 20 to 40 ms, doubling up to this
+  // while nothing answers at all.
+  Duration max_pause = std::chrono::seconds(1);
 };
 
 // To which apps an app may replay requests (replay_reach.h), by the names of orgs. Nothing set:

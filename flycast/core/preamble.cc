@@ -87,6 +87,7 @@ std::string encode_preamble(const Preamble& preamble) {
   message.set_internal_port(preamble.internal_port);
   message.set_wake(static_cast<std::uint32_t>(preamble.wake));
   message.set_last(preamble.last);
+  message.set_may_wait(preamble.may_wait);
   return encode_frame(message);
 }
 
@@ -129,7 +130,8 @@ Result<Preamble> decode_preamble(std::string_view body) {
                   *dialled,
                   *internal_port,
                   wake_of(message.wake()),
-                  message.last()};
+                  message.last(),
+                  message.may_wait()};
 }
 
 Result<HopReply> decode_reply(std::string_view body) {

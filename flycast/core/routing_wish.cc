@@ -1,7 +1,6 @@
 #include "flycast/core/routing_wish.h"
 
 #include <algorithm>
-#include <map>
 
 #include "flycast/core/http1_syntax.h"
 #include "flycast/core/region_group.h"
@@ -48,23 +47,32 @@ std::optional<std::size_t> tier_of(const RoutingWish& wish, MachineId machine,
   return 1 + wish.regions.size();
 }
 
-Choice choose_wished(const RoutingWish& wish, std::span<const Contender> contenders,
-                     std::string_view home_region, std::uint32_t soft_limit, Rng& rng) {
-  if (wish.is_plain()) return choose(contenders, home_region, soft_limit, rng);
-  std::map<std::size_t, std::vector<std::size_t>> tiers;
-  for (std::size_t i = 0; i < contenders.size(); ++i) {
-    const Candidate& candidate = contenders[i].candidate;
-    if (auto tier = tier_of(wish, candidate.machine, candidate.region)) tiers[*tier].push_back(i);
-  }
+Choice choose_wished(const RoutingWish& wish, const ServicePool& pool, const Bars& bars,
+                     Instant now, Rng& rng) {
+  if (wish.is_plain()) return choose(pool, bars, now, rng);
+  std::optional<Pick> found;
   NoPick why = NoPick::kNoCandidate;
-  for (const auto& [number, members] : tiers) {
-    std::vector<Contender> tier;
-    for (std::size_t index : members) tier.push_back(contenders[index]);
-    Choice choice = choose(tier, home_region, soft_limit, rng);
-    if (const auto* index = std::get_if<std::size_t>(&choice)) return members[*index];
-    // One that was tried says more than one that is full.
-    if (why != NoPick::kAllExcluded) why = std::get<NoPick>(choice);
+  for (std::size_t tier = 0; tier <= 1 + wish.regions.size(); ++tier) {
+    Bars of_tier = [&](const Candidate& candidate, bool home) {
+      if (tier_of(wish, candidate.machine, candidate.region) != tier) return Bar::kUnwanted;
+      return bars ? bars(candidate, home) : Bar::kNone;
+    };
+    Choice choice = choose(pool, of_tier, now, rng);
+    const auto* pick = std::get_if<Pick>(&choice);
+    if (pick == nullptr) {
+      // One that was tried says more than that there is none.
+      if (why != NoPick::kAllExcluded) why = std::get<NoPick>(choice);
+      continue;
+    }
+    bool better = !found || (found->known_full && !pick->known_full);
+    if (better) {
+      found = *pick;
+    } else if (!pick->known_full) {
+      found->has_other = true;
+    }
+    if (!found->known_full && found->has_other) break;
   }
+  if (found) return *found;
   return why;
 }
 

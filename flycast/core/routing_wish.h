@@ -58,9 +58,10 @@ RoutingWish read_wish(const HeaderList& request);
 std::optional<std::size_t> tier_of(const RoutingWish& wish, MachineId machine,
                                    std::string_view region);
 
-// choose() (balancer.h), tier by tier.
-Choice choose_wished(const RoutingWish& wish, std::span<const Contender> contenders,
-                     std::string_view home_region, std::uint32_t soft_limit, Rng& rng);
+// choose() (balancer.h), tier by tier; what is known to be full only when no tier has anything
+// else.
+Choice choose_wished(const RoutingWish& wish, const ServicePool& pool, const Bars& bars,
+                     Instant now, Rng& rng);
 
 // Of machines that could be woken, leaves those of the first tier that has any.
 void keep_wished(const RoutingWish& wish, std::vector<Sleeper>& asleep);

@@ -41,10 +41,14 @@ std::string_view to_string(LookupError error) {
   return "unknown";
 }
 
+bool is_on_duty(const MachineRecord& machine, const Service& service) {
+  return machine.state == MachineState::kStarted && !machine.cordoned &&
+         is_served_by(service, machine);
+}
+
 bool may_serve(const MachineRecord& machine, const Service& service) {
-  if (machine.state != MachineState::kStarted || machine.cordoned) return false;
-  if (machine.health == Health::kCritical || machine.health == Health::kWarning) return false;
-  return is_served_by(service, machine);
+  return is_on_duty(machine, service) && machine.health != Health::kCritical &&
+         machine.health != Health::kWarning;
 }
 
 bool speaks_http(const ServicePort& port) {
@@ -93,14 +97,28 @@ bool ServiceTable::is_http(NetworkId client_network, const IpEndpoint& dialled) 
 }
 
 std::vector<Candidate> ServiceTable::candidates(const Route& route) const {
-  std::vector<Candidate> found;
+  std::vector<Candidate> healthy;
+  std::vector<Candidate> failing;
+  bool starting = false;  // one waits for its first pass: not all fail
   for (const MachinePtr& machine : route.app->machines) {
-    if (!may_serve(*machine, *route.service) || !snapshot_->is_serving(*machine)) continue;
+    if (!is_on_duty(*machine, *route.service) || !snapshot_->is_serving(*machine)) continue;
     if (!trusts(machine->host)) continue;
-    found.push_back({machine->id, machine->host, machine->region, machine->host == snapshot_->self,
-                     snapshot_->round_trip_to(machine->host)});
+    starting = starting || machine->health == Health::kWarning;
+    if (machine->health == Health::kWarning) continue;
+    auto& list = may_serve(*machine, *route.service) ? healthy : failing;
+    list.push_back({machine->id, machine->host, machine->region, machine->host == snapshot_->self,
+                    snapshot_->round_trip_to(machine->host), route.service->soft_limit,
+                    route.service->hard_limit});
   }
-  return found;
+  return healthy.empty() && !starting ? failing : healthy;
+}
+
+bool ServiceTable::takes(const Route& route, const MachineRecord& machine) const {
+  if (may_serve(machine, *route.service)) return true;
+  if (!is_on_duty(machine, *route.service)) return false;
+  auto left = candidates(route);
+  return std::any_of(left.begin(), left.end(),
+                     [&](const Candidate& candidate) { return candidate.machine == machine.id; });
 }
 
 bool ServiceTable::trusts(HostId host) const {

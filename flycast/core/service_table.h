@@ -24,6 +24,8 @@ struct Candidate {
   std::string region;
   bool here = false;                   // on this host: no second hop
   std::optional<Duration> round_trip;  // to its host; nothing when not measured yet
+  std::uint32_t soft_limit = 0;        // of the service; 0: none
+  std::uint32_t hard_limit = 0;
 };
 
 enum class LookupError {
@@ -67,8 +69,13 @@ class ServiceTable {
   [[nodiscard]] std::variant<Route, LookupFailure> route_app(NetworkId network,
                                                              const std::string& app,
                                                              std::uint16_t port) const;
-  // The machines that may serve a route; empty when there are none.
+  // The machines that may serve a route; empty when there are none. Where the checks of all of them
+  // fail, those are the candidates: a check that is wrong takes no app down, and an app that is
+  // down answers for itself.
   [[nodiscard]] std::vector<Candidate> candidates(const Route& route) const;
+
+  // Whether its owner lets it serve: may_serve, or on duty while nobody may.
+  [[nodiscard]] bool takes(const Route& route, const MachineRecord& machine) const;
 
   [[nodiscard]] bool ready() const { return snapshot_ != nullptr && snapshot_->synced; }
   // Whether all machines of a network are here.
@@ -84,8 +91,10 @@ class ServiceTable {
   SnapshotPtr snapshot_;
 };
 
-// Started, not cordoned, checks not failing (nor waiting for their first pass since the start), and of a process group that serves `service`. Says
-// nothing of its host.
+// Started, not cordoned, and of a process group that serves `service`. Says nothing of its checks
+// and its host.
+bool is_on_duty(const MachineRecord& machine, const Service& service);
+// On duty, and its checks do not fail, nor wait for their first pass since the start.
 bool may_serve(const MachineRecord& machine, const Service& service);
 
 }  // namespace sixpn::flycast

@@ -15,6 +15,8 @@ struct FlycastStats {
   std::uint64_t attempts = 0;  // on machines, here and elsewhere
   std::uint64_t failed_attempts = 0;  // of those: refused, unreachable or timed out
   std::uint64_t warm_hops = 0;        // attempts elsewhere that a spare link served
+  std::uint64_t waits = 0;            // of those that asked a machine here: waited at its limit
+  std::uint64_t waits_refused = 0;    // at machines here: no place in the line, or none in time
   std::uint64_t hops_accepted = 0;    // connections taken from other hosts' proxies
   std::uint64_t hops_admitted = 0;    // of those, joined to a machine
   std::uint64_t hops_refused = 0;     // of those, told to go elsewhere

@@ -58,7 +58,7 @@ class BackgroundStart : public Session, public std::enable_shared_from_this<Back
     ConnectRequest connect{host_address(state_.options.self),
                            SourceKind::kOwn,
                            {host_address(candidate.host), state_.options.hop_port},
-                           retry_.attempt_timeout(candidate, now),
+                           retry_.attempt_timeout(candidate, false, now),
                            {}};
     HopRequest hop{connect, preamble_, -1, retry_.wake_timeout(now)};
     call_ = std::make_unique<HopCall>(

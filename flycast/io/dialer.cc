@@ -57,7 +57,7 @@ std::string_view to_string(DialError error) {
     case DialError::kNoCandidate:
       return to_string(NoPick::kNoCandidate);
     case DialError::kAllAtLimit:
-      return to_string(NoPick::kAllAtLimit);
+      return "every machine is at its hard limit";
     case DialError::kExhausted:
       return to_string(NoPick::kAllExcluded);
   }
@@ -86,23 +86,36 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
     app = route.app->app.name;
     if (!has_wished(request.wish, *route.app)) return on_nobody_wished();
     Instant now = monotonic_now();
-    std::vector<Contender> contenders = contend(route, now);
-    Choice choice = choose_wished(request.wish, contenders, state.options.region,
-                                  route.service->soft_limit, state.rng);
+    ServicePool& pool = state.pools.pool(
+        state.table, route, {state.options.self, state.options.region}, state.loads, now);
+    pool.set_exact(state.admissions, route.service->internal_port);
+    Choice choice = choose_wished(request.wish, pool, bars(), now, state.rng);
     if (const auto* none = std::get_if<NoPick>(&choice)) return on_no_pick(route, *none, now);
-    if (!retry.begin_attempt(now)) return fail(last_error);
-    const Contender& picked = contenders[std::get<std::size_t>(choice)];
-    if (request.wish.is_plain() && wants_another(contenders, picked, *route.service))
-      start_in_background(state, route, picked.candidate.region, request.client, request.dialled);
-    attempt(route, picked.candidate, now);
+    const Pick& pick = std::get<Pick>(choice);
+    if (pick.known_full && wake(route, now)) return;
+    const Candidate& candidate = pick.member->candidate;
+    if (!retry.begin_attempt(pick.member->home, now)) return fail(last_error);
+    if (request.wish.is_plain() && wants_another(pool, candidate.region, *route.service, now))
+      start_in_background(state, route, candidate.region, request.client, request.dialled);
+    attempt(route, {candidate, pick.member->load, pick.has_other}, now);
+  }
+
+  // Nothing to look at, mostly: a first attempt on any machine.
+  Bars bars() const {
+    if (request.wish.is_plain() && retry.is_fresh()) return {};
+    return [this](const Candidate& candidate, bool home) {
+      if (!is_asked_for(request, candidate)) return Bar::kUnwanted;
+      return retry.is_excluded(candidate, home) ? Bar::kTried : Bar::kNone;
+    };
   }
 
   // Every machine of the region is over the soft limit.
-  static bool wants_another(const std::vector<Contender>& contenders, const Contender& picked,
-                            const Service& service) {
+  static bool wants_another(const ServicePool& pool, const std::string& region,
+                            const Service& service, Instant now) {
     if (!service.auto_start || service.soft_limit == 0) return false;
-    return std::all_of(contenders.begin(), contenders.end(), [&](const Contender& one) {
-      return one.candidate.region != picked.candidate.region || one.load >= service.soft_limit;
+    auto members = pool.members();
+    return std::all_of(members.begin(), members.end(), [&](const ServicePool::Member& one) {
+      return one.candidate.region != region || one.load->estimate(now) >= service.soft_limit;
     });
   }
 
@@ -127,9 +140,11 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
 
   // What an attempt said is worth more than that all of them were tried.
   void on_no_pick(const Route& route, NoPick none, Instant now) {
-    if (none == NoPick::kNoCandidate) last_error = DialError::kNoCandidate;
-    if (none == NoPick::kAllAtLimit) last_error = DialError::kAllAtLimit;
-    if (last_failure.empty() || none == NoPick::kNoCandidate) last_failure = to_string(none);
+    if (none == NoPick::kNoCandidate) {
+      last_error = DialError::kNoCandidate;
+      last_failure = to_string(none);
+      retry.on_trouble(Trouble::kAbsent, now);
+    }
     if (!wake(route, now)) next_round();
   }
 
@@ -138,54 +153,40 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
     if (!route.service->auto_start) return false;
     std::vector<Sleeper> asleep = sleepers(state.table, route);
     std::erase_if(asleep, [&](const Sleeper& one) {
-      return !is_asked_for(request, one.candidate) || retry.is_excluded(one.candidate);
+      return !is_asked_for(request, one.candidate) ||
+             retry.is_excluded(one.candidate, one.candidate.region == state.options.region);
     });
     keep_wished(request.wish, asleep);
     auto choice = choose_sleeper(asleep, state.options.region);
-    if (!choice || !retry.begin_attempt(now)) return false;
+    if (!choice) return false;
     const Candidate& candidate = asleep[*choice].candidate;
+    if (!retry.begin_attempt(candidate.region == state.options.region, now)) return false;
     auto of_region = std::count_if(asleep.begin(), asleep.end(), [&](const Sleeper& one) {
       return one.candidate.region == candidate.region;
     });
-    attempt(route, candidate, now, Wake::kJoin, of_region == 1);
+    auto entry = state.loads.entry({candidate.machine, route.service->internal_port}, now);
+    attempt(route, {candidate, std::move(entry), false}, now, Wake::kJoin, of_region == 1);
     return true;
   }
 
-  // The candidates with what is known of their load: exact for machines of this host.
-  std::vector<Contender> contend(const Route& route, Instant now) const {
-    std::vector<Contender> contenders;
-    std::uint32_t hard_limit = route.service->hard_limit;
-    for (Candidate& candidate : state.table.candidates(route)) {
-      if (!is_asked_for(request, candidate)) continue;
-      ServiceKey service{candidate.machine, route.service->internal_port};
-      std::uint32_t here = state.admissions.open(service);
-      Contender contender;
-      contender.load = candidate.here ? here : state.loads.estimate(service, now);
-      contender.at_limit = candidate.here ? hard_limit != 0 && here >= hard_limit
-                                          : state.loads.at_limit(service, hard_limit, now);
-      contender.failing = state.loads.failing(candidate.machine, now);
-      contender.excluded = retry.is_excluded(candidate);
-      contender.candidate = std::move(candidate);
-      contenders.push_back(std::move(contender));
-    }
-    return contenders;
-  }
+  struct Goal {
+    Candidate candidate;
+    LoadView::Entry load;
+    bool has_other = false;
+  };
 
-  void attempt(const Route& route, const Candidate& candidate, Instant now, Wake wake = Wake::kNo,
+  void attempt(const Route& route, const Goal& goal, Instant now, Wake wake = Wake::kNo,
                bool last = false) {
     ++state.stats.attempts;
-    chosen = candidate;
+    chosen = goal.candidate;
+    load = goal.load;
+    attempted_at = now;
     idle_timeout = route.port->http.idle_timeout;
-    key = {candidate.machine, route.service->internal_port};
-    Preamble preamble{route.app->app.network,
-                      candidate.machine,
-                      request.client,
-                      request.dialled,
-                      route.service->internal_port,
-                      wake,
-                      last};
-    Duration timeout = retry.attempt_timeout(candidate, now);
-    if (candidate.here) {
+    bool may_wait = wake == Wake::kNo && retry.may_wait(chosen, goal.has_other, now);
+    Preamble preamble{route.app->app.network,       chosen.machine, request.client, request.dialled,
+                      route.service->internal_port, wake,           last,           may_wait};
+    Duration timeout = retry.attempt_timeout(chosen, goal.has_other, now);
+    if (chosen.here) {
       attempt_here(preamble, timeout);
     } else {
       attempt_elsewhere(preamble, timeout);
@@ -196,9 +197,29 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
     Admission admission = admit(state.table, state.options.self, preamble, state.options.replay);
     if (const auto* refusal = std::get_if<HopStatus>(&admission)) return on_refused(*refusal);
     const Admitted& admitted = std::get<Admitted>(admission);
-    auto ticket = state.admissions.admit(admitted.key, admitted.hard_limit);
-    if (!ticket) return on_refused(HopStatus::kLimit);
-    tickets.admission = std::move(*ticket);
+    if (auto ticket = state.line.admit(admitted.key, admitted.hard_limit))
+      return join_here(preamble, admitted, std::move(*ticket), timeout);
+    if (!preamble.may_wait) return on_refused(HopStatus::kLimit);
+    place = state.line.join(admitted.key, admitted.hard_limit,
+                            [weak = weak_from_this(), preamble,
+                             admitted](std::optional<ServiceCounts::Ticket> granted) {
+                              if (auto self = weak.lock())
+                                self->on_turn(preamble, admitted, std::move(granted));
+                            });
+    if (!place) on_refused(HopStatus::kLimit);
+  }
+
+  void on_turn(const Preamble& preamble, const Admitted& admitted,
+               std::optional<ServiceCounts::Ticket> granted) {
+    if (!done) return;  // abandoned meanwhile
+    place.reset();
+    if (!granted) return on_refused(HopStatus::kLimit);
+    join_here(preamble, admitted, std::move(*granted), state.options.retry.connect_timeout);
+  }
+
+  void join_here(const Preamble& preamble, const Admitted& admitted, ServiceCounts::Ticket ticket,
+                 Duration timeout) {
+    tickets.admission = std::move(ticket);
     ConnectRequest connect{admitted.source, SourceKind::kTransparent, admitted.machine, timeout,
                            admitted.greeting};
     if (admitted.asleep || state.waker.is_waking(admitted.key))
@@ -232,12 +253,12 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
 
   void on_machine_connected(ConnectOutcome outcome) {
     if (outcome.error == 0) return succeed(std::move(outcome.stream));
-    state.loads.on_failure(chosen.machine, monotonic_now());
+    load->on_connect_failure(monotonic_now(), state.rng);
     on_refused(HopStatus::kConnectFailed, outcome.error);
   }
 
   void attempt_elsewhere(const Preamble& preamble, Duration timeout) {
-    tickets.own_load = state.loads.open(key);
+    tickets.own_load = LoadView::open(load);
     ConnectRequest connect{host_address(state.options.self),
                            SourceKind::kOwn,
                            {host_address(chosen.host), state.options.hop_port},
@@ -256,18 +277,23 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
   void on_hop_answered(HopOutcome outcome) {
     Instant now = monotonic_now();
     if (!outcome.reply) {
-      state.loads.on_failure(chosen.machine, now);
+      load->on_connect_failure(now, state.rng);
+      state.loads.on_host_failure(chosen.host, now, state.rng);
       retry.exclude(chosen.host);
       last_error = DialError::kExhausted;
       return on_failed(fmt::format("host {} did not answer: {}", to_string(chosen.host),
-                                   Error::errno_text(outcome.error)));
+                                   Error::errno_text(outcome.error)),
+                       Trouble::kAbsent);
     }
     const HopReply& reply = *outcome.reply;
+    state.loads.on_host_success(chosen.host);
     bool counted = reply.status == HopStatus::kOk || reply.status == HopStatus::kLimit;
-    if (counted) state.loads.on_report(key, reply.load, now);
+    if (counted) load->on_report({reply.load, reply.queue, reply.sequence}, now);
     if (reply.status == HopStatus::kOk)
       return succeed(std::move(outcome.stream), outcome.early_bytes);
-    if (reply.status == HopStatus::kConnectFailed) state.loads.on_failure(chosen.machine, now);
+    if (reply.status == HopStatus::kConnectFailed) load->on_connect_failure(now, state.rng);
+    if (reply.status == HopStatus::kStopped || reply.status == HopStatus::kUnknown)
+      load->on_turned_away(now);
     bool whole_host = reply.status == HopStatus::kBusy || reply.status == HopStatus::kNotReady;
     if (whole_host) retry.exclude(chosen.host);
     on_refused(reply.status, reply.connect_errno);
@@ -277,13 +303,14 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
     last_error = status == HopStatus::kLimit ? DialError::kAllAtLimit : DialError::kExhausted;
     std::string why = fmt::format("machine {}: {}", to_string(chosen.machine), to_string(status));
     if (connect_errno != 0) why += ": " + Error::errno_text(connect_errno);
-    on_failed(std::move(why));
+    on_failed(std::move(why), status == HopStatus::kLimit ? Trouble::kFull : Trouble::kAbsent);
   }
 
-  void on_failed(std::string why) {
+  void on_failed(std::string why, Trouble trouble) {
     ++state.stats.failed_attempts;
     last_failure = std::move(why);
     retry.exclude(chosen.machine);
+    retry.on_trouble(trouble, monotonic_now());
     tickets = {};
     again.arm_after(Duration::zero());
   }
@@ -295,10 +322,11 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
   }
 
   void succeed(Fd stream, std::size_t early_bytes = 0) {
-    state.loads.on_success(chosen.machine);
+    Instant now = monotonic_now();
+    if (!waking) load->on_success(now - attempted_at, now);  // a start is no latency
     Dialled dialled{std::move(stream), std::move(tickets), app,         chosen.machine,
                     chosen.host,       chosen.region,      chosen.here, retry.attempts(),
-                    idle_timeout,      early_bytes};
+                    idle_timeout,      early_bytes,        load};
     finish(std::move(dialled));
   }
 
@@ -317,9 +345,11 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
   LoopTimer again;
   // The attempt that is under way.
   Candidate chosen;
-  ServiceKey key;
+  LoadView::Entry load;
+  Instant attempted_at{};
   Duration idle_timeout{};
   SessionTickets tickets;
+  std::unique_ptr<AdmissionLine::Place> place;
   std::unique_ptr<StreamConnector> connector;
   std::unique_ptr<HopCall> call;
   std::unique_ptr<WakeCall> waking;

@@ -45,6 +45,8 @@ struct Dialled {
   int attempts = 1;
   Duration idle_timeout{};      // of the port; 0: none is set
   std::size_t early_bytes = 0;  // the machine has them: take them off the client's socket
+  // What this proxy knows of the machine: who speaks with it tells it there how that went.
+  LoadView::Entry load;
 };
 
 // Why there is none. The name in Fly's list of proxy errors is beside each, where there is one.

@@ -171,6 +171,8 @@ FlycastStats FlycastService::stats() const {
   stats.silent_hops = relayed.silent_hops;
   stats.spare_links = impl_->state.links.spare();
   stats.sessions = impl_->state.open();
+  stats.waits = impl_->state.line.joined();
+  stats.waits_refused = impl_->state.line.refused();
   return stats;
 }
 

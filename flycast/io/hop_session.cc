@@ -67,9 +67,28 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
     const Admitted& admitted = std::get<Admitted>(admission);
     key_ = admitted.key;
     if (preamble.wake == Wake::kStart && !admitted.asleep) return answer_and_close(HopStatus::kOk);
-    auto ticket = state_.admissions.admit(admitted.key, admitted.hard_limit);
-    if (!ticket) return refuse(HopStatus::kLimit);
-    tickets_.admission = std::move(*ticket);
+    if (auto ticket = state_.line.admit(admitted.key, admitted.hard_limit))
+      return join(preamble, admitted, std::move(*ticket));
+    if (!preamble.may_wait) return refuse(HopStatus::kLimit);
+    place_ = state_.line.join(admitted.key, admitted.hard_limit,
+                              [weak = weak_from_this(), preamble,
+                               admitted](std::optional<ServiceCounts::Ticket> granted) {
+                                if (auto self = weak.lock())
+                                  self->on_turn(preamble, admitted, std::move(granted));
+                              });
+    if (!place_) refuse(HopStatus::kLimit);
+  }
+
+  void on_turn(const Preamble& preamble, const Admitted& admitted,
+               std::optional<ServiceCounts::Ticket> granted) {
+    place_.reset();
+    if (!granted) return refuse(HopStatus::kLimit);
+    if (is_reset(hop_.get())) return state_.end(id_);  // who waited has gone
+    join(preamble, admitted, std::move(*granted));
+  }
+
+  void join(const Preamble& preamble, const Admitted& admitted, ServiceCounts::Ticket ticket) {
+    tickets_.admission = std::move(ticket);
     ConnectRequest request{admitted.source, SourceKind::kTransparent, admitted.machine,
                            state_.options.retry.connect_timeout, admitted.greeting};
     if (admitted.asleep || state_.waker.is_waking(admitted.key))
@@ -134,7 +153,8 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
   }
 
   bool reply(HopStatus status, int connect_errno) {
-    HopReply reply{status, state_.admissions.open(key_), connect_errno, 0, state_.next_sequence()};
+    HopReply reply{status, state_.admissions.open(key_), connect_errno, state_.line.length(key_),
+                   state_.next_sequence()};
     return send_frame(hop_.get(), encode_reply(reply));
   }
 
@@ -147,6 +167,7 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
   std::optional<StreamConnector> connector_;
   std::optional<WakeCall> waking_;
   ServiceKey key_;
+  std::unique_ptr<AdmissionLine::Place> place_;
   SessionTickets tickets_;
 };
 

@@ -359,7 +359,8 @@ class HttpSession : public Session, public std::enable_shared_from_this<HttpSess
 
   // The machine's connection gives no response any more.
   void on_machine_failed(ErrorCode code, std::string_view why) {
-    if (!machine_->used) state_.loads.on_failure(machine_->dialled.machine, monotonic_now());
+    if (!machine_->used)
+      machine_->dialled.load->on_bad_reply(Duration::zero(), monotonic_now(), state_.rng);
     std::string app = machine_->dialled.app;
     std::string reason = fmt::format("machine {}: {}", to_string(machine_->dialled.machine),
                                      why.empty() ? entry_of(code).text : why);

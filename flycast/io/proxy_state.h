@@ -16,9 +16,11 @@
 #include "flycast/core/log_gate.h"
 #include "flycast/core/machine_use.h"
 #include "flycast/core/options.h"
+#include "flycast/core/service_pool.h"
 #include "flycast/core/service_table.h"
 #include "flycast/core/silent_hops.h"
 #include "flycast/core/stats.h"
+#include "flycast/io/admission_line.h"
 #include "flycast/io/hop_links.h"
 #include "flycast/io/http_buffers.h"
 #include "flycast/io/relays.h"
@@ -54,8 +56,10 @@ struct ProxyState {
   FlycastOptions options;
   ServiceTable table;
   LoadView loads;
+  PoolTable pools;
   ServiceCounts admissions;
-  MachineUse use;  // of this host's machines, by those
+  MachineUse use;      // of this host's machines, by those
+  AdmissionLine line;  // to them
   ClientCounts clients;
   SilentHops silent;
   Waker waker;
@@ -79,6 +83,7 @@ inline ProxyState::ProxyState(EventLoop& event_loop, FlycastOptions given, std::
                               StartMachine start)
     : loop(event_loop),
       options(std::move(given)),
+      line(event_loop, admissions),
       silent(options.max_silent_hops_per_host),
       waker(event_loop, table, std::move(start)),
       rng(seed),

@@ -13,6 +13,7 @@
 #include "base/ip.h"
 #include "base/result.h"
 #include "flycast/core/limits.h"
+#include "flycast/core/load_view.h"
 #include "flycast/io/relay_loop.h"
 
 namespace sixpn::flycast {
@@ -24,7 +25,7 @@ using ClientCounts = OpenCounts<Ip6>;
 // What a connection counts against while it is open.
 struct SessionTickets {
   ClientCounts::Ticket client;      // client side: of its address
-  ServiceCounts::Ticket own_load;   // client side: in our view of the machine's load
+  LoadView::Ticket own_load;        // client side: in our view of the machine's load
   ServiceCounts::Ticket admission;  // owner side: in the machine's exact count
 };
 

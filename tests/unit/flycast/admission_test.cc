@@ -88,7 +88,18 @@ TEST(Admission, Refusals) {
       {"stopped", [](Scene& s) { s.machine().state = MachineState::kStopped; },
        HopStatus::kStopped},
       {"cordoned", [](Scene& s) { s.machine().cordoned = true; }, HopStatus::kStopped},
-      {"critical", [](Scene& s) { s.machine().health = Health::kCritical; }, HopStatus::kStopped},
+      {"critical while another is healthy",
+       [](Scene& s) {
+         s.machine().health = Health::kCritical;
+         s.cluster.add_machine(2, 2);
+       },
+       HopStatus::kStopped},
+      {"critical and cordoned",
+       [](Scene& s) {
+         s.machine().health = Health::kCritical;
+         s.machine().cordoned = true;
+       },
+       HopStatus::kStopped},
       {"its group does not serve", [](Scene& s) { s.cluster.app.services[0].groups = {"worker"}; },
        HopStatus::kStopped},
       {"moved away", [](Scene& s) { s.machine().host = host(2); }, HopStatus::kUnknown},
@@ -204,15 +215,23 @@ TEST(Admission, ASleepingMachineIsAdmittedWhereTheClientWaitsForIt) {
   scene.machine().state = MachineState::kStopped;
   scene.cluster.app.services[0].auto_start = false;
   EXPECT_EQ(std::get<HopStatus>(scene.judge()), HopStatus::kStopped);
-}
+  // A check that is wrong takes no app down.
+  TEST(Admission, WhereAllChecksFailTheyDoNotCount) {
+    Scene scene;
+    scene.machine().health = Health::kCritical;
+    EXPECT_TRUE(std::holds_alternative<Admitted>(scene.judge()));
+    scene.cluster.add_machine(2, 2);
+    scene.cluster.machines[MachineId{2}].health = Health::kCritical;
+    EXPECT_TRUE(std::holds_alternative<Admitted>(scene.judge()));
+  }
 
-TEST(Admission, APeersClientIsKnownByItsGateway) {
-  Scene scene;
-  scene.preamble.client.ip = peer_address(kNetwork, host(2), 1);
-  EXPECT_TRUE(std::holds_alternative<HopStatus>(scene.judge()));
-  scene.cluster.peers.push_back({"laptop", kNetwork, host(2), {}, scene.preamble.client.ip});
-  EXPECT_TRUE(std::holds_alternative<Admitted>(scene.judge()));
-}
+  TEST(Admission, APeersClientIsKnownByItsGateway) {
+    Scene scene;
+    scene.preamble.client.ip = peer_address(kNetwork, host(2), 1);
+    EXPECT_TRUE(std::holds_alternative<HopStatus>(scene.judge()));
+    scene.cluster.peers.push_back({"laptop", kNetwork, host(2), {}, scene.preamble.client.ip});
+    EXPECT_TRUE(std::holds_alternative<Admitted>(scene.judge()));
+  }
 
 }  // namespace
 }  // namespace sixpn::flycast

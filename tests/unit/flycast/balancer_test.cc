@@ -2,135 +2,313 @@
 
 #include <gtest/gtest.h>
 
-#include <array>
 #include <functional>
 #include <map>
+#include <memory>
+#include <set>
 #include <vector>
+
+#include "tests/unit/flycast/allocations.h"
 
 namespace sixpn::flycast {
 namespace {
 
 using std::chrono::milliseconds;
+using std::chrono::seconds;
 
 constexpr std::uint32_t kSoft = 20;
+constexpr std::uint32_t kHard = 25;
+constexpr std::uint16_t kPort = 8080;
+constexpr Instant kStart{seconds(1000)};
+constexpr HostId kSelf{0x10000};
 
-Contender contender(std::string region, std::optional<Duration> round_trip, double load = 0) {
-  Contender made;
-  made.candidate.region = std::move(region);
-  made.candidate.here = round_trip == Duration::zero();
-  made.candidate.round_trip = round_trip;
-  made.load = load;
+// Machine n is on a host of its own, or here.
+Candidate candidate(std::uint64_t n, std::string region, std::optional<Duration> round_trip) {
+  Candidate made;
+  made.machine = MachineId{n};
+  made.here = round_trip == Duration::zero();
+  made.host = made.here ? kSelf : HostId{static_cast<std::uint32_t>(0x10001 + n)};
+  made.region = std::move(region);
+  made.round_trip = round_trip;
+  made.soft_limit = kSoft;
+  made.hard_limit = kHard;
   return made;
 }
 
-// How often each contender is chosen in `draws`, from region iad.
-std::map<std::size_t, int> tally(const std::vector<Contender>& contenders, int draws = 2000) {
-  Rng rng(42);
-  std::map<std::size_t, int> counts;
-  for (int i = 0; i < draws; ++i)
-    ++counts[std::get<std::size_t>(choose(contenders, "iad", kSoft, rng))];
-  return counts;
+// A pool seen from region iad, and what happens to it.
+class Stage {
+ public:
+  void assign(std::vector<Candidate> candidates, Instant now = kStart) {
+    pool_.assign(std::move(candidates), {kSelf, "iad"}, kPort, loads_, now);
+  }
+  LoadView::Entry load(std::uint64_t machine) {
+    return loads_.entry({MachineId{machine}, kPort}, kStart);
+  }
+  void set_load(std::uint64_t machine, std::uint32_t load) {
+    self_load(machine) ? this->load(machine)->set_exact(load)
+                       : this->load(machine)->on_report({load, 0, ++sequence_}, kStart);
+  }
+  void eject(std::uint64_t machine) {
+    for (int i = 0; i < Ejection::kConnectFailures; ++i)
+      load(machine)->on_connect_failure(kStart, rng_);
+  }
+  // How often each machine is chosen.
+  std::map<std::uint64_t, int> tally(const Bars& bars = {}, int draws = 2000,
+                                     Instant now = kStart) {
+    std::map<std::uint64_t, int> counts;
+    for (int i = 0; i < draws; ++i)
+      ++counts[std::get<Pick>(choose(pool_, bars, now, rng_)).member->candidate.machine.value];
+    return counts;
+  }
+  std::set<std::uint64_t> chosen(const Bars& bars = {}) {
+    std::set<std::uint64_t> machines;
+    for (const auto& [machine, count] : tally(bars)) machines.insert(machine);
+    return machines;
+  }
+  Choice choose_once(const Bars& bars = {}) { return choose(pool_, bars, kStart, rng_); }
+  ServicePool& pool() { return pool_; }
+  LoadView& loads() { return loads_; }
+  Rng& rng() { return rng_; }
+
+ private:
+  bool self_load(std::uint64_t machine) const {
+    for (const auto& member : pool_.members())
+      if (member.candidate.machine.value == machine) return member.candidate.here;
+    return false;
+  }
+  LoadView loads_;
+  ServicePool pool_;
+  Rng rng_{42};
+  std::uint64_t sequence_ = 0;
+};
+
+Bars bar_machines(std::set<std::uint64_t> machines, Bar why) {
+  return [machines = std::move(machines), why](const Candidate& candidate, bool) {
+    return machines.contains(candidate.machine.value) ? why : Bar::kNone;
+  };
 }
 
-std::vector<std::size_t> chosen(const std::vector<Contender>& contenders) {
-  std::vector<std::size_t> indexes;
-  for (const auto& [index, count] : tally(contenders)) indexes.push_back(index);
-  return indexes;
-}
+using Machines = std::set<std::uint64_t>;
+const Duration kHere = Duration::zero();
+const Duration kNear = milliseconds(1);
+const Duration kFar = milliseconds(80);
+const Duration kFarther = milliseconds(200);
 
-using Indexes = std::vector<std::size_t>;
-
-TEST(Balancer, Order) {
+TEST(Balancer, Distance) {
   struct Case {
     const char* name;
-    std::vector<Contender> contenders;
-    Indexes expected;  // all that may be chosen
+    std::vector<Candidate> candidates;
+    Machines expected;  // all that may be chosen
   };
-  auto with = [](Contender made, const std::function<void(Contender&)>& change) {
-    change(made);
-    return made;
-  };
-  auto full = [](Contender& c) { c.at_limit = true; };
-  auto tried = [](Contender& c) { c.excluded = true; };
-  auto failing = [](Contender& c) { c.failing = true; };
-  const Duration here = Duration::zero();
-  const Duration near = milliseconds(1);
-  const Duration far = milliseconds(80);
-  const Duration farther = milliseconds(200);
   const std::vector<Case> cases = {
-      {"this host first", {contender("iad", near), contender("iad", here)}, {1}},
-      {"the own region before others", {contender("fra", far), contender("iad", near)}, {1}},
-      {"the own region even when unmeasured", {contender("fra", near), contender("iad", {})}, {1}},
-      {"equals share", {contender("iad", near), contender("iad", milliseconds(2))}, {0, 1}},
-      {"others by round trip", {contender("nrt", farther), contender("fra", far)}, {1}},
-      {"a region is as near as its nearest machine",
-       {contender("nrt", farther), contender("fra", far), contender("nrt", near)},
-       {0, 2}},
-      {"unmeasured last", {contender("nrt", {}), contender("fra", farther)}, {1}},
-      {"over the soft limit: a neighbour",
-       {contender("iad", here, kSoft), contender("iad", near)},
+      {"this host first", {candidate(0, "iad", kNear), candidate(1, "iad", kHere)}, {1}},
+      {"the own region before others",
+       {candidate(0, "fra", kFar), candidate(1, "iad", kNear)},
        {1}},
-      {"all over the soft limit: this host again",
-       {contender("iad", here, kSoft + 5), contender("iad", near, kSoft)},
-       {0}},
-      {"the soft limit moves nothing to another region",
-       {contender("iad", near, kSoft + 100), contender("fra", far)},
-       {0}},
-      {"the hard limit does", {with(contender("iad", here), full), contender("fra", far)}, {1}},
-      {"tried ones are out", {with(contender("iad", here), tried), contender("fra", far)}, {1}},
-      {"failing ones go last", {with(contender("iad", here), failing), contender("fra", far)}, {1}},
-      {"but not out",
-       {with(contender("iad", here), failing), with(contender("fra", far), tried)},
-       {0}},
+      {"also when unmeasured", {candidate(0, "fra", kNear), candidate(1, "iad", {})}, {1}},
+      {"equals share", {candidate(0, "iad", kNear), candidate(1, "iad", milliseconds(2))}, {0, 1}},
+      {"others by round trip", {candidate(0, "nrt", kFarther), candidate(1, "fra", kFar)}, {1}},
+      {"a region is as near as its nearest machine",
+       {candidate(0, "nrt", kFarther), candidate(1, "fra", kFar), candidate(2, "nrt", kNear)},
+       {2}},
+      {"unmeasured last", {candidate(0, "nrt", {}), candidate(1, "fra", kFarther)}, {1}},
   };
-  for (const Case& test : cases) EXPECT_EQ(chosen(test.contenders), test.expected) << test.name;
+  for (const Case& test : cases) {
+    Stage stage;
+    stage.assign(test.candidates);
+    EXPECT_EQ(stage.chosen(), test.expected) << test.name;
+  }
 }
 
-TEST(Balancer, WhyNone) {
-  Rng rng(1);
-  auto reason = [&](const std::vector<Contender>& contenders) {
-    return std::get<NoPick>(choose(contenders, "iad", kSoft, rng));
-  };
-  Contender full = contender("iad", Duration::zero());
-  full.at_limit = true;
-  Contender tried = full;
-  tried.excluded = true;
-  EXPECT_EQ(reason({}), NoPick::kNoCandidate);
-  EXPECT_EQ(reason({full, full}), NoPick::kAllAtLimit);
-  EXPECT_EQ(reason({full, tried}), NoPick::kAllExcluded);
+TEST(Balancer, TheSoftLimitOnlyOrdersInsideARegion) {
+  Stage stage;
+  stage.assign({candidate(0, "iad", kHere), candidate(1, "iad", kNear), candidate(2, "fra", kFar)});
+  stage.set_load(0, kSoft - 1);
+  stage.set_load(1, 1);
+  EXPECT_EQ(stage.chosen(), Machines{0}) << "under soft, this host is nearest";
+  stage.set_load(0, kSoft);
+  EXPECT_EQ(stage.chosen(), Machines{1}) << "over it, the neighbour is cheaper";
+  stage.set_load(1, kHard - 1);
+  EXPECT_EQ(stage.chosen(), Machines{0})
+      << "both over it: the cheaper, and nobody leaves the region";
+}
+
+TEST(Balancer, TheHardLimitLeavesARegion) {
+  Stage stage;
+  stage.assign({candidate(0, "iad", kHere), candidate(1, "iad", kNear), candidate(2, "fra", kFar)});
+  stage.set_load(0, kHard);
+  EXPECT_EQ(stage.chosen(), Machines{1});
+  stage.set_load(1, kHard);
+  EXPECT_EQ(stage.chosen(), Machines{2});
+  stage.set_load(2, kHard);
+  auto pick = std::get<Pick>(stage.choose_once());
+  EXPECT_TRUE(pick.known_full) << "asked all the same: the owner decides";
+  EXPECT_EQ(pick.member->candidate.region, "iad");
+}
+
+TEST(Balancer, WhatWasTriedIsOut) {
+  Stage stage;
+  stage.assign({candidate(0, "iad", kHere), candidate(1, "fra", kFar)});
+  EXPECT_EQ(stage.chosen(bar_machines({0}, Bar::kTried)), Machines{1});
+  EXPECT_EQ(std::get<NoPick>(stage.choose_once(bar_machines({0, 1}, Bar::kTried))),
+            NoPick::kAllExcluded);
+  EXPECT_EQ(std::get<NoPick>(stage.choose_once(bar_machines({0, 1}, Bar::kUnwanted))),
+            NoPick::kNoCandidate);
+  stage.assign({});
+  EXPECT_EQ(std::get<NoPick>(stage.choose_once()), NoPick::kNoCandidate);
+}
+
+TEST(Balancer, SaysWhetherAnotherCouldBeAsked) {
+  Stage stage;
+  stage.assign({candidate(0, "iad", kNear), candidate(1, "fra", kFar)});
+  EXPECT_TRUE(std::get<Pick>(stage.choose_once()).has_other);
+  EXPECT_FALSE(std::get<Pick>(stage.choose_once(bar_machines({0}, Bar::kTried))).has_other);
+  stage.set_load(1, kHard);
+  EXPECT_FALSE(std::get<Pick>(stage.choose_once()).has_other) << "the other is full";
+}
+
+TEST(Balancer, AnEjectedMachineIsOut) {
+  Stage stage;
+  stage.assign({candidate(0, "iad", kNear), candidate(1, "iad", kNear), candidate(2, "fra", kFar)});
+  stage.eject(0);
+  EXPECT_EQ(stage.chosen(), Machines{1});
+  stage.eject(1);
+  EXPECT_EQ(stage.chosen(), Machines{2}) << "all of a region are out: it is left";
+  stage.eject(2);
+  EXPECT_EQ(stage.chosen(), (Machines{0, 1})) << "all of them everywhere: as if none were";
+}
+
+TEST(Balancer, MoreThanHalfOfARegionIsNeverOut) {
+  Stage stage;
+  stage.assign({candidate(0, "iad", kNear), candidate(1, "iad", kNear), candidate(2, "iad", kNear),
+                candidate(3, "iad", kNear), candidate(4, "fra", kFar)});
+  stage.eject(0);
+  stage.eject(1);
+  EXPECT_EQ(stage.chosen(), (Machines{2, 3}));
+  stage.eject(2);
+  auto chosen = stage.chosen();
+  EXPECT_TRUE(chosen.contains(0) && chosen.contains(3))
+      << "three of four: ejection is not believed";
+  EXPECT_FALSE(chosen.contains(4));
+}
+
+TEST(Balancer, MachinesOfASilentHostAreOut) {
+  Stage stage;
+  Candidate sibling = candidate(1, "iad", kNear);
+  sibling.host = candidate(0, "iad", kNear).host;
+  stage.assign({candidate(0, "iad", kNear), sibling, candidate(2, "iad", kNear),
+                candidate(3, "iad", kNear)});
+  stage.loads().on_host_failure(sibling.host, kStart, stage.rng());
+  EXPECT_EQ(stage.chosen(), (Machines{2, 3}));
 }
 
 TEST(Balancer, EqualMachinesGetEqualShares) {
-  std::vector<Contender> contenders(4, contender("iad", milliseconds(1)));
-  for (const auto& [index, count] : tally(contenders, 8000)) EXPECT_NEAR(count, 2000, 200) << index;
+  Stage stage;
+  std::vector<Candidate> candidates;
+  for (std::uint64_t n = 0; n < 4; ++n) candidates.push_back(candidate(n, "iad", kNear));
+  stage.assign(candidates);
+  for (const auto& [machine, count] : stage.tally({}, 8000))
+    EXPECT_NEAR(count, 2000, 200) << machine;
+}
+
+TEST(Balancer, LargerMachinesAreDrawnMoreOften) {
+  Stage stage;
+  std::vector<Candidate> candidates;
+  for (std::uint64_t n = 0; n < 4; ++n) candidates.push_back(candidate(n, "iad", kNear));
+  candidates[0].hard_limit = 5 * kHard;
+  stage.assign(candidates);
+  auto counts = stage.tally({}, 8000);
+  // One draw in 8 * (1, 1, 1, 5): among equals the first of two wins, 5/8 of the time machine 0.
+  EXPECT_NEAR(counts[0], 5000, 250);
+  EXPECT_NEAR(counts[1], 1000, 150);
 }
 
 // With two draws out of four, the least loaded is drawn in half of the cases and wins each, the
 // most loaded never wins: 1/2, 1/3, 1/6, 0.
 TEST(Balancer, TwoChoicesPreferTheLessLoaded) {
-  std::vector<Contender> contenders;
-  for (double load : {0.0, 1.0, 2.0, 3.0})
-    contenders.push_back(contender("iad", milliseconds(1), load));
-  auto counts = tally(contenders, 6000);
+  Stage stage;
+  std::vector<Candidate> candidates;
+  for (std::uint64_t n = 0; n < 4; ++n) candidates.push_back(candidate(n, "iad", kNear));
+  stage.assign(candidates);
+  for (std::uint32_t n = 0; n < 4; ++n) stage.set_load(n, n);
+  auto counts = stage.tally({}, 6000);
   EXPECT_NEAR(counts[0], 3000, 250);
   EXPECT_NEAR(counts[1], 2000, 250);
   EXPECT_NEAR(counts[2], 1000, 250);
   EXPECT_EQ(counts[3], 0);
 }
 
-TEST(Balancer, ConnectionsSpreadEvenlyWhenLoadIsSeen) {
-  std::vector<Contender> contenders(10, contender("iad", milliseconds(1)));
-  Rng rng(7);
-  for (int i = 0; i < 1000; ++i)
-    ++contenders[std::get<std::size_t>(choose(contenders, "iad", 0, rng))].load;
-  for (const Contender& loaded : contenders) EXPECT_NEAR(loaded.load, 100, 4);
+TEST(Balancer, AQuickMachineIsPreferredToASlowOne) {
+  Stage stage;
+  stage.assign({candidate(0, "iad", kNear), candidate(1, "iad", kNear)});
+  stage.load(0)->on_success(milliseconds(150), kStart);
+  stage.load(1)->on_success(milliseconds(50), kStart);
+  EXPECT_EQ(stage.chosen(), Machines{1});
+  stage.set_load(0, 4);
+  stage.set_load(1, 16);
+  EXPECT_EQ(stage.chosen(), Machines{0}) << "until its load costs more";
+}
+
+TEST(Balancer, NobodyIsShunnedForNotBeingMeasured) {
+  Stage stage;
+  stage.assign({candidate(0, "iad", kNear), candidate(1, "iad", kNear)});
+  stage.load(0)->on_success(milliseconds(1), kStart);
+  EXPECT_EQ(stage.chosen(), (Machines{0, 1}));
+}
+
+TEST(Balancer, AMachineThatJoinsStartsSlowly) {
+  Stage stage;
+  std::vector<Candidate> candidates = {candidate(0, "iad", kNear), candidate(1, "iad", kNear)};
+  stage.assign(candidates);
+  candidates.push_back(candidate(2, "iad", kNear));
+  stage.assign(candidates);
+  EXPECT_EQ(stage.chosen(), (Machines{0, 1})) << "two that stand idle are cheaper";
+  stage.set_load(0, 12);
+  stage.set_load(1, 12);
+  EXPECT_TRUE(stage.chosen().contains(2)) << "but a tenth of their load is its share at once";
+  EXPECT_DOUBLE_EQ(start_share(kStart, kStart), 0.1);
+  EXPECT_DOUBLE_EQ(start_share(kStart, kStart + seconds(5)), 0.5);
+  EXPECT_DOUBLE_EQ(start_share(kStart, kStart + kSlowStart), 1);
+  EXPECT_DOUBLE_EQ(start_share(Instant::min(), kStart), 1) << "was there before this proxy";
 }
 
 TEST(Balancer, CostRisesSteeplyPastTheSoftLimit) {
-  EXPECT_DOUBLE_EQ(cost(0, kSoft), 1);
-  EXPECT_DOUBLE_EQ(cost(kSoft, kSoft), 2 * (kSoft + 1));
-  EXPECT_GT(cost(2 * kSoft, kSoft), 16 * 2 * kSoft);
-  EXPECT_DOUBLE_EQ(cost(5, 0), 6);
+  EXPECT_DOUBLE_EQ(cost(1, 0, kSoft, 1), 1);
+  EXPECT_DOUBLE_EQ(cost(1, kSoft, kSoft, 1), 2 * (kSoft + 1));
+  EXPECT_GT(cost(1, 2 * kSoft, kSoft, 1), 16 * 2 * kSoft);
+  EXPECT_DOUBLE_EQ(cost(1, 5, 0, 1), 6);
+  EXPECT_DOUBLE_EQ(cost(0.5, 5, 0, 0.1), 30);
+}
+
+TEST(Balancer, AChoiceAllocatesNothing) {
+  Stage stage;
+  std::vector<Candidate> candidates;
+  for (std::uint64_t n = 0; n < 64; ++n) candidates.push_back(candidate(n, "iad", kNear));
+  stage.assign(candidates);
+  for (std::uint64_t n = 0; n < 64; ++n) stage.set_load(n, static_cast<std::uint32_t>(n % kHard));
+  std::size_t before = allocations_made();
+  auto one = std::make_unique<int>(1);
+  ASSERT_EQ(allocations_made(), before + 1) << "they are counted";
+  before = allocations_made();
+  for (int i = 0; i < 100; ++i) (void)stage.choose_once();
+  EXPECT_EQ(allocations_made(), before);
+}
+
+// What explain shows is what choosing compares.
+TEST(Balancer, JudgingSaysWhatChoosingSees) {
+  Stage stage;
+  stage.assign({candidate(0, "fra", kFar), candidate(1, "iad", kNear), candidate(2, "iad", kNear)});
+  stage.set_load(0, kHard);
+  stage.eject(1);
+  stage.set_load(2, 3);
+  auto judged = judge(stage.pool(), kStart);
+  ASSERT_EQ(judged.size(), 3u);
+  EXPECT_EQ(judged[0].member->candidate.machine, MachineId{1}) << "the own region first";
+  EXPECT_TRUE(judged[0].out);
+  EXPECT_FALSE(judged[0].out_ignored);
+  EXPECT_DOUBLE_EQ(judged[1].load, 3);
+  EXPECT_DOUBLE_EQ(judged[1].cost, cost(judged[1].latency, 3, kSoft, 1));
+  EXPECT_TRUE(judged[2].full);
 }
 
 }  // namespace

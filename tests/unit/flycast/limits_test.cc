@@ -78,5 +78,22 @@ TEST(OpenCounts, NeverOverTheLimitUnderRandomUse) {
   }
 }
 
+TEST(OpenCounts, TellsOfEveryUnitGivenBack) {
+  ServiceCounts counts;
+  ServiceKey key{MachineId{1}, 80};
+  int freed = 0;
+  counts.on_free([&](const ServiceKey& given) { freed += given == key ? 1 : 0; });
+  {
+    auto one = counts.admit(key, 2);
+    auto two = counts.admit(key, 2);
+    EXPECT_FALSE(counts.admit(key, 2));
+    EXPECT_EQ(freed, 0);
+  }
+  EXPECT_EQ(freed, 2);
+  counts.on_free(nullptr);
+  counts.admit(key, 2).reset();
+  EXPECT_EQ(freed, 2);
+}
+
 }  // namespace
 }  // namespace sixpn::flycast

@@ -50,6 +50,14 @@ TEST(Preamble, SaysWhetherToWake) {
   EXPECT_EQ(decoded->wake, Wake::kNo) << "what is not known is not done";
 }
 
+TEST(Preamble, SaysWhetherItMayWait) {
+  Preamble waits = sample();
+  waits.may_wait = true;
+  auto decoded = decode_preamble(body_of(encode_preamble(waits)));
+  ASSERT_TRUE(decoded);
+  EXPECT_TRUE(decoded->may_wait);
+}
+
 TEST(HopReply, RoundTrip) {
   for (auto status : {HopStatus::kOk, HopStatus::kLimit, HopStatus::kConnectFailed,
                       HopStatus::kNotReady, HopStatus::kRecentlyStopped}) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 
 #include "base/rng.h"
@@ -147,54 +148,82 @@ TEST(Tiers, OfAWishThatForcesNothingHoldAll) {
   }
 }
 
-std::vector<Contender> contenders() {
-  std::vector<Contender> all;
-  for (const Candidate& each : kAll) all.push_back({each});
-  return all;
-}
+// All of them in a pool seen from iad, and what happens to them.
+struct Scene {
+  LoadView loads;
+  ServicePool pool;
+  std::vector<std::uint64_t> tried;
+  std::uint64_t sequence = 0;
 
-// The number of the machine chosen, or why there is none.
-std::string chosen(const RoutingWish& wish, const std::vector<Contender>& from) {
-  Rng rng(1);
-  Choice choice = choose_wished(wish, from, "iad", 20, rng);
-  if (const auto* none = std::get_if<NoPick>(&choice)) return std::string(to_string(*none));
-  return std::to_string(from[std::get<std::size_t>(choice)].candidate.machine.value - kFirst);
-}
+  Scene() {
+    auto all = kAll;
+    for (Candidate& each : all) {
+      each.soft_limit = 20;
+      each.hard_limit = 25;
+    }
+    pool.assign(all, {host(9), "iad"}, 8080, loads, Instant{});
+  }
+  void fill(std::uint64_t number) {
+    loads.entry({MachineId{kFirst + number}, 8080}, Instant{})
+        ->on_report({25, 0, ++sequence}, Instant{});
+  }
+  Choice choose(const RoutingWish& wish, Rng& rng) {
+    Bars bars = [&](const Candidate& candidate, bool) {
+      auto number = candidate.machine.value - kFirst;
+      bool was = std::find(tried.begin(), tried.end(), number) != tried.end();
+      return was ? Bar::kTried : Bar::kNone;
+    };
+    return choose_wished(wish, pool, bars, Instant{}, rng);
+  }
+  // The number of the machine chosen, with a star when it is known to be full; or why there is
+  // none.
+  std::string chosen(const RoutingWish& wish) {
+    Rng rng(1);
+    Choice choice = choose(wish, rng);
+    if (const auto* none = std::get_if<NoPick>(&choice)) return std::string(to_string(*none));
+    const Pick& pick = std::get<Pick>(choice);
+    return std::to_string(pick.member->candidate.machine.value - kFirst) +
+           (pick.known_full ? "*" : "");
+  }
+};
 
 TEST(ChooseWished, GoesFromTierToTier) {
   RoutingWish wish;
   wish.regions = {"ord", "ams"};
-  auto all = contenders();
-  EXPECT_EQ(chosen(wish, all), "2");
-  all[1].at_limit = true;
-  EXPECT_EQ(chosen(wish, all), "3");
-  all[2].excluded = true;
-  EXPECT_NE(chosen(wish, all), "3");  // the rest
+  Scene scene;
+  EXPECT_EQ(scene.chosen(wish), "2");
+  scene.fill(2);
+  EXPECT_EQ(scene.chosen(wish), "3");
+  scene.tried = {3};
+  EXPECT_NE(scene.chosen(wish), "3");  // the rest
   wish.only_regions = true;
-  EXPECT_EQ(chosen(wish, all), to_string(NoPick::kAllExcluded));
-  all[2].excluded = false;
-  all[2].at_limit = true;
-  EXPECT_EQ(chosen(wish, all), to_string(NoPick::kAllAtLimit));
+  EXPECT_EQ(scene.chosen(wish), "2*") << "waits there: it is all that is left";
+  scene.tried = {2, 3};
+  EXPECT_EQ(scene.chosen(wish), to_string(NoPick::kAllExcluded));
   wish.regions = {"fra"};
-  EXPECT_EQ(chosen(wish, all), to_string(NoPick::kNoCandidate));
+  EXPECT_EQ(scene.chosen(wish), to_string(NoPick::kNoCandidate));
 }
 
 TEST(ChooseWished, APreferredMachineIfItCan) {
   RoutingWish wish;
   wish.machine = name(5);
-  auto all = contenders();
-  EXPECT_EQ(chosen(wish, all), "5");
-  all[4].at_limit = true;
-  EXPECT_NE(chosen(wish, all), "5");
+  Scene scene;
+  EXPECT_EQ(scene.chosen(wish), "5");
+  Rng rng(1);
+  EXPECT_TRUE(std::get<Pick>(scene.choose(wish, rng)).has_other) << "in the next tier";
+  scene.fill(5);
+  EXPECT_NE(scene.chosen(wish), "5");
   wish.only_machine = true;
-  EXPECT_EQ(chosen(wish, all), to_string(NoPick::kAllAtLimit));
+  EXPECT_EQ(scene.chosen(wish), "5*");
+  EXPECT_FALSE(std::get<Pick>(scene.choose(wish, rng)).has_other);
 }
 
 TEST(ChooseWished, WithoutAWishIsTheBalancers) {
-  auto all = contenders();
+  Scene scene;
   for (std::uint64_t seed = 1; seed <= 50; ++seed) {
     Rng a(seed), b(seed);
-    EXPECT_EQ(choose_wished({}, all, "iad", 20, a), choose(all, "iad", 20, b));
+    EXPECT_EQ(std::get<Pick>(choose_wished({}, scene.pool, {}, Instant{}, a)).member,
+              std::get<Pick>(choose(scene.pool, {}, Instant{}, b)).member);
   }
 }
 

@@ -87,6 +87,14 @@ TEST(ServiceTable, WhoMayServe) {
   }
 }
 
+TEST(ServiceTable, WhereAllChecksFailAllAreCandidates) {
+  TestCluster cluster = two_hosts();
+  for (auto& [id, machine] : cluster.machines) machine.health = Health::kCritical;
+  EXPECT_EQ(candidate_ids(cluster).size(), 2u);
+  cluster.machines.begin()->second.cordoned = true;
+  EXPECT_EQ(candidate_ids(cluster).size(), 1u) << "what was taken out on purpose stays out";
+}
+
 TEST(ServiceTable, Errors) {
   TestCluster cluster = two_hosts();
   EXPECT_EQ(lookup_error(cluster, kOtherNetwork, kDialled), LookupError::kNoSuchAddress);

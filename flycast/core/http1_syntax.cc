@@ -138,10 +138,19 @@ SectionScanner::State SectionScanner::end_line() {
   return State::kMore;
 }
 
+// Most of a section: to its next other character, or to where a limit is.
+void SectionScanner::skip_text(std::string_view section) {
+  std::size_t end = std::min(section.size(), limits_.bytes);
+  if (limits_.first_line != 0 && lines_ == 0) end = std::min(end, limits_.first_line);
+  while (at_ < end && is_of(section[at_], kText)) ++at_;
+}
+
 SectionScanner::State SectionScanner::scan(std::string_view section) {
   if (fault_) return State::kFault;
   if (done_) return State::kDone;
   while (at_ < section.size()) {
+    if (!after_cr_) skip_text(section);
+    if (at_ == section.size()) break;
     if (at_ == limits_.bytes) return refuse(431, "its fields are too large");
     if (limits_.first_line != 0 && lines_ == 0 && at_ == limits_.first_line)
       return refuse(414, "its first line is too long");
@@ -153,9 +162,7 @@ SectionScanner::State SectionScanner::scan(std::string_view section) {
       if (State state = end_line(); state != State::kMore) return state;
       continue;
     }
-    if (is_of(c, kText)) {
-      ++at_;
-    } else if (c == '\r') {
+    if (c == '\r') {
       after_cr_ = true;
       ++at_;
     } else if (c == '\n') {

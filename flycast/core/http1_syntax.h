@@ -61,6 +61,7 @@ class SectionScanner {
  private:
   State refuse(int status, std::string_view why);
   State end_line();
+  void skip_text(std::string_view section);
 
   Limits limits_;
   std::size_t at_ = 0;

@@ -4,7 +4,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
+
+#include "flycast/io/http_poller.h"
 
 namespace sixpn::flycast {
 
@@ -15,8 +18,9 @@ inline constexpr std::size_t kMaxHttpHeld = 32 * 1024 * 1024;
 
 struct HttpBuffers {
   std::vector<char> chunk = std::vector<char>(kHttpChunk);
-  std::size_t held = 0;     // read, and not taken yet by the other side
-  std::uint64_t bytes = 0;  // sent since start, both directions
+  std::size_t held = 0;                // read, and not taken yet by the other side
+  std::unique_ptr<HttpPoller> poller;  // since the first of them
+  std::uint64_t bytes = 0;             // sent since start, both directions
 };
 
 }  // namespace sixpn::flycast

@@ -84,9 +84,7 @@ class HttpSession : public Session, public std::enable_shared_from_this<HttpSess
     while (steps < kStepsPerTurn && phase_ != Phase::kEnded && step()) ++steps;
     in_turn_ = false;
     if (phase_ == Phase::kEnded) return;
-    client_.wait();
-    if (machine_) machine_->stream.wait();
-    if (steps < kStepsPerTurn) return;
+    if (steps < kStepsPerTurn) return;  // the streams tell when there is more
     boost::asio::post(state_.loop.context(), [weak = weak_from_this()] {
       if (auto later = weak.lock()) later->turn();
     });

@@ -1,22 +1,23 @@
 // HttpStream: one side of an HTTP exchange, a non-blocking socket without a buffer of its own: it
-// reads into its loop's shared chunk, and holds only what the other end did not take. It tells once
-// when what was waited for has come; destroying it closes the socket and forgets the waits. Loop
-// thread.
+// reads into its loop's shared chunk, and holds only what the other end did not take. It tells when
+// something has come, or there is room again; destroying it closes the socket. Loop thread.
 #pragma once
 
+#include <sys/types.h>
+
 #include <functional>
-#include <memory>
 #include <string>
 #include <string_view>
 
 #include "base/fd.h"
+#include "flycast/io/http_poller.h"
 #include "flycast/io/proxy_state.h"
 
 namespace sixpn::flycast {
 
-class HttpStream {
+class HttpStream final : private HttpPoller::Listener {
  public:
-  // Called when a wait is over, whichever. May destroy the stream.
+  // Called whenever the stream may have become readable, or takes more. May destroy the stream.
   using Ready = std::function<void()>;
 
   HttpStream(ProxyState& state, Fd fd, Ready ready);
@@ -24,35 +25,44 @@ class HttpStream {
   HttpStream(const HttpStream&) = delete;
   HttpStream& operator=(const HttpStream&) = delete;
 
-  [[nodiscard]] int fd() const;
+  [[nodiscard]] int fd() const { return fd_.get(); }
   // False when the loop could not take the socket; nothing works then.
-  [[nodiscard]] bool valid() const;
+  [[nodiscard]] bool valid() const { return static_cast<bool>(fd_); }
 
   enum class Got { kBytes, kNothing, kEnd, kReset };
   // One read of at most `most` bytes into the shared chunk: `bytes` live until anybody reads again.
   Got read(std::string_view& bytes, std::size_t most = kHttpChunk);
   // Open, as far as the kernel knows, and without a byte to read.
   [[nodiscard]] bool is_quiet() const;
-  // Worth a read: a wait said so, or the last read filled the chunk.
-  [[nodiscard]] bool readable() const;
+  // Worth a read: the kernel said so, or the last read may have left something.
+  [[nodiscard]] bool readable() const { return readable_; }
 
   // Sends both, one behind the other; what does not go is held.
   void send(std::string_view first, std::string_view second = {});
   void flush();  // what is held
-  [[nodiscard]] std::size_t held() const;
+  [[nodiscard]] std::size_t held() const { return held_.size(); }
   // The other end takes nothing any more: what is sent is dropped. What it sent before may still be
   // there to read, and the end of it.
-  [[nodiscard]] bool broken() const;
+  [[nodiscard]] bool broken() const { return broken_; }
 
-  // Waits for bytes, unless readable(); and for room, while something is held.
-  void wait();
   // Gives the socket away.
   Fd release();
-  void set_ready(Ready ready);
+  void set_ready(Ready ready) { ready_ = std::move(ready); }
 
  private:
-  struct Impl;
-  std::shared_ptr<Impl> impl_;
+  void on_events(std::uint32_t events) override;
+  std::size_t on_sent(ssize_t put);
+  void hold(std::string_view bytes);
+  void await_room();
+
+  ProxyState& state_;
+  Fd fd_;
+  Ready ready_;
+  std::string held_;
+  bool readable_ = false;
+  bool ended_ = false;  // a FIN or a reset was seen: behind what was read it is still there
+  bool broken_ = false;
+  bool told_of_room_ = false;
 };
 
 }  // namespace sixpn::flycast

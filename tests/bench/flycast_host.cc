@@ -1,9 +1,11 @@
 // flycast_host: one host with a FlycastService, a client's machine and a server's machine in
 // namespaces of their own (tests/netns/flycast/lab.h), for tools/bench_flycast.py. Prints a line
 // per namespace and address, then serves until its input ends. With "hop", the server is on a
-// second host, whose service runs in this process too.
+// second host, whose service runs in this process too; with "http" the port has that handler, with
+// "requests" its limits count requests.
 #include <cstdio>
 #include <optional>
+#include <set>
 #include <string_view>
 
 #include "registry/core/address.h"
@@ -19,9 +21,13 @@ TestCluster cluster_with(std::uint32_t machine) {
   return cluster;
 }
 
-void serve(bool hop) {
+void serve(const std::set<std::string_view>& words) {
+  bool hop = words.contains("hop");
   std::uint32_t machine = hop ? 2 : 1;
   TestCluster cluster = cluster_with(machine);
+  Service& service = cluster.app.services[0];
+  if (words.contains("http")) service.ports[0].handlers = {"http"};
+  if (words.contains("requests")) service.concurrency = ConcurrencyType::kRequests;
   FlycastOptions limits;
   limits.max_sessions = limits.max_sessions_per_client = 1'000'000;
   Lab& lab = Lab::instance();
@@ -47,5 +53,5 @@ void serve(bool hop) {
 }  // namespace sixpn::flycast
 
 int main(int argc, char** argv) {
-  sixpn::flycast::serve(argc > 1 && std::string_view(argv[1]) == "hop");
+  sixpn::flycast::serve({argv + 1, argv + argc});
 }

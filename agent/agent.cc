@@ -101,6 +101,8 @@ flycast::FlycastOptions flycast_options(const AgentOptions& options) {
   out.idle_after = options.config.flycast.idle_after;
   out.max_sessions = options.config.flycast.max_sessions;
   out.max_sessions_per_client = options.config.flycast.max_sessions_per_client;
+  out.replay = {options.config.flycast.replay_across_networks,
+                options.config.flycast.replay_sources};
   return out;
 }
 

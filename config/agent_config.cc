@@ -117,6 +117,24 @@ void read_count(TableReader& table, std::string_view key, std::int64_t max, std:
   if (auto read = table.integer(key, 1, max)) out = static_cast<std::uint32_t>(read->value);
 }
 
+void read_orgs(TableReader& table, std::string_view key, std::set<std::string>& out) {
+  for (auto& org : table.strings(key)) {
+    if (!is_dns_label(org.value))
+      table.error(org.at, key, fmt::format("\"{}\" is no org's name", org.value));
+    else
+      out.insert(std::move(org.value));
+  }
+}
+
+void read_replay_sources(TableReader table, std::map<std::string, std::set<std::string>>& out) {
+  for (const TomlEntry& entry : table.entries()) {
+    if (!is_dns_label(entry.key))
+      table.error(entry.key_at, entry.key, "is no org's name");
+    else
+      read_orgs(table, entry.key, out[entry.key]);
+  }
+}
+
 void read_flycast(TableReader flycast, FlycastConfig& out) {
   auto deadline = flycast.duration("deadline", std::chrono::minutes(5));
   if (deadline) out.deadline = deadline->value;
@@ -133,6 +151,9 @@ void read_flycast(TableReader flycast, FlycastConfig& out) {
   read_count(flycast, "max_sessions", 1 << 20, out.max_sessions);
   out.max_sessions_per_client = std::min(out.max_sessions_per_client, out.max_sessions);
   read_count(flycast, "max_sessions_per_client", out.max_sessions, out.max_sessions_per_client);
+  read_orgs(flycast, "replay_across_networks", out.replay_across_networks);
+  if (auto sources = flycast.table("replay_sources"))
+    read_replay_sources(*sources, out.replay_sources);
   flycast.report_unknown_keys();
 }
 

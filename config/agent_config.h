@@ -5,6 +5,8 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -87,6 +89,10 @@ struct FlycastConfig {
   Duration idle_after = std::chrono::minutes(5);       // without a connection: may be stopped
   std::uint32_t max_sessions = 8192;                   // at once, 1..1048576
   std::uint32_t max_sessions_per_client = 2048;  // of one client address, at most max_sessions
+  // Names of orgs: whose apps may replay requests to other networks of the org; and by org, the
+  // other orgs whose apps may replay to its apps (docs/flycast.md).
+  std::set<std::string> replay_across_networks;
+  std::map<std::string, std::set<std::string>> replay_sources;
   friend bool operator==(const FlycastConfig&, const FlycastConfig&) = default;
 };
 

@@ -90,12 +90,16 @@ ErrorCode code_of_connect(int errno_value) {
   }
 }
 
-std::string error_body(ErrorCode code, std::string_view why) {
+std::string error_text(ErrorCode code, std::string_view why) {
   const ErrorEntry& entry = entry_of(code);
-  std::string body(entry.name);
-  body.append(": ").append(entry.text);
-  if (!why.empty()) body.append(" (").append(why).append(")");
-  return body += '\n';
+  std::string text(entry.name);
+  text.append(": ").append(entry.text);
+  if (!why.empty()) text.append(" (").append(why).append(")");
+  return text;
+}
+
+std::string error_body(ErrorCode code, std::string_view why) {
+  return error_text(code, why) + "\n";
 }
 
 }  // namespace sixpn::flycast

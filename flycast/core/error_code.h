@@ -41,8 +41,9 @@ const ErrorEntry& entry_of(ErrorCode code);
 // What a failed connect to a machine's port is called: refused, reset, aborted, timed out, other.
 ErrorCode code_of_connect(int errno_value);
 
-// The body of a response: "PC01: the machine refused ...", with a line's end; `why` in brackets
-// where it says more.
+// "PC01: the machine refused ... (why)"; the brackets where `why` says more.
+std::string error_text(ErrorCode code, std::string_view why);
+// That and a line's end: the body of a response.
 std::string error_body(ErrorCode code, std::string_view why);
 
 }  // namespace sixpn::flycast

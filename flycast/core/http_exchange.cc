@@ -1,16 +1,33 @@
 #include "flycast/core/http_exchange.h"
 
+#include "flycast/core/replay_course.h"
+
 namespace sixpn::flycast {
 
-HttpExchange::HttpExchange(RequestHead head)
-    : request_(std::move(head)), body_{request_.body.kind}, response_(context()) {}
+HttpExchange::HttpExchange(RequestHead head, KeptBodies* all)
+    : request_(std::move(head)), body_{request_.body.kind}, all_(all), response_(context()) {}
+
+bool HttpExchange::may_keep(std::size_t size) {
+  if (size <= kMaxKeptBody) return true;
+  if (all_ == nullptr || size > kMaxReplayedBody) return false;
+  std::size_t beyond = size - kMaxKeptBody;
+  if (all_->bytes - counted_ + beyond > kMaxKeptInAll) return false;
+  all_->bytes += beyond - counted_;
+  counted_ = beyond;
+  return true;
+}
+
+void HttpExchange::stop_keeping() {
+  kept_ = {};
+  if (all_ != nullptr) all_->bytes -= counted_;
+  counted_ = 0;
+}
 
 void HttpExchange::keep(std::string_view wire) {
   if (!kept_all_) return;
-  if (kept_.size() + wire.size() > kMaxKeptBody && attempting_) {
+  if (attempting_ && !may_keep(kept_.size() + wire.size())) {
     kept_all_ = false;
-    kept_ = {};
-    return;
+    return stop_keeping();
   }
   kept_.append(wire);  // before an attempt wants_body() bounds it
 }

@@ -16,14 +16,23 @@
 
 namespace sixpn::flycast {
 
-// Of a request's body, for sending it again.
+// Of a request's body, for sending it again: this much always, up to kMaxReplayedBody
+// (replay_course.h) while all exchanges of a loop together keep less than kMaxKeptInAll beyond.
 inline constexpr std::size_t kMaxKeptBody = 64 * 1024;
+inline constexpr std::size_t kMaxKeptInAll = 32 * 1024 * 1024;
+struct KeptBodies {
+  std::size_t bytes = 0;  // beyond kMaxKeptBody of each
+};
 // After a machine took a request and gave no answer.
 inline constexpr int kMaxResends = 3;
 
 class HttpExchange {
  public:
-  explicit HttpExchange(RequestHead head);
+  // Without `all`, which must outlive it, it keeps kMaxKeptBody.
+  explicit HttpExchange(RequestHead head, KeptBodies* all = nullptr);
+  ~HttpExchange() { stop_keeping(); }
+  HttpExchange(const HttpExchange&) = delete;
+  HttpExchange& operator=(const HttpExchange&) = delete;
 
   // Its fields may be changed before the first attempt, its framing not.
   [[nodiscard]] RequestHead& request() { return request_; }
@@ -45,6 +54,8 @@ class HttpExchange {
   // The machine's connection failed or closed before the response was whole.
   void end_attempt();
   [[nodiscard]] bool attempting() const { return attempting_; }
+  // All of the request that was read can be sent again.
+  [[nodiscard]] bool can_repeat() const { return kept_all_; }
   // After end_attempt(): the request can be sent once more, and no machine has acted on it, or
   // acting twice does no harm (RFC 9110 section 9.2.2). Counts.
   bool take_resend();
@@ -56,6 +67,8 @@ class HttpExchange {
 
  private:
   void keep(std::string_view wire);
+  bool may_keep(std::size_t size);
+  void stop_keeping();
   [[nodiscard]] ResponseContext context() const {
     return {request_.method, !request_.upgrade.empty()};
   }
@@ -64,6 +77,8 @@ class HttpExchange {
   BodyWriter body_;
   std::string kept_;      // of the body, as it goes over the wire
   bool kept_all_ = true;  // kept_ is all that was read of it
+  KeptBodies* all_ = nullptr;
+  std::size_t counted_ = 0;  // in all_
   bool request_ended_ = false;
   bool attempting_ = false;
   bool answered_ = false;  // bytes of a response came

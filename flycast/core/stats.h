@@ -27,6 +27,7 @@ struct FlycastStats {
   std::uint64_t over_session_limit = 0;  // reset at once: max_sessions
   std::uint64_t over_client_limit = 0;   // reset at once: max_sessions_per_client
   std::uint64_t accept_failures = 0;     // accept() failed for want of descriptors or memory
+  std::uint64_t replays = 0;             // instructions of machines to replay a request
   std::uint64_t http_requests = 0;       // read on ports with the handler http
   std::uint64_t http_refused = 0;        // of those, and of what was to be one: not understood
   std::uint64_t http_failed = 0;         // of those, answered by the proxy: no machine did

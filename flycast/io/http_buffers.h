@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "flycast/core/http_exchange.h"
 #include "flycast/io/http_poller.h"
 
 namespace sixpn::flycast {
@@ -21,6 +22,7 @@ struct HttpBuffers {
   std::size_t held = 0;                // read, and not taken yet by the other side
   std::unique_ptr<HttpPoller> poller;  // since the first of them
   std::uint64_t bytes = 0;             // sent since start, both directions
+  KeptBodies kept;                     // for sending requests again
 };
 
 }  // namespace sixpn::flycast

@@ -8,9 +8,8 @@
 
 #include "base/io/clock.h"
 #include "base/log.h"
-#include "flycast/core/http_exchange.h"
-#include "flycast/core/http_port.h"
 #include "flycast/core/request_id.h"
+#include "flycast/io/http_call.h"
 #include "flycast/io/http_failure.h"
 #include "flycast/io/http_machine.h"
 #include "flycast/io/http_stream.h"
@@ -28,24 +27,6 @@ constexpr std::size_t kRequestChunk = 64 * 1024;
 constexpr std::size_t kMostUntaken = 256 * 1024;
 // A larger piece of a body is sent from where it was read.
 constexpr std::size_t kCopiedPiece = 16 * 1024;
-
-// One request, from its head to the end of its response.
-struct Exchange {
-  explicit Exchange(RequestHead head)
-      : http(std::move(head)),
-        client_is_http10(http.request().is_http10),
-        client_keeps_alive(http.request().keep_alive) {}
-
-  HttpExchange http;
-  HttpPort port;
-  std::string id;
-  std::unique_ptr<Dialer> dialer;  // while a machine is looked for
-  BodyWriter body;                 // of the response, to the client
-  bool client_is_http10;
-  bool client_keeps_alive;
-  bool has_head = false;   // of the final response
-  bool answering = false;  // and it went to the client
-};
 
 class HttpSession : public Session, public std::enable_shared_from_this<HttpSession> {
  public:
@@ -191,24 +172,33 @@ class HttpSession : public Session, public std::enable_shared_from_this<HttpSess
 
   void begin_exchange() {
     ++state_.stats.http_requests;
-    exchange_ = std::make_unique<Exchange>(std::move(reader_.head()));
+    exchange_ = std::make_unique<HttpCall>(std::move(reader_.head()), state_.http.kept);
     phase_ = Phase::kExchange;
     auto routed = state_.table.route(network_of(from_.ip), dialled_);
-    if (const Route* route = std::get_if<Route>(&routed)) exchange_->port = http_port_of(*route);
+    const Route* route = std::get_if<Route>(&routed);
+    if (route != nullptr) exchange_->port = http_port_of(*route);
     Duration idle = exchange_->port.idle_timeout;
     idle_timeout_ = idle == Duration::zero() ? kIdleTimeout : idle;
     exchange_->id = make_request_id(wall_now(), state_.rng, state_.options.region);
     prepare_request(exchange_->http.request(), {from_.ip, dialled_, state_.options.region},
                     exchange_->id);
+    if (route != nullptr)
+      exchange_->replay = HttpReplay({route->app->app.network, route->app->app.name},
+                                     route->port->http.replay_cache, exchange_->http.request(),
+                                     state_.replays, monotonic_now());
   }
 
   void find_machine() {
-    if (machine_ && is_idempotent(exchange_->http.request().method)) return begin_attempt();
-    if (machine_ && machine_->stream.is_quiet()) return begin_attempt();
+    bool any_machine = exchange_->replay.is_plain();
+    if (machine_ && any_machine && is_idempotent(exchange_->http.request().method))
+      return begin_attempt();
+    if (machine_ && any_machine && machine_->stream.is_quiet()) return begin_attempt();
     drop_machine(true);
     DialRequest request;
     request.client = from_;
     request.dialled = dialled_;
+    request.wish = exchange_->replay.wish();
+    request.until = exchange_->replay.deadline();
     request.is_wanted = [this] { return !is_reset(client_.fd()); };
     exchange_->dialer =
         std::make_unique<Dialer>(state_, std::move(request), [this](DialOutcome outcome) {
@@ -230,13 +220,21 @@ class HttpSession : public Session, public std::enable_shared_from_this<HttpSess
 
   void on_no_machine(const DialFailure& failed) {
     if (failed.error == DialError::kAbandoned) return end();
+    bool had_candidates = failed.error != DialError::kNoCandidate;
+    if (exchange_->replay.on_no_machine(had_candidates, exchange_->http.request(), state_.replays,
+                                        read_clocks()))
+      return find_machine();
     ++state_.stats.http_failed;
     log_failure(failed.app, failed.why);
-    answer(failure(failed, exchange_->port.counts_requests), client_goes_on());
+    bool not_found = !had_candidates && exchange_->replay.wish().only_machine;
+    answer(not_found ? failure(ErrorCode::kPR02, failed.why)
+                     : failure(failed, exchange_->port.counts_requests),
+           client_goes_on());
   }
 
   void begin_attempt() {
     std::string opening;
+    exchange_->replay.address(exchange_->http.request(), machine_->dialled.machine);
     exchange_->http.begin_attempt(opening);
     machine_->stream.send(opening);
     await_progress();
@@ -275,12 +273,16 @@ class HttpSession : public Session, public std::enable_shared_from_this<HttpSess
             write_response_head(exchange_->http.response().head(), {}, out);
           break;
         case ReadEvent::kHead:
-          write_head(out);
+          if (!exchange_->replay.takes(exchange_->http.response().head())) write_head(out);
           break;
         case ReadEvent::kPiece:
-          write_piece(exchange_->http.response().piece(), out);
+          if (!exchange_->replay.is_taking())
+            write_piece(exchange_->http.response().piece(), out);
+          else if (!exchange_->replay.on_piece(exchange_->http.response().piece()))
+            return follow_replay(out);
           break;
         case ReadEvent::kEnd:
+          if (exchange_->replay.is_taking()) return follow_replay(out);
           return finish(bytes.empty(), out);
         case ReadEvent::kSwitched:
           return on_switched(bytes);
@@ -293,11 +295,28 @@ class HttpSession : public Session, public std::enable_shared_from_this<HttpSess
   void on_machine_end() {
     if (exchange_->http.on_machine_end() == ReadEvent::kEnd) {
       std::string out;
+      if (exchange_->replay.is_taking()) return follow_replay(out);
       return finish(false, out);
     }
     bool begun = !exchange_->http.response().untouched();
     on_machine_failed(begun ? ErrorCode::kPU02 : ErrorCode::kPC04,
                       exchange_->http.response().fault().why);
+  }
+
+  // The machine asked that the request be sent elsewhere.
+  void follow_replay(std::string_view interim) {
+    if (!interim.empty()) client_.send(interim);
+    Dialled from = std::move(machine_->dialled);
+    drop_machine(exchange_->http.request_ended());
+    exchange_->http.end_attempt();
+    ++state_.stats.replays;
+    auto failed = exchange_->replay.on_end(
+        from.machine, from.region, exchange_->http.can_repeat(), exchange_->http.request(),
+        {state_.table.snapshot(), state_.options.replay, state_.replays}, read_clocks());
+    if (!failed) return find_machine();
+    log_failure(from.app, fmt::format("machine {}: {}", to_string(from.machine),
+                                      error_text(failed->code, failed->why)));
+    answer(failure(failed->code, failed->why), client_goes_on());
   }
 
   void write_head(std::string& out) {
@@ -334,7 +353,8 @@ class HttpSession : public Session, public std::enable_shared_from_this<HttpSess
     send_to_client(out);
     bool sent_all = exchange_->http.request_ended() && machine_->stream.held() == 0;
     bool keeps = exactly && sent_all && exchange_->http.response().head().keep_alive &&
-                 !machine_->stream.broken() && !exchange_->port.counts_requests;
+                 !machine_->stream.broken() && !exchange_->port.counts_requests &&
+                 exchange_->replay.is_plain();
     machine_->used = true;
     if (!keeps) drop_machine(sent_all);
     end_exchange(client_goes_on());
@@ -534,7 +554,7 @@ class HttpSession : public Session, public std::enable_shared_from_this<HttpSess
   bool head_begun_ = false;
   RequestReader reader_;
   std::string unread_;  // what the client sent behind the request that is being answered
-  std::unique_ptr<Exchange> exchange_;
+  std::unique_ptr<HttpCall> exchange_;
   std::unique_ptr<HttpMachine> machine_;
   Duration idle_timeout_ = kIdleTimeout;  // between requests, as the last one's port said
   Duration relay_idle_timeout_{};         // after a switch of protocols; 0: none

@@ -16,6 +16,7 @@
 #include "flycast/core/log_gate.h"
 #include "flycast/core/machine_use.h"
 #include "flycast/core/options.h"
+#include "flycast/core/replay_cache.h"
 #include "flycast/core/service_pool.h"
 #include "flycast/core/service_table.h"
 #include "flycast/core/silent_hops.h"
@@ -71,6 +72,7 @@ struct ProxyState {
   Relays relays;
   HopLinks links;
   HttpBuffers http;
+  ReplayCache replays = ReplayCache({});
   std::map<SessionId, std::shared_ptr<Session>> sessions;
 
  private:

@@ -69,6 +69,8 @@ deadline = "10s"
 connect_timeout = "500ms"
 max_sessions = 100
 max_sessions_per_client = 10
+replay_across_networks = ["acme"]
+replay_sources.beta = ["acme", "gamma"]
 [registry]
 hold = "used"
 )",
@@ -101,8 +103,13 @@ hold = "used"
                          {"acme/default", "acme/staging"}}},
       .host_network = "acme/default"};
   expected.machines.shim = "/opt/sixpn/sixpn-shim";
-  expected.flycast = {std::chrono::seconds(10), std::chrono::milliseconds(500),
-                      std::chrono::minutes(10), 100, 10};
+  expected.flycast = {std::chrono::seconds(10),
+                      std::chrono::milliseconds(500),
+                      std::chrono::minutes(10),
+                      100,
+                      10,
+                      {"acme"},
+                      {{"beta", {"acme", "gamma"}}}};
   expected.registry.hold = Hold::kUsed;
   EXPECT_EQ(*config, expected);
 }
@@ -231,6 +238,10 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"[flycast]\ndeadline = \"1s\"\nconnect_timeout = \"2s\"\n",
                 "agent.toml:3: flycast.connect_timeout: expected more than 0s and at most "
                 "flycast.deadline (1s), found 2s\n"},
+        Mistake{"[flycast]\nreplay_across_networks = [\"Acme Inc\"]\n",
+                "agent.toml:2: flycast.replay_across_networks: \"Acme Inc\" is no org's name\n"},
+        Mistake{"[flycast.replay_sources]\nacme = [\"b c\"]\n",
+                "agent.toml:2: flycast.replay_sources.acme: \"b c\" is no org's name\n"},
         Mistake{"[flycast]\ndeadline = \"soon\"\n",
                 "agent.toml:2: flycast.deadline: expected a duration such as \"5s\" or a number of "
                 "seconds, at most 5m, found the string \"soon\"\n"},

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "flycast/core/replay_course.h"
+
 namespace sixpn::flycast {
 namespace {
 
@@ -67,6 +69,36 @@ TEST(HttpExchange, NotWhenAByteOfTheResponseCame) {
   EXPECT_EQ(exchange.next(bytes), ReadEvent::kMore);
   exchange.end_attempt();
   EXPECT_FALSE(exchange.take_resend());
+}
+
+// A body that may have to be replayed is kept longer, while there is room for it.
+TEST(HttpExchange, KeepsMoreWhileAllTogetherKeepLittle) {
+  KeptBodies all;
+  const std::string piece(256 * 1024, 'x');
+  {
+    HttpExchange exchange(head_of("PUT", BodyKind::kLength, 10 * kMaxReplayedBody), &all);
+    attempt(exchange);
+    std::string sent;
+    for (int i = 0; i < 4; ++i) exchange.on_request_piece(piece, sent);
+    EXPECT_TRUE(exchange.can_repeat());
+    EXPECT_EQ(all.bytes, kMaxReplayedBody - kMaxKeptBody);
+    exchange.on_request_piece("x", sent);
+    EXPECT_FALSE(exchange.can_repeat());
+    EXPECT_EQ(all.bytes, 0U);
+  }
+  all.bytes = kMaxKeptInAll - 1;  // of others
+  {
+    HttpExchange exchange(head_of("PUT", BodyKind::kLength, 10 * kMaxReplayedBody), &all);
+    attempt(exchange);
+    std::string sent;
+    exchange.on_request_piece(std::string(kMaxKeptBody, 'x'), sent);
+    EXPECT_TRUE(exchange.can_repeat());
+    exchange.on_request_piece("x", sent);
+    EXPECT_TRUE(exchange.can_repeat());
+    exchange.on_request_piece("x", sent);
+    EXPECT_FALSE(exchange.can_repeat());
+  }
+  EXPECT_EQ(all.bytes, kMaxKeptInAll - 1);
 }
 
 TEST(HttpExchange, NotWhenTheBodyWasTooLargeToKeep) {

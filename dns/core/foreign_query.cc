@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "dns/core/fast_hash.h"
+#include "dns/core/lower_bytes.h"
 #include "dns/core/wire_reader.h"
 
 namespace sixpn::dns {
@@ -23,8 +24,7 @@ bool read_name(WireReader& reader, ForeignQuery& out) {
   if (at >= rest.size()) return false;
   out.name_size = static_cast<std::uint8_t>(at + 1);
   std::memcpy(out.spelled_bytes.data(), rest.data(), out.name_size);
-  // Length bytes are below 'A': lowering every byte alike leaves them alone.
-  for (std::size_t i = 0; i < out.name_size; ++i) out.lower_bytes[i] = to_lower(rest[i]);
+  copy_lower(out.spelled(), out.lower_bytes.data());
   reader.bytes(out.name_size);
   return true;
 }

@@ -1,11 +1,12 @@
 #include "dns/core/forward_cache.h"
 
+#include <memory>
 #include <utility>
 
 namespace sixpn::dns {
 namespace {
 
-// What the table spends beside an entry's own members: its node and bucket.
+// What the table spends beside an entry's own members: its slot, and those that are free.
 constexpr std::size_t kTableBytes = 64;
 
 // Nothing, for a reader whose clock is behind the writer's: it reads it once in a batch.
@@ -21,8 +22,11 @@ std::size_t ForwardCache::Entry::bytes() const {
 }
 
 ForwardCache::Entry* ForwardCache::entry_of(const ForwardKey& key, std::uint64_t hash) {
-  auto found = entries_.find(hash);
-  return found != entries_.end() && found->second.is(key) ? &found->second : nullptr;
+  return entries_.find(hash, [&](const Entry& entry) { return entry.is(key); });
+}
+
+void ForwardCache::forget(const ForwardKey& key, std::uint64_t hash) {
+  if (Entry* entry = entry_of(key, hash)) remove(*entry);
 }
 
 ForwardCache::Found ForwardCache::find(const ForwardKey& key, std::uint64_t hash, Instant now) {
@@ -51,9 +55,7 @@ ForwardCache::Found ForwardCache::find(const ForwardKey& key, std::uint64_t hash
 void ForwardCache::keep(const ForwardKey& key, std::uint64_t hash, ForwardReply reply,
                         Instant now) {
   if (reply.lifetime == 0 || reply.bytes() > kMaxReplyBytes) {
-    // What was kept is not what upstream says now.
-    if (auto found = entries_.find(hash); found != entries_.end()) remove(found->second);
-    return;
+    return forget(key, hash);  // what was kept is not what upstream says now
   }
   auto lifetime = std::chrono::seconds(reply.lifetime);
   insert(key, hash, std::move(reply), now, lifetime);
@@ -70,9 +72,8 @@ void ForwardCache::keep_failure(const ForwardKey& key, std::uint64_t hash, Rcode
 
 void ForwardCache::insert(const ForwardKey& key, std::uint64_t hash, ForwardReply reply,
                           Instant now, Duration lifetime) {
-  // An equal hash of another question (one in 2^64) gives way.
-  if (auto found = entries_.find(hash); found != entries_.end()) remove(found->second);
-  Entry& entry = entries_[hash];
+  forget(key, hash);
+  Entry& entry = entries_.put(hash, std::make_unique<Entry>());
   entry.hash = hash;
   entry.name = key.name;
   entry.type = key.type;
@@ -94,7 +95,7 @@ void ForwardCache::remove(Entry& entry) {
   (entry.newer == nullptr ? newest_ : entry.newer->older) = entry.older;
   (entry.older == nullptr ? oldest_ : entry.older->newer) = entry.newer;
   if (hand_ == &entry) hand_ = entry.newer;
-  entries_.erase(entry.hash);
+  entries_.erase(entry.hash, entry);
 }
 
 // The newest is never taken: it has just come, and nobody had time to ask for it.

@@ -11,11 +11,11 @@
 
 #include <cstdint>
 #include <string>
-#include <unordered_map>
 
 #include "base/time.h"
 #include "dns/core/foreign_query.h"
 #include "dns/core/forward.h"
+#include "dns/core/hash_table.h"
 
 namespace sixpn::dns {
 
@@ -84,6 +84,7 @@ class ForwardCache {
   };
 
   Entry* entry_of(const ForwardKey& key, std::uint64_t hash);
+  void forget(const ForwardKey& key, std::uint64_t hash);
   void insert(const ForwardKey& key, std::uint64_t hash, ForwardReply reply, Instant now,
               Duration lifetime);
   void remove(Entry& entry);
@@ -92,7 +93,7 @@ class ForwardCache {
   std::size_t most_bytes_;
   std::size_t bytes_ = 0;
   std::uint64_t evicted_ = 0;
-  std::unordered_map<std::uint64_t, Entry> entries_;  // by hash
+  HashTable<Entry> entries_;
   Entry* newest_ = nullptr;
   Entry* oldest_ = nullptr;
   Entry* hand_ = nullptr;  // looks at this one next; null: at the oldest

@@ -8,8 +8,6 @@
 namespace sixpn::dns {
 namespace {
 
-constexpr std::size_t kFirstSlots = 16;
-
 bool same_hosts(const Snapshot& a, const Snapshot& b) {
   if (a.hosts.is(b.hosts)) return true;
   if (a.hosts.size() != b.hosts.size()) return false;
@@ -45,21 +43,17 @@ void NameIndex::Network::set_view(const std::shared_ptr<const NetworkView>& view
   if (view == view_) return;
   const AppChanges& log = view->changed_apps;
   if (!view_ || view_->generation < log.since) ++epoch_;
-  for (const auto& change : log.changes)
-    if (view_ && change.generation > view_->generation)
-      if (App* app = find(change.app)) app->changed = true;
+  // From the newest back: mostly one of the log's many is new.
+  for (auto change = log.changes.rbegin(); change != log.changes.rend(); ++change) {
+    if (!view_ || change->generation <= view_->generation) break;
+    if (App* app = find(change->app)) app->changed = true;
+  }
   if (flycast_ && !flycast_->records().is(view->flycast)) flycast_.reset();
   view_ = view;
 }
 
 NameIndex::App* NameIndex::Network::find(std::string_view label) const {
-  if (slots_.empty()) return nullptr;
-  auto hash = fast_hash(label);
-  auto mask = slots_.size() - 1;
-  for (auto place = hash & mask; slots_[place].app; place = (place + 1) & mask)
-    if (slots_[place].hash == hash && slots_[place].app->label == label)
-      return slots_[place].app.get();
-  return nullptr;
+  return apps_.find(fast_hash(label), [&](const App& app) { return app.label == label; });
 }
 
 NameIndex::App* NameIndex::find(Network& network, std::string_view label) {
@@ -67,24 +61,7 @@ NameIndex::App* NameIndex::find(Network& network, std::string_view label) {
   if (!network.view_->apps.contains(label)) return nullptr;
   auto app = std::make_unique<App>();
   app->label = label;
-  App* added = app.get();
-  network.put({fast_hash(label), std::move(app)});
-  return added;
-}
-
-void NameIndex::Network::put(Slot slot) {
-  if (used_ * 2 >= slots_.size()) {
-    std::vector<Slot> before(std::max(kFirstSlots, slots_.size() * 2));
-    before.swap(slots_);
-    used_ = 0;
-    for (auto& each : before)
-      if (each.app) put(std::move(each));
-  }
-  auto mask = slots_.size() - 1;
-  auto place = slot.hash & mask;
-  while (slots_[place].app) place = (place + 1) & mask;
-  slots_[place] = std::move(slot);
-  ++used_;
+  return &network.apps_.put(fast_hash(label), std::move(app));
 }
 
 // Null when the app is gone; its names are then let go of.
@@ -140,11 +117,8 @@ void NameIndex::sweep() {
     }
     Network& network = *it->second;
     network.set_view(view->second);
-    std::vector<Network::Slot> before;
-    before.swap(network.slots_);
-    network.used_ = 0;
-    for (auto& slot : before)
-      if (slot.app && network.view_->apps.contains(slot.app->label)) network.put(std::move(slot));
+    network.apps_.erase_if(
+        [&](const App& app) { return !network.view_->apps.contains(app.label); });
     ++it;
   }
 }

@@ -14,12 +14,12 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <vector>
 
 #include "base/ids.h"
 #include "base/ip.h"
 #include "dns/core/app_names.h"
 #include "dns/core/flycast_index.h"
+#include "dns/core/hash_table.h"
 #include "dns/core/vantage.h"
 #include "registry/core/snapshot.h"
 
@@ -95,20 +95,14 @@ class NameIndex::Network {
 
  private:
   friend class NameIndex;
-  struct Slot {
-    std::uint64_t hash = 0;
-    std::unique_ptr<App> app;
-  };
 
-  void put(Slot slot);
   [[nodiscard]] App* find(std::string_view label) const;
   // Takes the place of the view before.
   void set_view(const std::shared_ptr<const NetworkView>& view);
 
   std::shared_ptr<const NetworkView> view_;
   std::optional<FlycastIndex> flycast_;
-  std::vector<Slot> slots_;  // open addressing, a power of two
-  std::size_t used_ = 0;
+  HashTable<App> apps_;      // by label
   std::uint64_t epoch_ = 0;  // rises when any app may have changed
 };
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "dns/core/lower_bytes.h"
+
 namespace sixpn::dns {
 namespace {
 
@@ -9,7 +11,6 @@ std::uint16_t u16_at(const unsigned char* bytes) {
   return static_cast<std::uint16_t>(bytes[0] << 8 | bytes[1]);
 }
 
-// Length bytes are below 'A', so lowering every byte alike leaves them alone.
 bool read_name(std::string_view bytes, QuestionName& out) {
   std::size_t at = 0;
   out.labels = 0;
@@ -17,13 +18,13 @@ bool read_name(std::string_view bytes, QuestionName& out) {
   while (at < end) {
     std::size_t length = static_cast<unsigned char>(bytes[at]);
     if (length == 0) {
-      out.wire[at] = 0;
       out.size = static_cast<std::uint16_t>(at + 1);
+      copy_lower(bytes.substr(0, out.size), out.wire.data());
       return true;
     }
     if (length > kMaxLabelBytes || at + 1 + length >= end) return false;
     out.label_at[out.labels++] = static_cast<std::uint8_t>(at);
-    for (std::size_t next = at + 1 + length; at < next; ++at) out.wire[at] = to_lower(bytes[at]);
+    at += 1 + length;
   }
   return false;
 }

@@ -55,8 +55,11 @@ Result<Fd> bind_socket(int type, const IpEndpoint& endpoint, Sharing sharing) {
 
 Result<Fd> bind_udp(const IpEndpoint& endpoint) {
   auto socket = bind_socket(SOCK_DGRAM, endpoint, Sharing::kWithOurs);
+  if (!socket) return socket;
   // Best effort: the kernel caps it at net.core.rmem_max.
-  if (socket) set_option(*socket, SOL_SOCKET, SO_RCVBUF, kUdpBufferBytes);
+  set_option(*socket, SOL_SOCKET, SO_RCVBUF, kUdpBufferBytes);
+  // Likewise: each reply is a flow of its own, and a label for it would be hashed for nothing.
+  set_option(*socket, IPPROTO_IPV6, IPV6_AUTOFLOWLABEL, 0);
   return socket;
 }
 

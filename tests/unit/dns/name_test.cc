@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "dns/core/lower_bytes.h"
+
 namespace sixpn::dns {
 namespace {
 
@@ -60,6 +62,20 @@ TEST(Name, KnowsItsAncestors) {
   EXPECT_TRUE(name.is_below_or_equal(Name()));
   EXPECT_FALSE(name.is_below_or_equal(*Name::from_text("x.a.b.internal")));
   EXPECT_FALSE(Name::from_text("notinternal")->is_below_or_equal(*Name::from_text("internal")));
+}
+
+// Whatever stands beside it, and wherever it stands.
+TEST(Name, BytesAreLoweredEightAtAStepAsOneByOne) {
+  for (std::size_t size = 0; size <= 20; ++size)
+    for (int value = 0; value < 256; ++value)
+      for (std::size_t at = 0; at < size; ++at)
+        for (char beside : {'\0', 'M', '\xff'}) {
+          std::string text(size, beside);
+          text[at] = static_cast<char>(value);
+          std::string lowered(size + 1, '#');
+          copy_lower(text, lowered.data());
+          ASSERT_EQ(lowered, to_lower(text) + '#') << size << ' ' << value << ' ' << at;
+        }
 }
 
 }  // namespace

@@ -35,7 +35,9 @@ class ClientSession : public Session {
 
  private:
   DialRequest wanted_while_open(DialRequest request) {
-    request.early_from = client_.get();
+    // Of a port that may turn out to be HTTP, no byte may reach a machine unread.
+    auto routed = state_.table.route(network_of(from_.ip), dialled_);
+    if (std::holds_alternative<Route>(routed)) request.early_from = client_.get();
     request.is_wanted = [this] { return !is_reset(client_.get()); };
     return request;
   }

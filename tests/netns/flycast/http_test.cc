@@ -134,6 +134,25 @@ TEST_F(Http, WithLimitsOnRequestsNoConnectionIsHeldBetweenThem) {
   }
 }
 
+// Nobody knows yet that the port is HTTP: the first connection to the machine stays without a byte.
+TEST_F(Http, BeforeTheRegistryIsReadNothingPassesUnread) {
+  only({2});
+  TestCluster unread = cluster;
+  unread.synced = false;
+  RunningHost host1(1, unread);
+  RunningHost host2(2, cluster);
+  Server server(2);
+  Tcp client = dial_web();
+  ASSERT_TRUE(client.write_all(get("/")));
+  host1.set_snapshot(cluster);
+  Tcp unused = server.accept();
+  EXPECT_EQ(unused.read_to_end(), "");
+  Tcp machine = server.accept();
+  EXPECT_TRUE(has(read_message(machine), "Fly-Client-IP: "));
+  ASSERT_TRUE(machine.write_all(ok("hello")));
+  EXPECT_TRUE(read_message(client, 5).ends_with("hello"));
+}
+
 TEST_F(Http, AnOldClientGetsWhatItUnderstands) {
   RunningHost host1(1, cluster);
   Server server(1);

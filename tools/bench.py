@@ -291,6 +291,12 @@ def flycast(bench):
     bench_flycast.run(bench.build, [])
 
 
+def flycast_http(bench):
+    """Requests through Flycast's HTTP ports beside HAProxy and nginx (both in HTTP mode) and no proxy at all."""
+    import bench_flycast_http  # pylint: disable=import-outside-toplevel
+    bench_flycast_http.run(bench.build, [])
+
+
 BENCHMARKS = {
     "propagation": Bench.propagation,
     "host-loss": Bench.host_loss,
@@ -304,6 +310,7 @@ BENCHMARKS = {
     "dns": dns,
     "dns-forward": dns_forward,
     "flycast": flycast,
+    "flycast-http": flycast_http,
 }
 
 

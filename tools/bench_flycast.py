@@ -88,9 +88,9 @@ def children(pid):
 class Stage:
     """The namespaces, the server and our own proxy."""
 
-    def __init__(self, build, hop):
+    def __init__(self, build, *words):
         self.tools = pathlib.Path(build) / "tests/bench"
-        command = [self.tools / "flycast_host", *(["hop"] if hop else [])]
+        command = [self.tools / "flycast_host", *words]
         self.proxy = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.facts = {}
         for line in self.proxy.stdout:
@@ -102,7 +102,10 @@ class Stage:
             raise Wrong("flycast_host did not start")
         for name in ("client", "host"):
             inside(self.facts[name], "sysctl", "-qw", "net.ipv4.ip_local_port_range=1024 65535").wait()
-        self.server = inside(self.facts["server"], self.tools / "stream_load", "serve", "::", 8080)
+        self.server = self.serve()
+
+    def serve(self):
+        return inside(self.facts["server"], self.tools / "stream_load", "serve", "::", 8080)
 
     def load(self, mode, at_once, seconds, address, port):
         """(operations or bytes a second, p50 us, p99 us, failures)"""
@@ -231,7 +234,7 @@ def run(build, arguments):
     parser.add_argument("--without", default="", help="rivals to leave out, separated by commas")
     options = parser.parse_args(arguments)
     install(PACKAGES)
-    stage = Stage(build, options.hop)
+    stage = Stage(build, *(["hop"] if options.hop else []))
     with contextlib.ExitStack() as stack:
         stack.callback(stage.close)
         rivals = []

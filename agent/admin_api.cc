@@ -68,6 +68,8 @@ const std::vector<AdminApi::Route>& AdminApi::routes() {
   static const std::vector<Route> kRoutes = {
       {"GET", "v1/status", &AdminApi::get_status},
       {"GET", "v1/dig", &AdminApi::get_dig},
+      {"GET", "v1/flycast", &AdminApi::get_flycast},
+      {"GET", "v1/flycast/explain", &AdminApi::explain_flycast},
       {"GET", "v1/mesh/plan", &AdminApi::get_plan},
       {"GET", "v1/registry/dump", &AdminApi::get_dump},
       {"GET", "v1/registry/held", &AdminApi::get_held},

@@ -62,6 +62,9 @@ class AdminApi {
   void get_invite_material(const Call& call, Reply reply);
   // admin_dig.cc
   void get_dig(const Call& call, Reply reply);
+  // admin_flycast.cc
+  void get_flycast(const Call& call, Reply reply);
+  void explain_flycast(const Call& call, Reply reply);
   // admin_hosts.cc
   void revoke_host(const Call& call, Reply reply);
   void renew_hosts(const Call& call, Reply reply);

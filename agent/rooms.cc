@@ -105,6 +105,22 @@ void Rooms::report_dns(std::function<void(dns::Stats)> done) {
   });
 }
 
+void Rooms::report_flycast(std::function<void(flycast::FlycastStatus)> done) {
+  flycast_loop.post([this, done = std::move(done)] {
+    if (!flycast) return;
+    control.post([done, status = flycast->status()] { done(status); });
+  });
+}
+
+void Rooms::explain_flycast(
+    NetworkId home, const std::string& app, std::uint16_t external_port,
+    std::function<void(std::variant<flycast::Explanation, flycast::LookupFailure>)> done) {
+  flycast_loop.post([this, home, app, external_port, done = std::move(done)] {
+    if (!flycast) return;
+    control.post([done, said = flycast->explain(home, app, external_port)] { done(said); });
+  });
+}
+
 LocalFactsById facts_by_id(const std::vector<machine::LocalMachine>& machines) {
   LocalFactsById all;
   for (const auto& machine : machines) {

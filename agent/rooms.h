@@ -5,6 +5,8 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <string>
+#include <variant>
 #include <vector>
 
 #include "agent/core/notices.h"
@@ -62,6 +64,10 @@ struct Rooms {
   void list_machines(std::function<void(std::vector<machine::LocalMachine>)> done);
   void report_mesh(std::function<void(MeshFacts)> done);
   void report_dns(std::function<void(dns::Stats)> done);
+  void report_flycast(std::function<void(flycast::FlycastStatus)> done);
+  void explain_flycast(
+      NetworkId home, const std::string& app, std::uint16_t external_port,
+      std::function<void(std::variant<flycast::Explanation, flycast::LookupFailure>)> done);
 };
 
 LocalFactsById facts_by_id(const std::vector<machine::LocalMachine>& machines);

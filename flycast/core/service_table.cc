@@ -8,8 +8,10 @@
 namespace sixpn::flycast {
 namespace {
 
+// Port 0: the first.
 const ServicePort* find_port(const Service& service, std::uint16_t port) {
   if (service.protocol != ServiceProtocol::kTcp) return nullptr;
+  if (port == 0) return service.ports.empty() ? nullptr : &service.ports.front();
   for (const ServicePort& range : service.ports)
     if (range.first <= port && port <= range.last) return &range;
   return nullptr;

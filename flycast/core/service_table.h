@@ -65,7 +65,8 @@ class ServiceTable {
   // The app behind an address; null when there is none for the client's network. Says nothing of
   // whether its machines are here.
   [[nodiscard]] const AppView* find_dialled(NetworkId client_network, const Ip6& address) const;
-  // An app's service on an external port, whatever its address: what a request is replayed to.
+  // An app's service on an external port, whatever its address: what a request is replayed to. Port
+  // 0: its first TCP service.
   [[nodiscard]] std::variant<Route, LookupFailure> route_app(NetworkId network,
                                                              const std::string& app,
                                                              std::uint16_t port) const;

@@ -330,7 +330,12 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
     finish(std::move(dialled));
   }
 
-  void fail(DialError error) { finish(DialFailure{error, app, last_failure, retry.attempts()}); }
+  void fail(DialError error) {
+    if (error != DialError::kAbandoned)
+      state.errors.add(
+          {monotonic_now(), app, request.client, request.dialled, retry.attempts(), last_failure});
+    finish(DialFailure{error, app, last_failure, retry.attempts()});
+  }
 
   // Last: the callback may destroy the dialer.
   void finish(DialOutcome outcome) {

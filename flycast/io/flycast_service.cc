@@ -13,6 +13,7 @@
 #include "flycast/io/listener.h"
 #include "flycast/io/proxy_state.h"
 #include "flycast/io/sockets.h"
+#include "flycast/io/status.h"
 #include "registry/core/address.h"
 
 namespace sixpn::flycast {
@@ -174,6 +175,18 @@ FlycastStats FlycastService::stats() const {
   stats.waits = impl_->state.line.joined();
   stats.waits_refused = impl_->state.line.refused();
   return stats;
+}
+
+FlycastStatus FlycastService::status() {
+  FlycastStatus status = status_of(impl_->state);
+  status.stats = stats();
+  return status;
+}
+
+std::variant<Explanation, LookupFailure> FlycastService::explain(NetworkId home,
+                                                                 const std::string& app,
+                                                                 std::uint16_t external_port) {
+  return explain_in(impl_->state, home, app, external_port);
 }
 
 void FlycastService::stop() {

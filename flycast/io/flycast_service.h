@@ -9,11 +9,14 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <variant>
 
 #include "base/io/event_loop.h"
 #include "base/result.h"
 #include "flycast/core/options.h"
 #include "flycast/core/stats.h"
+#include "flycast/core/status.h"
 #include "flycast/io/autostopper.h"
 #include "flycast/io/waker.h"
 #include "registry/core/snapshot.h"
@@ -38,6 +41,11 @@ class FlycastService {
   Result<void> start();
   void set_snapshot(SnapshotPtr snapshot);
   [[nodiscard]] FlycastStats stats() const;
+  // For the operator: see io/status.h.
+  [[nodiscard]] FlycastStatus status();
+  [[nodiscard]] std::variant<Explanation, LookupFailure> explain(NetworkId home,
+                                                                 const std::string& app,
+                                                                 std::uint16_t external_port);
   // Stops listening and resets every open connection (a FIN would pass a cut stream off as whole).
   // Idempotent.
   void stop();

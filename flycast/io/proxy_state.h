@@ -16,6 +16,7 @@
 #include "flycast/core/log_gate.h"
 #include "flycast/core/machine_use.h"
 #include "flycast/core/options.h"
+#include "flycast/core/recent_errors.h"
 #include "flycast/core/replay_cache.h"
 #include "flycast/core/service_pool.h"
 #include "flycast/core/service_table.h"
@@ -69,6 +70,7 @@ struct ProxyState {
   LogGate give_up_log;
   LogGate limit_log;
   FlycastStats stats;
+  RecentErrors errors;
   Relays relays;
   HopLinks links;
   HttpBuffers http;

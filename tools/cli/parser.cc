@@ -6,6 +6,7 @@
 #include "config/duration_text.h"
 #include "tools/cli/cluster_commands.h"
 #include "tools/cli/dns_commands.h"
+#include "tools/cli/flycast_commands.h"
 #include "tools/cli/network_commands.h"
 #include "tools/cli/parser_commands.h"
 #include "tools/cli/registry_commands.h"
@@ -144,6 +145,19 @@ void add_network_commands(CLI::App& root, Invocation& invocation) {
       ->add_flag("--explain", query.options->explain,
                  "also the view, the rule and the records behind the answer")
       ->excludes(brief);
+
+  CLI::App& flycast = add_group(root, "flycast", "the private load balancer of this host");
+  add_plain_command(flycast, invocation, "status",
+                    "services, their machines and loads, and recent errors", show_flycast);
+  auto explain = add_command<FlycastExplainOptions>(
+      flycast, invocation, "explain", "where a new connection to an app would go, and why",
+      explain_flycast);
+  explain.app->add_option("app", explain.options->app, "the app's name")->required();
+  add_org(*explain.app, explain.options->org);
+  explain.app->add_option("--network", explain.options->network, "the app's network");
+  explain.app->add_option("--as", explain.options->as, "who connects: a machine of this host");
+  explain.app->add_option("--port", explain.options->port,
+                          "the external port; the app's first service where it is left out");
 
   CLI::App& dns = add_group(root, "dns", "let this host's own programs use the names of the mesh");
   auto install = add_command<DnsInstallOptions>(

@@ -20,6 +20,7 @@ from bench_dns import install
 
 SECONDS = 3
 ROUNDS = 5
+IDLE = 1800  # connections; a HAProxy here may hold 4000 in all
 PORT = 8000
 # name: (mode of stream_load, connections at once)
 LOADS = {
@@ -141,8 +142,11 @@ class Rival:
     def endpoint(self):
         return self.stage.facts["host_address"], self.port
 
+    def pid(self):
+        return self.process.pid
+
     def seconds(self):
-        return processor_seconds(self.process.pid)
+        return processor_seconds(self.pid())
 
     def close(self):
         self.process.terminate()
@@ -185,8 +189,8 @@ class Flycast(Rival):
     def endpoint(self):
         return self.stage.facts["flycast_address"], 80
 
-    def seconds(self):
-        return processor_seconds(self.stage.proxy.pid)
+    def pid(self):
+        return self.stage.proxy.pid
 
     def close(self):
         shutil.rmtree(self.folder)
@@ -212,6 +216,27 @@ def measure(stage, rivals, load, rounds, seconds):
             used = rival.seconds() - before
             found[rival.name].append((rate, used / max(rate * seconds, 1), p50, p99, failures))
     return {name: [statistics.median(column) for column in zip(*rows)] for name, rows in found.items()}
+
+
+def resident(pid):
+    return sum(int(line.split()[1]) * 1024
+               for each in [pid, *children(pid)]
+               for line in pathlib.Path(f"/proc/{each}/smaps_rollup").read_text().splitlines()
+               if line.startswith("Pss_Anon:"))
+
+
+def idle_memory(stage, rivals):
+    """Anonymous memory of the proxy's process per connection that made one request and is idle."""
+    for rival in rivals:
+        if rival.name == "direct":
+            continue
+        before = resident(rival.pid())
+        run = inside(stage.facts["client"], stage.tools / "stream_load", "idle", *rival.endpoint(), IDLE, 8,
+                     stdout=subprocess.PIPE, text=True)
+        time.sleep(6)  # all are open by then; the printed count says so
+        each = (resident(rival.pid()) - before) / IDLE
+        made = float(run.communicate()[0].split()[0]) * 8
+        print(f"{'idle':<16} {rival.name:<14} {each:8.0f} bytes each ({made:.0f} open)", flush=True)
 
 
 def tell(load, found):
@@ -245,7 +270,11 @@ def run(build, arguments):
             rival.start()
             stack.callback(rival.close)
             rivals.append(rival)
+        if not options.only or "idle" in options.only:
+            idle_memory(stage, rivals)
         for load in (options.only.split(",") if options.only else LOADS):
+            if load == "idle":
+                continue
             tell(load, measure(stage, rivals, load, options.rounds, options.seconds))
 
 

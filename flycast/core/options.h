@@ -65,6 +65,8 @@ struct FlycastOptions {
   // How long a spare link to another host's proxy is kept; zero: none are. Less than
   // preamble_timeout, the other side's patience.
   Duration hop_link_idle = std::chrono::seconds(4);
+  // Bytes to another host's proxy that no packet acknowledges for this long mean that it is gone.
+  Duration hop_silence = std::chrono::seconds(15);
   // How long a hop connection may take to send its preamble.
   Duration preamble_timeout = std::chrono::seconds(5);
 };

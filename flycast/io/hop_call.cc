@@ -1,5 +1,6 @@
 #include "flycast/io/hop_call.h"
 
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -14,12 +15,15 @@ constexpr std::size_t kMaxEarlyBytes = 64 * 1024;
 // Sends a frame, which always fits an empty send buffer, and behind it what of the first bytes of
 // `early_from` is there and fits: how many of them; nothing when the stream is dead.
 std::optional<std::size_t> send_with_early(int stream, const std::string& frame, int early_from) {
+  int ready = 0;
+  if (early_from >= 0 && ioctl(early_from, FIONREAD, &ready) != 0) ready = 0;
+  auto early = std::min(static_cast<std::size_t>(ready), kMaxEarlyBytes);
   std::string bytes = frame;
-  bytes.resize(frame.size() + (early_from >= 0 ? kMaxEarlyBytes : 0));
-  auto early = early_from < 0 ? 0
-                              : recv(early_from, bytes.data() + frame.size(), kMaxEarlyBytes,
-                                     MSG_PEEK | MSG_DONTWAIT);
-  bytes.resize(frame.size() + static_cast<std::size_t>(std::max<ssize_t>(early, 0)));
+  if (early > 0) {
+    bytes.resize(frame.size() + early);
+    auto got = recv(early_from, bytes.data() + frame.size(), early, MSG_PEEK | MSG_DONTWAIT);
+    bytes.resize(frame.size() + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+  }
   auto sent = send(stream, bytes.data(), bytes.size(), MSG_NOSIGNAL);
   if (sent < static_cast<ssize_t>(frame.size())) return std::nullopt;
   return static_cast<std::size_t>(sent) - frame.size();

@@ -93,7 +93,7 @@ inline ProxyState::ProxyState(EventLoop& event_loop, FlycastOptions given, std::
       rng(seed),
       give_up_log(std::chrono::seconds(5)),
       limit_log(std::chrono::seconds(5)),
-      relays(event_loop),
+      relays(event_loop, options.hop_silence),
       links(event_loop, host_address(options.self), options.hop_link_idle),
       last_sequence_(static_cast<std::uint64_t>(
           std::chrono::duration_cast<std::chrono::microseconds>(wall_now().time_since_epoch())

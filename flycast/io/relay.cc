@@ -90,7 +90,7 @@ void Relay::sweep() {
 bool Relay::is_silent(End& end) {
   if (!end.owing || end.reset) return false;
   end.owing = unacknowledged(end.fd.get()) != 0;
-  return end.owing && is_unanswered(end.fd.get(), kHopSilence);
+  return end.owing && is_unanswered(end.fd.get(), shared_.hop_silence);
 }
 
 void Relay::check_ending() {

@@ -35,7 +35,7 @@ struct RelayStreams {
   SessionId id{};
   Fd client;
   Fd machine;
-  // To or from another host's proxy: given up when that host is silent for kHopSilence.
+  // To or from another host's proxy: given up when that host is silent for too long.
   bool client_is_hop = false;
   bool machine_is_hop = false;
   Duration idle_timeout{};  // without a byte in either direction; 0: none
@@ -46,6 +46,8 @@ struct RelayShared {
   std::vector<char> chunk = std::vector<char>(kRelayChunk);  // of the relay that is running
   std::size_t held_bytes = 0;                                // read but not yet written
   PipePool pipes;
+  // How long bytes to another host's proxy may go without any acknowledgement.
+  Duration hop_silence{};
   Instant now{};                    // of this turn of the loop
   std::uint64_t bytes = 0;          // passed on since start
   std::uint64_t idle_timeouts = 0;  // streams that were reset for being idle
@@ -56,8 +58,6 @@ class Relay {
  public:
   // After one side was reset: how long the other may take to receive what came before.
   static constexpr Duration kResetGrace = std::chrono::seconds(2);
-  // Bytes to another host's proxy are repeated and not acknowledged, by any packet, for this long.
-  static constexpr Duration kHopSilence = std::chrono::seconds(15);
 
   // One side. The loop gets its address back with each event, so a relay does not move.
   struct End {

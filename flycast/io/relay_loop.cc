@@ -176,8 +176,10 @@ struct RelayLoop::Impl {
   }
 };
 
-Result<std::unique_ptr<RelayLoop>> RelayLoop::start(const std::string& name, OnEnded on_ended) {
+Result<std::unique_ptr<RelayLoop>> RelayLoop::start(const std::string& name, Duration hop_silence,
+                                                    OnEnded on_ended) {
   auto impl = std::make_unique<Impl>();
+  impl->shared.hop_silence = hop_silence;
   impl->on_ended = std::move(on_ended);
   if (auto opened = impl->open(); !opened) return std::move(opened).error();
   try {

@@ -28,8 +28,9 @@ class RelayLoop {
     std::uint64_t silent_hops = 0;
   };
 
-  // Errors: no descriptors, no thread.
-  static Result<std::unique_ptr<RelayLoop>> start(const std::string& name, OnEnded on_ended);
+  // `hop_silence`: see RelayShared. Errors: no descriptors, no thread.
+  static Result<std::unique_ptr<RelayLoop>> start(const std::string& name, Duration hop_silence,
+                                                  OnEnded on_ended);
   ~RelayLoop();  // resets what is open; calls nobody
   RelayLoop(const RelayLoop&) = delete;
   RelayLoop& operator=(const RelayLoop&) = delete;

@@ -7,7 +7,7 @@
 
 namespace sixpn::flycast {
 
-Relays::Relays(EventLoop& loop) : loop_(loop) {}
+Relays::Relays(EventLoop& loop, Duration hop_silence) : loop_(loop), hop_silence_(hop_silence) {}
 
 Result<void> Relays::start(unsigned threads) {
   if (threads == 0) threads = std::clamp(std::thread::hardware_concurrency(), 1u, kMaxRelayLoops);
@@ -22,7 +22,8 @@ Result<void> Relays::start_lane(std::size_t number) {
       if (auto self = weak.lock()) (*self)->on_ended(ended);
     });
   };
-  auto started = RelayLoop::start("relay" + std::to_string(number), std::move(on_ended));
+  auto started =
+      RelayLoop::start("relay" + std::to_string(number), hop_silence_, std::move(on_ended));
   if (!started) return std::move(started).error();
   lanes_.push_back({std::move(*started), 0});
   return {};

@@ -31,7 +31,8 @@ struct SessionTickets {
 
 class Relays {
  public:
-  explicit Relays(EventLoop& loop);
+  // `hop_silence`: see RelayShared.
+  Relays(EventLoop& loop, Duration hop_silence);
   Relays(const Relays&) = delete;
   Relays& operator=(const Relays&) = delete;
 
@@ -59,6 +60,7 @@ class Relays {
   void on_ended(const std::vector<SessionId>& ended);
 
   EventLoop& loop_;
+  Duration hop_silence_;
   std::unordered_map<SessionId, Open> open_;
   std::vector<Lane> lanes_;
   RelayLoop::Counts before_;  // of the loops that were stopped

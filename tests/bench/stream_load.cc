@@ -5,7 +5,7 @@
 //
 // Every request is one block of 64 bytes. Its first byte says what comes back: 'R' a block; 'C' a
 // block, then the end of the stream (the server closes first, so that the client's ports are free
-// at once); 'D' bytes without end. A client prints: operations or bytes per second, p50 and p99 of
+// at once); 'D' bytes without end. An idle connection makes one request. A client prints: operations or bytes per second, p50 and p99 of
 // an operation in microseconds, failures.
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -206,9 +206,9 @@ class Client {
       if (got <= 0) return on_end(fd, one, got == 0);
       bytes_ += static_cast<std::uint64_t>(got);
       one.got += static_cast<std::size_t>(got);
-      if (mode_ == "requests" && one.got == kBlock) {
+      if (one.got == kBlock && (mode_ == "requests" || mode_ == "idle")) {
         note(one);
-        ask(fd, one);
+        if (mode_ == "requests") ask(fd, one);
       }
     }
   }

@@ -99,5 +99,29 @@ TEST_F(Links, ARefusalLosesNoEarlyByte) {
   EXPECT_GE(host2->stats().hops_refused, 1u);
 }
 
+// The other host is gone without a word, in the middle of a stream; a client that has sent bytes is
+// told before its kernel's quarter of an hour is over.
+TEST_F(Links, AStreamToAHostThatFellSilentIsReset) {
+  FlycastOptions hasty;
+  hasty.hop_silence = std::chrono::milliseconds(500);
+  host1.emplace(1u, cluster, hasty);
+  Tcp client = dial_web();
+  Tcp accepted = server.accept();
+  ASSERT_TRUE(client && accepted);
+  const NetNs& cut_off = lab.host(1);
+  cut_off.feed("nft -f -", R"(table inet silence {
+  chain prerouting {
+    type filter hook prerouting priority raw
+    tcp sport 7947 drop
+  }
+}
+)");
+  ASSERT_TRUE(client.write_all("anybody there?"));
+  EXPECT_EQ(client.read_to_end(), "");
+  EXPECT_TRUE(client.got_reset());
+  EXPECT_EQ(host1->stats().silent_hops, 1u);
+  cut_off.feed("nft -f -", "delete table inet silence\n");
+}
+
 }  // namespace
 }  // namespace sixpn::flycast

@@ -1,0 +1,131 @@
+// A relay loop alone, between TCP streams over a loopback: many short streams, and one that changes
+// between copying and splicing again and again.
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include "base/rng.h"
+#include "flycast/io/relay_loop.h"
+#include "flycast/io/sockets.h"
+#include "tests/netns/flycast/stage.h"
+
+namespace sixpn::flycast {
+namespace {
+
+// Two ends of a TCP stream over the loopback of the lab's first host.
+std::pair<Fd, Fd> make_stream() {
+  std::pair<Fd, Fd> ends;
+  Lab::instance().host(1).run([&] {
+    Fd listener(socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in6 at{};
+    at.sin6_family = AF_INET6;
+    at.sin6_addr = in6addr_loopback;
+    auto* address = reinterpret_cast<sockaddr*>(&at);
+    socklen_t length = sizeof at;
+    ASSERT_EQ(bind(listener.get(), address, length), 0);
+    ASSERT_EQ(listen(listener.get(), 1), 0);
+    ASSERT_EQ(getsockname(listener.get(), address, &length), 0);
+    ends.first = Fd(socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    ASSERT_EQ(connect(ends.first.get(), address, length), 0);
+    ends.second = Fd(accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  });
+  return ends;
+}
+
+struct RelayStage : testing::Test {
+  std::mutex mutex;
+  std::set<SessionId> ended;
+  std::unique_ptr<RelayLoop> loop = start();
+  SessionId last_id = 0;
+
+  std::unique_ptr<RelayLoop> start() {
+    auto started = RelayLoop::start("relay", std::chrono::seconds(15), [this](auto ids) {
+      std::lock_guard lock(mutex);
+      ended.insert(ids.begin(), ids.end());
+    });
+    return std::move(*started);
+  }
+  bool has_ended(SessionId id) {
+    return eventually([&] {
+      std::lock_guard lock(mutex);
+      return ended.contains(id);
+    });
+  }
+  // The outer ends of two streams that are joined.
+  std::pair<Tcp, Tcp> join() {
+    auto [client, ours] = make_stream();
+    auto [theirs, server] = make_stream();
+    for (int fd : {ours.get(), theirs.get()}) fcntl(fd, F_SETFL, O_NONBLOCK);
+    loop->add({++last_id, std::move(ours), std::move(theirs)});
+    return {Tcp(std::move(client)), Tcp(std::move(server))};
+  }
+};
+
+std::string random_bytes(Rng& rng, std::size_t size) {
+  std::string bytes(size, '\0');
+  for (char& byte : bytes) byte = static_cast<char>(rng());
+  return bytes;
+}
+
+// nginx's stream relay fails each of these: one end says all it has to say and ends, then the
+// other.
+TEST_F(RelayStage, EachHalfOfManyStreamsArrivesWholeAndEnds) {
+  Rng rng(3);
+  const std::pair<std::size_t, int> kinds[] = {{10, 300}, {100'000, 100}, {2'000'000, 15}};
+  for (auto [size, rounds] : kinds) {
+    std::string request = random_bytes(rng, size);
+    std::string answer = random_bytes(rng, size);
+    for (int i = 0; i < rounds; ++i) {
+      auto [client, server] = join();
+      auto say = [](Tcp& end, const std::string& bytes) {
+        EXPECT_TRUE(end.write_all(bytes));
+        end.send_fin();
+      };
+      std::jthread asks([&, &client = client] { say(client, request); });
+      ASSERT_TRUE(server.read_to_end() == request) << size;
+      ASSERT_TRUE(server.ended());
+      asks.join();
+      std::jthread answers([&, &server = server] { say(server, answer); });
+      ASSERT_TRUE(client.read_to_end() == answer) << size;
+      ASSERT_TRUE(client.ended());
+      answers.join();
+      ASSERT_TRUE(has_ended(last_id));
+    }
+  }
+}
+
+// Small writes end splicing, large ones bring it back; the reader is slower, so pipes and held
+// bytes wait for it.
+TEST_F(RelayStage, ChangesBetweenCopyAndSpliceLoseNothing) {
+  constexpr int kBlocks = 300;
+  auto [client, server] = join();
+  std::jthread writer([&, &client = client] {
+    Rng rng(5);
+    for (int i = 0; i < kBlocks; ++i) {
+      std::size_t size = i % 20 < 10 ? 1 + rng.below(2000) : 1 + rng.below(400'000);
+      if (!client.write_all(random_bytes(rng, size))) return;
+    }
+    client.send_fin();
+  });
+  Rng rng(5);
+  for (int i = 0; i < kBlocks; ++i) {
+    std::size_t size = i % 20 < 10 ? 1 + rng.below(2000) : 1 + rng.below(400'000);
+    std::string expected = random_bytes(rng, size);
+    ASSERT_TRUE(server.read_exactly(size) == expected) << i;
+  }
+  EXPECT_EQ(server.read_to_end(), "");
+  EXPECT_TRUE(server.ended());
+  writer.join();
+  server.send_fin();
+  EXPECT_TRUE(has_ended(last_id));
+  EXPECT_GT(loop->counts().bytes, 0u);
+}
+
+}  // namespace
+}  // namespace sixpn::flycast

@@ -60,8 +60,10 @@ CheckBoard::Check CheckBoard::begin_check(const PlannedCheck& planned, CheckBegi
   result.name = planned.name;
   result.port = planned.port;
   result.changed = now.wall;
-  if (!is_runnable(planned.check)) {
-    result.output = "not run: this agent runs TCP checks, and HTTP ones without TLS";
+  if (!planned.runnable) {
+    result.output = planned.check.kind == CheckKind::kScript
+                        ? "not run: the machine's processes are not sixpn's"
+                        : "not run: HTTPS checks are not possible yet";
     return check;
   }
   if (begin == CheckBegin::kRunning) {
@@ -111,7 +113,7 @@ bool CheckBoard::set(MachineId machine, const std::vector<PlannedCheck>& checks,
       wait = Duration(static_cast<Duration::rep>(
           rng_.below(static_cast<std::uint64_t>(kTakeOverSpread.count()))));
     check.due = kNever;
-    if (!is_runnable(planned.check)) continue;
+    if (!planned.runnable) continue;
     schedule({machine, after.size() - 1}, check, now.mono + wait);
   }
   return true;

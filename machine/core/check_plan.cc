@@ -24,9 +24,15 @@ bool serves(const Service& service, const std::string& group) {
          std::find(service.groups.begin(), service.groups.end(), group) != service.groups.end();
 }
 
+bool is_runnable(const ServiceCheck& check, bool has_processes) {
+  if (check.kind == CheckKind::kScript) return has_processes;
+  return check.kind == CheckKind::kTcp || !check.tls;
+}
+
 }  // namespace
 
-CheckPlan plan_checks(const std::vector<Service>& services, const std::string& group) {
+CheckPlan plan_checks(const std::vector<Service>& services, const std::string& group,
+                      bool has_processes) {
   CheckPlan plan;
   int number = 0;
   for (const Service& service : services) {
@@ -35,7 +41,8 @@ CheckPlan plan_checks(const std::vector<Service>& services, const std::string& g
                                      service.internal_port);
       if (!serves(service, group)) continue;
       if (plan.checks.size() < kMaxChecksPerMachine)
-        plan.checks.push_back({std::move(name), service.internal_port, check});
+        plan.checks.push_back(
+            {std::move(name), service.internal_port, check, is_runnable(check, has_processes)});
       else
         ++plan.left_out;
     }

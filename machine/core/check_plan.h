@@ -14,13 +14,9 @@ struct PlannedCheck {
   std::string name;        // "servicecheck-00-http-8080"
   std::uint16_t port = 0;  // the service's internal port
   ServiceCheck check;
+  bool runnable = true;  // by this agent, against this machine
   friend bool operator==(const PlannedCheck&, const PlannedCheck&) = default;
 };
-
-// Whether this agent can run it: not yet scripts, nor HTTP inside TLS.
-inline bool is_runnable(const ServiceCheck& check) {
-  return check.kind == CheckKind::kTcp || (check.kind == CheckKind::kHttp && !check.tls);
-}
 
 inline constexpr std::size_t kMaxChecksPerMachine = 64;
 
@@ -30,6 +26,9 @@ struct CheckPlan {
   std::vector<PlannedCheck> checks;
   std::size_t left_out = 0;
 };
-CheckPlan plan_checks(const std::vector<Service>& services, const std::string& group);
+// `has_processes`: they are sixpn's, so that scripts can be run among them. HTTP inside TLS cannot
+// be run yet.
+CheckPlan plan_checks(const std::vector<Service>& services, const std::string& group,
+                      bool has_processes);
 
 }  // namespace sixpn::machine

@@ -232,6 +232,15 @@ void MachineService::Impl::on_health(MachineId id) {
   if (auto* machine = find(id)) callbacks_.publish(record(*machine), [] {});
 }
 
+Result<ScriptTarget> MachineService::Impl::script_target(MachineId id) {
+  auto* machine = find(id);
+  if (machine == nullptr || !machine->shim || machine->shim->init_fd() < 0)
+    return Error("no process of the machine runs");
+  auto spec = setup_.make_shim_spec(machine->file);
+  if (!spec) return spec.error();
+  return ScriptTarget{std::move(*spec), machine->shim->init_fd(), options_.shim_path};
+}
+
 void MachineService::Impl::answer(Machine& machine, const Action& action) {
   auto waiting = std::exchange(machine.waiting[static_cast<std::size_t>(action.request)], {});
   if (waiting.empty()) return;

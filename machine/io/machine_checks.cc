@@ -17,11 +17,10 @@ std::uint64_t random_seed() {
 
 }  // namespace
 
-MachineChecks::MachineChecks(EventLoop& loop, HostId self,
-                             std::function<void(MachineId)> on_changed)
+MachineChecks::MachineChecks(EventLoop& loop, HostId self, World world)
     : loop_(loop),
       self_(self),
-      on_changed_(std::move(on_changed)),
+      world_(std::move(world)),
       board_(random_seed()),
       timer_(loop, [this] { run_due(); }),
       replan_(loop, [this] { replan(); }) {}
@@ -40,16 +39,20 @@ void MachineChecks::replan() {
     if (board_.health(machine) != before) changed.push_back(machine);
   }
   timer_.arm_at(board_.next_due());
-  for (MachineId machine : changed) on_changed_(machine);
+  for (MachineId machine : changed) world_.on_changed(machine);
 }
 
 void MachineChecks::update(const MachineFile& file, MachineState state, CheckBegin begin) {
   if (state != MachineState::kStarted) return remove(file.id);
   auto [at, added] = subjects_.try_emplace(file.id);
   if (!added) return;
-  at->second = {
-      file.placement.network, file.placement.app, file.placement.group, file.address, nullptr, 0};
-  plan(file.id, at->second, begin);
+  Subject& subject = at->second;
+  subject.network = file.placement.network;
+  subject.app = file.placement.app;
+  subject.group = file.placement.group;
+  subject.address = file.address;
+  subject.has_processes = file.kind == MachineKind::kRun;
+  plan(file.id, subject, begin);
   timer_.arm_at(board_.next_due());
 }
 
@@ -71,7 +74,7 @@ void MachineChecks::plan(MachineId machine, Subject& subject, CheckBegin begin) 
   AppPtr view = app == network->apps.end() ? nullptr : app->second;
   if (view == subject.app_view && view != nullptr) return;
   CheckPlan planned;
-  if (view) planned = plan_checks(view->app.services, subject.group);
+  if (view) planned = plan_checks(view->app.services, subject.group, subject.has_processes);
   if (planned.left_out != 0 && planned.left_out != subject.left_out)
     log::warn("machine", "{} {}: {} of its checks are not run, at most {} are", subject.app,
               to_string(machine), planned.left_out, kMaxChecksPerMachine);
@@ -81,23 +84,31 @@ void MachineChecks::plan(MachineId machine, Subject& subject, CheckBegin begin) 
 }
 
 void MachineChecks::run_due() {
-  for (CheckRun& run : board_.take_due(monotonic_now())) {
-    const Subject& subject = subjects_.at(run.machine);
-    ProbeTarget target{proxy_address(subject.network, self_), {subject.address, run.planned.port}};
-    std::uint64_t number = run.number;
-    auto probe = std::make_unique<CheckProbe>(
-        loop_, target, run.planned.check,
-        [this, number](const Verdict& verdict) { on_verdict(number, verdict); });
-    probes_.emplace(number, Probe{run.machine, std::move(probe)});
-  }
+  for (const CheckRun& run : board_.take_due(monotonic_now()))
+    probes_.emplace(run.number, begin(run));
   timer_.arm_at(board_.next_due());
+}
+
+MachineChecks::Probe MachineChecks::begin(const CheckRun& run) {
+  const Subject& subject = subjects_.at(run.machine);
+  const ServiceCheck& check = run.planned.check;
+  auto done = [this, number = run.number](const Verdict& verdict) { on_verdict(number, verdict); };
+  Probe probe{run.machine, nullptr, nullptr};
+  if (check.kind != CheckKind::kScript) {
+    ProbeTarget target{proxy_address(subject.network, self_), {subject.address, run.planned.port}};
+    probe.request = std::make_unique<CheckProbe>(loop_, target, check, done);
+  } else {
+    auto target = world_.script_target(run.machine);
+    probe.script = std::make_unique<ScriptProbe>(loop_, target, check, done);
+  }
+  return probe;
 }
 
 void MachineChecks::on_verdict(std::uint64_t run, const Verdict& verdict) {
   auto ended = probes_.extract(run);  // destroyed when this returns: it called
   auto changed = board_.on_verdict(run, verdict, read_clocks());
   timer_.arm_at(board_.next_due());
-  if (changed) on_changed_(*changed);
+  if (changed) world_.on_changed(*changed);
 }
 
 }  // namespace sixpn::machine

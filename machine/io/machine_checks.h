@@ -14,6 +14,7 @@
 #include "machine/core/check_board.h"
 #include "machine/core/machine_file.h"
 #include "machine/io/check_probe.h"
+#include "machine/io/script_probe.h"
 #include "registry/core/snapshot.h"
 
 namespace sixpn::machine {
@@ -22,8 +23,13 @@ inline constexpr Duration kReplanPause = std::chrono::milliseconds(50);
 
 class MachineChecks {
  public:
-  // `on_changed`: the health of a machine is another; never called from inside these methods.
-  MachineChecks(EventLoop& loop, HostId self, std::function<void(MachineId)> on_changed);
+  struct World {
+    // The health of a machine is another; never called from inside these methods.
+    std::function<void(MachineId)> on_changed;
+    // Where its scripts run. Errors: no process of it runs.
+    std::function<Result<ScriptTarget>(MachineId)> script_target;
+  };
+  MachineChecks(EventLoop& loop, HostId self, World world);
 
   void set_snapshot(SnapshotPtr snapshot);
   // At each change of a machine's state. Only a started one is checked; `begin` says how it came to
@@ -42,29 +48,33 @@ class MachineChecks {
     std::string app;
     std::string group;
     Ip6 address;
+    bool has_processes = true;
     AppPtr app_view;           // as last planned by
     std::size_t left_out = 0;  // checks too many, as last told
+  };
+
+  struct Probe {
+    MachineId machine;
+    std::unique_ptr<CheckProbe> request;  // one of the two
+    std::unique_ptr<ScriptProbe> script;
   };
 
   void replan();
   void plan(MachineId machine, Subject& subject, CheckBegin begin);
   void drop_probes(MachineId machine);
   void run_due();
+  Probe begin(const CheckRun& run);
   void on_verdict(std::uint64_t run, const Verdict& verdict);
 
   EventLoop& loop_;
   HostId self_;
-  std::function<void(MachineId)> on_changed_;
+  World world_;
   SnapshotPtr snapshot_;
   std::map<MachineId, Subject> subjects_;
   CheckBoard board_;
   LoopTimer timer_;
   LoopTimer replan_;
   bool will_replan_ = false;
-  struct Probe {
-    MachineId machine;
-    std::unique_ptr<CheckProbe> probe;
-  };
   std::map<std::uint64_t, Probe> probes_;  // of the runs in flight
 };
 

@@ -69,7 +69,9 @@ MachineService::Impl::Impl(EventLoop& loop, Options options, Callbacks callbacks
       callbacks_(std::move(callbacks)),
       setup_(options_),
       rng_(random_u64()),
-      checks_(loop_, options_.self, [this](MachineId id) { on_health(id); }) {
+      checks_(loop_, options_.self,
+              {.on_changed = [this](MachineId id) { on_health(id); },
+               .script_target = [this](MachineId id) { return script_target(id); }}) {
   if (options_.boot_id.empty()) options_.boot_id = read_boot_id();
 }
 

@@ -86,6 +86,7 @@ class MachineService::Impl : public std::enable_shared_from_this<Impl> {
   void save_desired(Machine& machine);
   void update_checks(const Machine& machine);
   void on_health(MachineId id);
+  Result<ScriptTarget> script_target(MachineId id);
   ShimProcess::Events shim_events(Machine& machine);
   void on_ready(Machine& machine);
   void on_exited(Machine& machine);

@@ -6,13 +6,12 @@
 // namespace, the parent ends. Init starts the command, which waits at a gate until the agent has
 // published the machine; then init only forwards signals to the command's process group and reaps.
 // When the command ends it writes exit.json and ends, and whenever init ends, however it ends, the
-// kernel kills all that is left in the namespace: no process of a machine outlives it.
+// kernel kills all that is left in the namespace: no process of a machine outlives it. Its other
+// mode runs a check inside a machine (shim_check.h).
 // Single-threaded, static, needs nothing of the agent once it runs.
 #include <fcntl.h>
-#include <grp.h>
 #include <signal.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -25,6 +24,8 @@
 
 #include "base/fd.h"
 #include "machine/core/shim_spec.h"
+#include "machine/io/shim_check.h"
+#include "machine/io/shim_command.h"
 #include "machine/io/shim_mounts.h"
 
 namespace sixpn::machine {
@@ -60,13 +61,6 @@ ShimSpec read_spec() {
 
 // ---- the process that becomes the command
 // -----------------------------------------------------------
-
-void become_user(const ShimSpec& spec) {
-  if (spec.uid == 0 && spec.gid == 0 && spec.groups.empty()) return;
-  if (setgroups(spec.groups.size(), spec.groups.data()) != 0 || setgid(spec.gid) != 0 ||
-      setuid(spec.uid) != 0)
-    fail(Error::from_errno("becoming user " + std::to_string(spec.uid)));
-}
 
 std::string search_path(const ShimSpec& spec) {
   for (const auto& variable : spec.env)
@@ -112,13 +106,6 @@ bool wait_at_gate() {
   return got > 0 && std::string_view(message, static_cast<std::size_t>(got)) == kShimGo;
 }
 
-std::vector<char*> pointers(const std::vector<std::string>& texts) {
-  std::vector<char*> out;
-  for (const auto& text : texts) out.push_back(const_cast<char*>(text.c_str()));
-  out.push_back(nullptr);
-  return out;
-}
-
 void redirect_output(int log) {
   int null = open("/dev/null", O_RDONLY);
   if (null < 0 || dup2(null, 0) < 0 || dup2(log, 1) < 0 || dup2(log, 2) < 0)
@@ -126,21 +113,11 @@ void redirect_output(int log) {
   close(null);
 }
 
-// The agent takes all descriptors that the system grants; a command expects the usual soft limit,
-// as systemd gives it (some programs walk over every possible descriptor).
-void restore_descriptor_limit() {
-  constexpr rlim_t kUsual = 1024;
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = std::min(kUsual, limit.rlim_max);
-  setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 // `executed` is memory shared with init: an exit is only recorded of a command that ran.
 [[noreturn]] void run_command(const ShimSpec& spec, int log, volatile bool* executed) {
   setsid();
   redirect_output(log);
-  become_user(spec);
+  require(become_user(spec));
   const char* cwd = spec.cwd.empty() ? "/" : spec.cwd.c_str();
   if (chdir(cwd) != 0) fail(Error::from_errno("entering " + std::string(cwd)));
   auto program = find_program(spec);
@@ -259,11 +236,12 @@ volatile bool* shared_flag() {
   _exit(0);
 }
 
-[[noreturn]] void run_shim() {
+[[noreturn]] void run_shim(bool check) {
   close_range(kShimSpecFd + 1, ~0U, 0);
   umask(022);  // whatever the agent's is: the machine's /etc must be readable to all of its users
   fcntl(kShimControlFd, F_SETFD, FD_CLOEXEC);
   auto spec = read_spec();
+  if (check) run_check(spec);
   require(enter_namespaces(spec));
   pid_t init = fork();
   if (init < 0) fail(Error::from_errno("fork"));
@@ -274,7 +252,9 @@ volatile bool* shared_flag() {
 }  // namespace
 }  // namespace sixpn::machine
 
-// Arguments: the machine's id, for those who read process lists.
-int main() {
-  sixpn::machine::run_shim();
+// Arguments: the machine's id, for those who read process lists; then the mode, if it is not that
+// of holding a machine.
+int main(int count, char** arguments) {
+  using namespace sixpn::machine;
+  run_shim(count > 2 && std::string_view(arguments[2]) == kShimCheckMode);
 }

@@ -304,6 +304,9 @@ void ShimProcess::signal(int number) {
 ShimFile ShimProcess::identity() const {
   return impl_->identity;
 }
+int ShimProcess::init_fd() const {
+  return impl_->ready && !impl_->ended ? impl_->pidfd.get() : -1;
+}
 pid_t ShimProcess::command_pid() const {
   return impl_->identity.command_pid;
 }

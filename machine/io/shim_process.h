@@ -55,6 +55,9 @@ class ShimProcess {
   // For shim.json; complete after on_ready but for `boot_id` and `started`, which the caller knows.
   [[nodiscard]] ShimFile identity() const;
   [[nodiscard]] pid_t command_pid() const;
+  // A pidfd of the machine's init, by which its namespaces can be entered; ours. Negative before
+  // on_ready and after its end.
+  [[nodiscard]] int init_fd() const;
 
  private:
   struct Impl;

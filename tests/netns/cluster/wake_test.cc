@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
+#include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <map>
@@ -288,7 +289,14 @@ class Checked : public Wake {
 TEST_F(Checked, AMachineThatFailsLeavesRotationEverywhereAndGoesOn) {
   std::string mood = folder_ + "/" + web_["a"];
   write_file(mood, "");
-  for (const auto& viewer : {"a", "b", "c"}) ASSERT_TRUE(sees(viewer, "critical", "passing"));
+  ASSERT_TRUE(sees("c", "critical", "passing"));
+  auto seen = std::chrono::system_clock::now().time_since_epoch();
+  auto verdict = machine("a", web_["a"]).at("checks").at(0).at("updated_ms").as_int64();
+  // For people: the bound holds on a machine that does nothing else.
+  std::printf("critical on another host %lld ms after the verdict, at most\n",
+              static_cast<long long>(
+                  std::chrono::duration_cast<std::chrono::milliseconds>(seen).count() - verdict));
+  for (const auto& viewer : {"a", "b"}) ASSERT_TRUE(sees(viewer, "critical", "passing"));
   for (const auto& host : {"a", "c"})
     EXPECT_EQ(answering(host), std::set<std::string>{web_["b"]}) << host;
   EXPECT_EQ(state("c", web_["a"]), "started") << "a check stops nothing";

@@ -1,6 +1,7 @@
 // Sleeping machines: started once however many wait, joined when their port is open, never refused
 // because they were asleep.
 #include <gtest/gtest.h>
+#include <poll.h>
 
 #include <algorithm>
 #include <map>
@@ -16,7 +17,8 @@ namespace {
 // A host whose machine room only counts what it is asked to start, until the test says how it went.
 class SleepyHost {
  public:
-  SleepyHost(std::uint32_t n, const TestCluster& cluster) : host(n, cluster, {}, callbacks()) {}
+  SleepyHost(std::uint32_t n, const TestCluster& cluster, FlycastOptions options = {})
+      : host(n, cluster, std::move(options), callbacks()) {}
 
   int starts(std::uint32_t machine) {
     int count = 0;
@@ -27,15 +29,33 @@ class SleepyHost {
     return eventually([&] { return starts(machine) > 0; });
   }
   void complete(std::uint32_t machine, const Result<void>& outcome = {}) {
-    host.on_loop([&] {
-      auto waiting = std::exchange(waiting_[MachineId{machine}], {});
-      for (auto& done : waiting) done(outcome);
+    answer(waiting_, machine, outcome);
+  }
+  bool is_asked_to_stop(std::uint32_t machine) {
+    return eventually([&] {
+      bool asked = false;
+      host.on_loop([&] { asked = !stopping_[MachineId{machine}].empty(); });
+      return asked;
     });
+  }
+  void complete_stop(std::uint32_t machine, const Result<void>& outcome = {}) {
+    answer(stopping_, machine, outcome);
   }
 
  private:
+  using Waiting = std::map<MachineId, std::vector<std::function<void(Result<void>)>>>;
+
+  void answer(Waiting& of, std::uint32_t machine, const Result<void>& outcome) {
+    host.on_loop([&] {
+      auto waiting = std::exchange(of[MachineId{machine}], {});
+      for (auto& done : waiting) done(outcome);
+    });
+  }
   FlycastCallbacks callbacks() {
     FlycastCallbacks made;
+    made.stop_machine = [this](MachineId id, std::function<void(Result<void>)> done) {
+      stopping_[id].push_back(std::move(done));
+    };
     made.start_machine = [this](MachineId id, std::function<void(Result<void>)> done) {
       ++counts_[id];
       waiting_[id].push_back(std::move(done));
@@ -43,7 +63,8 @@ class SleepyHost {
     return made;
   }
   std::map<MachineId, int> counts_;
-  std::map<MachineId, std::vector<std::function<void(Result<void>)>>> waiting_;
+  Waiting waiting_;
+  Waiting stopping_;
 
  public:
   RunningHost host;
@@ -222,6 +243,55 @@ TEST_F(WakeTest, OverTheSoftLimitAnotherOneIsStartedMeanwhile) {
   Tcp another = dial_web();
   EXPECT_EQ(who_accepts({&two, &three}), 3u);
   EXPECT_EQ(host2.starts(3), 1);
+}
+
+// From the decision on, the machine is given nothing that the stop would cut.
+TEST(SleepTest, WhoComesWhileAnIdleMachineIsStoppedWaitsAndWakesIt) {
+  TestCluster cluster = Lab::cluster();
+  for (std::uint32_t id : {2u, 3u, 4u}) cluster.machines.erase(MachineId{id});
+  MachineRecord& machine = cluster.machines[MachineId{1}];
+  FlycastOptions options;
+  options.idle_after = std::chrono::milliseconds(100);
+  Server server(1);
+  SleepyHost host1(1, cluster, options);
+  Tcp first = dial_web();
+  Tcp accepted = server.accept();
+  ASSERT_TRUE(first && accepted);
+  cluster.app.services[0].auto_stop = AutoStop::kStop;
+  host1.host.set_snapshot(cluster);
+  ASSERT_TRUE(first.write_all("hi"));
+  EXPECT_EQ(accepted.read_exactly(2), "hi");
+  first.close();
+  accepted.close();
+  ASSERT_TRUE(host1.is_asked_to_stop(1));
+  auto failed = host1.host.stats().failed_attempts;
+  Tcp second = dial_web();
+  ASSERT_TRUE(eventually([&] { return host1.host.stats().failed_attempts > failed; }));
+  pollfd pending{server.fd(), POLLIN, 0};
+  EXPECT_EQ(poll(&pending, 1, 0), 0) << "given to a machine that is about to end";
+  machine.state = MachineState::kStopped;
+  host1.host.set_snapshot(cluster);
+  host1.complete_stop(1);
+  ASSERT_TRUE(host1.is_asked(1));
+  host1.complete(1);
+  Tcp woken = server.accept();
+  ASSERT_TRUE(woken);
+  ASSERT_TRUE(second.write_all("up"));
+  EXPECT_EQ(woken.read_exactly(2), "up");
+}
+
+TEST(SleepTest, AMachineThatCouldNotBeStoppedServesOn) {
+  TestCluster cluster = Lab::cluster();
+  for (std::uint32_t id : {2u, 3u, 4u}) cluster.machines.erase(MachineId{id});
+  cluster.app.services[0].auto_stop = AutoStop::kStop;
+  FlycastOptions options;
+  options.idle_after = std::chrono::milliseconds(100);
+  Server server(1);
+  SleepyHost host1(1, cluster, options);
+  ASSERT_TRUE(host1.is_asked_to_stop(1));
+  Tcp client = dial_web();
+  host1.complete_stop(1, Error("its files cannot be written"));
+  EXPECT_TRUE(server.accept());
 }
 
 TEST_F(WakeTest, WithoutAutostartNothingIsStarted) {

@@ -217,9 +217,10 @@ TEST(CheckBoard, WhatCannotBeRunIsUnknownAndSaysSo) {
   CheckBoard board(1);
   PlannedCheck script = tcp();
   script.check.kind = CheckKind::kScript;
+  script.runnable = false;
   PlannedCheck https = tcp(8443);
   https.check.kind = CheckKind::kHttp;
-  https.check.tls = true;
+  https.runnable = false;
   board.set(kWeb, {script, https, tcp(9090)}, CheckBegin::kStarting, at({}));
   CheckRun run = take_one(board, {});
   EXPECT_EQ(run.planned.port, 9090);

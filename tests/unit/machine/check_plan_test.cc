@@ -31,14 +31,28 @@ TEST(CheckPlan, NamesAreFlysAndTheSameOnEveryMachine) {
       service(9090, {CheckKind::kScript}, {"app", "worker"}),
   };
   using Names = std::vector<std::string>;
-  EXPECT_EQ(names(plan_checks(services, "app")),
+  EXPECT_EQ(names(plan_checks(services, "app", true)),
             (Names{"servicecheck-00-http-8080", "servicecheck-01-tcp-8080",
                    "servicecheck-03-script-9090"}));
   EXPECT_EQ(
-      names(plan_checks(services, "db")),
+      names(plan_checks(services, "db", true)),
       (Names{"servicecheck-00-http-8080", "servicecheck-01-tcp-8080", "servicecheck-02-tcp-5432"}));
-  EXPECT_EQ(plan_checks(services, "db").checks[2].port, 5432);
-  EXPECT_TRUE(plan_checks({}, "app").checks.empty());
+  EXPECT_EQ(plan_checks(services, "db", true).checks[2].port, 5432);
+  EXPECT_TRUE(plan_checks({}, "app", true).checks.empty());
+}
+
+TEST(CheckPlan, SaysWhatCannotBeRun) {
+  std::vector<Service> services = {
+      service(8080, {CheckKind::kTcp, CheckKind::kHttp, CheckKind::kHttp, CheckKind::kScript})};
+  services[0].checks[2].tls = true;
+  for (bool has_processes : {true, false}) {
+    auto plan = plan_checks(services, "app", has_processes);
+    ASSERT_EQ(plan.checks.size(), 4u);
+    EXPECT_TRUE(plan.checks[0].runnable);
+    EXPECT_TRUE(plan.checks[1].runnable);
+    EXPECT_FALSE(plan.checks[2].runnable) << "HTTPS";
+    EXPECT_EQ(plan.checks[3].runnable, has_processes);
+  }
 }
 
 TEST(CheckPlan, IsBoundedAndSaysSo) {
@@ -46,7 +60,7 @@ TEST(CheckPlan, IsBoundedAndSaysSo) {
   for (std::uint16_t i = 0; i < 10; ++i)
     services.push_back(
         service(static_cast<std::uint16_t>(8080 + i), std::vector(10, CheckKind::kTcp)));
-  CheckPlan plan = plan_checks(services, "app");
+  CheckPlan plan = plan_checks(services, "app", true);
   EXPECT_EQ(plan.checks.size(), kMaxChecksPerMachine);
   EXPECT_EQ(plan.left_out, 100 - kMaxChecksPerMachine);
 }

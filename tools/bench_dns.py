@@ -93,17 +93,18 @@ class Server:
         return found
 
     def used(self):
-        """(user, system) seconds so far, of the threads that answer."""
-        user = system = 0
+        """(user, system, all) seconds so far, of the threads that answer. The first two are sampled by ticks, which a
+        busy machine makes coarse; the third is the scheduler's own count."""
+        user = system = all_ns = 0
         for pid in self.processes():
-            # A process counts its threads that have ended, too.
-            tasks = pathlib.Path(f"/proc/{pid}/task").glob("*") if self.thread else [pathlib.Path(f"/proc/{pid}")]
-            for task in tasks:
-                if self.thread and (task / "comm").read_text().strip() != self.thread:
-                    continue
-                fields = (task / "stat").read_text().rsplit(")", 1)[1].split()
-                user, system = user + int(fields[11]), system + int(fields[12])
-        return user / HERTZ, system / HERTZ
+            for task in pathlib.Path(f"/proc/{pid}/task").glob("*"):
+                with contextlib.suppress(FileNotFoundError):  # a thread that has just ended
+                    if self.thread and (task / "comm").read_text().strip() != self.thread:
+                        continue
+                    fields = (task / "stat").read_text().rsplit(")", 1)[1].split()
+                    user, system = user + int(fields[11]), system + int(fields[12])
+                    all_ns += int((task / "schedstat").read_text().split()[0])
+        return user / HERTZ, system / HERTZ, all_ns / 1e9
 
     def memory_mb(self):
         total = 0
@@ -306,13 +307,14 @@ def one_round(server, questions, seconds, window=WINDOW):
     after = server.used()
     rate = float(ran.stdout.split()[0])
     answers = rate * seconds
-    return {"rate": rate, "user": (after[0] - before[0]) / answers * 1e6,
-            "system": (after[1] - before[1]) / answers * 1e6, "said": ran.stdout.strip()}
+    user, system, all_of_it = ((now - then) / answers * 1e6 for now, then in zip(after, before))
+    return {"rate": rate, "user": user, "system": system, "all": all_of_it, "said": ran.stdout.strip()}
 
 
 def medians(servers, questions, chosen, window=WINDOW):
     """Alternating rounds, of questions(turn, place) to the server at `place`. Of each server by its name: the median
-    rate, and user and system microseconds per answer."""
+    rate, user, system and all microseconds per answer, and the same per answer of the first server's in the round:
+    neighbours in time share what else the machine does."""
     figures = {server.name: [] for server in servers}
     for turn in range(chosen.rounds):
         for place, server in enumerate(servers):
@@ -320,18 +322,22 @@ def medians(servers, questions, chosen, window=WINDOW):
                 figures[server.name].append(one_round(server, file, chosen.seconds, window))
             if chosen.verbose:
                 print(f"  {server.name}: {figures[server.name][-1]['said']}", flush=True)
-    return {name: {key: statistics.median(row[key] for row in rows) for key in ("rate", "user", "system")}
-            for name, rows in figures.items()}
+    median = {name: {key: statistics.median(row[key] for row in rows) for key in ("rate", "user", "system", "all")}
+              for name, rows in figures.items()}
+    for name, rows in figures.items():
+        median[name]["ratio"] = statistics.median(
+            row["all"] / first["all"] for row, first in zip(rows, figures[servers[0].name]))
+    return median
 
 
 def measure(servers, kind, chosen):
     median = medians(servers, lambda turn, place: QUESTIONS[kind], chosen)
     ours = median[Ours.name]
     print(f"\n{kind} ({chosen.rounds} rounds of {chosen.seconds} s, medians)")
-    print(f"  {'server':<24}{'answers/s':>12}{'user us':>10}{'system us':>11}{'ours is':>9}")
+    print(f"  {'server':<24}{'answers/s':>12}{'user us':>10}{'system us':>11}{'all us':>9}{'ours is':>9}{'by cpu':>9}")
     for name, row in median.items():
-        print(f"  {name:<24}{row['rate']:>12.0f}{row['user']:>10.2f}{row['system']:>11.2f}"
-              f"{ours['rate'] / row['rate']:>9.2f}", flush=True)
+        print(f"  {name:<24}{row['rate']:>12.0f}{row['user']:>10.2f}{row['system']:>11.2f}{row['all']:>9.2f}"
+              f"{ours['rate'] / row['rate']:>9.2f}{row['ratio']:>9.2f}", flush=True)
 
 
 def probe(server, *arguments):
@@ -363,7 +369,7 @@ def measure_tcp(servers, rounds, seconds):
         before = server.used()
         rate = float(probe(server, "tcp", "::1", server.port, seconds, TCP_CONNECTIONS, TCP_WINDOW, file)[0])
         after = server.used()
-        return [rate, (sum(after) - sum(before)) / (rate * seconds) * 1e6]
+        return [rate, (after[2] - before[2]) / (rate * seconds) * 1e6]
 
     compare(servers, rounds, one, fewer_is_better=False)
 

@@ -121,10 +121,10 @@ def questions(kind, turn, place):
 def measure(servers, kind, chosen):
     median = bench_dns.medians(servers, lambda turn, place: questions(kind, turn, place), chosen, WINDOWS[kind])
     print(f"\nforward {kind} ({chosen.rounds} rounds of {chosen.seconds} s, medians)")
-    print(f"  {'server':<24}{'answers/s':>12}{'user us':>10}{'system us':>11}{'all us':>9}")
+    print(f"  {'server':<24}{'answers/s':>12}{'user us':>10}{'system us':>11}{'all us':>9}{'by cpu':>9}")
     for name, row in median.items():
-        rate, user, system = row["rate"], row["user"], row["system"]
-        print(f"  {name:<24}{rate:>12.0f}{user:>10.2f}{system:>11.2f}{user + system:>9.2f}", flush=True)
+        print(f"  {name:<24}{row['rate']:>12.0f}{row['user']:>10.2f}{row['system']:>11.2f}{row['all']:>9.2f}"
+              f"{row['ratio']:>9.2f}", flush=True)
 
 
 def run(build, arguments):

@@ -26,6 +26,7 @@ struct HttpCall {
   BodyWriter body;                 // of the response, to the client
   bool client_is_http10;
   bool client_keeps_alive;
+  Instant asked{};         // when the request went to the machine
   bool has_head = false;   // of the final response
   bool answering = false;  // and it went to the client
 };

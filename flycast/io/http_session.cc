@@ -233,6 +233,7 @@ class HttpSession : public Session, public std::enable_shared_from_this<HttpSess
   }
 
   void begin_attempt() {
+    exchange_->asked = monotonic_now();
     std::string opening;
     exchange_->replay.address(exchange_->http.request(), machine_->dialled.machine);
     exchange_->http.begin_attempt(opening);
@@ -319,8 +320,21 @@ class HttpSession : public Session, public std::enable_shared_from_this<HttpSess
     answer(failure(failed->code, failed->why), client_goes_on());
   }
 
+  // For the balancer: how long the machine took, or that it says it cannot. A 500 is an answer:
+  // what was asked may be at fault, and would be elsewhere.
+  void judge_machine(int status) {
+    Instant now = monotonic_now();
+    MachineLoad& load = *machine_->dialled.load;
+    if (status == 502 || status == 503 || status == 504) {
+      load.on_bad_reply(Duration::zero(), now, state_.rng);
+    } else {
+      load.on_success(now - exchange_->asked, now);
+    }
+  }
+
   void write_head(std::string& out) {
     ResponseHead& head = exchange_->http.response().head();
+    judge_machine(head.status);
     prepare_response(head, exchange_->port, exchange_->id);
     // Of a body that the client waits to be asked for, nobody knows whether it comes.
     if (exchange_->http.request().expects_continue && exchange_->http.body_untouched())

@@ -62,6 +62,8 @@ TEST(Parser, EveryCommandOfTheGuide) {
       {"machine", "logs", "148e21dad76789", "-n", "10", "-f"},
       {"dig", "web.internal"},
       {"dig", "regions.web.internal", "TXT", "--org", "acme", "--network", "lab", "--short"},
+      {"flycast", "status"},
+      {"flycast", "explain", "web", "--port", "80", "--as", "148e21dad76789", "--org", "acme"},
       {"ping", "web.internal", "-c", "3", "--org", "acme", "-i", "200ms"},
       {"mesh", "plan"},
       {"registry", "dump"},

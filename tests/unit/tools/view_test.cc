@@ -6,6 +6,7 @@
 #include "tools/cli/app_view.h"
 #include "tools/cli/cluster_view.h"
 #include "tools/cli/dig_view.h"
+#include "tools/cli/flycast_view.h"
 #include "tools/cli/machine_view.h"
 
 namespace sixpn::cli {
@@ -195,6 +196,59 @@ TEST(MachineView, One) {
             "Log        /var/lib/sixpn/machines/148e21dad76789/log\n"
             "Namespace  /run/netns/148e21dad76789\n"
             "Updated    2026-09-21 12:13:20 UTC (2h ago)\n");
+}
+
+constexpr const char* kExplained = R"({"app": "web", "network": "default", "port": 80,
+  "internal_port": 8080, "soft_limit": 20, "hard_limit": 25, "checks_ignored": false,
+  "rule": "region iad is the nearest that can take it",
+  "machines": [
+    {"machine": "148e21dad76789", "host": "h1", "region": "iad", "here": true,
+     "round_trip_us": 0, "candidate": true, "standing": "usable", "load": 3, "own": 0, "queue": 0,
+     "heard_ms_ago": null, "latency_us": 5000, "start_percent": 100, "cost_us": 20010,
+     "preferred": true, "out_for_ms": 0, "chosen_per_mille": 1000},
+    {"machine": "248e21dad76789", "host": "h2", "region": "iad", "here": false,
+     "round_trip_us": 812, "candidate": true, "standing": "out: it failed lately", "load": 0,
+     "own": 0, "queue": 2, "heard_ms_ago": 400, "latency_us": 5000000, "start_percent": 50,
+     "cost_us": 10000000, "preferred": true, "out_for_ms": 700, "chosen_per_mille": 0},
+    {"machine": "348e21dad76789", "host": "h3", "region": "fra", "here": false,
+     "round_trip_us": 88123, "candidate": false, "standing": "stopped"}]})";
+
+TEST(FlycastView, Explanation) {
+  auto said = parse(kExplained);
+  EXPECT_EQ(
+      flycast_explain_text(JsonView(said)),
+      "web port 80 -> 8080 (soft 20, hard 25)\n"
+      "region iad is the nearest that can take it\n"
+      "\n"
+      "MACHINE         HOST  REGION  ROUND TRIP  LOAD  QUEUE  HEARD        LATENCY   COST      "
+      " CHOSEN   STANDING\n"
+      "148e21dad76789  h1    iad     here        3     0      this host    5.00 ms   20.0 ms  "
+      "  100.0 %  usable\n"
+      "248e21dad76789  h2    iad     0.812 ms    0     2      400 ms ago   5000 ms   10000 ms "
+      "  0.0 %    out: it failed lately, 700 ms more, starting (50 %)\n"
+      "348e21dad76789  h3    fra     88.1 ms     -     -      -            -         -        "
+      "  -        stopped\n");
+}
+
+TEST(FlycastView, Status) {
+  auto status = parse(std::string(R"({"host": "h1", "stats": {"accepted": 9, "relayed": 7,
+    "gave_up": 2, "open": 1, "attempts": 12, "failed_attempts": 5, "waits": 3,
+    "waits_refused": 1}, "services": [)") +
+                      kExplained + R"(], "services_left_out": 4,
+    "hosted": [{"machine": "148e21dad76789", "app": "web", "internal_port": 8080, "open": 3,
+                "queue": 0}],
+    "errors": [{"ago_ms": 61000, "app": "web", "client": "fdaa::1", "dialled": "[fdaa::2]:80",
+                "attempts": 5, "why": "every machine is\u001b at its hard limit"}]})");
+  std::string text = flycast_status_text(JsonView(status));
+  EXPECT_TRUE(
+      text.starts_with("Proxy of host h1\n9 connections taken, 7 joined to a machine, 2 "
+                       "got none, 1 open\n12 attempts, 5 failed; waited in line here: 3, "
+                       "in vain 1\n"))
+      << text;
+  EXPECT_NE(text.find("\n4 more services\n"), std::string::npos);
+  EXPECT_NE(text.find("Open on machines of this host\nMACHINE"), std::string::npos);
+  EXPECT_NE(text.find("every machine is? at its hard limit"), std::string::npos) << text;
+  EXPECT_EQ(flycast_status_text(JsonView(parse("null"))).substr(0, 14), "Proxy of host ");
 }
 
 TEST(DigView, RecordData) {

@@ -39,8 +39,8 @@ struct Sleeper {
   bool starting = false;
 };
 
-// Stopped, suspended or starting (until its checks pass for the first time), not cordoned, of a group that serves `service`, which wants
-// autostart. Says nothing of its host.
+// Stopped, suspended or starting (until its checks pass for the first time), not cordoned, of a
+// group that serves `service`, which wants autostart. Says nothing of its host.
 bool may_wake(const MachineRecord& machine, const Service& service);
 
 // The machines that may be woken for a route, on hosts that are usable; in the snapshot's order.

@@ -35,7 +35,7 @@ struct Preamble {
   IpEndpoint dialled;  // Flycast address and external port
   std::uint16_t internal_port = 0;
   Wake wake = Wake::kNo;
-  bool last = false;      // the client's proxy knows of no other machine of its region to wake
+  bool last = false;      // the proxy has no other of its region to wake, or asked enough
   bool may_wait = false;  // at the hard limit, wait for a place: there is no other machine to ask
   friend bool operator==(const Preamble&, const Preamble&) = default;
 };

@@ -36,7 +36,7 @@ class BackgroundStart : public Session, public std::enable_shared_from_this<Back
     Candidate candidate = std::move(sleepers_[*next].candidate);
     sleepers_.erase(sleepers_.begin() + static_cast<std::ptrdiff_t>(*next));
     preamble_.machine = candidate.machine;
-    preamble_.last = sleepers_.empty();
+    preamble_.last = sleepers_.empty() || asked_++ >= kMaxRestRefusals;
     ++state_.stats.background_starts;
     if (candidate.here) return start_here();
     start_elsewhere(candidate);
@@ -89,6 +89,7 @@ class BackgroundStart : public Session, public std::enable_shared_from_this<Back
   std::vector<Sleeper> sleepers_;
   Retry retry_;
   bool started_ = false;
+  int asked_ = 0;
   std::unique_ptr<HopCall> call_;
 };
 

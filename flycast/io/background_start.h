@@ -10,6 +10,10 @@
 
 namespace sixpn::flycast {
 
+// So many owners may refuse a start because their machine was stopped lately; the next one asked
+// has to start it. Or a region full of machines that were all stopped would be asked one by one.
+inline constexpr int kMaxRestRefusals = 2;
+
 // `region`: of the machines that are over the limit, the only one that is looked at. `client` and
 // `dialled` are of the connection that noticed: the owner of the machine asks for whom.
 void start_in_background(ProxyState& state, const Route& route, std::string_view region,

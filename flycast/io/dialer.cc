@@ -165,7 +165,8 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
       return one.candidate.region == candidate.region;
     });
     auto entry = state.loads.entry({candidate.machine, route.service->internal_port}, now);
-    attempt(route, {candidate, std::move(entry), false}, now, Wake::kJoin, of_region == 1);
+    bool last = of_region == 1 || rest_refusals >= kMaxRestRefusals;
+    attempt(route, {candidate, std::move(entry), false}, now, Wake::kJoin, last);
     return true;
   }
 
@@ -300,6 +301,7 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
   }
 
   void on_refused(HopStatus status, int connect_errno = 0) {
+    if (status == HopStatus::kRecentlyStopped) ++rest_refusals;
     last_error = status == HopStatus::kLimit ? DialError::kAllAtLimit : DialError::kExhausted;
     std::string why = fmt::format("machine {}: {}", to_string(chosen.machine), to_string(status));
     if (connect_errno != 0) why += ": " + Error::errno_text(connect_errno);
@@ -358,6 +360,7 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
   std::unique_ptr<StreamConnector> connector;
   std::unique_ptr<HopCall> call;
   std::unique_ptr<WakeCall> waking;
+  int rest_refusals = 0;  // owners that let a machine rest, which was stopped lately
   // Of the last one that failed.
   std::string app;
   std::string last_failure;

@@ -181,6 +181,23 @@ TEST_F(WakeTest, TheLastOneIsStartedHoweverLatelyItWasStopped) {
   EXPECT_EQ(host2.starts(3), 1);
 }
 
+TEST_F(WakeTest, AfterTwoOwnersRefusedTheThirdHasToStart) {
+  SleepyHost host3(3, cluster);
+  for (std::uint32_t id : {1u, 2u, 3u, 4u}) {
+    machine(id).region = "iad";
+    machine(id).updated = wall_now();
+  }
+  publish();
+  host3.host.set_snapshot(cluster);
+  auto clients = dial_many(1);
+  ASSERT_TRUE(host2.is_asked(3));
+  EXPECT_EQ(host1.starts(1) + host2.starts(2) + host3.starts(4), 0);
+  host2.complete(3);
+  run(3);
+  Server server(3);
+  expect_served(clients, server);
+}
+
 TEST_F(WakeTest, AMachineThatCannotStartGivesWayToAnotherOne) {
   keep_only({1, 2});
   auto clients = dial_many(3);

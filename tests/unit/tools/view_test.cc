@@ -215,19 +215,18 @@ constexpr const char* kExplained = R"({"app": "web", "network": "default", "port
 
 TEST(FlycastView, Explanation) {
   auto said = parse(kExplained);
-  EXPECT_EQ(
-      flycast_explain_text(JsonView(said)),
-      "web port 80 -> 8080 (soft 20, hard 25)\n"
-      "region iad is the nearest that can take it\n"
-      "\n"
-      "MACHINE         HOST  REGION  ROUND TRIP  LOAD  QUEUE  HEARD        LATENCY   COST      "
-      " CHOSEN   STANDING\n"
-      "148e21dad76789  h1    iad     here        3     0      this host    5.00 ms   20.0 ms  "
-      "  100.0 %  usable\n"
-      "248e21dad76789  h2    iad     0.812 ms    0     2      400 ms ago   5000 ms   10000 ms "
-      "  0.0 %    out: it failed lately, 700 ms more, starting (50 %)\n"
-      "348e21dad76789  h3    fra     88.1 ms     -     -      -            -         -        "
-      "  -        stopped\n");
+  EXPECT_EQ(flycast_explain_text(JsonView(said)),
+            "web port 80 -> 8080 (soft 20, hard 25)\n"
+            "region iad is the nearest that can take it\n"
+            "\n"
+            "MACHINE         HOST  REGION  ROUND TRIP  LOAD  QUEUE  HEARD       LATENCY   COST     "
+            " CHOSEN   STANDING\n"
+            "148e21dad76789  h1    iad     here        3     0      this host   5.000 ms  20.0 ms  "
+            " 100.0 %  usable\n"
+            "248e21dad76789  h2    iad     0.812 ms    0     2      400 ms ago  5000 ms   10000 ms "
+            " 0.0 %    out: it failed lately, 700 ms more, starting (50 %)\n"
+            "348e21dad76789  h3    fra     88.1 ms     -     -      -           -         -        "
+            " -        stopped\n");
 }
 
 TEST(FlycastView, Status) {

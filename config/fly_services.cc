@@ -73,7 +73,9 @@ AutoStop read_auto_stop(TableReader& table) {
     return *flag ? AutoStop::kStop : AutoStop::kOff;
   auto word = table.word(kKey, {"off", "stop", "suspend"});
   if (!word || word->value == "off") return AutoStop::kOff;
-  return word->value == "stop" ? AutoStop::kStop : AutoStop::kSuspend;
+  if (word->value == "stop") return AutoStop::kStop;
+  table.note(word->at, kKey, "machines are stopped, not suspended");
+  return AutoStop::kSuspend;
 }
 
 void read_machine_rules(TableReader& table, Service& service) {
@@ -212,6 +214,8 @@ void read_path(TableReader& table, Service& service) {
   auto path = table.word("flycast_path", {"proxy", "kernel"});
   if (!path || path->value == "proxy") return;
   service.kernel_path = true;
+  table.note(path->at, "flycast_path",
+             "accepted, not used: connections go through the proxy all the same");
   bool raw = service.protocol == ServiceProtocol::kTcp &&
              std::all_of(service.ports.begin(), service.ports.end(),
                          [](const ServicePort& port) { return port.handlers.empty(); });

@@ -109,6 +109,13 @@ allow_bypass = true
       {"server", {}}, {"vary", {"Accept", "Cookie"}}, {"x-frame-options", {"DENY"}}};
   expected.replay_cache = {{"/app", std::chrono::minutes(1), false, "sid", true}};
   EXPECT_EQ(config->services.at(0).ports.at(0).http, expected);
+  EXPECT_EQ(to_string(config->notes),
+            "fly.toml:2: http_service: port 443 is left out: handler \"tls\" needs a certificate, "
+            "and none exists for private addresses yet\n"
+            "fly.toml:5: http_service.http_options.compress: accepted, not used: responses are "
+            "passed on as the machine made them\n"
+            "fly.toml:6: http_service.http_options.h2_backend: accepted, not used: machines are "
+            "spoken to in HTTP/1.1\n");
 }
 
 TEST(FlyToml, ChecksOfEveryKind) {
@@ -162,8 +169,13 @@ restart_limit = 6
   words.command = {"/bin/true"};
   EXPECT_EQ(service.checks, (std::vector<ServiceCheck>{tcp, http, script, words}));
   EXPECT_EQ(to_string(config->notes),
+            "fly.toml:4: services.auto_stop_machines: machines are stopped, not suspended\n"
+            "fly.toml:5: services.flycast_path: accepted, not used: connections go through the "
+            "proxy all the same\n"
             "fly.toml:8: services.tcp_checks.interval: 500ms is taken as 1s: it must be 1s to 1m\n"
             "fly.toml:9: services.tcp_checks.timeout: 1m30s is taken as 1m: it must be 1s to 1m\n"
+            "fly.toml:14: services.http_checks.protocol: accepted, not used: the check is not run, "
+            "and counts as unknown\n"
             "fly.toml:24: accepted, not used: services.script_checks.restart_limit\n");
 }
 

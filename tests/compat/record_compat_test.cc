@@ -55,6 +55,26 @@ std::unique_ptr<google::protobuf::Message> old_value(std::uint32_t kind) {
   }
 }
 
+// What sixpn 0.1 can say of a record: its services have fewer fields.
+Record known_to_old(Record record) {
+  auto* app = std::get_if<AppRecord>(&record.value);
+  if (app == nullptr) return record;
+  for (Service& service : app->services) {
+    Service old;
+    old.protocol = service.protocol;
+    old.internal_port = service.internal_port;
+    for (const ServicePort& port : service.ports)
+      old.ports.push_back({port.first, port.last, port.handlers, port.force_https});
+    old.groups = service.groups;
+    old.concurrency = service.concurrency;
+    old.soft_limit = service.soft_limit;
+    old.hard_limit = service.hard_limit;
+    old.auto_start = service.auto_start;
+    service = old;
+  }
+  return record;
+}
+
 // Every record that today's hosts write parses by the old schema, down to its value; and what the
 // old schema knows of it, said again by an old host, means the same today.
 TEST(RecordCompat, OldReadsNewAndNewReadsOld) {
@@ -76,7 +96,7 @@ TEST(RecordCompat, OldReadsNewAndNewReadsOld) {
     body.set_value(value->SerializeAsString());
     auto again = decode_record(sealed(body.SerializeAsString()));
     ASSERT_TRUE(again) << again.error().message;
-    EXPECT_EQ((*again)->record, record->record) << to_string(record->record.key);
+    EXPECT_EQ((*again)->record, known_to_old(record->record)) << to_string(record->record.key);
   }
   EXPECT_EQ(kinds.size(), 8U);  // every kind that there was
 }

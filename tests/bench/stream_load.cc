@@ -5,8 +5,8 @@
 //
 // Every request is one block of 64 bytes. Its first byte says what comes back: 'R' a block; 'C' a
 // block, then the end of the stream (the server closes first, so that the client's ports are free
-// at once); 'D' bytes without end. An idle connection makes one request. A client prints: operations or bytes per second, p50 and p99 of
-// an operation in microseconds, failures.
+// at once); 'D' bytes without end. An idle connection makes one request. A client prints:
+// operations or bytes per second, p50 and p99 of an operation in microseconds, failures.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>

@@ -144,6 +144,7 @@ TEST_F(Http, BeforeTheRegistryIsReadNothingPassesUnread) {
   Server server(2);
   Tcp client = dial_web();
   ASSERT_TRUE(client.write_all(get("/")));
+  ASSERT_TRUE(eventually([&] { return host1.stats().sessions == 1; })) << "taken unread";
   host1.set_snapshot(cluster);
   Tcp unused = server.accept();
   EXPECT_EQ(unused.read_to_end(), "");

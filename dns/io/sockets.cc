@@ -3,22 +3,15 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#include <cstring>
 #include <string>
+
+#include "base/io/sockaddr.h"
 
 namespace sixpn::dns {
 namespace {
 
 constexpr int kListenBacklog = 256;
 constexpr int kUdpBufferBytes = 1 << 20;
-
-sockaddr_in6 to_sockaddr(const IpEndpoint& endpoint) {
-  sockaddr_in6 address{};
-  address.sin6_family = AF_INET6;
-  address.sin6_port = htons(endpoint.port);
-  std::memcpy(&address.sin6_addr, endpoint.ip.bytes.data(), endpoint.ip.bytes.size());
-  return address;
-}
 
 bool set_option(const Fd& socket, int level, int option, int value) {
   return setsockopt(socket.get(), level, option, &value, sizeof value) == 0;
@@ -84,10 +77,7 @@ IpEndpoint local_endpoint(const Fd& socket) {
   sockaddr_in6 address{};
   socklen_t size = sizeof address;
   if (getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) return {};
-  IpEndpoint endpoint;
-  std::memcpy(endpoint.ip.bytes.data(), &address.sin6_addr, endpoint.ip.bytes.size());
-  endpoint.port = ntohs(address.sin6_port);
-  return endpoint;
+  return to_endpoint(address);
 }
 
 }  // namespace sixpn::dns

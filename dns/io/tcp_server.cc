@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/io/clock.h"
+#include "base/io/sockaddr.h"
 
 namespace sixpn::dns {
 namespace {
@@ -69,8 +70,7 @@ struct TcpServer::Impl {
   };
 
   void admit(Fd socket, const sockaddr_in6& address) {
-    Ip6 source;
-    std::memcpy(source.bytes.data(), &address.sin6_addr, source.bytes.size());
+    Ip6 source = to_ip(address.sin6_addr);
     auto verdict = quota.admit(source);
     if (verdict != TcpQuota::Verdict::kAdmitted) {
       ++counters.rejected;

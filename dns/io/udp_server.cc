@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/io/sockaddr.h"
 #include "dns/core/codes.h"
 #include "dns/io/sockets.h"
 
@@ -17,18 +18,6 @@ namespace {
 static_assert(UdpServer::kMaxReplyBytes >= kMaxUdpBytes);
 
 constexpr std::size_t kControlBytes = CMSG_SPACE(sizeof(in6_pktinfo));
-
-Ip6 to_ip(const in6_addr& address) {
-  Ip6 ip;
-  std::memcpy(ip.bytes.data(), &address, ip.bytes.size());
-  return ip;
-}
-
-in6_addr from_ip(const Ip6& ip) {
-  in6_addr address{};
-  std::memcpy(&address, ip.bytes.data(), ip.bytes.size());
-  return address;
-}
 
 Ip6 asked_address(msghdr& header) {
   for (auto* part = CMSG_FIRSTHDR(&header); part != nullptr; part = CMSG_NXTHDR(&header, part)) {
@@ -44,7 +33,7 @@ void leave_from(msghdr& header, char* control, const Ip6& asked) {
   header.msg_control = control;
   header.msg_controllen = kControlBytes;
   in6_pktinfo from{};
-  from.ipi6_addr = from_ip(asked);
+  from.ipi6_addr = to_in6_addr(asked);
   auto* part = CMSG_FIRSTHDR(&header);
   part->cmsg_level = IPPROTO_IPV6;
   part->cmsg_type = IPV6_PKTINFO;
@@ -130,8 +119,7 @@ struct UdpServer::Impl {
                              batch.queries[i].msg_len);
     // What did not fit is no query of anybody's: its header alone earns a FORMERR.
     if ((header.msg_flags & MSG_TRUNC) != 0) message = message.substr(0, kHeaderBytes);
-    UdpPath path{{to_ip(slot.address.sin6_addr), ntohs(slot.address.sin6_port)},
-                 slot.address.sin6_scope_id,
+    UdpPath path{to_endpoint(slot.address), slot.address.sin6_scope_id,
                  tells_address ? asked_address(header) : Ip6{}};
     iovec& part = batch.reply_parts[reply];
     part.iov_len = on_datagram(message, path, static_cast<char*>(part.iov_base));
@@ -174,11 +162,7 @@ UdpServer::UdpServer(EventLoop& loop, Fd socket, std::function<void()> before_ba
 UdpServer::~UdpServer() = default;
 
 bool UdpServer::send(const UdpPath& path, std::string_view message) {
-  sockaddr_in6 address{};
-  address.sin6_family = AF_INET6;
-  address.sin6_port = htons(path.source.port);
-  address.sin6_scope_id = path.scope;
-  address.sin6_addr = from_ip(path.source.ip);
+  sockaddr_in6 address = to_sockaddr(path.source, path.scope);
   iovec bytes{const_cast<char*>(message.data()), message.size()};
   msghdr header{};
   header.msg_name = &address;

@@ -6,8 +6,9 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#include <cstring>
 #include <string>
+
+#include "base/io/sockaddr.h"
 
 namespace sixpn::flycast {
 namespace {
@@ -18,22 +19,6 @@ constexpr int kKeepaliveIntervalSeconds = 10;
 constexpr int kKeepaliveProbes = 3;
 // How much the kernel holds that it has not sent: past it we stop reading the other side.
 constexpr int kUnsentBytes = 128 * 1024;
-
-sockaddr_in6 to_sockaddr(const IpEndpoint& endpoint) {
-  sockaddr_in6 address{};
-  address.sin6_family = AF_INET6;
-  address.sin6_port = htons(endpoint.port);
-  std::memcpy(&address.sin6_addr, endpoint.ip.bytes.data(), endpoint.ip.bytes.size());
-  return address;
-}
-
-std::optional<IpEndpoint> from_sockaddr(const sockaddr_in6& address) {
-  if (address.sin6_family != AF_INET6) return std::nullopt;
-  IpEndpoint endpoint;
-  std::memcpy(endpoint.ip.bytes.data(), &address.sin6_addr, endpoint.ip.bytes.size());
-  endpoint.port = ntohs(address.sin6_port);
-  return endpoint;
-}
 
 int set_option(int socket, int level, int name, int value) {
   return setsockopt(socket, level, name, &value, sizeof value);
@@ -80,8 +65,10 @@ template <class Call>
 std::optional<IpEndpoint> endpoint_by(Call call, int stream) {
   sockaddr_in6 address{};
   socklen_t length = sizeof address;
-  if (call(stream, reinterpret_cast<sockaddr*>(&address), &length) != 0) return std::nullopt;
-  return from_sockaddr(address);
+  if (call(stream, reinterpret_cast<sockaddr*>(&address), &length) != 0 ||
+      address.sin6_family != AF_INET6)
+    return std::nullopt;
+  return to_endpoint(address);
 }
 
 }  // namespace

@@ -8,11 +8,11 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 #include <cerrno>
-#include <cstring>
 #include <string>
 #include <utility>
 
 #include "base/fd.h"
+#include "base/io/sockaddr.h"
 #include "base/result.h"
 #include "machine/core/check_http.h"
 
@@ -20,14 +20,6 @@ namespace sixpn::machine {
 namespace {
 
 using boost::asio::posix::stream_descriptor;
-
-sockaddr_in6 to_sockaddr(const IpEndpoint& endpoint) {
-  sockaddr_in6 address{};
-  address.sin6_family = AF_INET6;
-  address.sin6_port = htons(endpoint.port);
-  std::memcpy(&address.sin6_addr, endpoint.ip.bytes.data(), endpoint.ip.bytes.size());
-  return address;
-}
 
 // Replies to the source, which no interface has, reach the socket by the mesh room's
 // `socket transparent` rule. A reset on close: a check leaves nothing in TIME_WAIT.

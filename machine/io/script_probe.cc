@@ -3,8 +3,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
-#include <spawn.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,27 +17,10 @@ extern "C" {  // glibc 2.36 forgot to
 
 #include "base/fd.h"
 #include "machine/io/shim_check.h"
+#include "machine/io/shim_spawn.h"
 
 namespace sixpn::machine {
 namespace {
-
-// Clear of the numbers that the shim expects, so that moving one never overwrites the other.
-constexpr int kFirstFreeFd = 10;
-
-Fd moved_up(int fd) {
-  return Fd(fcntl(fd, F_DUPFD_CLOEXEC, kFirstFreeFd));
-}
-
-Result<Fd> make_spec_file(const ScriptTarget& target, const ServiceCheck& check) {
-  ShimSpec spec = target.spec;
-  spec.command = check.command;
-  Fd file(memfd_create("sixpn-check", MFD_CLOEXEC));
-  auto bytes = encode(spec);
-  if (!file ||
-      pwrite(file.get(), bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size()))
-    return Error::from_errno("describing the check");
-  return moved_up(file.get());
-}
 
 struct Started {
   pid_t pid = 0;
@@ -47,43 +28,17 @@ struct Started {
 };
 
 Result<Started> start_shim(const ScriptTarget& target, const ServiceCheck& check) {
-  auto spec = make_spec_file(target, check);
-  if (!spec) return spec.error();
-  Fd machine = moved_up(target.machine);
+  ShimSpec spec = target.spec;
+  spec.command = check.command;
   int ends[2];
-  if (!machine || pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
-    return Error::from_errno("starting " + target.shim);
+  if (pipe2(ends, O_CLOEXEC) != 0) return Error::from_errno("starting " + target.shim);
   Started started{0, Fd(ends[0])};
-  Fd theirs = moved_up(ends[1]);
-  close(ends[1]);
-  // A program that writes to it expects it to block.
-  fcntl(theirs.get(), F_SETFL, 0);
-  posix_spawn_file_actions_t files;
-  posix_spawn_file_actions_init(&files);
-  posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_adddup2(&files, theirs.get(), 1);
-  posix_spawn_file_actions_adddup2(&files, theirs.get(), 2);
-  posix_spawn_file_actions_adddup2(&files, machine.get(), kShimMachineFd);
-  posix_spawn_file_actions_adddup2(&files, spec->get(), kShimSpecFd);
-  posix_spawnattr_t attributes;
-  posix_spawnattr_init(&attributes);
-  sigset_t signals;
-  sigemptyset(&signals);
-  posix_spawnattr_setsigmask(&attributes, &signals);
-  sigfillset(&signals);
-  posix_spawnattr_setsigdefault(&attributes, &signals);
-  posix_spawnattr_setflags(&attributes,
-                           POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-  std::string name = "sixpn-shim";
-  std::string id = target.spec.hostname;
-  std::string mode = kShimCheckMode;
-  char* arguments[] = {name.data(), id.data(), mode.data(), nullptr};
-  char* environment[] = {nullptr};
-  int failed =
-      posix_spawn(&started.pid, target.shim.c_str(), &files, &attributes, arguments, environment);
-  posix_spawn_file_actions_destroy(&files);
-  posix_spawnattr_destroy(&attributes);
-  if (failed != 0) return Error::from_errno("starting " + target.shim, failed);
+  Fd theirs(ends[1]);
+  // Only ours: a program that writes expects to block.
+  fcntl(ends[0], F_SETFL, O_NONBLOCK);
+  auto pid = spawn_shim({target.shim, kShimCheckMode, target.machine, theirs.get()}, spec);
+  if (!pid) return pid.error();
+  started.pid = *pid;
   return started;
 }
 

@@ -1,10 +1,7 @@
 #include "machine/io/shim_process.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -19,6 +16,7 @@ extern "C" {  // glibc 2.36 forgot to
 
 #include "base/fd.h"
 #include "machine/io/atomic_file.h"
+#include "machine/io/shim_spawn.h"
 
 namespace sixpn::machine {
 
@@ -29,9 +27,6 @@ std::string read_boot_id() {
 }
 
 namespace {
-
-// Clear of the numbers that the shim expects, so that moving one never overwrites the other.
-constexpr int kFirstFreeFd = 10;
 
 struct Message {
   enum class Kind { kNone, kText, kEnd, kReset } kind = Kind::kNone;
@@ -83,51 +78,6 @@ Result<Fd> open_shim(const ShimFile& file) {
   if (!pidfd || has_ended(pidfd) || read_start_time(file.pid) != file.start_time)
     return Error("its process does not run any more");
   return pidfd;
-}
-
-Result<Fd> make_spec_file(const ShimSpec& spec) {
-  Fd file(memfd_create("sixpn-machine", MFD_CLOEXEC));
-  auto bytes = encode(spec);
-  if (!file ||
-      pwrite(file.get(), bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size()))
-    return Error::from_errno("describing the machine");
-  return file;
-}
-
-Fd moved_up(Fd fd) {
-  return Fd(fcntl(fd.get(), F_DUPFD_CLOEXEC, kFirstFreeFd));
-}
-
-// Starts the program with nothing of ours but the two descriptors: no output, no signal state, own
-// session.
-Result<pid_t> spawn_program(const std::string& program, const std::string& id, const Fd& control,
-                            const Fd& spec) {
-  posix_spawn_file_actions_t files;
-  posix_spawn_file_actions_init(&files);
-  posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDWR, 0);
-  posix_spawn_file_actions_adddup2(&files, 0, 1);
-  posix_spawn_file_actions_adddup2(&files, 0, 2);
-  posix_spawn_file_actions_adddup2(&files, control.get(), kShimControlFd);
-  posix_spawn_file_actions_adddup2(&files, spec.get(), kShimSpecFd);
-  posix_spawnattr_t attributes;
-  posix_spawnattr_init(&attributes);
-  sigset_t signals;
-  sigemptyset(&signals);
-  posix_spawnattr_setsigmask(&attributes, &signals);
-  sigfillset(&signals);
-  posix_spawnattr_setsigdefault(&attributes, &signals);
-  posix_spawnattr_setflags(&attributes,
-                           POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-  std::string name = "sixpn-shim";
-  std::string argument = id;
-  char* arguments[] = {name.data(), argument.data(), nullptr};
-  char* environment[] = {nullptr};
-  pid_t pid = 0;
-  int failed = posix_spawn(&pid, program.c_str(), &files, &attributes, arguments, environment);
-  posix_spawn_file_actions_destroy(&files);
-  posix_spawnattr_destroy(&attributes);
-  if (failed != 0) return Error::from_errno("starting " + program, failed);
-  return pid;
 }
 
 }  // namespace
@@ -260,8 +210,6 @@ ShimProcess::~ShimProcess() = default;
 
 Result<std::unique_ptr<ShimProcess>> ShimProcess::spawn(EventLoop& loop, const std::string& program,
                                                         const ShimSpec& spec, Events events) {
-  auto spec_file = make_spec_file(spec);
-  if (!spec_file) return spec_file.error();
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
     return Error::from_errno("making a control socket");
@@ -269,10 +217,8 @@ Result<std::unique_ptr<ShimProcess>> ShimProcess::spawn(EventLoop& loop, const s
   impl->control = Fd(ends[0]);
   int on = 1;
   setsockopt(ends[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
-  Fd theirs = moved_up(Fd(ends[1]));
-  Fd description = moved_up(std::move(*spec_file));
-  if (!theirs || !description) return Error::from_errno("starting " + program);
-  auto pid = spawn_program(program, spec.hostname, theirs, description);
+  Fd theirs(ends[1]);
+  auto pid = spawn_shim({program, "", theirs.get()}, spec);
   if (!pid) return pid.error();
   impl->watch_launcher(*pid);
   impl->control_watch.emplace(loop, ends[0], [raw = impl.get()] { raw->on_control(); });

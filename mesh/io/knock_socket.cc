@@ -6,25 +6,11 @@
 #include <cstring>
 
 #include "base/encoding.h"
+#include "base/io/sockaddr.h"
 #include "mesh/core/knock.h"
 
 namespace sixpn::mesh {
 namespace {
-
-sockaddr_in6 to_sockaddr(const IpEndpoint& endpoint, std::uint32_t scope) {
-  sockaddr_in6 address{};
-  address.sin6_family = AF_INET6;
-  address.sin6_port = htons(endpoint.port);
-  address.sin6_scope_id = scope;
-  std::memcpy(&address.sin6_addr, endpoint.ip.bytes.data(), endpoint.ip.bytes.size());
-  return address;
-}
-
-Ip6 to_ip(const in6_addr& address) {
-  Ip6 ip;
-  std::memcpy(ip.bytes.data(), &address, ip.bytes.size());
-  return ip;
-}
 
 bool is_link_local(const Ip6& ip) {
   return (ip.word(0) & 0xffc0) == 0xfe80;
@@ -59,7 +45,7 @@ Result<KnockSocket> KnockSocket::open(std::uint16_t port) {
     return std::move(both).error();
   if (auto told = set_option(fd.get(), IPV6_RECVPKTINFO, 1, "learning where knocks arrive"); !told)
     return std::move(told).error();
-  sockaddr_in6 address = to_sockaddr({Ip6{}, port}, 0);
+  sockaddr_in6 address = to_sockaddr({Ip6{}, port});
   if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
     return Error::from_errno("listening for knocks on UDP port " + std::to_string(port));
   socklen_t size = sizeof address;
@@ -82,8 +68,7 @@ std::optional<KnockSocket::Datagram> KnockSocket::receive() {
   message.msg_controllen = sizeof control;
   ssize_t size = ::recvmsg(fd_.get(), &message, 0);
   if (size < 0) return std::nullopt;
-  return Datagram{{to_ip(source.sin6_addr), ntohs(source.sin6_port)},
-                  read_path(message, source.sin6_scope_id),
+  return Datagram{to_endpoint(source), read_path(message, source.sin6_scope_id),
                   std::string(bytes, static_cast<std::size_t>(size))};
 }
 
@@ -113,7 +98,7 @@ Result<void> KnockSocket::send_by(const IpEndpoint& to, std::string_view bytes,
     part->cmsg_type = IPV6_PKTINFO;
     part->cmsg_len = CMSG_LEN(sizeof(in6_pktinfo));
     in6_pktinfo source{};
-    std::memcpy(&source.ipi6_addr, path->local.bytes.data(), path->local.bytes.size());
+    source.ipi6_addr = to_in6_addr(path->local);
     source.ipi6_ifindex = path->interface;
     std::memcpy(CMSG_DATA(part), &source, sizeof source);
   }

@@ -1,20 +1,19 @@
 // Kernel WireGuard through the embeddable library of wireguard-tools (wireguard_embeddable.c,
-// compiled as C). The library's faults and how they are kept away (reference: its
-// source, 1.0.20210914):
-//  - a device got from it has dangling tail pointers: such a list is only read, never extended;
-//  what is
-//    set is built here from nothing.
+// compiled as C). The library's faults and how they are kept away (reference: its source,
+// 1.0.20210914):
+//  - A device got from it has dangling tail pointers: such a list is only read, never extended;
+//    what is set is built here from nothing.
 //  - wg_get_device may loop for ever: one try per call, bounded tries here.
-//  - keys are not wiped: the library's free() is replaced, and our own copies are wiped.
-//  - peers are set in several messages, not atomically: every step is idempotent, and an error
-//  makes the
-//    caller observe again. No UPDATE_ONLY: this agent is the device's only writer.
+//  - Keys are not wiped: the library's free() is replaced, and our own copies are wiped.
+//  - Peers are set in several messages, not atomically: every step is idempotent, and an error
+//    makes the caller observe again. No UPDATE_ONLY: this agent is the device's only writer.
 #include <net/if.h>
 #include <string.h>
 
 #include <algorithm>
 #include <deque>
 
+#include "base/io/sockaddr.h"
 #include "mesh/io/wireguard_backend.h"
 #include "mesh/io/wireguard_embeddable.h"
 
@@ -44,9 +43,7 @@ std::optional<IpEndpoint> read_endpoint(const wg_peer& peer) {
   if (peer.endpoint.addr.sa_family == AF_INET)
     return IpEndpoint{mapped(peer.endpoint.addr4.sin_addr), ntohs(peer.endpoint.addr4.sin_port)};
   if (peer.endpoint.addr.sa_family != AF_INET6) return std::nullopt;
-  IpEndpoint endpoint{{}, ntohs(peer.endpoint.addr6.sin6_port)};
-  memcpy(endpoint.ip.bytes.data(), &peer.endpoint.addr6.sin6_addr, endpoint.ip.bytes.size());
-  return endpoint;
+  return to_endpoint(peer.endpoint.addr6);
 }
 
 void put_endpoint(const IpEndpoint& endpoint, wg_peer& peer) {
@@ -56,16 +53,12 @@ void put_endpoint(const IpEndpoint& endpoint, wg_peer& peer) {
     memcpy(&peer.endpoint.addr4.sin_addr, endpoint.ip.bytes.data() + 12, 4);
     return;
   }
-  peer.endpoint.addr6.sin6_family = AF_INET6;
-  peer.endpoint.addr6.sin6_port = htons(endpoint.port);
-  memcpy(&peer.endpoint.addr6.sin6_addr, endpoint.ip.bytes.data(), endpoint.ip.bytes.size());
+  peer.endpoint.addr6 = to_sockaddr(endpoint);
 }
 
 Prefix6 read_allowed(const wg_allowedip& allowed) {
   if (allowed.family == AF_INET) return make_prefix(mapped(allowed.ip4), allowed.cidr + 96);
-  Ip6 ip;
-  memcpy(ip.bytes.data(), &allowed.ip6, ip.bytes.size());
-  return make_prefix(ip, allowed.cidr);
+  return make_prefix(to_ip(allowed.ip6), allowed.cidr);
 }
 
 ObservedPeer read_peer(const wg_peer& peer) {
@@ -143,7 +136,7 @@ class DeviceRequest {
     wg_allowedip& allowed = allowed_.emplace_back();
     allowed.family = AF_INET6;
     allowed.cidr = static_cast<std::uint8_t>(prefix.length);
-    memcpy(&allowed.ip6, prefix.ip.bytes.data(), prefix.ip.bytes.size());
+    allowed.ip6 = to_in6_addr(prefix.ip);
     if (peer.last_allowedip != nullptr) peer.last_allowedip->next_allowedip = &allowed;
     if (peer.first_allowedip == nullptr) peer.first_allowedip = &allowed;
     peer.last_allowedip = &allowed;

@@ -4,8 +4,8 @@
 #include <sys/socket.h>
 
 #include <array>
-#include <cstring>
 
+#include "base/io/sockaddr.h"
 #include "registry/core/address.h"
 #include "registry/core/gossip_codec.h"
 
@@ -19,20 +19,6 @@ namespace {
 
 // Per wake-up, so that a flood leaves room for timers.
 constexpr int kMaxDatagramsPerRound = 64;
-
-sockaddr_in6 to_sockaddr(const Ip6& ip, std::uint16_t port) {
-  sockaddr_in6 out{};
-  out.sin6_family = AF_INET6;
-  out.sin6_port = htons(port);
-  std::memcpy(&out.sin6_addr, ip.bytes.data(), ip.bytes.size());
-  return out;
-}
-
-Ip6 from_sockaddr(const sockaddr_in6& in) {
-  Ip6 ip;
-  std::memcpy(ip.bytes.data(), &in.sin6_addr, ip.bytes.size());
-  return ip;
-}
 
 }  // namespace
 
@@ -48,7 +34,7 @@ Result<std::unique_ptr<GossipSocket>> GossipSocket::open(EventLoop& loop, const 
   };
   if (!enable(IPV6_V6ONLY) || !enable(IPV6_FREEBIND))
     return Error::from_errno("preparing the gossip socket");
-  sockaddr_in6 local = to_sockaddr(address, port);
+  sockaddr_in6 local = to_sockaddr({address, port});
   if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&local), sizeof local) != 0)
     return Error::from_errno("binding gossip to UDP " + where);
   return std::unique_ptr<GossipSocket>(
@@ -62,7 +48,7 @@ GossipSocket::GossipSocket(EventLoop& loop, Fd socket, std::uint16_t port, OnDat
       watch_(loop, socket_.get(), [this] { on_readable(); }) {}
 
 bool GossipSocket::send(HostId to, std::string_view bytes) {
-  sockaddr_in6 peer = to_sockaddr(host_address(to), port_);
+  sockaddr_in6 peer = to_sockaddr({host_address(to), port_});
   auto sent = ::sendto(socket_.get(), bytes.data(), bytes.size(), 0,
                        reinterpret_cast<const sockaddr*>(&peer), sizeof peer);
   return sent == static_cast<ssize_t>(bytes.size());
@@ -77,7 +63,7 @@ void GossipSocket::on_readable() {
                            reinterpret_cast<sockaddr*>(&source), &length);
     // Nothing left, or an error of an earlier send (ICMP): the next round will tell.
     if (size < 0) return;
-    auto from = host_from_address(from_sockaddr(source));
+    auto from = host_from_address(to_ip(source.sin6_addr));
     if (!from || static_cast<std::size_t>(size) > kMaxDatagramBytes) {
       ++strangers_;
       continue;

@@ -13,6 +13,7 @@
 
 #include "base/fd.h"
 #include "base/io/clock.h"
+#include "base/io/sockaddr.h"
 #include "registry/core/keys.h"
 
 namespace sixpn::cli {
@@ -38,13 +39,6 @@ class InterruptGuard {
   struct sigaction before_ {};
 };
 
-sockaddr_in6 socket_address(const Ip6& ip) {
-  sockaddr_in6 address{};
-  address.sin6_family = AF_INET6;
-  std::memcpy(&address.sin6_addr, ip.bytes.data(), ip.bytes.size());
-  return address;
-}
-
 Result<Fd> open_socket(const Ip6& source) {
   Fd fd(::socket(AF_INET6, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_ICMPV6));
   if (!fd && errno == EPERM) return Error("ping needs root", EPERM);
@@ -56,7 +50,7 @@ Result<Fd> open_socket(const Ip6& source) {
     ICMP6_FILTER_SETPASS(type, &filter);
   if (::setsockopt(fd.get(), IPPROTO_ICMPV6, ICMP6_FILTER, &filter, sizeof filter) != 0)
     return Error::from_errno("filtering ICMPv6");
-  sockaddr_in6 address = socket_address(source);
+  sockaddr_in6 address = to_sockaddr({source, 0});
   if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
     return Error(fmt::format("{} is not an address of this host ({}): is the agent's mesh up?",
                              to_string(source), Error::errno_text(errno)),
@@ -82,7 +76,7 @@ class Pinged {
     sent_at_.push_back(monotonic_now());
     auto sequence = static_cast<std::uint16_t>(++count_.sent);
     auto packet = encode_echo_request({identifier_, sequence, nonce_});
-    sockaddr_in6 to = socket_address(count_.address);
+    sockaddr_in6 to = to_sockaddr({count_.address, 0});
     ssize_t n = ::sendto(socket_.get(), packet.data(), packet.size(), 0,
                          reinterpret_cast<sockaddr*>(&to), sizeof to);
     if (n < 0) return Error::errno_text(errno);
@@ -100,8 +94,7 @@ class Pinged {
                            reinterpret_cast<sockaddr*>(&from), &from_size)) >= 0) {
       Instant now = monotonic_now();
       std::span<const std::uint8_t> bytes(packet.data(), static_cast<std::size_t>(n));
-      bool from_target =
-          std::memcmp(&from.sin6_addr, count_.address.bytes.data(), sizeof from.sin6_addr) == 0;
+      bool from_target = to_ip(from.sin6_addr) == count_.address;
       auto reply = decode_echo_reply(bytes);
       if (reply && from_target && take(*reply)) return answered(reply->sequence, now);
       auto error = decode_echo_error(bytes);

@@ -90,14 +90,13 @@ bool is_proxys_own(std::string_view name) {
 
 void apply_request_rules(HeaderList& headers, const RequestArrival& arrival) {
   headers.remove_if(is_spoof);
-  std::string client = to_string(arrival.client);
-  std::string port = std::to_string(arrival.dialled.port);
-  append_to_list(headers, "X-Forwarded-For", client + ", " + to_string(arrival.dialled.ip));
+  std::string port = std::to_string(arrival.port);
+  append_to_list(headers, "X-Forwarded-For", arrival.chain);
   append_to_list(headers, "Via", via(arrival.version));
   if (!headers.contains("X-Forwarded-Port")) headers.add("X-Forwarded-Port", port);
   headers.add("X-Forwarded-Proto", arrival.tls ? "https" : "http");
   headers.add("X-Forwarded-SSL", arrival.tls ? "on" : "off");
-  headers.add("Fly-Client-IP", client);
+  headers.add("Fly-Client-IP", arrival.client);
   headers.add("Fly-Forwarded-Port", port);
   headers.add("Fly-Region", arrival.region);
   headers.add("Fly-Request-Id", arrival.request_id);

@@ -12,7 +12,6 @@
 #include <string_view>
 #include <vector>
 
-#include "base/ip.h"
 #include "flycast/core/header_list.h"
 #include "registry/core/service.h"
 
@@ -23,9 +22,10 @@ std::string_view to_string(HttpVersion version);  // "1.0", "1.1", "2": as Via n
 
 // How a request came in. Views: the caller keeps what they point to.
 struct RequestArrival {
-  Ip6 client;          // its own address inside the private network
-  IpEndpoint dialled;  // Flycast address and external port
-  bool tls = false;    // the client spoke TLS to this proxy
+  std::string_view client;  // its own address inside the private network
+  std::string_view chain;   // that and the Flycast address it dialled: "fdaa:..., fdaa:..."
+  std::uint16_t port = 0;   // external, that it dialled
+  bool tls = false;         // the client spoke TLS to this proxy
   HttpVersion version = HttpVersion::kHttp11;
   std::string_view region;      // of this proxy
   std::string_view request_id;  // make_request_id

@@ -12,6 +12,22 @@ constexpr SectionScanner::Limits kRequestLimits{kMaxHeadBytes, kMaxRequestLineBy
                                                 kMaxFields + 1};
 constexpr SectionScanner::Limits kResponseLimits{kMaxHeadBytes, 0, kMaxFields + 1};
 
+ReadEvent step_of(BodyReader& body, std::string_view& bytes, std::string_view& piece) {
+  BodyReader::Step step = body.next(bytes);
+  switch (step.state) {
+    case BodyReader::State::kMore:
+      return ReadEvent::kMore;
+    case BodyReader::State::kPiece:
+      piece = step.piece;
+      return ReadEvent::kPiece;
+    case BodyReader::State::kDone:
+      return ReadEvent::kEnd;
+    case BodyReader::State::kFault:
+      break;
+  }
+  return ReadEvent::kFault;
+}
+
 }  // namespace
 
 SectionScanner::State HeadReader::next(std::string_view& bytes, std::string_view& head) {
@@ -88,20 +104,10 @@ ReadEvent RequestReader::read_head(std::string_view& bytes) {
 }
 
 ReadEvent RequestReader::read_body(std::string_view& bytes) {
-  BodyReader::Step step = body_->next(bytes);
-  switch (step.state) {
-    case BodyReader::State::kMore:
-      return ReadEvent::kMore;
-    case BodyReader::State::kPiece:
-      piece_ = step.piece;
-      return ReadEvent::kPiece;
-    case BodyReader::State::kFault:
-      return refuse(body_->fault());
-    case BodyReader::State::kDone:
-      break;
-  }
-  ended_ = true;
-  return ReadEvent::kEnd;
+  ReadEvent event = step_of(*body_, bytes, piece_);
+  if (event == ReadEvent::kFault) return refuse(body_->fault());
+  ended_ = event == ReadEvent::kEnd;
+  return event;
 }
 
 ResponseReader::ResponseReader(const ResponseContext& context)
@@ -115,19 +121,8 @@ ReadEvent ResponseReader::refuse(const HttpFault& fault) {
 ReadEvent ResponseReader::next(std::string_view& bytes) {
   if (fault_) return ReadEvent::kFault;
   if (!in_body_) return read_head(bytes);
-  BodyReader::Step step = body_.next(bytes);
-  switch (step.state) {
-    case BodyReader::State::kMore:
-      return ReadEvent::kMore;
-    case BodyReader::State::kPiece:
-      piece_ = step.piece;
-      return ReadEvent::kPiece;
-    case BodyReader::State::kFault:
-      return refuse(body_.fault());
-    case BodyReader::State::kDone:
-      break;
-  }
-  return ReadEvent::kEnd;
+  ReadEvent event = step_of(body_, bytes, piece_);
+  return event == ReadEvent::kFault ? refuse(body_.fault()) : event;
 }
 
 ReadEvent ResponseReader::read_head(std::string_view& bytes) {

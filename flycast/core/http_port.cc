@@ -21,16 +21,33 @@ HttpPort http_port_of(const Route& route) {
   return port;
 }
 
+HttpArrival::HttpArrival(const Ip6& client, const IpEndpoint& dialled, std::string_view region)
+    : chain_(to_string(client)),
+      client_chars_(chain_.size()),
+      port_(dialled.port),
+      region_(region) {
+  chain_.append(", ").append(to_string(dialled.ip));
+}
+
+RequestArrival HttpArrival::of(bool is_http10, std::string_view request_id) const {
+  RequestArrival arrival;
+  arrival.chain = chain_;
+  arrival.client = arrival.chain.substr(0, client_chars_);
+  arrival.port = port_;
+  arrival.version = version_of(is_http10);
+  arrival.region = region_;
+  arrival.request_id = request_id;
+  return arrival;
+}
+
+std::string HttpArrival::host() const {
+  return "[" + chain_.substr(client_chars_ + 2) + "]:" + std::to_string(port_);
+}
+
 void prepare_request(RequestHead& request, const HttpArrival& arrival,
                      const std::string& request_id) {
-  if (request.host.empty()) request.host = to_string(arrival.dialled);
-  RequestArrival rules;
-  rules.client = arrival.client;
-  rules.dialled = arrival.dialled;
-  rules.version = version_of(request.is_http10);
-  rules.region = arrival.region;
-  rules.request_id = request_id;
-  apply_request_rules(request.fields, rules);
+  if (request.host.empty()) request.host = arrival.host();
+  apply_request_rules(request.fields, arrival.of(request.is_http10, request_id));
 }
 
 void prepare_response(ResponseHead& response, const HttpPort& port, const std::string& request_id) {

@@ -21,11 +21,19 @@ struct HttpPort {
 };
 HttpPort http_port_of(const Route& route);
 
-// Who asks, through which proxy.
-struct HttpArrival {
-  Ip6 client;
-  IpEndpoint dialled;
-  std::string region;
+// Who asks, through which proxy, as the fields say it: written once per connection of a client.
+class HttpArrival {
+ public:
+  // `region`, of the proxy, must outlive it.
+  HttpArrival(const Ip6& client, const IpEndpoint& dialled, std::string_view region);
+  [[nodiscard]] RequestArrival of(bool is_http10, std::string_view request_id) const;
+  [[nodiscard]] std::string host() const;  // what was dialled, for a request that names no host
+
+ private:
+  std::string chain_;  // client, then what it dialled
+  std::size_t client_chars_;
+  std::uint16_t port_;
+  std::string_view region_;
 };
 // Makes a client's request the machine's. `request_id` as make_request_id gives it.
 void prepare_request(RequestHead& request, const HttpArrival& arrival,

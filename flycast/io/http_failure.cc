@@ -1,5 +1,9 @@
 #include "flycast/io/http_failure.h"
 
+#include <fmt/format.h>
+
+#include "base/log.h"
+
 namespace sixpn::flycast {
 namespace {
 
@@ -80,6 +84,13 @@ ProxyResponse failure(ErrorCode code, std::string_view why) {
   ProxyResponse made = make_response(entry.status, error_body(code, why));
   made.head.fields.add(kErrorHeader, entry.name);
   return made;
+}
+
+void log_no_response(const FailedRequest& request, std::string_view why, std::uint64_t held_back) {
+  log::warn("flycast", "no response to a request of {} to {} ({}, {}): {}{}",
+            to_string(request.client), to_string(request.dialled),
+            request.app.empty() ? "unknown app" : request.app, request.id, why,
+            held_back == 0 ? "" : fmt::format(" ({} more such lines were held back)", held_back));
 }
 
 }  // namespace sixpn::flycast

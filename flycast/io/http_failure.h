@@ -1,5 +1,5 @@
 // The proxy's own responses: what a client is told when no machine answered, or when its request
-// was not understood. Values; called by HttpSession.
+// was not understood; and the line of the log that says so. Called by HttpSession and HttpCall.
 #pragma once
 
 #include <string>
@@ -23,5 +23,15 @@ ProxyResponse refusal(const HttpFault& fault);
 ProxyResponse failure(const DialFailure& failure, bool counts_requests);
 // A machine was found, and failed.
 ProxyResponse failure(ErrorCode code, std::string_view why);
+
+// Whose request no machine answered.
+struct FailedRequest {
+  Ip6 client;
+  IpEndpoint dialled;
+  std::string_view app;  // "" while it is not known
+  std::string_view id;
+};
+// `held_back`: such lines that were not written (log_gate.h).
+void log_no_response(const FailedRequest& request, std::string_view why, std::uint64_t held_back);
 
 }  // namespace sixpn::flycast

@@ -1,14 +1,11 @@
 #include "flycast/io/http_session.h"
 
-#include <fmt/format.h>
 #include <sys/socket.h>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 
 #include "base/io/clock.h"
-#include "base/log.h"
-#include "flycast/core/request_id.h"
 #include "flycast/io/http_call.h"
 #include "flycast/io/http_failure.h"
 #include "flycast/io/http_machine.h"
@@ -36,6 +33,7 @@ class HttpSession : public Session, public std::enable_shared_from_this<HttpSess
         id_(id),
         from_(from),
         dialled_(dialled),
+        arrival_(from.ip, dialled, state.options.region),
         ticket_(std::move(ticket)),
         client_(state, std::move(client), [this] { turn(); }),
         timer_(state.loop, [this] { on_timer(); }) {}
@@ -49,11 +47,23 @@ class HttpSession : public Session, public std::enable_shared_from_this<HttpSess
  private:
   enum class Phase : std::uint8_t {
     kReading,    // a request's head, or idle
-    kExchange,   // there is an exchange_
+    kExchange,   // there is a call_
     kSwitching,  // a machine switched protocols: what was read goes out, then a relay takes over
     kClosing,    // the last response goes out
     kLingering,  // and what the client still sends is read
     kEnded,
+  };
+
+  // How far the response to a request has come, on the client's side.
+  struct Response {
+    Response() = default;
+    explicit Response(const RequestHead& request)
+        : to_http10(request.is_http10), keeps_alive(request.keep_alive) {}
+    bool to_http10 = false;
+    bool keeps_alive = false;
+    BodyWriter body;
+    bool has_head = false;  // it is written
+    bool begun = false;     // and some of it went
   };
 
   // Moves what can be moved, then waits for what hinders it.
@@ -65,6 +75,7 @@ class HttpSession : public Session, public std::enable_shared_from_this<HttpSess
     while (steps < kStepsPerTurn && phase_ != Phase::kEnded && step()) ++steps;
     in_turn_ = false;
     if (phase_ == Phase::kEnded) return;
+    if (call_) await_until(call_->deadline());
     if (steps < kStepsPerTurn) return;  // the streams tell when there is more
     boost::asio::post(state_.loop.context(), [weak = weak_from_this()] {
       if (auto later = weak.lock()) later->turn();
@@ -75,16 +86,17 @@ class HttpSession : public Session, public std::enable_shared_from_this<HttpSess
   bool step() {
     client_.flush();
     if (client_.broken()) return end(), false;
-    if (machine_) machine_->stream.flush();
     switch (phase_) {
       case Phase::kReading:
-        if (machine_ && machine_->stream.readable()) drop_machine(true);  // it closed, or spoke
+        if (machine_ && machine_->stream.readable()) drop_machine();  // it closed, or spoke
         return read_client();
       case Phase::kExchange: {
+        call_->flush();
         bool moved = read_client();
-        return (phase_ == Phase::kExchange && read_machine()) || moved;
+        return (phase_ == Phase::kExchange && write_client()) || moved;
       }
       case Phase::kSwitching:
+        machine_->stream.flush();
         if (client_.held() == 0 && machine_->stream.held() == 0) become_relay();
         return false;
       case Phase::kClosing:
@@ -102,9 +114,7 @@ class HttpSession : public Session, public std::enable_shared_from_this<HttpSess
   // ---------------------------------------------------------------- what the client says
 
   bool read_client() {
-    bool streaming = exchange_ && machine_;
-    if (exchange_ && !exchange_->http.wants_body()) return check_client();
-    if (streaming && machine_->stream.held() != 0) return false;
+    if (call_ && !call_->wants_body()) return check_client();
     if (!unread_.empty()) {
       std::string bytes = std::exchange(unread_, {});
       on_client_bytes(bytes);
@@ -112,6 +122,7 @@ class HttpSession : public Session, public std::enable_shared_from_this<HttpSess
     }
     if (!client_.readable()) return false;
     std::string_view bytes;
+    bool streaming = call_ && call_->is_streaming();
     switch (client_.read(bytes, streaming ? kHttpChunk : kRequestChunk)) {
       case HttpStream::Got::kNothing:
         return false;
@@ -135,297 +146,153 @@ class HttpSession : public Session, public std::enable_shared_from_this<HttpSess
   }
 
   void on_client_end() {
-    if (exchange_ || !reader_.idle()) return end();  // in the middle of a request
+    if (call_ || !reader_.idle()) return end();  // in the middle of a request
     phase_ = Phase::kClosing;
   }
 
   void on_client_bytes(std::string_view bytes) {
-    std::string to_machine;
     bool whole = false;
     while (!whole) {
       ReadEvent event = reader_.next(bytes);
       if (event == ReadEvent::kMore) break;
       if (event == ReadEvent::kFault) return refuse(reader_.fault());
-      if (event == ReadEvent::kHead) begin_exchange();
-      if (event == ReadEvent::kPiece) exchange_->http.on_request_piece(reader_.piece(), to_machine);
+      if (event == ReadEvent::kHead) begin_call();
+      if (event == ReadEvent::kPiece) call_->on_piece(reader_.piece());
       whole = event == ReadEvent::kEnd;
     }
-    if (whole) exchange_->http.on_request_end(reader_.trailers(), to_machine);
+    if (whole) call_->on_end(reader_.trailers());
     unread_ = bytes;  // of the next request
-    if (!exchange_) return await_head();
-    await_progress();
-    if (machine_ && exchange_->http.attempting()) {
-      machine_->stream.send(to_machine);
-    } else if (!exchange_->dialer) {
-      find_machine();
-    }
+    if (!call_) return await_head();
+    call_->go_on();
+  }
+
+  void begin_call() {
+    phase_ = Phase::kExchange;
+    response_ = Response(reader_.head());
+    HttpCall::Client client{from_, dialled_, arrival_, [this] { return is_reset(client_.fd()); },
+                            [this] { turn(); }};
+    call_ = std::make_unique<HttpCall>(state_, std::move(client), std::move(reader_.head()));
+    call_->keep(std::move(machine_));
+    Duration idle = call_->port().idle_timeout;
+    idle_timeout_ = idle == Duration::zero() ? kIdleTimeout : idle;
   }
 
   void refuse(const HttpFault& fault) {
     ++(fault.status == 408 ? state_.stats.http_timeouts : state_.stats.http_refused);
-    drop_machine(false);
-    if (exchange_ && exchange_->answering) return end();
+    if (call_ && response_.begun) return end();
     answer(refusal(fault), false);
   }
 
-  // ---------------------------------------------------------------- one request
+  // ---------------------------------------------------------------- what it is told
 
-  void begin_exchange() {
-    ++state_.stats.http_requests;
-    exchange_ = std::make_unique<HttpCall>(std::move(reader_.head()), state_.http.kept);
-    phase_ = Phase::kExchange;
-    auto routed = state_.table.route(network_of(from_.ip), dialled_);
-    const Route* route = std::get_if<Route>(&routed);
-    if (route != nullptr) exchange_->port = http_port_of(*route);
-    Duration idle = exchange_->port.idle_timeout;
-    idle_timeout_ = idle == Duration::zero() ? kIdleTimeout : idle;
-    exchange_->id = make_request_id(wall_now(), state_.rng, state_.options.region);
-    prepare_request(exchange_->http.request(), {from_.ip, dialled_, state_.options.region},
-                    exchange_->id);
-    if (route != nullptr)
-      exchange_->replay = HttpReplay({route->app->app.network, route->app->app.name},
-                                     route->port->http.replay_cache, exchange_->http.request(),
-                                     state_.replays, monotonic_now());
+  // Passes on what there is of the response.
+  bool write_client() {
+    if (client_.held() >= kMostUntaken) return false;
+    std::string out;
+    bool moved = false;
+    while (true) {
+      HttpCall::Event event = call_->next();
+      if (event == HttpCall::Event::kNone) break;
+      moved = true;
+      if (!write_event(event, out)) return true;
+    }
+    send_to_client(out);
+    return moved || call_->readable();
   }
 
-  void find_machine() {
-    bool any_machine = exchange_->replay.is_plain();
-    if (machine_ && any_machine && is_idempotent(exchange_->http.request().method))
-      return begin_attempt();
-    if (machine_ && any_machine && machine_->stream.is_quiet()) return begin_attempt();
-    drop_machine(true);
-    DialRequest request;
-    request.client = from_;
-    request.dialled = dialled_;
-    request.wish = exchange_->replay.wish();
-    request.until = exchange_->replay.deadline();
-    request.is_wanted = [this] { return !is_reset(client_.fd()); };
-    exchange_->dialer =
-        std::make_unique<Dialer>(state_, std::move(request), [this](DialOutcome outcome) {
-          auto self = shared_from_this();
-          on_dialled(std::move(outcome));
-          turn();
-        });
-    exchange_->dialer->start();
-  }
-
-  void on_dialled(DialOutcome outcome) {
-    auto calling = std::move(exchange_->dialer);
-    if (const auto* failed = std::get_if<DialFailure>(&outcome)) return on_no_machine(*failed);
-    ++state_.stats.relayed;
-    machine_ = std::make_unique<HttpMachine>(state_, std::move(std::get<Dialled>(outcome)),
-                                             [this] { turn(); });
-    begin_attempt();
-  }
-
-  void on_no_machine(const DialFailure& failed) {
-    if (failed.error == DialError::kAbandoned) return end();
-    bool had_candidates = failed.error != DialError::kNoCandidate;
-    if (exchange_->replay.on_no_machine(had_candidates, exchange_->http.request(), state_.replays,
-                                        read_clocks()))
-      return find_machine();
-    ++state_.stats.http_failed;
-    log_failure(failed.app, failed.why);
-    bool not_found = !had_candidates && exchange_->replay.wish().only_machine;
-    answer(not_found ? failure(ErrorCode::kPR02, failed.why)
-                     : failure(failed, exchange_->port.counts_requests),
-           client_goes_on());
-  }
-
-  void begin_attempt() {
-    exchange_->asked = monotonic_now();
-    std::string opening;
-    exchange_->replay.address(exchange_->http.request(), machine_->dialled.machine);
-    exchange_->http.begin_attempt(opening);
-    machine_->stream.send(opening);
-    await_progress();
-  }
-
-  // ---------------------------------------------------------------- what the machine says
-
-  bool read_machine() {
-    if (!machine_ || !machine_->stream.readable() || client_.held() >= kMostUntaken) return false;
-    std::string_view bytes;
-    switch (machine_->stream.read(bytes)) {
-      case HttpStream::Got::kNothing:
+  // False: the call is over.
+  bool write_event(HttpCall::Event event, std::string& out) {
+    switch (event) {
+      case HttpCall::Event::kNone:
+        return true;
+      case HttpCall::Event::kInterim:
+        if (!response_.to_http10) write_response_head(call_->response_head(), {}, out);
+        return true;
+      case HttpCall::Event::kHead:
+        write_head(out);
+        return true;
+      case HttpCall::Event::kPiece:
+        write_piece(call_->piece(), out);
+        return true;
+      case HttpCall::Event::kEnd:
+        response_.body.end(call_->trailers(), out);
+        send_to_client(out);
+        machine_ = call_->take_machine();
+        end_call(client_goes_on());
         return false;
-      case HttpStream::Got::kReset:
-        on_machine_failed(ErrorCode::kPC03, "");
-        return true;
-      case HttpStream::Got::kEnd:
-        on_machine_end();
-        return true;
-      case HttpStream::Got::kBytes:
-        await_progress();
-        on_machine_bytes(bytes);
-        return true;
+      case HttpCall::Event::kSwitched:
+        on_switched(out);
+        return false;
+      case HttpCall::Event::kFailed:
+        on_failed();
+        return false;
+      case HttpCall::Event::kGone:
+        end();
+        return false;
     }
     return false;
   }
 
-  void on_machine_bytes(std::string_view bytes) {
-    std::string out;
-    while (phase_ == Phase::kExchange) {
-      switch (exchange_->http.next(bytes)) {
-        case ReadEvent::kMore:
-          return send_to_client(out);
-        case ReadEvent::kInterim:
-          if (!exchange_->client_is_http10)
-            write_response_head(exchange_->http.response().head(), {}, out);
-          break;
-        case ReadEvent::kHead:
-          if (!exchange_->replay.takes(exchange_->http.response().head())) write_head(out);
-          break;
-        case ReadEvent::kPiece:
-          if (!exchange_->replay.is_taking())
-            write_piece(exchange_->http.response().piece(), out);
-          else if (!exchange_->replay.on_piece(exchange_->http.response().piece()))
-            return follow_replay(out);
-          break;
-        case ReadEvent::kEnd:
-          if (exchange_->replay.is_taking()) return follow_replay(out);
-          return finish(bytes.empty(), out);
-        case ReadEvent::kSwitched:
-          return on_switched(bytes);
-        case ReadEvent::kFault:
-          return on_machine_failed(ErrorCode::kPU02, exchange_->http.response().fault().why);
-      }
-    }
-  }
-
-  void on_machine_end() {
-    if (exchange_->http.on_machine_end() == ReadEvent::kEnd) {
-      std::string out;
-      if (exchange_->replay.is_taking()) return follow_replay(out);
-      return finish(false, out);
-    }
-    bool begun = !exchange_->http.response().untouched();
-    on_machine_failed(begun ? ErrorCode::kPU02 : ErrorCode::kPC04,
-                      exchange_->http.response().fault().why);
-  }
-
-  // The machine asked that the request be sent elsewhere.
-  void follow_replay(std::string_view interim) {
-    if (!interim.empty()) client_.send(interim);
-    Dialled from = std::move(machine_->dialled);
-    drop_machine(exchange_->http.request_ended());
-    exchange_->http.end_attempt();
-    ++state_.stats.replays;
-    auto failed = exchange_->replay.on_end(
-        from.machine, from.region, exchange_->http.can_repeat(), exchange_->http.request(),
-        {state_.table.snapshot(), state_.options.replay, state_.replays}, read_clocks());
-    if (!failed) return find_machine();
-    log_failure(from.app, fmt::format("machine {}: {}", to_string(from.machine),
-                                      error_text(failed->code, failed->why)));
-    answer(failure(failed->code, failed->why), client_goes_on());
-  }
-
-  // For the balancer: how long the machine took, or that it says it cannot. A 500 is an answer:
-  // what was asked may be at fault, and would be elsewhere.
-  void judge_machine(int status) {
-    Instant now = monotonic_now();
-    MachineLoad& load = *machine_->dialled.load;
-    if (status == 502 || status == 503 || status == 504) {
-      load.on_bad_reply(Duration::zero(), now, state_.rng);
-    } else {
-      load.on_success(now - exchange_->asked, now);
-    }
-  }
-
   void write_head(std::string& out) {
-    ResponseHead& head = exchange_->http.response().head();
-    judge_machine(head.status);
-    prepare_response(head, exchange_->port, exchange_->id);
-    // Of a body that the client waits to be asked for, nobody knows whether it comes.
-    if (exchange_->http.request().expects_continue && exchange_->http.body_untouched())
-      exchange_->client_keeps_alive = false;
-    WireForm form = response_form(head, exchange_->client_is_http10, exchange_->client_keeps_alive);
-    exchange_->client_keeps_alive = form.keep_alive;
-    exchange_->body = {form.body.kind};
-    exchange_->has_head = true;
-    write_response_head(head, form, out);
+    // The next request could not be told from the body.
+    if (call_->body_is_in_doubt()) response_.keeps_alive = false;
+    WireForm form =
+        response_form(call_->response_head(), response_.to_http10, response_.keeps_alive);
+    response_.keeps_alive = form.keep_alive;
+    response_.body = {form.body.kind};
+    response_.has_head = true;
+    write_response_head(call_->response_head(), form, out);
   }
 
   void write_piece(std::string_view piece, std::string& out) {
-    if (piece.size() <= kCopiedPiece) return exchange_->body.piece(piece, out);
-    exchange_->body.before(piece.size(), out);
-    exchange_->answering = true;
+    if (piece.size() <= kCopiedPiece) return response_.body.piece(piece, out);
+    response_.body.before(piece.size(), out);
+    response_.begun = true;
     client_.send(out, piece);
     out.clear();
-    exchange_->body.behind(out);
+    response_.body.behind(out);
   }
 
   void send_to_client(std::string_view out) {
-    if (exchange_->has_head) exchange_->answering = true;
+    if (response_.has_head) response_.begun = true;
     if (!out.empty()) client_.send(out);
   }
 
-  // The response is whole. `exactly`: the machine sent nothing behind it.
-  void finish(bool exactly, std::string& out) {
-    const ResponseReader& response = exchange_->http.response();
-    exchange_->body.end(response.trailers(), out);
-    send_to_client(out);
-    bool sent_all = exchange_->http.request_ended() && machine_->stream.held() == 0;
-    bool keeps = exactly && sent_all && exchange_->http.response().head().keep_alive &&
-                 !machine_->stream.broken() && !exchange_->port.counts_requests &&
-                 exchange_->replay.is_plain();
-    machine_->used = true;
-    if (!keeps) drop_machine(sent_all);
-    end_exchange(client_goes_on());
-  }
-
-  void on_switched(std::string_view bytes) {
-    if (!exchange_->http.request_ended())
-      return on_machine_failed(ErrorCode::kPU02, "it switched protocols before the request's end");
-    ResponseHead& head = exchange_->http.response().head();
-    prepare_response(head, exchange_->port, exchange_->id);
-    std::string out;
-    write_response_head(head, {}, out);
-    client_.send(out, bytes);
+  void on_switched(std::string& out) {
+    write_response_head(call_->response_head(), {}, out);
+    client_.send(out, call_->behind());
+    machine_ = call_->take_machine();
     machine_->stream.send(std::exchange(unread_, {}));
-    relay_idle_timeout_ = exchange_->port.idle_timeout;
-    exchange_.reset();
+    relay_idle_timeout_ = call_->port().idle_timeout;
+    call_.reset();
     phase_ = Phase::kSwitching;
     await(kStallTimeout);
   }
 
-  // The machine's connection gives no response any more.
-  void on_machine_failed(ErrorCode code, std::string_view why) {
-    if (!machine_->used)
-      machine_->dialled.load->on_bad_reply(Duration::zero(), monotonic_now(), state_.rng);
-    std::string app = machine_->dialled.app;
-    std::string reason = fmt::format("machine {}: {}", to_string(machine_->dialled.machine),
-                                     why.empty() ? entry_of(code).text : why);
-    drop_machine(false);
-    exchange_->http.end_attempt();
-    if (exchange_->answering) return end();  // cut, and not to be taken for whole
-    if (exchange_->http.take_resend()) {
-      ++state_.stats.http_resends;
-      return find_machine();
-    }
-    ++state_.stats.http_failed;
-    log_failure(app, reason);
-    answer(failure(code, reason), client_goes_on());
+  // What began is cut, and not to be taken for whole.
+  void on_failed() {
+    if (response_.begun) return end();
+    answer(call_->take_failure(), client_goes_on());
   }
 
   // ---------------------------------------------------------------- answers and ends
 
-  bool client_goes_on() { return exchange_->http.request_ended() && exchange_->client_keeps_alive; }
+  bool client_goes_on() { return call_->request_ended() && response_.keeps_alive; }
 
-  // Of the proxy's own; the exchange, if there is one, is over.
-  void answer(ProxyResponse response, bool keep_alive) {
-    bool http10 = exchange_ && exchange_->client_is_http10;
-    bool no_body = exchange_ && exchange_->http.request().method == "HEAD";
-    if (exchange_) response.head.fields.add("Fly-Request-Id", exchange_->id);
+  // Of the proxy's own; the call, if there is one, is over.
+  void answer(ProxyResponse told, bool keep_alive) {
+    bool no_body = call_ && call_->request().method == "HEAD";
+    if (call_) told.head.fields.add("Fly-Request-Id", call_->id());
+    bool to_http10 = call_ && response_.to_http10;
     std::string out;
-    write_response_head(response.head, response_form(response.head, http10, keep_alive), out);
-    if (!no_body) out += response.body;
+    write_response_head(told.head, response_form(told.head, to_http10, keep_alive), out);
+    if (!no_body) out += told.body;
     client_.send(out);
-    end_exchange(keep_alive);
+    end_call(keep_alive);
   }
 
-  void end_exchange(bool keep_alive) {
-    exchange_.reset();
+  void end_call(bool keep_alive) {
+    call_.reset();
     if (!keep_alive) {
       phase_ = Phase::kClosing;
       return await(kStallTimeout);
@@ -446,7 +313,7 @@ class HttpSession : public Session, public std::enable_shared_from_this<HttpSess
   }
 
   void linger() {
-    drop_machine(true);
+    drop_machine();
     unread_ = {};
     shutdown(client_.fd(), SHUT_WR);
     phase_ = Phase::kLingering;
@@ -465,25 +332,16 @@ class HttpSession : public Session, public std::enable_shared_from_this<HttpSess
     return false;
   }
 
-  void drop_machine(bool clean) {
-    if (machine_ && clean) allow_clean_close(machine_->stream.fd());
+  void drop_machine() {
+    if (machine_) allow_clean_close(machine_->stream.fd());
     machine_.reset();
   }
 
   // Resets what is still open.
   void end() {
     phase_ = Phase::kEnded;
-    if (exchange_) exchange_->dialer.reset();
+    call_.reset();
     state_.end(id_);
-  }
-
-  void log_failure(std::string_view app, std::string_view why) {
-    auto held_back = state_.give_up_log.pass(monotonic_now());
-    if (!held_back) return;
-    log::warn(
-        "flycast", "no response to a request of {} to {} ({}, {}): {}{}", to_string(from_.ip),
-        to_string(dialled_), app.empty() ? "unknown app" : app, exchange_->id, why,
-        *held_back == 0 ? "" : fmt::format(" ({} more such lines were held back)", *held_back));
   }
 
   // ---------------------------------------------------------------- time
@@ -505,12 +363,6 @@ class HttpSession : public Session, public std::enable_shared_from_this<HttpSess
     if (std::exchange(head_begun_, true)) return;
     await(head_timeout());
   }
-  void await_progress() {
-    if (!exchange_->http.request_ended()) return await(kStallTimeout);
-    Duration idle = exchange_->port.idle_timeout;
-    await_until(idle == Duration::zero() ? kNever : monotonic_now() + idle);
-  }
-
   // The record is asked only when a head does not come at once.
   Duration head_timeout() {
     auto routed = state_.table.route(network_of(from_.ip), dialled_);
@@ -533,17 +385,13 @@ class HttpSession : public Session, public std::enable_shared_from_this<HttpSess
       case Phase::kReading:
         if (!reader_.idle()) return refuse({408, "its head did not come in time"});
         if (machine_ && idle_timeout_ > kKeptMachine) {
-          drop_machine(true);
+          drop_machine();
           return await(idle_timeout_ - kKeptMachine);
         }
         phase_ = Phase::kClosing;
         return await(kStallTimeout);
       case Phase::kExchange:
-        if (!exchange_->http.request_ended()) return refuse({408, "its body did not come in time"});
-        ++state_.stats.http_timeouts;
-        drop_machine(false);
-        if (exchange_->answering) return end();
-        return answer(failure(ErrorCode::kPC05, "no byte within idle_timeout"), false);
+        return call_->on_deadline();
       case Phase::kLingering:
         allow_clean_close(client_.fd());
         return end();
@@ -558,6 +406,7 @@ class HttpSession : public Session, public std::enable_shared_from_this<HttpSess
   SessionId id_;
   IpEndpoint from_;
   IpEndpoint dialled_;
+  HttpArrival arrival_;
   ClientCounts::Ticket ticket_;
   HttpStream client_;
   LoopTimer timer_;
@@ -568,8 +417,9 @@ class HttpSession : public Session, public std::enable_shared_from_this<HttpSess
   bool head_begun_ = false;
   RequestReader reader_;
   std::string unread_;  // what the client sent behind the request that is being answered
-  std::unique_ptr<HttpCall> exchange_;
-  std::unique_ptr<HttpMachine> machine_;
+  std::unique_ptr<HttpMachine> machine_;  // between requests, and when protocols are switched
+  std::unique_ptr<HttpCall> call_;        // the request that is being answered
+  Response response_;                     // to it
   Duration idle_timeout_ = kIdleTimeout;  // between requests, as the last one's port said
   Duration relay_idle_timeout_{};         // after a switch of protocols; 0: none
   std::size_t lingered_ = 0;

@@ -15,9 +15,8 @@
 namespace sixpn::flycast {
 
 // Where the port's options say nothing.
-inline constexpr Duration kHeadTimeout = std::chrono::seconds(30);   // from a head's first byte
-inline constexpr Duration kIdleTimeout = std::chrono::seconds(60);   // between requests
-inline constexpr Duration kStallTimeout = std::chrono::seconds(60);  // of a request's body
+inline constexpr Duration kHeadTimeout = std::chrono::seconds(30);  // from a head's first byte
+inline constexpr Duration kIdleTimeout = std::chrono::seconds(60);  // between requests
 // A machine's connection waits this long for the client's next request.
 inline constexpr Duration kKeptMachine = std::chrono::seconds(4);
 // After the last response: how long and how much of what the client still sends is read, so that

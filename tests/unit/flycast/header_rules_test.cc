@@ -12,9 +12,13 @@ namespace {
 
 const Ip6 kClient = machine_address(kNetwork, host(1), 0x123456);
 
+const std::string kClientText = to_string(kClient);
+const std::string kChain = kClientText + ", " + to_string(kFlycast);
+
 RequestArrival arrival() {
-  return {.client = kClient,
-          .dialled = kDialled,
+  return {.client = kClientText,
+          .chain = kChain,
+          .port = kDialled.port,
           .tls = false,
           .version = HttpVersion::kHttp11,
           .region = "iad",
@@ -33,15 +37,13 @@ HeaderList response(HeaderList headers, const ResponseRules& rules = {}) {
 
 TEST(RequestRules, AddWhatFlyAdds) {
   auto headers = request({{"Host", "web.flycast"}});
-  std::string chain = to_string(kClient) + ", " + to_string(kFlycast);
-  std::string client = to_string(kClient);
   EXPECT_EQ(headers, (HeaderList{{"Host", "web.flycast"},
-                                 {"X-Forwarded-For", chain},
+                                 {"X-Forwarded-For", kChain},
                                  {"Via", "1.1 fly.io"},
                                  {"X-Forwarded-Port", "80"},
                                  {"X-Forwarded-Proto", "http"},
                                  {"X-Forwarded-SSL", "off"},
-                                 {"Fly-Client-IP", client},
+                                 {"Fly-Client-IP", kClientText},
                                  {"Fly-Forwarded-Port", "80"},
                                  {"Fly-Region", "iad"},
                                  {"Fly-Request-Id", "01ARYZ6S410000000000000000-iad"}}));
@@ -51,7 +53,7 @@ TEST(RequestRules, OfTlsAndHttp2) {
   auto how = arrival();
   how.tls = true;
   how.version = HttpVersion::kHttp2;
-  how.dialled.port = 8443;
+  how.port = 8443;
   auto headers = request({}, how);
   EXPECT_EQ(headers.find("X-Forwarded-Proto"), "https");
   EXPECT_EQ(headers.find("X-Forwarded-SSL"), "on");
@@ -66,8 +68,7 @@ TEST(RequestRules, OfWhatTheClientSaid) {
                           {"via", "1.0 cache"},
                           {"x-forwarded-port", "8080"},
                           {"x-forwarded-host", "example.com"}});
-  EXPECT_EQ(headers.joined("X-Forwarded-For"),
-            "192.0.2.1, 192.0.2.2, " + to_string(kClient) + ", " + to_string(kFlycast));
+  EXPECT_EQ(headers.joined("X-Forwarded-For"), "192.0.2.1, 192.0.2.2, " + kChain);
   EXPECT_EQ(headers.count("X-Forwarded-For"), 1U);
   EXPECT_EQ(headers.find("Via"), "1.0 cache, 1.1 fly.io");
   EXPECT_EQ(headers.joined("X-Forwarded-Port"), "8080");

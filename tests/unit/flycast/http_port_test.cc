@@ -46,7 +46,7 @@ TEST(HttpPort, OthersAreNotHttp) {
 TEST(HttpPort, ARequestWithoutAHostIsGivenTheAddressThatWasDialled) {
   RequestHead request;
   request.is_http10 = true;
-  prepare_request(request, {kFlycast, kDialled, "iad"}, "id");
+  prepare_request(request, HttpArrival(kFlycast, kDialled, "iad"), "id");
   EXPECT_EQ(request.host, to_string(kDialled));
   EXPECT_EQ(request.fields.find("Fly-Region"), "iad");
   EXPECT_TRUE(request.fields.find("Via")->starts_with("1.0 "));

@@ -1,0 +1,276 @@
+#include "flycast/io/http_call.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "base/io/clock.h"
+#include "flycast/core/request_id.h"
+#include "flycast/io/sockets.h"
+#include "registry/core/address.h"
+
+namespace sixpn::flycast {
+
+HttpCall::HttpCall(ProxyState& state, Client client, RequestHead head)
+    : state_(state), client_(std::move(client)), http_(std::move(head), &state.http.kept) {
+  ++state_.stats.http_requests;
+  auto routed = state_.table.route(network_of(client_.from.ip), client_.dialled);
+  const Route* route = std::get_if<Route>(&routed);
+  if (route != nullptr) port_ = http_port_of(*route);
+  id_ = make_request_id(wall_now(), state_.rng, state_.options.region);
+  prepare_request(http_.request(), client_.arrival, id_);
+  if (route != nullptr)
+    replay_ =
+        HttpReplay({route->app->app.network, route->app->app.name}, route->port->http.replay_cache,
+                   http_.request(), state_.replays, monotonic_now());
+}
+
+HttpCall::~HttpCall() = default;
+
+// ------------------------------------------------------------------ the request
+
+bool HttpCall::wants_body() const {
+  return http_.wants_body() && (!machine_ || machine_->stream.held() == 0);
+}
+
+void HttpCall::go_on() {
+  await_progress();
+  std::string bytes = std::exchange(to_machine_, {});
+  if (machine_ && http_.attempting()) {
+    machine_->stream.send(bytes);
+  } else if (!dialer_) {
+    find_machine();
+  }
+}
+
+void HttpCall::flush() {
+  if (machine_) machine_->stream.flush();
+}
+
+bool HttpCall::body_is_in_doubt() {
+  return http_.request().expects_continue && http_.body_untouched();
+}
+
+void HttpCall::find_machine() {
+  bool any_machine = replay_.is_plain();
+  if (machine_ && any_machine && is_idempotent(http_.request().method)) return begin_attempt();
+  if (machine_ && any_machine && machine_->stream.is_quiet()) return begin_attempt();
+  drop_machine(true);
+  DialRequest request;
+  request.client = client_.from;
+  request.dialled = client_.dialled;
+  request.wish = replay_.wish();
+  request.until = replay_.deadline();
+  request.is_wanted = [this] { return !client_.is_gone(); };
+  dialer_ = std::make_unique<Dialer>(
+      state_, std::move(request), [this](DialOutcome outcome) { on_dialled(std::move(outcome)); });
+  dialer_->start();
+}
+
+// Last: the client's session may end.
+void HttpCall::on_dialled(DialOutcome outcome) {
+  auto calling = std::move(dialer_);
+  auto wake = client_.wake;
+  if (const auto* failed = std::get_if<DialFailure>(&outcome)) {
+    on_no_machine(*failed);
+  } else {
+    ++state_.stats.relayed;
+    machine_ =
+        std::make_unique<HttpMachine>(state_, std::move(std::get<Dialled>(outcome)), client_.wake);
+    begin_attempt();
+  }
+  wake();
+}
+
+void HttpCall::on_no_machine(const DialFailure& failed) {
+  if (failed.error == DialError::kAbandoned) {
+    outcome_ = Event::kGone;
+    return;
+  }
+  bool had_candidates = failed.error != DialError::kNoCandidate;
+  if (replay_.on_no_machine(had_candidates, http_.request(), state_.replays, read_clocks()))
+    return find_machine();
+  bool not_found = !had_candidates && replay_.wish().only_machine;
+  fail(not_found ? failure(ErrorCode::kPR02, failed.why) : failure(failed, port_.counts_requests),
+       failed.app, failed.why);
+}
+
+void HttpCall::begin_attempt() {
+  asked_ = monotonic_now();
+  std::string opening;
+  replay_.address(http_.request(), machine_->dialled.machine);
+  http_.begin_attempt(opening);
+  machine_->stream.send(opening);
+  await_progress();
+}
+
+// ------------------------------------------------------------------ the response
+
+HttpCall::Event HttpCall::next() {
+  if (outcome_ == Event::kNone && !in_bytes_) in_bytes_ = read_machine();
+  while (outcome_ == Event::kNone && in_bytes_) on_read(http_.next(bytes_));
+  return std::exchange(outcome_, Event::kNone);
+}
+
+// Whether there are bytes_.
+bool HttpCall::read_machine() {
+  if (!readable() || !http_.attempting()) return false;
+  switch (machine_->stream.read(bytes_)) {
+    case HttpStream::Got::kNothing:
+      break;
+    case HttpStream::Got::kReset:
+      on_machine_failed(ErrorCode::kPC03, "");
+      break;
+    case HttpStream::Got::kEnd:
+      on_machine_end();
+      break;
+    case HttpStream::Got::kBytes:
+      await_progress();
+      return true;
+  }
+  return false;
+}
+
+void HttpCall::on_read(ReadEvent event) {
+  switch (event) {
+    case ReadEvent::kMore:
+      in_bytes_ = false;
+      break;
+    case ReadEvent::kInterim:
+      outcome_ = Event::kInterim;
+      break;
+    case ReadEvent::kHead:
+      on_head();
+      break;
+    case ReadEvent::kPiece:
+      if (!replay_.is_taking()) {
+        outcome_ = Event::kPiece;
+      } else if (!replay_.on_piece(piece())) {
+        follow_replay();
+      }
+      break;
+    case ReadEvent::kEnd:
+      on_whole(bytes_.empty());
+      break;
+    case ReadEvent::kSwitched:
+      on_switched();
+      break;
+    case ReadEvent::kFault:
+      on_machine_failed(ErrorCode::kPU02, http_.response().fault().why);
+      break;
+  }
+}
+
+void HttpCall::on_head() {
+  if (replay_.takes(response_head())) return;
+  judge_machine(response_head().status);
+  prepare_response(response_head(), port_, id_);
+  outcome_ = Event::kHead;
+}
+
+// For the balancer: how long the machine took, or that it says it cannot. A 500 is an answer: what
+// was asked may be at fault, and would be elsewhere.
+void HttpCall::judge_machine(int status) {
+  Instant now = monotonic_now();
+  MachineLoad& load = *machine_->dialled.load;
+  if (status == 502 || status == 503 || status == 504) {
+    load.on_bad_reply(Duration::zero(), now, state_.rng);
+  } else {
+    load.on_success(now - asked_, now);
+  }
+}
+
+// The response is. `exactly`: the machine sent nothing behind it.
+void HttpCall::on_whole(bool exactly) {
+  if (replay_.is_taking()) return follow_replay();
+  bool sent_all = http_.request_ended() && machine_->stream.held() == 0;
+  bool keeps = exactly && sent_all && response_head().keep_alive && !machine_->stream.broken() &&
+               !port_.counts_requests && replay_.is_plain();
+  machine_->used = true;
+  if (!keeps) drop_machine(sent_all);
+  in_bytes_ = false;
+  outcome_ = Event::kEnd;
+}
+
+void HttpCall::on_switched() {
+  if (!http_.request_ended())
+    return on_machine_failed(ErrorCode::kPU02, "it switched protocols before the request's end");
+  prepare_response(response_head(), port_, id_);
+  in_bytes_ = false;
+  outcome_ = Event::kSwitched;
+}
+
+void HttpCall::on_machine_end() {
+  if (http_.on_machine_end() == ReadEvent::kEnd) return on_whole(false);
+  bool begun = !http_.response().untouched();
+  on_machine_failed(begun ? ErrorCode::kPU02 : ErrorCode::kPC04, http_.response().fault().why);
+}
+
+// The machine asked that the request be sent elsewhere.
+void HttpCall::follow_replay() {
+  Dialled from = std::move(machine_->dialled);
+  drop_machine(http_.request_ended());
+  http_.end_attempt();
+  ++state_.stats.replays;
+  auto failed = replay_.on_end(from.machine, from.region, http_.can_repeat(), http_.request(),
+                               {state_.table.snapshot(), state_.options.replay, state_.replays},
+                               read_clocks());
+  if (!failed) return find_machine();
+  fail(failure(failed->code, failed->why), from.app,
+       fmt::format("machine {}: {}", to_string(from.machine),
+                   error_text(failed->code, failed->why)));
+}
+
+// The machine's connection gives no response any more.
+void HttpCall::on_machine_failed(ErrorCode code, std::string_view why) {
+  if (!machine_->used)
+    machine_->dialled.load->on_bad_reply(Duration::zero(), monotonic_now(), state_.rng);
+  std::string app = machine_->dialled.app;
+  std::string reason = fmt::format("machine {}: {}", to_string(machine_->dialled.machine),
+                                   why.empty() ? entry_of(code).text : why);
+  drop_machine(false);
+  http_.end_attempt();
+  if (http_.take_resend()) {
+    ++state_.stats.http_resends;
+    return find_machine();
+  }
+  fail(failure(code, reason), app, reason);
+}
+
+// ------------------------------------------------------------------ ends and time
+
+void HttpCall::drop_machine(bool clean) {
+  if (machine_ && clean) allow_clean_close(machine_->stream.fd());
+  machine_.reset();
+  in_bytes_ = false;
+}
+
+void HttpCall::fail(ProxyResponse told, std::string_view app, std::string_view why) {
+  ++state_.stats.http_failed;
+  if (auto held_back = state_.give_up_log.pass(monotonic_now()))
+    log_no_response({client_.from.ip, client_.dialled, app, id_}, why, *held_back);
+  failure_ = std::move(told);
+  outcome_ = Event::kFailed;
+}
+
+void HttpCall::await_progress() {
+  if (!http_.request_ended()) {
+    deadline_ = monotonic_now() + kStallTimeout;
+  } else if (port_.idle_timeout == Duration::zero()) {
+    deadline_ = kNever;
+  } else {
+    deadline_ = monotonic_now() + port_.idle_timeout;
+  }
+}
+
+void HttpCall::on_deadline() {
+  ++state_.stats.http_timeouts;
+  dialer_.reset();
+  drop_machine(false);
+  deadline_ = kNever;
+  failure_ = http_.request_ended() ? failure(ErrorCode::kPC05, "no byte within idle_timeout")
+                                   : refusal({408, "its body did not come in time"});
+  outcome_ = Event::kFailed;
+}
+
+}  // namespace sixpn::flycast

@@ -1,11 +1,21 @@
 #include "agent/rooms.h"
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
 #include "base/io/clock.h"
 
 namespace sixpn::agent {
+namespace {
+
+// Which calls of Flycast addresses reach the proxy may be another matter after it.
+bool is_of_flycast(const registry::LocalWrite& write) {
+  RecordKind kind = write.erase ? write.key.kind : key_of(write.value).kind;
+  return kind == RecordKind::kApp || kind == RecordKind::kFlycast;
+}
+
+}  // namespace
 
 void Rooms::hand_out(const SnapshotPtr& snapshot) {
   // A room may have been destroyed on its loop, while the agent stops.
@@ -26,17 +36,25 @@ void Rooms::hand_out(const SnapshotPtr& snapshot) {
 
 void Rooms::write(std::vector<registry::LocalWrite> writes,
                   std::function<void(Result<void>)> done) {
-  registry->write(std::move(writes), [this, done = std::move(done)](const Result<void>& written) {
-    if (!written) {
-      done(written);
-      return;
-    }
-    // Tasks of a loop run in order: once this one ran, the resolver has the snapshot.
-    SnapshotPtr snapshot = registry->snapshot();
-    dns_loop.post([this, snapshot, done] {
-      if (dns) dns->set_snapshot(snapshot);
-      control.post([done] { done({}); });
-    });
+  bool opens_ports = std::any_of(writes.begin(), writes.end(), is_of_flycast);
+  registry->write(std::move(writes),
+                  [this, opens_ports, done = std::move(done)](const Result<void>& written) {
+                    if (!written) return done(written);
+                    SnapshotPtr snapshot = registry->snapshot();
+                    if (!opens_ports) return tell_resolver(snapshot, done);
+                    mesh_loop.post([this, snapshot, done] {
+                      if (mesh) mesh->apply_now(snapshot);
+                      tell_resolver(snapshot, done);
+                    });
+                  });
+}
+
+void Rooms::tell_resolver(const SnapshotPtr& snapshot,
+                          const std::function<void(Result<void>)>& done) {
+  // Tasks of a loop run in order: once this one ran, the resolver has the snapshot.
+  dns_loop.post([this, snapshot, done] {
+    if (dns) dns->set_snapshot(snapshot);
+    control.post([done] { done({}); });
   });
 }
 

@@ -49,7 +49,8 @@ struct Rooms {
       : control(control_loop), identity(std::move(who)) {}
 
   // Writes to the registry; `done` on the control loop, after every room on this host was handed
-  // the snapshot that holds the writes and the resolver answers from it.
+  // the snapshot that holds the writes, the firewall lets through the Flycast ports that they open,
+  // and the resolver answers from it.
   void write(std::vector<registry::LocalWrite> writes, std::function<void(Result<void>)> done);
   // Hands a snapshot to every loop. Control loop.
   void hand_out(const SnapshotPtr& snapshot);
@@ -68,6 +69,9 @@ struct Rooms {
   void explain_flycast(
       NetworkId home, const std::string& app, std::uint16_t external_port,
       std::function<void(std::variant<flycast::Explanation, flycast::LookupFailure>)> done);
+
+ private:
+  void tell_resolver(const SnapshotPtr& snapshot, const std::function<void(Result<void>)>& done);
 };
 
 LocalFactsById facts_by_id(const std::vector<machine::LocalMachine>& machines);

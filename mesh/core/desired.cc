@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "mesh/core/allowed_ips.h"
+#include "mesh/core/flycast_ports.h"
 #include "registry/core/address.h"
 
 namespace sixpn::mesh {
@@ -104,6 +105,8 @@ DesiredMesh make_desired(const Snapshot& snapshot, const std::vector<Attachment>
   for (NetworkId network : networks) add_network(network, snapshot.self, mesh);
   add_hosts(snapshot, make_allowed_ips(snapshot, networks, local), options, mesh);
   mesh.firewall = make_firewall(options.interface, snapshot.self, attachments);
+  for (NetworkId network : networks)
+    mesh.firewall.elements.merge(flycast_elements(snapshot, network));
   return mesh;
 }
 

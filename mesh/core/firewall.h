@@ -21,6 +21,10 @@ inline constexpr const char* kMachineSources =
     "machine_sources";                                       // interface . its one source address
 inline constexpr const char* kSameNetwork = "same_network";  // network /48 . the same /48
 inline constexpr const char* kFlycast = "flycast";           // network /48 . its Flycast prefix
+inline constexpr const char* kFlycastOpen = "flycast_open";  // as kFlycast: all goes to the proxy
+inline constexpr const char* kFlycastAddresses = "flycast_addresses";  // those that are allocated
+inline constexpr const char* kFlycastPorts = "flycast_ports";    // address . port of a service
+inline constexpr const char* kFlycastRanges = "flycast_ranges";  // address . range of ports
 inline constexpr const char* kHostProxies =
     "host_proxies";  // network /48 . this host's proxy address
 inline constexpr const char* kLocalSources = "local_sources";  // what cannot come from another host

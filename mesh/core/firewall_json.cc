@@ -3,6 +3,8 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
+#include <charconv>
+#include <optional>
 
 #include "base/encoding.h"
 #include "mesh/core/firewall_rules.h"
@@ -38,7 +40,20 @@ std::string short_hash(std::string_view text) {
 // ---- elements
 // --------------------------------------------------------------------------------------
 
+// "8000-8010"; no interface's name, for those begin with a letter.
+std::optional<array> parse_ports(std::string_view text) {
+  std::uint16_t first = 0;
+  std::uint16_t last = 0;
+  const char* end = text.data() + text.size();
+  auto dash = std::from_chars(text.data(), end, first);
+  if (dash.ec != std::errc() || dash.ptr == end || *dash.ptr != '-') return std::nullopt;
+  auto rest = std::from_chars(dash.ptr + 1, end, last);
+  if (rest.ec != std::errc() || rest.ptr != end) return std::nullopt;
+  return array{first, last};
+}
+
 value encode_field(const std::string& text) {
+  if (auto ports = parse_ports(text)) return {{"range", std::move(*ports)}};
   auto prefix = parse_prefix6(text);
   if (text.find('/') == std::string::npos || !prefix) return value(text);
   return {{"prefix", {{"addr", to_string(prefix->ip)}, {"len", prefix->length}}}};
@@ -79,6 +94,10 @@ const std::vector<SetType>& set_types() {
       {kMachineSources, {"ifname", "ipv6_addr"}, false},
       {kSameNetwork, {"ipv6_addr", "ipv6_addr"}, true},
       {kFlycast, {"ipv6_addr", "ipv6_addr"}, true},
+      {kFlycastOpen, {"ipv6_addr", "ipv6_addr"}, true},
+      {kFlycastAddresses, {"ipv6_addr"}, false},
+      {kFlycastPorts, {"ipv6_addr", "inet_service"}, false},
+      {kFlycastRanges, {"ipv6_addr", "inet_service"}, true},
       {kHostProxies, {"ipv6_addr", "ipv6_addr"}, true},
       {kLocalSources, {"ipv6_addr"}, false},
   };
@@ -156,12 +175,20 @@ std::string text_of(const value* v) {
   return v != nullptr && v->is_string() ? std::string(v->get_string()) : std::string();
 }
 
+std::string decode_ports(const value& range) {
+  if (!range.is_array() || range.get_array().size() != 2) return boost::json::serialize(range);
+  const array& ends = range.get_array();
+  return boost::json::serialize(ends[0]) + "-" + boost::json::serialize(ends[1]);
+}
+
 std::string decode_field(const value& v) {
   if (v.is_string()) {
     std::string text(v.get_string());
     auto ip = parse_ip6(text);
     return ip ? to_string(*ip) : text;
   }
+  if (const value* range = v.is_object() ? v.get_object().if_contains("range") : nullptr)
+    return decode_ports(*range);
   const value* prefix = v.is_object() ? v.get_object().if_contains("prefix") : nullptr;
   if (prefix == nullptr || !prefix->is_object()) return boost::json::serialize(v);
   const object& p = prefix->get_object();

@@ -38,6 +38,10 @@ value in_set(const value& left, const char* set) {
   return match(left, text(std::string("@") + set));
 }
 
+value in_no_set(const value& left, const char* set) {
+  return match(left, text(std::string("@") + set), "!=");
+}
+
 value saddr() {
   return field("ip6", "saddr");
 }
@@ -70,6 +74,11 @@ value is_protocol(int number) {
 }
 value is_tcp() {
   return is_protocol(6);
+}
+// The first packet of a connection.
+value is_syn(const char* op) {
+  value flags = {{"&", array{field("tcp", "flags"), array{"fin", "syn", "rst", "ack"}}}};
+  return match(flags, "syn", op);
 }
 value is_icmp() {
   return is_protocol(58);
@@ -107,8 +116,11 @@ value accept() {
 value drop_verdict() {
   return {{"drop", nullptr}};
 }
-value refuse() {
+value reset() {
   return {{"reject", {{"type", "tcp reset"}}}};
+}
+value unreachable() {
+  return {{"reject", {{"type", "icmpv6"}, {"expr", "addr-unreachable"}}}};
 }
 value jump(const char* chain) {
   return {{"jump", {{"target", chain}}}};
@@ -171,12 +183,33 @@ void add_from_mesh(const FirewallStructure& s, RuleList& rules) {
   rules.drop(chain, "mesh_refused");
 }
 
+// Calls of Flycast addresses. An open connection is known by its socket, also when its port is no
+// service any more. A SYN is never taken for part of one: from a port that was in use lately it
+// would find the old connection, in TIME_WAIT, where only tproxy knows the way to the listener.
 void add_tproxy(RuleList& rules) {
+  const char* chain = "flycast";
   value transparent = match({{"socket", {{"key", "transparent"}}}}, 1);
   value tproxy = {{"tproxy", {{"family", "ip6"}, {"addr", "::1"}, {"port", kTproxyPort}}}};
-  rules.add("tproxy", {from(kAnyMachine), is_tcp(), transparent, set_tproxy_mark(), accept()});
+  value service = concat(daddr(), field("tcp", "dport"));
   rules.add("tproxy",
-            {from(kAnyMachine), pair_in(kFlycast), is_tcp(), tproxy, set_tproxy_mark(), accept()});
+            {from(kAnyMachine), is_tcp(), is_syn("!="), transparent, set_tproxy_mark(), accept()});
+  rules.add("tproxy", {from(kAnyMachine), is_tcp(), pair_in(kFlycast), jump(chain)});
+  for (const value& known :
+       {in_set(service, kFlycastPorts), in_set(service, kFlycastRanges), pair_in(kFlycastOpen)})
+    rules.add(chain, {known, is_tcp(), tproxy, set_tproxy_mark(), accept()});
+}
+
+// What the proxy does not take of Flycast addresses: pings are answered, TCP is refused (also while
+// no agent runs), and an address that nobody allocated is not there.
+void add_flycast_to_host(RuleList& rules, const char* chain) {
+  value allocated = in_set(daddr(), kFlycastAddresses);
+  for (const value& known : {allocated, pair_in(kFlycastOpen)}) {
+    rules.add(chain, {pair_in(kFlycast), known, echo_request(), accept()});
+    rules.add(chain, {pair_in(kFlycast), known, is_tcp(), reset()});
+  }
+  value not_open = in_no_set(concat(saddr(), daddr()), kFlycastOpen);
+  rules.add(chain,
+            {pair_in(kFlycast), not_open, in_no_set(daddr(), kFlycastAddresses), unreachable()});
 }
 
 void add_machine_to_host(RuleList& rules) {
@@ -189,11 +222,9 @@ void add_machine_to_host(RuleList& rules) {
   rules.add(chain, {neighbour_discovery(), accept()});
   rules.add(chain, {errors_and_echo_replies(), accept()});
   rules.add(chain, {echo_request(), resolver, accept()});
-  rules.add(chain, {echo_request(), pair_in(kFlycast), accept()});
   rules.add(chain, {echo_request(), pair_in(kHostProxies), accept()});
   rules.add(chain, {pair_in(kHostProxies), is_tcp(), own_socket(), accept()});
-  // Only without an agent: a client of a Flycast address is told at once.
-  rules.add(chain, {pair_in(kFlycast), is_tcp(), refuse()});
+  add_flycast_to_host(rules, chain);
   rules.drop(chain, "input_refused");
 }
 
@@ -239,11 +270,17 @@ void add_postrouting(const FirewallStructure& s, RuleList& rules) {
 
 std::vector<FirewallChain> firewall_chains() {
   // Priorities: raw, so that nothing sees a spoofed packet first; mangle, where tproxy must be.
-  return {{"from_machine", "", 0},        {"from_mesh", "", 0},
-          {"machine_to_host", "", 0},     {"mesh_to_host", "", 0},
-          {"forward_mesh", "", 0},        {"prerouting", "prerouting", -300},
-          {"tproxy", "prerouting", -150}, {"input", "input", 0},
-          {"forward", "forward", 0},      {"postrouting", "postrouting", 0}};
+  return {{"from_machine", "", 0},
+          {"from_mesh", "", 0},
+          {"machine_to_host", "", 0},
+          {"mesh_to_host", "", 0},
+          {"forward_mesh", "", 0},
+          {"flycast", "", 0},
+          {"prerouting", "prerouting", -300},
+          {"tproxy", "prerouting", -150},
+          {"input", "input", 0},
+          {"forward", "forward", 0},
+          {"postrouting", "postrouting", 0}};
 }
 
 std::vector<std::string> firewall_counters() {

@@ -228,6 +228,11 @@ void MeshService::set_snapshot(SnapshotPtr snapshot) {
   impl_->run_within(kSnapshotDelay);
 }
 
+void MeshService::apply_now(SnapshotPtr snapshot) {
+  impl_->snapshot = std::move(snapshot);
+  if (impl_->ready()) impl_->on_timer();
+}
+
 void MeshService::attach(Attachment attachment, Done done) {
   if (auto valid = impl_->check(attachment); !valid) {
     done(std::move(valid));

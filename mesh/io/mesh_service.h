@@ -57,6 +57,9 @@ class MeshService {
   // The machines that are already attached, before the first snapshot (possibly none).
   void set_attachments(std::vector<Attachment> attachments);
   void set_snapshot(SnapshotPtr snapshot);
+  // The same, and the kernel has been changed accordingly when it returns, unless that failed (it
+  // is tried again, as ever).
+  void apply_now(SnapshotPtr snapshot);
 
   // New keys, or a new phase of their rotation. Applied at once; the agent publishes the same in
   // the host record.

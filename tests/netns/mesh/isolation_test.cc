@@ -29,6 +29,9 @@ class Isolation : public testing::Test {
     remote_ = &lab_->add_machine(2, kNet);
     foreign_ = &lab_->add_machine(1, kOther);
     foreign_remote_ = &lab_->add_machine(2, kOther);
+    lab_->set_flycast(kNet, 1, {{80, 80}});
+    lab_->set_flycast(kNet, 7, {{12345, 12345}, {8000, 8010}});
+    ASSERT_TRUE(eventually([] { return a_->netns.can_ping(flycast_address(kNet, 7)); }));
     ASSERT_TRUE(eventually([] { return a_->netns.can_ping(remote_->address()); }));
     ASSERT_TRUE(eventually([] { return foreign_->netns.can_ping(foreign_remote_->address()); }));
   }
@@ -234,6 +237,51 @@ TEST_F(Isolation, TproxyKeepsBothAddressesOfAFlycastConnection) {
   tcp_connect(a_->netns, any(), {flycast_address(kOther, 7), 12345}, error);
   EXPECT_EQ(error, ETIMEDOUT);
   EXPECT_FALSE(accept_one(proxy));
+}
+
+// Errno of a connection that a machine tries to make; 0: it was made.
+int dial(const LabMachine& from, const IpEndpoint& target) {
+  int error = 0;
+  tcp_connect(from.netns, any(), target, error);
+  return error;
+}
+
+TEST_F(Isolation, OnlyThePortsOfAServiceReachTheProxy) {
+  using Ports = std::vector<std::uint16_t>;
+  Fd proxy = tcp_listener(host(1).netns, {kLoopback, kTproxyPort}, Transparent::kYes);
+  Ip6 service = flycast_address(kNet, 7);
+  for (std::uint16_t port : Ports{1, 80, 7999, 8011, 12344, 65535})
+    EXPECT_EQ(dial(*a_, {service, port}), ECONNREFUSED) << port;
+  for (std::uint16_t port : Ports{8000, 8005, 8010, 12345}) {
+    EXPECT_EQ(dial(*a_, {service, port}), 0) << port;
+    EXPECT_EQ(local_of(accept_one(proxy)), (IpEndpoint{service, port}));
+  }
+}
+
+TEST_F(Isolation, AFlycastAddressThatNobodyAllocatedIsNotThere) {
+  Fd proxy = tcp_listener(host(1).netns, {kLoopback, kTproxyPort}, Transparent::kYes);
+  EXPECT_EQ(dial(*a_, {flycast_address(kNet, 99), 80}), EHOSTUNREACH);
+  std::string output;
+  EXPECT_NE(a_->netns.exec(
+                {"ping", "-6", "-n", "-c", "1", "-W", "5", to_string(flycast_address(kNet, 99))},
+                &output),
+            0);
+  EXPECT_THAT(output, testing::HasSubstr("Address unreachable"));
+}
+
+TEST_F(Isolation, AConnectionOutlivesItsService) {
+  Fd proxy = tcp_listener(host(1).netns, {kLoopback, kTproxyPort}, Transparent::kYes);
+  IpEndpoint service{flycast_address(kNet, 5), 4500};
+  lab_->set_flycast(kNet, 5, {{4500, 4500}});
+  ASSERT_TRUE(eventually([&] { return dial(*a_, service) == 0; }));
+  Fd gone = accept_one(proxy);
+  int error = 0;
+  Fd client = tcp_connect(a_->netns, any(), service, error);
+  Fd accepted = accept_one(proxy);
+  lab_->set_flycast(kNet, 5, {});
+  EXPECT_TRUE(eventually([&] { return dial(*a_, service) == ECONNREFUSED; }));
+  EXPECT_TRUE(passes(client, accepted, "request"));
+  EXPECT_TRUE(passes(accepted, client, "response"));
 }
 
 TEST_F(Isolation, AnAgentMaySpeakAsAClientToALocalMachine) {

@@ -175,6 +175,11 @@ LabMachine& Lab::add_machine(int number, NetworkId network) {
   return *machines_.back();
 }
 
+void Lab::set_flycast(NetworkId network, std::uint16_t counter, std::vector<ServicePort> ports) {
+  flycast_[{network, counter}] = std::move(ports);
+  publish();
+}
+
 SnapshotPtr Lab::snapshot_for(HostId self) const {
   auto snapshot = std::make_shared<Snapshot>();
   snapshot->self = self;
@@ -189,6 +194,17 @@ SnapshotPtr Lab::snapshot_for(HostId self) const {
     NetworkView& view = networks[machine->record.network];
     view.network.id = machine->record.network;
     view.machines[machine->record.id] = std::make_shared<const MachineRecord>(machine->record);
+  }
+  for (const auto& [address, ports] : flycast_) {
+    const auto& [network, counter] = address;
+    auto app = std::make_shared<AppView>();
+    app->app.name = fmt::format("app{}", counter);
+    app->app.network = network;
+    app->app.services.push_back({.ports = ports});
+    NetworkView& view = networks[network];
+    Ip6 ip = flycast_address(network, counter);
+    view.flycast[ip] = {ip, app->app.name, network, ""};
+    view.apps[app->app.name] = std::move(app);
   }
   for (auto& [id, view] : networks)
     snapshot->networks[id] = std::make_shared<const NetworkView>(std::move(view));

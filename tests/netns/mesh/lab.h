@@ -64,6 +64,8 @@ class Lab {
   LabHost& host(int number) { return *hosts_.at(static_cast<std::size_t>(number - 1)); }
   // A machine on a host: made, attached, and told to all hosts. Throws when it cannot be attached.
   LabMachine& add_machine(int host, NetworkId network);
+  // A Flycast address of the network, number `counter`, of an app with these TCP ports.
+  void set_flycast(NetworkId network, std::uint16_t counter, std::vector<ServicePort> ports);
   // Gives every running host the lab as it is now.
   void publish();
   [[nodiscard]] SnapshotPtr snapshot_for(HostId self) const;
@@ -75,6 +77,7 @@ class Lab {
   std::vector<std::unique_ptr<LabMachine>> machines_;  // outlive the hosts they are attached to
   std::vector<std::unique_ptr<LabHost>> hosts_;
   std::map<HostId, HostStatus> statuses_;
+  std::map<std::pair<NetworkId, std::uint16_t>, std::vector<ServicePort>> flycast_;
   std::uint32_t next_field_ = 0x20000;
 };
 

@@ -83,6 +83,21 @@ class SnapshotBuilder {
     return *this;
   }
 
+  // An address that `network` may dial, of an app of `home`, with TCP services on these ports.
+  SnapshotBuilder& flycast(NetworkId network, std::uint16_t counter, NetworkId home,
+                           const std::string& app, const std::vector<ServicePort>& ports) {
+    auto view = std::make_shared<AppView>();
+    view->app.name = app;
+    view->app.network = home;
+    view->app.services.push_back({.ports = ports});
+    networks_[home].network.id = home;
+    networks_[home].apps[app] = std::move(view);
+    Ip6 address = flycast_address(network, counter);
+    networks_[network].network.id = network;
+    networks_[network].flycast[address] = {address, app, home, ""};
+    return *this;
+  }
+
   SnapshotBuilder& revoke(HostId id) {
     snapshot_.revocations[id] = {id, "statement"};
     return *this;
@@ -117,6 +132,15 @@ inline ObservedMesh realize(const DesiredMesh& desired) {
   return mesh;
 }
 
+inline std::vector<ServicePort> random_ports(Rng& rng) {
+  std::vector<ServicePort> ports;
+  for (std::uint64_t n = rng.below(4); n > 0; --n) {
+    auto first = static_cast<std::uint16_t>(1 + rng.below(20));
+    ports.push_back({first, static_cast<std::uint16_t>(first + rng.below(3))});
+  }
+  return ports;
+}
+
 // A random small world; the same seed, the same world.
 inline DesiredMesh random_desired(Rng& rng) {
   SnapshotBuilder world;
@@ -137,6 +161,11 @@ inline DesiredMesh random_desired(Rng& rng) {
   for (std::uint64_t id = 1; id <= 12; ++id)
     world.machine(id, NetworkId{1 + static_cast<std::uint32_t>(rng.below(3))}, random_host(),
                   random_host(), 0x10000 + static_cast<std::uint32_t>(rng.below(6)));
+  for (std::uint16_t counter = 1; counter <= 6; ++counter)
+    if (rng.chance(0.6))
+      world.flycast(NetworkId{1 + static_cast<std::uint32_t>(rng.below(3))}, counter,
+                    NetworkId{1 + static_cast<std::uint32_t>(rng.below(3))},
+                    "app" + std::to_string(counter), random_ports(rng));
   std::vector<Attachment> attachments;
   for (std::uint32_t field = 0; field < 4; ++field)
     if (rng.chance(0.6))

@@ -172,6 +172,16 @@ TEST_F(Service, RepairsWhatAnotherProgramRemoved) {
   EXPECT_TRUE(eventually([&] { return !state_.mesh.rules.empty(); }));
 }
 
+TEST_F(Service, WhatIsAppliedNowStandsWhenTheCallReturns) {
+  begin({attachment(1, kNet, 0x20000)});
+  auto snapshot = SnapshotBuilder().host(kA).flycast(kNet, 7, kNet, "web", {{80, 80}}).build();
+  const SetElement port{kFlycastPorts, {to_string(flycast_address(kNet, 7)), "80"}};
+  on_loop([&] {
+    service_->apply_now(std::make_shared<const Snapshot>(snapshot));
+    EXPECT_TRUE(state_.mesh.firewall.elements.contains(port));
+  });
+}
+
 TEST_F(Service, ReportsThePeersOfTheSnapshot) {
   begin();
   ASSERT_TRUE(eventually([&] { return state_.mesh.main.peers.size() == 1; }));

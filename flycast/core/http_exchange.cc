@@ -59,13 +59,16 @@ void HttpExchange::begin_attempt(std::string& to_machine) {
   to_machine.append(kept_);
 }
 
-void HttpExchange::end_attempt() {
+void HttpExchange::end_attempt(bool unseen) {
   attempting_ = false;
   answered_ = answered_ || !response_.untouched();
+  last_unseen_ = unseen;
+  if (!unseen) ++seen_;
 }
 
-bool HttpExchange::take_resend() {
-  return !answered_ && kept_all_ && is_idempotent(request_.method) && attempts_ <= kMaxResends;
+bool HttpExchange::may_resend() const {
+  if (answered_ || !kept_all_ || attempts_ > kMaxResends) return false;
+  return last_unseen_ || (seen_ <= 1 && is_idempotent(request_.method));
 }
 
 }  // namespace sixpn::flycast

@@ -23,7 +23,8 @@ inline constexpr std::size_t kMaxKeptInAll = 32 * 1024 * 1024;
 struct KeptBodies {
   std::size_t bytes = 0;  // beyond kMaxKeptBody of each
 };
-// After a machine took a request and gave no answer.
+// After a machine's connection gave no answer. Only one of them after a machine that may have acted
+// on the request: what kills those that read it must not meet them all.
 inline constexpr int kMaxResends = 3;
 
 class HttpExchange {
@@ -51,14 +52,15 @@ class HttpExchange {
 
   // The machine's side. Each attempt begins with the head and all of the body that is kept.
   void begin_attempt(std::string& to_machine);
-  // The machine's connection failed or closed before the response was whole.
-  void end_attempt();
+  // The machine's connection failed or closed before the response was whole. `unseen`: it is known
+  // that the machine got no byte of the request.
+  void end_attempt(bool unseen = false);
   [[nodiscard]] bool attempting() const { return attempting_; }
   // All of the request that was read can be sent again.
   [[nodiscard]] bool can_repeat() const { return kept_all_; }
-  // After end_attempt(): the request can be sent once more, and no machine has acted on it, or
-  // acting twice does no harm (RFC 9110 section 9.2.2). Counts.
-  bool take_resend();
+  // After end_attempt(): the request can be sent once more, and that machine has not acted on it,
+  // or acting twice does no harm (RFC 9110 section 9.2.2).
+  [[nodiscard]] bool may_resend() const;
 
   // Reads the response (http1_reader.h).
   ReadEvent next(std::string_view& bytes) { return response_.next(bytes); }
@@ -83,6 +85,8 @@ class HttpExchange {
   bool attempting_ = false;
   bool answered_ = false;  // bytes of a response came
   int attempts_ = 0;
+  int seen_ = 0;  // of those that ended, as far as anybody knows
+  bool last_unseen_ = false;
   ResponseReader response_;
 };
 

@@ -88,6 +88,8 @@ std::string encode_preamble(const Preamble& preamble) {
   message.set_wake(static_cast<std::uint32_t>(preamble.wake));
   message.set_last(preamble.last);
   message.set_may_wait(preamble.may_wait);
+  message.set_exchange(preamble.exchange);
+  message.set_fresh(preamble.fresh);
   return encode_frame(message);
 }
 
@@ -98,6 +100,7 @@ std::string encode_reply(const HopReply& reply) {
   message.set_connect_errno(static_cast<std::uint32_t>(reply.connect_errno));
   message.set_queue(reply.queue);
   message.set_sequence(reply.sequence);
+  message.set_exchange(reply.exchange);
   return encode_frame(message);
 }
 
@@ -131,15 +134,21 @@ Result<Preamble> decode_preamble(std::string_view body) {
                   *internal_port,
                   wake_of(message.wake()),
                   message.last(),
-                  message.may_wait()};
+                  message.may_wait(),
+                  message.exchange(),
+                  message.fresh()};
 }
 
 Result<HopReply> decode_reply(std::string_view body) {
   wire::Reply message;
   if (!message.ParseFromArray(body.data(), static_cast<int>(body.size())) || message.status() == 0)
     return Error("malformed hop reply");
-  return HopReply{status_of(message.status()), message.load(),
-                  static_cast<int>(message.connect_errno()), message.queue(), message.sequence()};
+  return HopReply{status_of(message.status()),
+                  message.load(),
+                  static_cast<int>(message.connect_errno()),
+                  message.queue(),
+                  message.sequence(),
+                  message.exchange()};
 }
 
 }  // namespace sixpn::flycast

@@ -37,6 +37,10 @@ struct Preamble {
   Wake wake = Wake::kNo;
   bool last = false;      // the proxy has no other of its region to wake, or asked enough
   bool may_wait = false;  // at the hard limit, wait for a place: there is no other machine to ask
+  // For one HTTP exchange, in frames (exchange_frame.h), where the answer grants it; else, and from
+  // older agents, the stream is joined to the machine for good.
+  bool exchange = false;
+  bool fresh = false;  // over a new connection to the machine
   friend bool operator==(const Preamble&, const Preamble&) = default;
 };
 
@@ -60,6 +64,7 @@ struct HopReply {
   int connect_errno = 0;
   std::uint32_t queue = 0;     // what waits for a place at the owner
   std::uint64_t sequence = 0;  // of the report: an older one is worth less; 0 from older agents
+  bool exchange = false;       // granted, as the preamble asked
   friend bool operator==(const HopReply&, const HopReply&) = default;
 };
 

@@ -4,6 +4,7 @@
 
 #include "flycast/core/http1_syntax.h"
 #include "flycast/core/region_group.h"
+#include "registry/core/address.h"
 
 namespace sixpn::flycast {
 namespace {
@@ -85,6 +86,12 @@ void keep_wished(const RoutingWish& wish, std::vector<Sleeper>& asleep) {
   for (const Sleeper& one : asleep)
     if (auto its = tier(one); its && (!first || *its < *first)) first = its;
   std::erase_if(asleep, [&](const Sleeper& one) { return !first || tier(one) != first; });
+}
+
+std::variant<Route, LookupFailure> route_wished(const ServiceTable& table, const RoutingWish& wish,
+                                                const Ip6& client, const IpEndpoint& dialled) {
+  if (!wish.app) return table.route(network_of(client), dialled);
+  return table.route_app(wish.app->network, wish.app->app, dialled.port);
 }
 
 bool has_wished(const RoutingWish& wish, const AppView& app) {

@@ -12,9 +12,11 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "base/ids.h"
+#include "base/ip.h"
 #include "flycast/core/autostart.h"
 #include "flycast/core/balancer.h"
 #include "flycast/core/header_list.h"
@@ -65,6 +67,10 @@ Choice choose_wished(const RoutingWish& wish, const ServicePool& pool, const Bar
 
 // Of machines that could be woken, leaves those of the first tier that has any.
 void keep_wished(const RoutingWish& wish, std::vector<Sleeper>& asleep);
+
+// The service it means, for a client that dialled that address.
+std::variant<Route, LookupFailure> route_wished(const ServiceTable& table, const RoutingWish& wish,
+                                                const Ip6& client, const IpEndpoint& dialled);
 
 // Whether the app has a machine, in whatever state, that the wish allows: if not, waiting is vain.
 // True without a wish.

@@ -15,6 +15,7 @@ struct FlycastStats {
   std::uint64_t attempts = 0;  // on machines, here and elsewhere
   std::uint64_t failed_attempts = 0;  // of those: refused, unreachable or timed out
   std::uint64_t warm_hops = 0;        // attempts elsewhere that a spare link served
+  std::uint64_t reused = 0;           // attempts that a kept connection to a machine served
   std::uint64_t waits = 0;            // of those that asked a machine here: waited at its limit
   std::uint64_t waits_refused = 0;    // at machines here: no place in the line, or none in time
   std::uint64_t hops_accepted = 0;    // connections taken from other hosts' proxies
@@ -24,24 +25,26 @@ struct FlycastStats {
   std::uint64_t hops_unused = 0;     // of those, ended by the other side before a byte: spare links
   std::uint64_t hops_evicted = 0;    // of those, reset: too many silent ones of that host
   std::uint64_t hops_foreign = 0;    // reset at once: the source is no host of the registry
-  std::uint64_t over_session_limit = 0;  // reset at once: max_sessions
-  std::uint64_t over_client_limit = 0;   // reset at once: max_sessions_per_client
-  std::uint64_t accept_failures = 0;     // accept() failed for want of descriptors or memory
-  std::uint64_t replays = 0;             // instructions of machines to replay a request
-  std::uint64_t http_requests = 0;       // read on ports with the handler http
-  std::uint64_t http_refused = 0;        // of those, and of what was to be one: not understood
-  std::uint64_t http_failed = 0;         // of those, answered by the proxy: no machine did
-  std::uint64_t http_resends = 0;        // sent once more: a machine took it and gave no answer
-  std::uint64_t http_timeouts = 0;       // connections closed: a head or body did not come in time
-  std::uint64_t woken = 0;               // connections that waited for a machine of this host
-  std::uint64_t starts_failed = 0;       // of those, in vain: it did not start, or ended
-  std::uint64_t put_to_sleep = 0;        // machines of this host, as they were not needed
-  std::uint64_t background_starts = 0;   // asked for, as all machines were over their soft limit
-  std::uint64_t bytes = 0;               // relayed, both directions
-  std::uint64_t idle_timeouts = 0;       // relays reset because nothing passed for their timeout
-  std::uint64_t silent_hops = 0;         // relays reset because the other host stopped answering
-  std::uint64_t spare_links = 0;         // * to other hosts' proxies
-  std::uint64_t sessions = 0;            // * open, both kinds
+  std::uint64_t over_session_limit = 0;    // reset at once: max_sessions
+  std::uint64_t over_client_limit = 0;     // reset at once: max_sessions_per_client
+  std::uint64_t accept_failures = 0;       // accept() failed for want of descriptors or memory
+  std::uint64_t replays = 0;               // instructions of machines to replay a request
+  std::uint64_t http_requests = 0;         // read on ports with the handler http
+  std::uint64_t http_refused = 0;          // of those, and of what was to be one: not understood
+  std::uint64_t http_failed = 0;           // of those, answered by the proxy: no machine did
+  std::uint64_t http_resends = 0;          // sent once more: a machine took it and gave no answer
+  std::uint64_t http_resends_refused = 0;  // not sent once more: the service's budget was spent
+  std::uint64_t http_timeouts = 0;      // connections closed: a head or body did not come in time
+  std::uint64_t woken = 0;              // connections that waited for a machine of this host
+  std::uint64_t starts_failed = 0;      // of those, in vain: it did not start, or ended
+  std::uint64_t put_to_sleep = 0;       // machines of this host, as they were not needed
+  std::uint64_t background_starts = 0;  // asked for, as all machines were over their soft limit
+  std::uint64_t bytes = 0;              // relayed, both directions
+  std::uint64_t idle_timeouts = 0;      // relays reset because nothing passed for their timeout
+  std::uint64_t silent_hops = 0;        // relays reset because the other host stopped answering
+  std::uint64_t kept_machines = 0;      // * connections to machines here that await a request
+  std::uint64_t spare_links = 0;        // * to other hosts' proxies
+  std::uint64_t sessions = 0;           // * open, both kinds
 };
 
 }  // namespace sixpn::flycast

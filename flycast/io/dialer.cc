@@ -80,7 +80,7 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
   void try_next() {
     bool first = retry.attempts() == 0 && last_failure.empty();
     if (!first && request.is_wanted && !request.is_wanted()) return fail(DialError::kAbandoned);
-    auto routed = find_route();
+    auto routed = route_wished(state.table, request.wish, request.client.ip, request.dialled);
     if (const auto* failure = std::get_if<LookupFailure>(&routed)) return on_no_route(*failure);
     const Route& route = std::get<Route>(routed);
     app = route.app->app.name;
@@ -117,12 +117,6 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
     return std::all_of(members.begin(), members.end(), [&](const ServicePool::Member& one) {
       return one.candidate.region != region || one.load->estimate(now) >= service.soft_limit;
     });
-  }
-
-  std::variant<Route, LookupFailure> find_route() const {
-    const auto& app_wished = request.wish.app;
-    if (!app_wished) return state.table.route(network_of(request.client.ip), request.dialled);
-    return state.table.route_app(app_wished->network, app_wished->app, request.dialled.port);
   }
 
   void on_nobody_wished() {
@@ -183,9 +177,15 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
     load = goal.load;
     attempted_at = now;
     idle_timeout = route.port->http.idle_timeout;
+    by_exchange = request.exchange && route.service->concurrency == ConcurrencyType::kRequests;
+    keep_as.reset();
+    give_back_to.reset();
     bool may_wait = wake == Wake::kNo && retry.may_wait(chosen, goal.has_other, now);
     Preamble preamble{route.app->app.network,       chosen.machine, request.client, request.dialled,
                       route.service->internal_port, wake,           last,           may_wait};
+    preamble.exchange = by_exchange;
+    // Over a kept connection of another host nobody here can tell what the machine saw of it.
+    preamble.fresh = by_exchange && (request.exchange->fresh || !request.exchange->idempotent);
     Duration timeout = retry.attempt_timeout(chosen, goal.has_other, now);
     if (chosen.here) {
       attempt_here(preamble, timeout);
@@ -223,8 +223,15 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
     tickets.admission = std::move(ticket);
     ConnectRequest connect{admitted.source, SourceKind::kTransparent, admitted.machine, timeout,
                            admitted.greeting};
+    // A header of the PROXY protocol speaks of one client's connection.
+    if (by_exchange && admitted.greeting.empty())
+      keep_as = {preamble.client.ip, admitted.source, admitted.machine};
     if (admitted.asleep || state.waker.is_waking(admitted.key))
       return wake_here(preamble, admitted, connect);
+    if (keep_as && !request.exchange->fresh) {
+      auto kept = state.kept_machines.take(*keep_as);
+      if (kept) return succeed({}, 0, std::move(kept));
+    }
     connector = std::make_unique<StreamConnector>(
         state.loop, connect, [weak = weak_from_this()](ConnectOutcome outcome) {
           if (auto self = weak.lock()) self->on_machine_connected(std::move(outcome));
@@ -290,6 +297,7 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
     state.loads.on_host_success(chosen.host);
     bool counted = reply.status == HopStatus::kOk || reply.status == HopStatus::kLimit;
     if (counted) load->on_report({reply.load, reply.queue, reply.sequence}, now);
+    if (reply.exchange) give_back_to = {host_address(chosen.host), state.options.hop_port};
     if (reply.status == HopStatus::kOk)
       return succeed(std::move(outcome.stream), outcome.early_bytes);
     if (reply.status == HopStatus::kConnectFailed) load->on_connect_failure(now, state.rng);
@@ -323,12 +331,25 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
     again.arm_after(*wait);
   }
 
-  void succeed(Fd stream, std::size_t early_bytes = 0) {
+  void succeed(Fd stream, std::size_t early_bytes = 0, std::unique_ptr<HttpStream> kept = nullptr) {
     Instant now = monotonic_now();
-    if (!waking) load->on_success(now - attempted_at, now);  // a start is no latency
-    Dialled dialled{std::move(stream), std::move(tickets), app,         chosen.machine,
-                    chosen.host,       chosen.region,      chosen.here, retry.attempts(),
-                    idle_timeout,      early_bytes,        load};
+    if (!waking && !kept) load->on_success(now - attempted_at, now);  // a start is no latency
+    if (kept) ++state.stats.reused;
+    Dialled dialled;
+    dialled.stream = std::move(stream);
+    dialled.kept = std::move(kept);
+    dialled.keep_as = keep_as;
+    dialled.give_back_to = give_back_to;
+    dialled.tickets = std::move(tickets);
+    dialled.app = app;
+    dialled.machine = chosen.machine;
+    dialled.host = chosen.host;
+    dialled.region = chosen.region;
+    dialled.here = chosen.here;
+    dialled.attempts = retry.attempts();
+    dialled.idle_timeout = idle_timeout;
+    dialled.early_bytes = early_bytes;
+    dialled.load = load;
     finish(std::move(dialled));
   }
 
@@ -355,6 +376,9 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
   LoadView::Entry load;
   Instant attempted_at{};
   Duration idle_timeout{};
+  bool by_exchange = false;  // its service counts requests, and this is for one
+  std::optional<KeptMachines::Key> keep_as;
+  std::optional<IpEndpoint> give_back_to;
   SessionTickets tickets;
   std::unique_ptr<AdmissionLine::Place> place;
   std::unique_ptr<StreamConnector> connector;

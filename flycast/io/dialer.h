@@ -16,6 +16,8 @@
 #include "base/fd.h"
 #include "base/ip.h"
 #include "flycast/core/routing_wish.h"
+#include "flycast/io/http_stream.h"
+#include "flycast/io/kept_machines.h"
 #include "flycast/io/proxy_state.h"
 
 namespace sixpn::flycast {
@@ -26,6 +28,13 @@ struct DialRequest {
   IpEndpoint dialled;            // Flycast address and port that the client meant
   RoutingWish wish;              // of the client or an app that replayed its request
   std::optional<Instant> until;  // sooner than the retry options' deadline
+  // One exchange of requests' HTTP, after which the connection may carry another's. Where limits
+  // count requests, a kept one will do for it (kept_machines.h).
+  struct Exchange {
+    bool idempotent = false;  // what is asked may be asked twice
+    bool fresh = false;       // a new one all the same
+  };
+  std::optional<Exchange> exchange;
   // The client's socket: what it has sent already goes along with an attempt elsewhere, and stays
   // in its kernel until a machine has it (Dialled::early_bytes). -1: none.
   int early_from = -1;
@@ -36,6 +45,11 @@ struct DialRequest {
 // A stream to a machine that counts it. Destroying the tickets gives its place back.
 struct Dialled {
   Fd stream;
+  std::unique_ptr<HttpStream> kept;  // or this, which has carried exchanges before
+  // It counts for one exchange, and then can be kept under this name; or it is a hop's that takes
+  // frames (exchange_frame.h), and then can be given back as a link to this proxy.
+  std::optional<KeptMachines::Key> keep_as;
+  std::optional<IpEndpoint> give_back_to;
   SessionTickets tickets;  // own_load and admission
   std::string app;
   MachineId machine;

@@ -78,6 +78,7 @@ struct FlycastService::Impl {
     clients.reset();
     hops.reset();
     state.sessions.clear();
+    state.kept_machines.clear();
     state.links.stop();
     state.relays.stop();
   }
@@ -170,6 +171,7 @@ FlycastStats FlycastService::stats() const {
   stats.bytes = impl_->state.http.bytes + relayed.bytes;
   stats.idle_timeouts = relayed.idle_timeouts;
   stats.silent_hops = relayed.silent_hops;
+  stats.kept_machines = impl_->state.kept_machines.size();
   stats.spare_links = impl_->state.links.spare();
   stats.sessions = impl_->state.open();
   stats.waits = impl_->state.line.joined();

@@ -3,6 +3,8 @@
 // cancels. Loop thread.
 #pragma once
 
+#include <sys/types.h>
+
 #include <functional>
 #include <optional>
 #include <string>
@@ -18,13 +20,15 @@ class FrameReader {
   // frame.
   using Done = std::function<void(Result<std::string> body)>;
 
-  // `stream` must outlive it.
-  FrameReader(EventLoop& loop, int stream, Done done);
+  // `stream` must outlive it. `first`: bytes of the frame that were read off it already, and no
+  // more than those.
+  FrameReader(EventLoop& loop, int stream, Done done, std::string first = {});
   FrameReader(const FrameReader&) = delete;
   FrameReader& operator=(const FrameReader&) = delete;
 
  private:
   void on_readable();
+  ssize_t read_some(char* to, std::size_t most);
   [[nodiscard]] Error end_error() const;
   void finish(Result<std::string> body);
 
@@ -33,6 +37,8 @@ class FrameReader {
   std::string frame_;
   std::size_t wanted_;
   bool in_body_ = false;
+  std::string first_;
+  std::optional<LoopTimer> first_is_there_;
   std::optional<FdWatch> watch_;
 };
 

@@ -40,7 +40,7 @@ HopCall::HopCall(EventLoop& loop, HopLinks& links, const HopRequest& request, Do
       done_(std::move(done)),
       deadline_(loop, [this] { fail(ETIMEDOUT); }) {
   deadline_.arm_after(request_.timeout);
-  Fd link = links.take(request_.remote);
+  Fd link = links.take(request_.remote, request.preamble.exchange);
   warm_ = link && speak(std::move(link));
   if (!warm_) connect();
 }

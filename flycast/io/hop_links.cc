@@ -31,19 +31,37 @@ void close_unused(Fd& stream) {
 HopLinks::HopLinks(EventLoop& loop, const Ip6& own, Duration idle)
     : loop_(loop), own_(own), idle_(idle), expiry_(loop, [this] { expire(); }) {}
 
-Fd HopLinks::take(const IpEndpoint& proxy) {
+Fd HopLinks::take(const IpEndpoint& proxy, bool exchange) {
   if (idle_ == Duration::zero()) return {};
   if (!peers_.contains(proxy) && peers_.size() >= kMaxPeers) return {};
   Peer& peer = peers_[proxy];
+  if (exchange)
+    if (Fd rested = take_newest(peer.rested)) return rested;
   peer.wanted = std::min(peer.wanted + 1, kMaxSpare);
-  Fd taken;
-  while (!taken && !peer.spare.empty()) {
-    Fd newest = std::move(peer.spare.back().stream);
-    peer.spare.pop_back();
-    if (is_unspoilt(newest.get())) taken = std::move(newest);
-  }
+  Fd taken = take_newest(peer.spare);
   refill(proxy, peer);
   return taken;
+}
+
+Fd HopLinks::take_newest(std::deque<Spare>& from) {
+  while (!from.empty()) {
+    Fd newest = std::move(from.back().stream);
+    from.pop_back();
+    if (is_unspoilt(newest.get())) return newest;
+  }
+  return {};
+}
+
+void HopLinks::give_back(const IpEndpoint& proxy, Fd link) {
+  auto found = peers_.find(proxy);
+  if (idle_ == Duration::zero() || found == peers_.end()) return close_unused(link);
+  std::deque<Spare>& rested = found->second.rested;
+  if (rested.size() >= kMaxRested) {
+    close_unused(rested.front().stream);
+    rested.pop_front();
+  }
+  rested.push_back({std::move(link), monotonic_now() + idle_});
+  arm();
 }
 
 void HopLinks::refill(const IpEndpoint& proxy, Peer& peer) {
@@ -63,10 +81,10 @@ void HopLinks::on_connected(const IpEndpoint& proxy, std::uint64_t number, Conne
   peer.connecting.erase(number);
   if (outcome.error == 0) {
     peer.spare.push_back({std::move(outcome.stream), monotonic_now() + idle_});
-    if (spare() == 1) arm();
+    arm();
   } else {
     peer.wanted = 0;
-    if (peer.spare.empty() && peer.connecting.empty()) peers_.erase(proxy);
+    if (peer.spare.empty() && peer.rested.empty() && peer.connecting.empty()) peers_.erase(proxy);
   }
 }
 
@@ -79,23 +97,35 @@ void HopLinks::expire() {
       peer.spare.pop_front();
       if (peer.wanted > 0) --peer.wanted;
     }
-    bool unused = peer.spare.empty() && peer.connecting.empty();
+    while (!peer.rested.empty() && peer.rested.front().until <= now) {
+      close_unused(peer.rested.front().stream);
+      peer.rested.pop_front();
+    }
+    bool unused = peer.spare.empty() && peer.rested.empty() && peer.connecting.empty();
     at = unused ? peers_.erase(at) : std::next(at);
   }
+  armed_ = false;
   arm();
 }
 
+// For the one that is the oldest now: under load those that are kept change all the time.
 void HopLinks::arm() {
+  if (armed_) return;
   Instant first = kNever;
-  for (const auto& [proxy, peer] : peers_)
+  for (const auto& [proxy, peer] : peers_) {
     if (!peer.spare.empty()) first = std::min(first, peer.spare.front().until);
+    if (!peer.rested.empty()) first = std::min(first, peer.rested.front().until);
+  }
+  armed_ = first != kNever;
   expiry_.arm_at(first);
 }
 
 void HopLinks::stop() {
   for (auto& [proxy, peer] : peers_)
-    for (Spare& spare : peer.spare) close_unused(spare.stream);
+    for (auto* kept : {&peer.spare, &peer.rested})
+      for (Spare& spare : *kept) close_unused(spare.stream);
   peers_.clear();
+  armed_ = false;
   expiry_.cancel();
 }
 

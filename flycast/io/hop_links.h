@@ -1,8 +1,10 @@
-// HopLinks: connections to other hosts' proxies on which nobody has spoken yet, so that a
-// connection to a machine elsewhere need not wait for one to be made: its preamble goes at once.
-// Kept for hosts used lately: each use opens one for the next, up to kMaxSpare; one that nobody
-// needed within the idle time is closed, and one less is kept. Loop thread. Limits: kMaxSpare per
-// host, kMaxPeers hosts; beyond them connections are made when needed, as for a host's first.
+// HopLinks: connections to other hosts' proxies on which nobody has spoken yet, or which have
+// carried HTTP exchanges and are at rest (exchange_frame.h), so that a connection to a machine
+// elsewhere need not wait for one to be made: its preamble goes at once. Kept for hosts used
+// lately: each use opens one for the next, up to kMaxSpare; one that nobody needed within the idle
+// time is closed, and one less is kept. Those at rest serve exchanges only. Loop thread. Limits:
+// kMaxSpare and kMaxRested per host, kMaxPeers hosts; beyond them connections are made when needed,
+// as for a host's first.
 #pragma once
 
 #include <cstddef>
@@ -20,6 +22,7 @@ namespace sixpn::flycast {
 class HopLinks {
  public:
   static constexpr std::size_t kMaxSpare = 16;
+  static constexpr std::size_t kMaxRested = 64;
   static constexpr std::size_t kMaxPeers = 256;
 
   // `own`: the address links are bound to. `idle`: zero keeps none; less than a proxy waits for a
@@ -29,7 +32,10 @@ class HopLinks {
   HopLinks& operator=(const HopLinks&) = delete;
 
   // A link to that proxy, if one is spare and not known to be dead; and a use of that host.
-  Fd take(const IpEndpoint& proxy);
+  // `exchange`: one at rest will do, and does first.
+  Fd take(const IpEndpoint& proxy, bool exchange = false);
+  // One on which an exchange is over.
+  void give_back(const IpEndpoint& proxy, Fd link);
   void stop();  // closes all; idempotent
 
   [[nodiscard]] std::size_t spare() const;
@@ -40,13 +46,15 @@ class HopLinks {
     Instant until{};
   };
   struct Peer {
-    std::deque<Spare> spare;  // the oldest first
+    std::deque<Spare> spare;   // the oldest first
+    std::deque<Spare> rested;  // likewise
     std::map<std::uint64_t, std::unique_ptr<StreamConnector>> connecting;
     std::size_t wanted = 0;
   };
 
   void refill(const IpEndpoint& proxy, Peer& peer);
   void on_connected(const IpEndpoint& proxy, std::uint64_t number, ConnectOutcome outcome);
+  static Fd take_newest(std::deque<Spare>& from);
   void expire();
   void arm();
 
@@ -56,6 +64,7 @@ class HopLinks {
   std::map<IpEndpoint, Peer> peers_;
   std::uint64_t last_number_ = 0;
   LoopTimer expiry_;
+  bool armed_ = false;
 };
 
 }  // namespace sixpn::flycast

@@ -8,32 +8,48 @@
 #include "flycast/core/admission.h"
 #include "flycast/core/preamble.h"
 #include "flycast/io/frame_reader.h"
+#include "flycast/io/hop_exchange.h"
 #include "flycast/io/sockets.h"
 #include "flycast/io/stream_connector.h"
 
 namespace sixpn::flycast {
 namespace {
 
+// How often within hop_silence the other proxy's silence is looked at during an exchange.
+constexpr int kSilenceChecks = 3;
+
 class HopSession : public Session, public std::enable_shared_from_this<HopSession> {
  public:
   HopSession(ProxyState& state, SessionId id, Fd hop, HostId from)
       : state_(state), id_(id), hop_(std::move(hop)), from_(from), deadline_(state.loop, [this] {
-          on_silence();
+          on_deadline();
         }) {}
 
   ~HopSession() override { state_.silent.remove(from_, id_); }
 
-  void start() {
+  // `first`: what was read of the preamble already.
+  void await_preamble(std::string first = {}) {
     deadline_.arm_after(state_.options.preamble_timeout);
-    reader_.emplace(state_.loop, hop_.get(), [weak = weak_from_this()](Result<std::string> body) {
-      if (auto self = weak.lock()) self->on_frame(std::move(body));
-    });
+    reader_.emplace(
+        state_.loop, hop_.get(),
+        [weak = weak_from_this()](Result<std::string> body) {
+          if (auto self = weak.lock()) self->on_frame(std::move(body));
+        },
+        std::move(first));
+    auto oldest = state_.silent.add(from_, id_);
+    if (!oldest) return;
+    ++state_.stats.hops_evicted;
+    state_.end(*oldest);
   }
 
  private:
-  void on_silence() {
-    ++state_.stats.hops_malformed;
-    state_.end(id_);
+  void on_deadline() {
+    if (!exchange_) {
+      ++state_.stats.hops_malformed;
+      return state_.end(id_);
+    }
+    if (is_unanswered(exchange_->hop(), state_.options.hop_silence)) return state_.end(id_);
+    deadline_.arm_after(state_.options.hop_silence / kSilenceChecks);
   }
 
   void on_frame(Result<std::string> body) {
@@ -66,6 +82,11 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
     if (const auto* refusal = std::get_if<HopStatus>(&admission)) return refuse(*refusal);
     const Admitted& admitted = std::get<Admitted>(admission);
     key_ = admitted.key;
+    keep_as_.reset();
+    fresh_ = preamble.fresh;
+    // A header of the PROXY protocol speaks of one client's connection.
+    if (preamble.exchange && admitted.greeting.empty())
+      keep_as_ = {preamble.client.ip, admitted.source, admitted.machine};
     if (preamble.wake == Wake::kStart && !admitted.asleep) return answer_and_close(HopStatus::kOk);
     if (auto ticket = state_.line.admit(admitted.key, admitted.hard_limit))
       return join(preamble, admitted, std::move(*ticket));
@@ -93,6 +114,11 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
                            state_.options.retry.connect_timeout, admitted.greeting};
     if (admitted.asleep || state_.waker.is_waking(admitted.key))
       return wake(preamble, admitted, request);
+    if (keep_as_ && !fresh_)
+      if (auto kept = state_.kept_machines.take(*keep_as_)) {
+        ++state_.stats.reused;
+        return begin_exchange(std::move(kept));
+      }
     connector_.emplace(state_.loop, request, [weak = weak_from_this()](ConnectOutcome outcome) {
       if (auto self = weak.lock()) self->on_connected(std::move(outcome));
     });
@@ -134,11 +160,36 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
       tickets_.admission = {};
       return refuse(HopStatus::kConnectFailed, outcome.error);
     }
+    if (keep_as_)
+      return begin_exchange(
+          std::make_unique<HttpStream>(state_, std::move(outcome.stream), nullptr));
     if (!reply(HopStatus::kOk, 0)) return state_.end(id_);
     ++state_.stats.hops_admitted;
     RelayStreams streams{id_, std::move(hop_), std::move(outcome.stream)};
     streams.client_is_hop = true;
     state_.relay(std::move(streams), std::move(tickets_));
+  }
+
+  void begin_exchange(std::unique_ptr<HttpStream> machine) {
+    if (!reply(HopStatus::kOk, 0)) return state_.end(id_);
+    ++state_.stats.hops_admitted;
+    reader_.reset();
+    exchange_ = std::make_shared<HopExchange>(
+        state_, std::move(hop_), std::move(machine), *keep_as_,
+        [weak = weak_from_this()](std::optional<HopExchange::Over> over) {
+          if (auto self = weak.lock()) self->on_over(std::move(over));
+        });
+    deadline_.arm_after(state_.options.hop_silence / kSilenceChecks);
+    exchange_->start();
+  }
+
+  // Last: the session ends, or awaits the next preamble. Its place at the machine is free.
+  void on_over(std::optional<HopExchange::Over> over) {
+    auto ended = std::move(exchange_);
+    tickets_ = {};
+    if (!over) return state_.end(id_);
+    hop_ = std::move(over->hop);
+    await_preamble(std::move(over->first));
   }
 
   void refuse(HopStatus status, int connect_errno = 0) {
@@ -155,6 +206,7 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
   bool reply(HopStatus status, int connect_errno) {
     HopReply reply{status, state_.admissions.open(key_), connect_errno, state_.line.length(key_),
                    state_.next_sequence()};
+    reply.exchange = status == HopStatus::kOk && keep_as_;
     return send_frame(hop_.get(), encode_reply(reply));
   }
 
@@ -166,7 +218,10 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
   std::optional<FrameReader> reader_;
   std::optional<StreamConnector> connector_;
   std::optional<WakeCall> waking_;
+  std::shared_ptr<HopExchange> exchange_;  // while there is one; it has the stream
   ServiceKey key_;
+  std::optional<KeptMachines::Key> keep_as_;  // the preamble asked for an exchange, and gets one
+  bool fresh_ = false;
   std::unique_ptr<AdmissionLine::Place> place_;
   SessionTickets tickets_;
 };
@@ -177,11 +232,7 @@ void start_hop_session(ProxyState& state, Fd hop, HostId from) {
   SessionId id = state.next_id();
   auto session = std::make_shared<HopSession>(state, id, std::move(hop), from);
   state.keep(id, session);
-  session->start();
-  if (auto oldest = state.silent.add(from, id)) {
-    ++state.stats.hops_evicted;
-    state.end(*oldest);
-  }
+  session->await_preamble();
 }
 
 }  // namespace sixpn::flycast

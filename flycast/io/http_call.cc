@@ -7,10 +7,10 @@
 #include "base/io/clock.h"
 #include "flycast/core/request_id.h"
 #include "flycast/io/sockets.h"
+#include "flycast/io/unread.h"
 #include "registry/core/address.h"
 
 namespace sixpn::flycast {
-
 HttpCall::HttpCall(ProxyState& state, Client client, RequestHead head)
     : state_(state), client_(std::move(client)), http_(std::move(head), &state.http.kept) {
   ++state_.stats.http_requests;
@@ -30,21 +30,21 @@ HttpCall::~HttpCall() = default;
 // ------------------------------------------------------------------ the request
 
 bool HttpCall::wants_body() const {
-  return http_.wants_body() && (!machine_ || machine_->stream.held() == 0);
+  return http_.wants_body() && (!machine_ || machine_->stream->held() == 0);
 }
 
 void HttpCall::go_on() {
   await_progress();
   std::string bytes = std::exchange(to_machine_, {});
   if (machine_ && http_.attempting()) {
-    machine_->stream.send(bytes);
+    machine_->send(bytes);
   } else if (!dialer_) {
     find_machine();
   }
 }
 
 void HttpCall::flush() {
-  if (machine_) machine_->stream.flush();
+  if (machine_) machine_->stream->flush();
 }
 
 bool HttpCall::body_is_in_doubt() {
@@ -54,13 +54,16 @@ bool HttpCall::body_is_in_doubt() {
 void HttpCall::find_machine() {
   bool any_machine = replay_.is_plain();
   if (machine_ && any_machine && is_idempotent(http_.request().method)) return begin_attempt();
-  if (machine_ && any_machine && machine_->stream.is_quiet()) return begin_attempt();
+  if (machine_ && any_machine && machine_->stream->is_quiet()) return begin_attempt();
   drop_machine(true);
   DialRequest request;
   request.client = client_.from;
   request.dialled = client_.dialled;
   request.wish = replay_.wish();
   request.until = replay_.deadline();
+  // What switches protocols has the connection to itself.
+  if (http_.request().upgrade.empty())
+    request.exchange = {is_idempotent(http_.request().method), fresh_};
   request.is_wanted = [this] { return !client_.is_gone(); };
   dialer_ = std::make_unique<Dialer>(
       state_, std::move(request), [this](DialOutcome outcome) { on_dialled(std::move(outcome)); });
@@ -97,10 +100,11 @@ void HttpCall::on_no_machine(const DialFailure& failed) {
 
 void HttpCall::begin_attempt() {
   asked_ = monotonic_now();
+  sent_before_ = machine_->stream->sent();
   std::string opening;
   replay_.address(http_.request(), machine_->dialled.machine);
   http_.begin_attempt(opening);
-  machine_->stream.send(opening);
+  machine_->send(opening);
   await_progress();
 }
 
@@ -115,11 +119,11 @@ HttpCall::Event HttpCall::next() {
 // Whether there are bytes_.
 bool HttpCall::read_machine() {
   if (!readable() || !http_.attempting()) return false;
-  switch (machine_->stream.read(bytes_)) {
+  switch (machine_->stream->read(bytes_)) {
     case HttpStream::Got::kNothing:
       break;
     case HttpStream::Got::kReset:
-      on_machine_failed(ErrorCode::kPC03, "");
+      on_machine_failed(ErrorCode::kPC03, "", machine_->stream->sent() == sent_before_);
       break;
     case HttpStream::Got::kEnd:
       on_machine_end();
@@ -183,11 +187,16 @@ void HttpCall::judge_machine(int status) {
 // The response is. `exactly`: the machine sent nothing behind it.
 void HttpCall::on_whole(bool exactly) {
   if (replay_.is_taking()) return follow_replay();
-  bool sent_all = http_.request_ended() && machine_->stream.held() == 0;
-  bool keeps = exactly && sent_all && response_head().keep_alive && !machine_->stream.broken() &&
-               !port_.counts_requests && replay_.is_plain();
+  HttpStream& stream = *machine_->stream;
+  bool sent_all = http_.request_ended() && stream.held() == 0;
+  bool clean = exactly && sent_all && response_head().keep_alive && !stream.broken();
+  bool for_client = clean && !port_.counts_requests && replay_.is_plain();
   machine_->used = true;
-  if (!keeps) drop_machine(sent_all);
+  if (clean && machine_->put_away(state_)) {
+    machine_.reset();
+  } else if (!for_client) {
+    drop_machine(sent_all);
+  }
   in_bytes_ = false;
   outcome_ = Event::kEnd;
 }
@@ -203,7 +212,11 @@ void HttpCall::on_switched() {
 void HttpCall::on_machine_end() {
   if (http_.on_machine_end() == ReadEvent::kEnd) return on_whole(false);
   bool begun = !http_.response().untouched();
-  on_machine_failed(begun ? ErrorCode::kPU02 : ErrorCode::kPC04, http_.response().fault().why);
+  HttpStream& stream = *machine_->stream;
+  bool unseen =
+      !begun && (stream.sent() == sent_before_ || closed_before(stream.fd(), sent_before_));
+  on_machine_failed(begun ? ErrorCode::kPU02 : ErrorCode::kPC04, http_.response().fault().why,
+                    unseen);
 }
 
 // The machine asked that the request be sent elsewhere.
@@ -221,26 +234,44 @@ void HttpCall::follow_replay() {
                    error_text(failed->code, failed->why)));
 }
 
-// The machine's connection gives no response any more.
-void HttpCall::on_machine_failed(ErrorCode code, std::string_view why) {
+// The machine's connection gives no response any more. `unseen`: nor did the machine get any of the
+// request.
+void HttpCall::on_machine_failed(ErrorCode code, std::string_view why, bool unseen) {
+  // It may close a connection that it answered on before: no word on the machine.
   if (!machine_->used)
     machine_->dialled.load->on_bad_reply(Duration::zero(), monotonic_now(), state_.rng);
   std::string app = machine_->dialled.app;
   std::string reason = fmt::format("machine {}: {}", to_string(machine_->dialled.machine),
                                    why.empty() ? entry_of(code).text : why);
   drop_machine(false);
-  http_.end_attempt();
-  if (http_.take_resend()) {
+  http_.end_attempt(unseen);
+  fresh_ = true;
+  if (http_.may_resend() && (unseen || take_resend())) {
     ++state_.stats.http_resends;
     return find_machine();
   }
   fail(failure(code, reason), app, reason);
 }
 
+// Whether the service that failed may be asked again: what fails under load is not given more of it
+// than its budget of retries allows.
+bool HttpCall::take_resend() {
+  auto routed = route_wished(state_.table, replay_.wish(), client_.from.ip, client_.dialled);
+  const Route* route = std::get_if<Route>(&routed);
+  if (route != nullptr && budget(*route).take(monotonic_now())) return true;
+  ++state_.stats.http_resends_refused;
+  return false;
+}
+
+RetryBudget& HttpCall::budget(const Route& route) {
+  ServicePool::Vantage vantage{state_.options.self, state_.options.region};
+  return state_.pools.pool(state_.table, route, vantage, state_.loads, monotonic_now()).budget();
+}
+
 // ------------------------------------------------------------------ ends and time
 
 void HttpCall::drop_machine(bool clean) {
-  if (machine_ && clean) allow_clean_close(machine_->stream.fd());
+  if (machine_ && clean) allow_clean_close(machine_->stream->fd());
   machine_.reset();
   in_bytes_ = false;
 }

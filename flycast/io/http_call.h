@@ -70,7 +70,7 @@ class HttpCall {
   // kSwitched, kFailed and kGone but to take what it has.
   Event next();
   // There may be more to read after that kNone.
-  [[nodiscard]] bool readable() const { return machine_ && machine_->stream.readable(); }
+  [[nodiscard]] bool readable() const { return machine_ && machine_->stream->readable(); }
   void flush();  // to the machine, what it did not take at once
 
   [[nodiscard]] ResponseHead& response_head() { return http_.response().head(); }
@@ -103,7 +103,9 @@ class HttpCall {
   void on_whole(bool exactly);
   void on_switched();
   void on_machine_end();
-  void on_machine_failed(ErrorCode code, std::string_view why);
+  void on_machine_failed(ErrorCode code, std::string_view why, bool unseen = false);
+  bool take_resend();
+  RetryBudget& budget(const Route& route);
   void follow_replay();
   void judge_machine(int status);
   void drop_machine(bool clean);
@@ -119,11 +121,13 @@ class HttpCall {
   std::string to_machine_;
   std::unique_ptr<Dialer> dialer_;  // while a machine is looked for
   std::unique_ptr<HttpMachine> machine_;
+  bool fresh_ = false;      // a connection died: the next one is to be new
   std::string_view bytes_;  // read, and not understood yet
   bool in_bytes_ = false;   // they may hold another event
   Event outcome_ = Event::kNone;
   std::optional<ProxyResponse> failure_;
-  Instant asked_{};  // when the request went to the machine
+  Instant asked_{};                // when the request went to the machine
+  std::uint64_t sent_before_ = 0;  // over its connection, for others
   Instant deadline_ = kNever;
 };
 

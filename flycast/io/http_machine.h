@@ -2,6 +2,10 @@
 // against. Loop thread.
 #pragma once
 
+#include <memory>
+#include <utility>
+
+#include "flycast/core/exchange_frame.h"
 #include "flycast/io/dialer.h"
 #include "flycast/io/http_stream.h"
 
@@ -9,11 +13,34 @@ namespace sixpn::flycast {
 
 struct HttpMachine {
   HttpMachine(ProxyState& state, Dialled given, HttpStream::Ready ready)
-      : dialled(std::move(given)), stream(state, std::move(dialled.stream), std::move(ready)) {}
+      : dialled(std::move(given)), stream(std::move(dialled.kept)), used(stream != nullptr) {
+    if (!stream) stream = std::make_unique<HttpStream>(state, std::move(dialled.stream), nullptr);
+    stream->set_ready(std::move(ready));
+  }
+
+  void send(std::string_view bytes) {
+    if (bytes.empty()) return;
+    if (!dialled.give_back_to) return stream->send(bytes);
+    stream->send(encode_bytes_header(bytes.size()), bytes);
+  }
+
+  // Its exchange is over, it is at rest between two messages: it goes to who keeps it for others.
+  // False: nobody does.
+  bool put_away(ProxyState& state) {
+    if (dialled.keep_as) {
+      state.kept_machines.keep(*dialled.keep_as, std::move(stream), state.most_kept());
+      return true;
+    }
+    if (!dialled.give_back_to) return false;
+    stream->send(encode_exchange_end());
+    if (stream->broken() || stream->held() != 0) return false;
+    state.links.give_back(*dialled.give_back_to, stream->release());
+    return true;
+  }
 
   Dialled dialled;
-  HttpStream stream;
-  bool used = false;  // it answered a request before
+  std::unique_ptr<HttpStream> stream;
+  bool used;  // it answered a request before
 };
 
 }  // namespace sixpn::flycast

@@ -88,7 +88,7 @@ class HttpSession : public Session, public std::enable_shared_from_this<HttpSess
     if (client_.broken()) return end(), false;
     switch (phase_) {
       case Phase::kReading:
-        if (machine_ && machine_->stream.readable()) drop_machine();  // it closed, or spoke
+        if (machine_ && machine_->stream->readable()) drop_machine();  // it closed, or spoke
         return read_client();
       case Phase::kExchange: {
         call_->flush();
@@ -96,8 +96,8 @@ class HttpSession : public Session, public std::enable_shared_from_this<HttpSess
         return (phase_ == Phase::kExchange && write_client()) || moved;
       }
       case Phase::kSwitching:
-        machine_->stream.flush();
-        if (client_.held() == 0 && machine_->stream.held() == 0) become_relay();
+        machine_->stream->flush();
+        if (client_.held() == 0 && machine_->stream->held() == 0) become_relay();
         return false;
       case Phase::kClosing:
         if (client_.held() != 0) return false;
@@ -262,7 +262,7 @@ class HttpSession : public Session, public std::enable_shared_from_this<HttpSess
     write_response_head(call_->response_head(), {}, out);
     client_.send(out, call_->behind());
     machine_ = call_->take_machine();
-    machine_->stream.send(std::exchange(unread_, {}));
+    machine_->stream->send(std::exchange(unread_, {}));
     relay_idle_timeout_ = call_->port().idle_timeout;
     call_.reset();
     phase_ = Phase::kSwitching;
@@ -306,7 +306,7 @@ class HttpSession : public Session, public std::enable_shared_from_this<HttpSess
     SessionTickets tickets = std::move(machine_->dialled.tickets);
     tickets.client = std::move(ticket_);
     timer_.cancel();
-    RelayStreams streams{id_, client_.release(), machine_->stream.release()};
+    RelayStreams streams{id_, client_.release(), machine_->stream->release()};
     streams.machine_is_hop = !machine_->dialled.here;
     streams.idle_timeout = relay_idle_timeout_;
     state_.relay(std::move(streams), std::move(tickets));
@@ -333,7 +333,7 @@ class HttpSession : public Session, public std::enable_shared_from_this<HttpSess
   }
 
   void drop_machine() {
-    if (machine_) allow_clean_close(machine_->stream.fd());
+    if (machine_) allow_clean_close(machine_->stream->fd());
     machine_.reset();
   }
 

@@ -56,6 +56,7 @@ std::size_t HttpStream::on_sent(ssize_t put) {
   if (put < 0 && errno != EAGAIN && errno != EINTR) broken_ = readable_ = true;
   std::size_t sent = put < 0 ? 0 : static_cast<std::size_t>(put);
   state_.http.bytes += sent;
+  sent_ += sent;
   return sent;
 }
 

@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -44,6 +45,8 @@ class HttpStream final : private HttpPoller::Listener {
   // The other end takes nothing any more: what is sent is dropped. What it sent before may still be
   // there to read, and the end of it.
   [[nodiscard]] bool broken() const { return broken_; }
+  // Bytes that the kernel took, since the socket is here.
+  [[nodiscard]] std::uint64_t sent() const { return sent_; }
 
   // Gives the socket away.
   Fd release();
@@ -59,6 +62,7 @@ class HttpStream final : private HttpPoller::Listener {
   Fd fd_;
   Ready ready_;
   std::string held_;
+  std::uint64_t sent_ = 0;
   bool readable_ = false;
   bool ended_ = false;  // a FIN or a reset was seen: behind what was read it is still there
   bool broken_ = false;

@@ -25,6 +25,7 @@
 #include "flycast/io/admission_line.h"
 #include "flycast/io/hop_links.h"
 #include "flycast/io/http_buffers.h"
+#include "flycast/io/kept_machines.h"
 #include "flycast/io/relays.h"
 #include "flycast/io/waker.h"
 #include "registry/core/address.h"
@@ -51,6 +52,8 @@ struct ProxyState {
     relays.add(std::move(streams), std::move(tickets));
     end(id);
   }
+  // Connections to machines that may be kept: descriptors are few, and sessions come first.
+  [[nodiscard]] std::size_t most_kept() const { return options.max_sessions / 4; }
   // Both kinds together: on their way to a machine, and joined to one.
   [[nodiscard]] std::size_t open() const { return sessions.size() + relays.open(); }
 
@@ -74,6 +77,7 @@ struct ProxyState {
   Relays relays;
   HopLinks links;
   HttpBuffers http;
+  KeptMachines kept_machines;
   ReplayCache replays = ReplayCache({});
   std::map<SessionId, std::shared_ptr<Session>> sessions;
 
@@ -95,6 +99,7 @@ inline ProxyState::ProxyState(EventLoop& event_loop, FlycastOptions given, std::
       limit_log(std::chrono::seconds(5)),
       relays(event_loop, options.hop_silence),
       links(event_loop, host_address(options.self), options.hop_link_idle),
+      kept_machines(event_loop),
       last_sequence_(static_cast<std::uint64_t>(
           std::chrono::duration_cast<std::chrono::microseconds>(wall_now().time_since_epoch())
               .count())) {

@@ -1,13 +1,38 @@
 // What proxies, operators and local programs give: hop frames, configuration files, request
 // targets of the admin API.
+#include <string>
+#include <tuple>
+
 #include "agent/core/target.h"
 #include "config/agent_config.h"
 #include "config/fly_toml.h"
+#include "flycast/core/exchange_frame.h"
 #include "flycast/core/preamble.h"
 #include "tests/fuzz/promise.h"
 #include "tests/fuzz/targets.h"
 
 namespace sixpn::fuzz {
+namespace {
+
+// However the bytes are cut, the same is for the machine, and the same is left.
+void exchange_frames(std::string_view bytes) {
+  using State = flycast::ExchangeReader::State;
+  auto hear = [&](std::size_t cut) {
+    flycast::ExchangeReader reader;
+    std::string heard;
+    std::size_t left = 0;
+    State state = State::kMore;
+    for (std::string_view part : {bytes.substr(0, cut), bytes.substr(cut)}) {
+      if (state == State::kMore)
+        while ((state = reader.next(part)) == State::kPiece) heard += reader.piece();
+      left += part.size();
+    }
+    return std::tuple(heard, left, state);
+  };
+  SIXPN_PROMISE(hear(bytes.size() / 2) == hear(bytes.size()));
+}
+
+}  // namespace
 
 // What decodes survives its own encoding, in a frame whose header announces exactly its body.
 void hop(std::string_view bytes) {
@@ -28,6 +53,7 @@ void hop(std::string_view bytes) {
     auto again = decode_reply(body_of(encode_reply(*reply)));
     SIXPN_PROMISE(again && *again == *reply);
   }
+  exchange_frames(bytes);
 }
 
 // A value, or mistakes that each name the file and say something.

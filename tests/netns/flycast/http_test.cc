@@ -6,7 +6,8 @@
 
 #include <fstream>
 
-#include "tests/netns/flycast/stage.h"
+#include "base/io/clock.h"
+#include "tests/netns/flycast/http_words.h"
 
 namespace sixpn::flycast {
 namespace {
@@ -28,28 +29,9 @@ struct Http : testing::Test {
   TestCluster cluster = Lab::cluster();
 };
 
-// Until the empty line, and that many bytes of a body.
-std::string read_message(Tcp& from, std::size_t body = 0) {
-  std::string head;
-  while (!head.ends_with("\r\n\r\n")) {
-    std::string byte = from.read_exactly(1);
-    if (byte.empty()) return head + "<cut>";
-    head += byte;
-  }
-  return head + from.read_exactly(body);
-}
-
 std::string get(const std::string& target, const std::string& fields = "") {
   return "GET " + target + " HTTP/1.1\r\nHost: web.flycast\r\n" + fields + "\r\n";
 }
-std::string ok(const std::string& body, const std::string& fields = "") {
-  return "HTTP/1.1 200 OK\r\n" + fields + "Content-Length: " + std::to_string(body.size()) +
-         "\r\n\r\n" + body;
-}
-bool has(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
 // Asks, has the machine answer, and returns what the machine was sent.
 std::string exchange(Tcp& client, Tcp& machine, const std::string& target) {
   EXPECT_TRUE(client.write_all(get(target)));
@@ -261,6 +243,51 @@ TEST_F(Http, AMachineThatClosesWithoutAnAnswerIsAskedOnceMore) {
   ASSERT_TRUE(again.write_all(ok("hello")));
   EXPECT_TRUE(read_message(client, 5).ends_with("hello"));
   EXPECT_EQ(host1.stats().http_resends, 1u);
+}
+
+// What dies of a request is not given it again and again.
+TEST_F(Http, ARequestThatKillsKillsTwoAtMost) {
+  RunningHost host1(1, cluster);
+  Server server(1);
+  Tcp client = dial_web();
+  ASSERT_TRUE(client.write_all(get("/")));
+  for (int i = 0; i < 2; ++i) {
+    Tcp machine = server.accept();
+    read_message(machine);
+    machine.close();
+  }
+  EXPECT_TRUE(read_message(client).starts_with("HTTP/1.1 502 Bad Gateway\r\n"));
+  EXPECT_EQ(host1.stats().attempts, 2u);
+}
+
+// A service that fails everything is not asked everything twice.
+TEST_F(Http, ResendsComeOutOfABudget) {
+  RunningHost host1(1, cluster);
+  Server server(1);
+  constexpr int kRequests = 150;
+  auto machine = std::async(std::launch::async, [&] {
+    int asked = 0;
+    while (Tcp one = server.accept()) {
+      if (has(read_message(one), "/last")) break;
+      ++asked;
+    }
+    return asked;
+  });
+  auto begin = monotonic_now();
+  Tcp client = dial_web();
+  for (int i = 0; i < kRequests; ++i) {
+    ASSERT_TRUE(client.write_all(get("/")));
+    std::string answer = read_message(client);
+    ASSERT_TRUE(answer.starts_with("HTTP/1.1 502 ")) << answer;
+    client.read_exactly(std::stoul(answer.substr(answer.find("Content-Length: ") + 16)));
+  }
+  auto saved_up = std::chrono::duration<double>(monotonic_now() - begin).count();
+  ASSERT_TRUE(client.write_all(get("/last")));
+  int resends = machine.get() - kRequests;
+  FlycastStats stats = host1.stats();
+  EXPECT_GE(resends, 10);
+  EXPECT_LE(resends, 11 + kRequests / 5 + 10 * saved_up);
+  EXPECT_GE(stats.http_resends + stats.http_resends_refused, static_cast<unsigned>(kRequests));
 }
 
 TEST_F(Http, APostIsNotSentTwice) {

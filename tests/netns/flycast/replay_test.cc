@@ -2,25 +2,10 @@
 // told. Machine 1 (iad) is on the client's host, 2 and 3 (fra) on another; "worker" is another app.
 #include <gtest/gtest.h>
 
-#include "tests/netns/flycast/stage.h"
+#include "tests/netns/flycast/http_words.h"
 
 namespace sixpn::flycast {
 namespace {
-
-bool has(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
-// Until the empty line, and that many bytes of a body.
-std::string read_message(Tcp& from, std::size_t body = 0) {
-  std::string head;
-  while (!head.ends_with("\r\n\r\n")) {
-    std::string byte = from.read_exactly(1);
-    if (byte.empty()) return head + "<cut>";
-    head += byte;
-  }
-  return head + from.read_exactly(body);
-}
 
 std::string get(const std::string& fields = "") {
   return "GET /a?b HTTP/1.1\r\nHost: web.flycast\r\n" + fields + "\r\n";

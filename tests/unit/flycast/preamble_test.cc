@@ -58,6 +58,23 @@ TEST(Preamble, SaysWhetherItMayWait) {
   EXPECT_TRUE(decoded->may_wait);
 }
 
+TEST(Preamble, AsksForAnExchange) {
+  Preamble asks = sample();
+  EXPECT_FALSE(asks.exchange || asks.fresh) << "an older agent's";
+  asks.exchange = asks.fresh = true;
+  auto decoded = decode_preamble(body_of(encode_preamble(asks)));
+  ASSERT_TRUE(decoded);
+  EXPECT_EQ(*decoded, asks);
+}
+
+TEST(HopReply, GrantsAnExchange) {
+  HopReply reply{HopStatus::kOk, 1};
+  reply.exchange = true;
+  auto decoded = decode_reply(body_of(encode_reply(reply)));
+  ASSERT_TRUE(decoded);
+  EXPECT_TRUE(decoded->exchange);
+}
+
 TEST(HopReply, RoundTrip) {
   for (auto status : {HopStatus::kOk, HopStatus::kLimit, HopStatus::kConnectFailed,
                       HopStatus::kNotReady, HopStatus::kRecentlyStopped}) {

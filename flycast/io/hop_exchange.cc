@@ -1,0 +1,157 @@
+#include "flycast/io/hop_exchange.h"
+
+#include <sys/socket.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <utility>
+
+#include "base/io/clock.h"
+#include "flycast/io/sockets.h"
+
+namespace sixpn::flycast {
+namespace {
+
+constexpr int kStepsPerTurn = 16;
+// While the other proxy has not taken this much, the machine is not read.
+constexpr std::size_t kMostUntaken = 256 * 1024;
+// A machine's reset is passed on behind the bytes that came before it, if they go in this time.
+constexpr Duration kResetGrace = std::chrono::seconds(2);
+constexpr Duration kResetPoll = std::chrono::milliseconds(10);
+
+}  // namespace
+
+HopExchange::HopExchange(ProxyState& state, Fd hop, std::unique_ptr<HttpStream> machine,
+                         const KeptMachines::Key& keep_as, Done done)
+    : state_(state),
+      hop_(state, std::move(hop), [this] { turn(); }),
+      machine_(std::move(machine)),
+      keep_as_(keep_as),
+      done_(std::move(done)),
+      grace_(state.loop, [this] { turn(); }) {
+  machine_->set_ready([this] { turn(); });
+}
+
+void HopExchange::start() {
+  if (!hop_.valid() || !machine_->valid()) return cut(false);
+  turn();
+}
+
+void HopExchange::turn() {
+  if (in_turn_ || !done_) return;
+  auto self = shared_from_this();
+  in_turn_ = true;
+  int steps = 0;
+  while (steps < kStepsPerTurn && done_ && step()) ++steps;
+  in_turn_ = false;
+  if (!done_ || steps < kStepsPerTurn) return;
+  boost::asio::post(state_.loop.context(), [weak = weak_from_this()] {
+    if (auto later = weak.lock()) later->turn();
+  });
+}
+
+bool HopExchange::step() {
+  hop_.flush();
+  if (hop_.broken()) return cut(false), false;
+  machine_->flush();
+  bool moved = read_hop();
+  if (!done_) return false;
+  moved = read_machine() || moved;
+  if (done_ && said_ != Machine::kOpen) end_behind_bytes();
+  return moved;
+}
+
+bool HopExchange::read_hop() {
+  if (!hop_.readable() || machine_->held() != 0) return false;
+  std::string_view bytes;
+  switch (hop_.read(bytes)) {
+    case HttpStream::Got::kNothing:
+      return false;
+    case HttpStream::Got::kReset:
+      cut(false);
+      return false;
+    case HttpStream::Got::kEnd:
+      cut(true);
+      return false;
+    case HttpStream::Got::kBytes:
+      on_hop_bytes(bytes);
+      return true;
+  }
+  return false;
+}
+
+void HopExchange::on_hop_bytes(std::string_view bytes) {
+  while (true) {
+    switch (frames_.next(bytes)) {
+      case ExchangeReader::State::kMore:
+        return;
+      case ExchangeReader::State::kPiece:
+        machine_->send(frames_.piece());
+        break;
+      case ExchangeReader::State::kEnd:
+        return finish(bytes);
+      case ExchangeReader::State::kFault:
+        ++state_.stats.hops_malformed;
+        return cut(false);
+    }
+  }
+}
+
+bool HopExchange::read_machine() {
+  if (said_ != Machine::kOpen || !machine_->readable() || hop_.held() >= kMostUntaken) return false;
+  std::string_view bytes;
+  switch (machine_->read(bytes)) {
+    case HttpStream::Got::kNothing:
+      return false;
+    case HttpStream::Got::kReset:
+      said_ = Machine::kReset;
+      return false;
+    case HttpStream::Got::kEnd:
+      said_ = Machine::kEnded;
+      return false;
+    case HttpStream::Got::kBytes:
+      hop_.send(bytes);
+      return true;
+  }
+  return false;
+}
+
+// The machine's end reaches the other proxy as what it was, behind all that the machine said.
+void HopExchange::end_behind_bytes() {
+  if (hop_.held() != 0) return;
+  if (said_ == Machine::kEnded) {
+    shutdown(hop_.fd(), SHUT_WR);  // how it goes on is the other proxy's word
+    return;
+  }
+  Instant now = monotonic_now();
+  if (patience_ == kNever) patience_ = now + kResetGrace;
+  if (unacknowledged(hop_.fd()) == 0 || now >= patience_) return cut(false);
+  grace_.arm_after(kResetPoll);
+}
+
+void HopExchange::finish(std::string_view first) {
+  Over over{{}, std::string(first)};
+  bool at_rest = said_ == Machine::kOpen && machine_->held() == 0 && !machine_->broken();
+  if (at_rest) {
+    state_.kept_machines.keep(keep_as_, std::move(machine_), state_.most_kept());
+  } else {
+    allow_clean_close(machine_->fd());
+  }
+  // Its end, once told to the other proxy, is the stream's too.
+  if (said_ == Machine::kOpen) over.hop = hop_.release();
+  Done report = std::exchange(done_, nullptr);
+  if (over.hop) return report(std::move(over));
+  report(std::nullopt);
+}
+
+// Last: the callback may destroy the exchange. `clean`: the other proxy has what it wanted.
+void HopExchange::cut(bool clean) {
+  if (clean) {
+    allow_clean_close(hop_.fd());
+    allow_clean_close(machine_->fd());
+  }
+  Done report = std::exchange(done_, nullptr);
+  if (report) report(std::nullopt);
+}
+
+}  // namespace sixpn::flycast

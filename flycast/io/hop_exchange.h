@@ -1,0 +1,64 @@
+// HopExchange: the owner's side of one HTTP exchange between another host's proxy and a machine of
+// this one (exchange_frame.h): the frames' bytes to the machine, the machine's bytes back, until
+// the other proxy says that it is over. Then the machine's connection is kept for its client's next
+// request (kept_machines.h), and the stream goes back to whoever reads preambles.
+//
+// It reads no HTTP and counts nothing: HopSession, which calls it, holds the ticket. Loop thread.
+// Memory: what one side did not take, kMostUntaken and one read.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/fd.h"
+#include "flycast/core/exchange_frame.h"
+#include "flycast/io/http_stream.h"
+#include "flycast/io/kept_machines.h"
+#include "flycast/io/proxy_state.h"
+
+namespace sixpn::flycast {
+
+class HopExchange : public std::enable_shared_from_this<HopExchange> {
+ public:
+  // The stream, at rest, and what was read of the next preamble.
+  struct Over {
+    Fd hop;
+    std::string first;
+  };
+  // Once. Nothing: it was cut, both streams are closed. May destroy the exchange.
+  using Done = std::function<void(std::optional<Over>)>;
+
+  HopExchange(ProxyState& state, Fd hop, std::unique_ptr<HttpStream> machine,
+              const KeptMachines::Key& keep_as, Done done);
+  HopExchange(const HopExchange&) = delete;
+  HopExchange& operator=(const HopExchange&) = delete;
+
+  void start();
+  [[nodiscard]] int hop() const { return hop_.fd(); }
+
+ private:
+  void turn();
+  bool step();
+  bool read_hop();
+  void on_hop_bytes(std::string_view bytes);
+  bool read_machine();
+  void end_behind_bytes();
+  void finish(std::string_view first);
+  void cut(bool clean);
+
+  ProxyState& state_;
+  HttpStream hop_;
+  std::unique_ptr<HttpStream> machine_;
+  KeptMachines::Key keep_as_;
+  Done done_;
+  ExchangeReader frames_;
+  enum class Machine : std::uint8_t { kOpen, kEnded, kReset };
+  Machine said_ = Machine::kOpen;
+  bool in_turn_ = false;
+  LoopTimer grace_;
+  Instant patience_ = kNever;  // with a stream that has not taken all before its reset
+};
+
+}  // namespace sixpn::flycast

@@ -1,0 +1,69 @@
+#include "flycast/io/kept_machines.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/io/clock.h"
+#include "flycast/io/http_stream.h"
+#include "flycast/io/sockets.h"
+
+namespace sixpn::flycast {
+
+KeptMachines::KeptMachines(EventLoop& loop) : expiry_(loop, [this] { expire(); }) {}
+
+KeptMachines::~KeptMachines() = default;
+
+std::unique_ptr<HttpStream> KeptMachines::take(const Key& key) {
+  while (true) {
+    auto found = by_key_.find(key);
+    if (found == by_key_.end()) return nullptr;
+    auto newest = remove(found->second.back());
+    if (!newest->readable() && newest->is_quiet()) {
+      newest->set_ready(nullptr);
+      return newest;
+    }
+    allow_clean_close(newest->fd());
+  }
+}
+
+void KeptMachines::keep(const Key& key, std::unique_ptr<HttpStream> stream, std::size_t most) {
+  if (stream->readable()) return allow_clean_close(stream->fd());  // an end, or what nobody asked
+  if (auto found = by_key_.find(key); found != by_key_.end() && found->second.size() >= kMaxOfKey)
+    drop(found->second.front());
+  while (!by_age_.empty() && by_age_.size() >= std::min(most, kMaxInAll)) drop(by_age_.begin());
+  by_age_.push_back({key, std::move(stream), monotonic_now() + kIdle});
+  Place place = std::prev(by_age_.end());
+  by_key_[key].push_back(place);
+  // Whatever comes now, it is not kept any longer.
+  place->stream->set_ready([this, place] { drop(place); });
+  if (std::exchange(armed_, true)) return;
+  expiry_.arm_at(place->until);
+}
+
+std::unique_ptr<HttpStream> KeptMachines::remove(Place place) {
+  auto found = by_key_.find(place->key);
+  std::erase(found->second, place);
+  if (found->second.empty()) by_key_.erase(found);
+  auto stream = std::move(place->stream);
+  by_age_.erase(place);
+  return stream;
+}
+
+void KeptMachines::drop(Place place) {
+  auto stream = remove(place);
+  allow_clean_close(stream->fd());
+}
+
+// Armed anew only when it has fired: under load those that are kept change all the time.
+void KeptMachines::expire() {
+  Instant now = monotonic_now();
+  while (!by_age_.empty() && by_age_.front().until <= now) drop(by_age_.begin());
+  armed_ = !by_age_.empty();
+  if (armed_) expiry_.arm_at(by_age_.front().until);
+}
+
+void KeptMachines::clear() {
+  while (!by_age_.empty()) drop(by_age_.begin());
+}
+
+}  // namespace sixpn::flycast

@@ -1,0 +1,70 @@
+// KeptMachines: connections to machines of this host that have answered a request and may carry
+// another. Only where limits count requests: an idle one holds no ticket there, for the machine's
+// service counts what it works on. One is used again only for the same client: no two ever share
+// one, and the machine may go on trusting its source address.
+//
+// It does not admit: whoever takes one has a ticket already. Called by the Dialer and HopSession
+// for requests of this host's clients and of others', and by whoever has read a response to its
+// end. Loop thread. Limits: kMaxOfKey, kMaxInAll, kIdle; the oldest goes first.
+#pragma once
+
+#include <cstddef>
+#include <list>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "base/io/event_loop.h"
+#include "base/ip.h"
+
+namespace sixpn::flycast {
+
+class HttpStream;
+
+class KeptMachines {
+ public:
+  static constexpr std::size_t kMaxOfKey = 64;
+  static constexpr std::size_t kMaxInAll = 1024;
+  // As Fly's proxy does (fly.md 4.1).
+  static constexpr Duration kIdle = std::chrono::seconds(4);
+
+  // What the connection is.
+  struct Key {
+    Ip6 client;
+    Ip6 source;  // as the machine sees it
+    IpEndpoint machine;
+    friend auto operator<=>(const Key&, const Key&) = default;
+  };
+
+  explicit KeptMachines(EventLoop& loop);
+  ~KeptMachines();
+  KeptMachines(const KeptMachines&) = delete;
+  KeptMachines& operator=(const KeptMachines&) = delete;
+
+  // The one used last on which nothing has come, no end either; null when there is none.
+  std::unique_ptr<HttpStream> take(const Key& key);
+  // Its last response is whole and its request was sent whole. `most`: of all of them, if less than
+  // kMaxInAll.
+  void keep(const Key& key, std::unique_ptr<HttpStream> stream, std::size_t most);
+  void clear();
+  [[nodiscard]] std::size_t size() const { return by_age_.size(); }
+
+ private:
+  struct Kept {
+    Key key;
+    std::unique_ptr<HttpStream> stream;
+    Instant until{};
+  };
+  using Place = std::list<Kept>::iterator;
+
+  std::unique_ptr<HttpStream> remove(Place place);
+  void drop(Place place);
+  void expire();
+
+  std::list<Kept> by_age_;  // the oldest first
+  std::map<Key, std::vector<Place>> by_key_;
+  LoopTimer expiry_;
+  bool armed_ = false;
+};
+
+}  // namespace sixpn::flycast

@@ -6,6 +6,8 @@
 #include <cmath>
 
 #include "agent/admin_api.h"
+#include "flycast/core/kernel_path.h"
+#include "registry/core/address.h"
 #include "registry/core/keys.h"
 
 namespace sixpn::agent {
@@ -106,6 +108,61 @@ json::object status_json(const Snapshot& snapshot, const flycast::FlycastStatus&
           {"errors", std::move(errors)}};
 }
 
+json::array machine_ids(const NetworkView& network, const std::vector<Ip6>& addresses) {
+  json::array ids;
+  for (const Ip6& address : addresses) {
+    auto found = network.machines_by_address.find(address);
+    ids.push_back(found == network.machines_by_address.end()
+                      ? json::value(to_string(address))
+                      : json::value(to_string(found->second->id)));
+  }
+  return ids;
+}
+
+// The ports that the kernel hands to machines by itself.
+json::array kernel_json(const Snapshot& snapshot, const KernelServices& kernel) {
+  json::array out;
+  for (const KernelService& service : kernel.services) {
+    const NetworkView* network = snapshot.find_network(network_of(service.address));
+    if (network == nullptr) continue;
+    auto record = network->flycast.find(service.address);
+    out.push_back(json::object{{"app", record == network->flycast.end() ? "" : record->second.app},
+                               {"address", to_string(service.address)},
+                               {"first_port", service.first},
+                               {"last_port", service.last},
+                               {"internal_port", service.internal_port},
+                               {"machines", machine_ids(*network, service.machines)}});
+  }
+  return out;
+}
+
+// Where the kernel sends connections to an app's service, or why it leaves them to the proxy; null
+// for a service that does not ask for it.
+json::value path_json(const Snapshot& snapshot, const flycast::Explanation& said,
+                      const KernelServices& kernel) {
+  const NetworkView* network = snapshot.find_network(said.network);
+  if (network == nullptr) return nullptr;
+  auto app = network->apps.find(said.app);
+  if (app == network->apps.end()) return nullptr;
+  for (const Service& service : app->second->app.services) {
+    bool is_it = !service.ports.empty() && service.ports.front().first == said.external_port;
+    if (!is_it || !service.kernel_path) continue;
+    if (auto why = flycast::why_proxied(service); !why.empty())
+      return json::object{{"proxied_because", std::string(why)}};
+    for (const KernelService& one : kernel.services) {
+      auto record = network->flycast.find(one.address);
+      bool of_app = record != network->flycast.end() && record->second.app == said.app &&
+                    network_of(one.address) == said.network;
+      if (of_app && one.first == said.external_port)
+        return json::object{{"machines", machine_ids(*network, one.machines)}};
+    }
+    return json::object{{"proxied_because",
+                         "no client lives here, or no machine can be sent to, or the app has no "
+                         "address in its own network"}};
+  }
+  return nullptr;
+}
+
 // 0 where none is said. Errors: no port.
 Result<std::uint16_t> port_of(const std::string& text) {
   if (text.empty()) return std::uint16_t{0};
@@ -137,7 +194,13 @@ std::optional<Error> refuse_elsewhere(const Snapshot& snapshot, const std::strin
 
 void AdminApi::get_flycast(const Call&, Reply reply) {
   rooms_.report_flycast([this, reply](const flycast::FlycastStatus& status) {
-    reply.ok(status_json(*rooms_.registry->snapshot(), status));
+    rooms_.report_kernel_services([this, reply, status](const KernelServices& kernel) {
+      SnapshotPtr snapshot = rooms_.registry->snapshot();
+      json::object out = status_json(*snapshot, status);
+      out["kernel"] = kernel_json(*snapshot, kernel);
+      out["kernel_left_out"] = kernel.left_out;
+      reply.ok(std::move(out));
+    });
   });
 }
 
@@ -157,8 +220,15 @@ void AdminApi::explain_flycast(const Call& call, Reply reply) {
       (*app)->app.network, (*app)->app.name, *port,
       [this, reply, app = name->app,
        port = *port](const std::variant<flycast::Explanation, flycast::LookupFailure>& said) {
-        if (const auto* explanation = std::get_if<flycast::Explanation>(&said))
-          return reply.ok(explanation_json(*rooms_.registry->snapshot(), *explanation));
+        if (const auto* explanation = std::get_if<flycast::Explanation>(&said)) {
+          return rooms_.report_kernel_services(
+              [this, reply, explanation = *explanation](const KernelServices& kernel) {
+                SnapshotPtr now = rooms_.registry->snapshot();
+                json::object out = explanation_json(*now, explanation);
+                out["kernel_path"] = path_json(*now, explanation, kernel);
+                reply.ok(std::move(out));
+              });
+        }
         auto error = std::get<flycast::LookupFailure>(said).error;
         reply.fail(Error("app " + app + (port == 0 ? "" : ", port " + std::to_string(port)) + ": " +
                              std::string(to_string(error)),

@@ -16,6 +16,7 @@
 #include "agent/underlay.h"
 #include "base/log.h"
 #include "base/rng.h"
+#include "flycast/core/kernel_path.h"
 #include "registry/core/address.h"
 
 namespace sixpn::agent {
@@ -155,6 +156,11 @@ struct Agent::Impl {
     rooms.knock = std::make_unique<mesh::KnockService>(
         rooms.control, options.identity, knock_callbacks(), options.config.knock.port);
     rooms.mesh = std::make_unique<mesh::MeshService>(rooms.mesh_loop, mesh_options(options));
+    rooms.mesh->choose_kernel_services_by(
+        [path = flycast::KernelPath(options.identity.certificate.invite.region)](
+            const SnapshotPtr& snapshot, const std::set<NetworkId>& networks) mutable {
+          return path.plan(snapshot, networks);
+        });
     rooms.interface = options.config.wireguard.interface;
     rooms.host_network = options.config.dns.host_network;
     rooms.dns = std::make_unique<dns::DnsService>(rooms.dns_loop, dns_options(options));

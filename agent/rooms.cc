@@ -123,6 +123,13 @@ void Rooms::report_dns(std::function<void(dns::Stats)> done) {
   });
 }
 
+void Rooms::report_kernel_services(std::function<void(KernelServices)> done) {
+  mesh_loop.post([this, done = std::move(done)] {
+    if (!mesh) return;
+    control.post([done, services = mesh->kernel_services()] { done(services); });
+  });
+}
+
 void Rooms::report_flycast(std::function<void(flycast::FlycastStatus)> done) {
   flycast_loop.post([this, done = std::move(done)] {
     if (!flycast) return;

@@ -65,6 +65,8 @@ struct Rooms {
   void list_machines(std::function<void(std::vector<machine::LocalMachine>)> done);
   void report_mesh(std::function<void(MeshFacts)> done);
   void report_dns(std::function<void(dns::Stats)> done);
+  // What the kernel hands to machines by itself.
+  void report_kernel_services(std::function<void(KernelServices)> done);
   void report_flycast(std::function<void(flycast::FlycastStatus)> done);
   void explain_flycast(
       NetworkId home, const std::string& app, std::uint16_t external_port,

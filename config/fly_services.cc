@@ -214,8 +214,6 @@ void read_path(TableReader& table, Service& service) {
   auto path = table.word("flycast_path", {"proxy", "kernel"});
   if (!path || path->value == "proxy") return;
   service.kernel_path = true;
-  table.note(path->at, "flycast_path",
-             "accepted, not used: connections go through the proxy all the same");
   bool raw = service.protocol == ServiceProtocol::kTcp &&
              std::all_of(service.ports.begin(), service.ports.end(),
                          [](const ServicePort& port) { return port.handlers.empty(); });
@@ -223,6 +221,17 @@ void read_path(TableReader& table, Service& service) {
     table.error(path->at, "flycast_path",
                 "\"kernel\" is for TCP services without handlers: the kernel moves packets, it "
                 "reads no HTTP");
+  if (service.hard_limit != 0)
+    table.error(path->at, "flycast_path",
+                "\"kernel\" keeps no hard_limit: the kernel chooses machines blindly");
+  if (service.auto_stop != AutoStop::kOff)
+    table.error(
+        path->at, "flycast_path",
+        "\"kernel\" needs auto_stop_machines = \"off\": nobody sees that a machine is idle");
+  for (const ServicePort& port : service.ports)
+    if (port.http.idle_timeout != Duration{})
+      return table.error(path->at, "flycast_path",
+                         "\"kernel\" keeps no idle_timeout: the kernel ends no connection");
 }
 
 ServiceDraft read_service(TableReader& table, const Processes& processes) {

@@ -2,8 +2,8 @@
 
 A client's machine, a host and a server's machine in namespaces (tests/bench/flycast_host.cc); the rivals run
 in the same host namespace and dial the same server, and `direct` is the client dialling the server through the
-host's router. Rounds alternate; each figure is the median of its rounds. What is trusted is the
-proxy's own processor time per operation: on a shared machine rates swing.
+host's router; `kernel path` is the same by nftables alone. Rounds alternate; each figure is the median of its
+rounds. What is trusted is the proxy's own processor time per operation: on a shared machine rates swing.
 """
 
 import argparse
@@ -90,6 +90,7 @@ class Stage:
     """The namespaces, the server and our own proxy."""
 
     def __init__(self, build, *words):
+        self.build, self.words = build, words
         self.tools = pathlib.Path(build) / "tests/bench"
         command = [self.tools / "flycast_host", *words]
         self.proxy = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -206,13 +207,30 @@ class Direct(Flycast):
         return 0.0
 
 
-def measure(stage, rivals, load, rounds, seconds):
+class KernelPath(Direct):
+    """In namespaces of its own: its connection tracking would slow the others."""
+
+    name = "kernel path"
+
+    def __init__(self, stage):
+        super().__init__(stage)
+        self.stage = Stage(stage.build, *stage.words, "kernel")
+
+    def endpoint(self):
+        return self.stage.facts["flycast_address"], 80
+
+    def close(self):
+        self.stage.close()
+        super().close()
+
+
+def measure(rivals, load, rounds, seconds):
     mode, at_once = LOADS[load]
     found = {rival.name: [] for rival in rivals}
     for _ in range(rounds):
         for rival in rivals:
             before = rival.seconds()
-            rate, p50, p99, failures = stage.load(mode, at_once, seconds, *rival.endpoint())
+            rate, p50, p99, failures = rival.stage.load(mode, at_once, seconds, *rival.endpoint())
             used = rival.seconds() - before
             found[rival.name].append((rate, used / max(rate * seconds, 1), p50, p99, failures))
     return {name: [statistics.median(column) for column in zip(*rows)] for name, rows in found.items()}
@@ -228,7 +246,7 @@ def resident(pid):
 def idle_memory(stage, rivals):
     """Anonymous memory of the proxy's process per connection that made one request and is idle."""
     for rival in rivals:
-        if rival.name == "direct":
+        if rival.name in ("direct", "kernel path"):
             continue
         before = resident(rival.pid())
         run = inside(stage.facts["client"], stage.tools / "stream_load", "idle", *rival.endpoint(), IDLE, 8,
@@ -263,7 +281,7 @@ def run(build, arguments):
     with contextlib.ExitStack() as stack:
         stack.callback(stage.close)
         rivals = []
-        for kind in (Direct, Haproxy, TunedHaproxy, Nginx, Flycast):
+        for kind in (Direct, KernelPath, Haproxy, TunedHaproxy, Nginx, Flycast):
             if kind.name in options.without.split(","):
                 continue
             rival = kind(stage)
@@ -275,7 +293,7 @@ def run(build, arguments):
         for load in (options.only.split(",") if options.only else LOADS):
             if load == "idle":
                 continue
-            tell(load, measure(stage, rivals, load, options.rounds, options.seconds))
+            tell(load, measure(rivals, load, options.rounds, options.seconds))
 
 
 if __name__ == "__main__":

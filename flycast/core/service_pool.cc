@@ -8,13 +8,6 @@
 namespace sixpn::flycast {
 namespace {
 
-constexpr Duration kUnmeasured = Duration::max();
-
-Duration distance(const Candidate& candidate) {
-  if (candidate.here) return Duration::zero();
-  return candidate.round_trip.value_or(kUnmeasured);
-}
-
 // Rendezvous weight of a machine for a proxy (Thaler and Ravishankar 1998), mixed by splitmix64.
 std::uint64_t affinity(HostId proxy, MachineId machine) {
   std::uint64_t z = machine.value + (std::uint64_t{proxy.value} << 32 | proxy.value);
@@ -29,25 +22,9 @@ std::uint64_t affinity(HostId proxy, MachineId machine) {
 
 }  // namespace
 
-Duration ServicePool::held_round_trip(const std::string& region, Duration measured) {
-  auto [held, is_new] = held_.try_emplace(region, measured);
-  if (is_new || held->second == measured) return held->second;
-  bool unmeasured = held->second == kUnmeasured || measured == kUnmeasured;
-  auto known = static_cast<double>(held->second.count());
-  auto drift = std::abs(static_cast<double>(measured.count()) - known);
-  if (unmeasured || drift > known * kHysteresis) held->second = measured;
-  return held->second;
-}
-
 // Sorts the candidates as members will stand.
 void ServicePool::order_tiers(std::vector<Candidate>& candidates, const Vantage& vantage) {
-  std::map<std::string, Duration> nearest;
-  for (const Candidate& candidate : candidates) {
-    auto [found, is_new] = nearest.try_emplace(candidate.region, distance(candidate));
-    if (!is_new) found->second = std::min(found->second, distance(candidate));
-  }
-  std::erase_if(held_, [&](const auto& held) { return !nearest.contains(held.first); });
-  for (auto& [region, round_trip] : nearest) round_trip = held_round_trip(region, round_trip);
+  std::map<std::string, Duration> nearest = regions_.update(candidates);
   bool whole = candidates.size() <= kMostWhole;
   auto place = [&](const Candidate& c) {
     // Those of one tier keep the registry's order while all of them are in play.

@@ -19,6 +19,7 @@
 #include "base/ids.h"
 #include "base/time.h"
 #include "flycast/core/load_view.h"
+#include "flycast/core/region_order.h"
 #include "flycast/core/retry_budget.h"
 #include "flycast/core/service_table.h"
 
@@ -28,10 +29,6 @@ class ServicePool {
  public:
   static constexpr std::size_t kMostWhole = 64;
   static constexpr std::size_t kSubset = 32;
-  // A region changes its place only for a round trip that differs by more than this from the one
-  // that gave it its place.
-  static constexpr double kHysteresis = 0.1;
-
   struct Member {
     Candidate candidate;
     LoadView::Entry load;
@@ -69,12 +66,11 @@ class ServicePool {
   void set_exact(const ServiceCounts& admissions, std::uint16_t internal_port);
 
  private:
-  Duration held_round_trip(const std::string& region, Duration measured);
   void order_tiers(std::vector<Candidate>& candidates, const Vantage& vantage);
 
   std::vector<Member> members_;
   std::vector<Tier> tiers_;
-  std::map<std::string, Duration> held_;  // round trip that gave a region its place
+  RegionOrder regions_;
   RetryBudget budget_;
   bool assigned_ = false;
 };

@@ -95,10 +95,9 @@ DesiredMesh make_desired(const Snapshot& snapshot, const std::vector<Attachment>
   DesiredMesh mesh{.self = snapshot.self, .main = {std::move(device), {}}};
   mesh.additive_peers = !snapshot.synced;
   add_host_routes(snapshot.self, mesh);
-  std::set<NetworkId> networks;
+  std::set<NetworkId> networks = networks_of(attachments);
   std::set<Ip6> local;
   for (const auto& attachment : attachments) {
-    networks.insert(attachment.network);
     local.insert(attachment.address);
     add_machine(attachment, mesh);
   }
@@ -108,6 +107,12 @@ DesiredMesh make_desired(const Snapshot& snapshot, const std::vector<Attachment>
   for (NetworkId network : networks)
     mesh.firewall.elements.merge(flycast_elements(snapshot, network));
   return mesh;
+}
+
+std::set<NetworkId> networks_of(const std::vector<Attachment>& attachments) {
+  std::set<NetworkId> networks;
+  for (const auto& attachment : attachments) networks.insert(attachment.network);
+  return networks;
 }
 
 void steer_links(const std::set<HostId>& on_spare, DesiredMesh& mesh) {

@@ -16,6 +16,7 @@
 #include "base/ip.h"
 #include "mesh/core/firewall.h"
 #include "mesh/core/options.h"
+#include "mesh/core/service_map.h"
 #include "mesh/core/state.h"
 #include "registry/core/attachment.h"
 #include "registry/core/snapshot.h"
@@ -68,6 +69,8 @@ struct DesiredMesh {
   std::set<Rule> rules;
   std::map<std::string, Veth> veths;  // by name
   Firewall firewall;
+  // Nothing while the registry may be incomplete: what stands is kept.
+  std::optional<ServiceMap> service_map;
   friend bool operator==(const DesiredMesh&, const DesiredMesh&) = default;
 };
 
@@ -78,6 +81,8 @@ void steer_links(const std::set<HostId>& on_spare, DesiredMesh& mesh);
 // Attachments must be valid (check_attachment) and have distinct interface names.
 DesiredMesh make_desired(const Snapshot& snapshot, const std::vector<Attachment>& attachments,
                          const MeshOptions& options);
+// The networks that have a machine here.
+std::set<NetworkId> networks_of(const std::vector<Attachment>& attachments);
 
 // Errors: the address is no machine address, or is of another network than the attachment's.
 Result<void> check_attachment(const Attachment& attachment);

@@ -8,6 +8,7 @@
 
 #include "base/encoding.h"
 #include "mesh/core/firewall_rules.h"
+#include "mesh/core/nft_json.h"
 #include "registry/core/keys.h"
 
 namespace sixpn::mesh {
@@ -16,21 +17,11 @@ namespace {
 using boost::json::array;
 using boost::json::object;
 using boost::json::value;
-
-constexpr const char* kFamily = "inet";
+using nft::add;
+using nft::kFamily;
 
 object in_table() {
-  return {{"family", kFamily}, {"table", kFirewallTable}};
-}
-value table() {
-  return {{"table", {{"family", kFamily}, {"name", kFirewallTable}}}};
-}
-value add(const char* kind, object body) {
-  return {{"add", {{kind, std::move(body)}}}};
-}
-
-std::string wrap(array commands) {
-  return boost::json::serialize(object{{"nftables", std::move(commands)}});
+  return nft::in_table(kFirewallTable);
 }
 
 std::string short_hash(std::string_view text) {
@@ -255,21 +246,20 @@ std::string firewall_document(const Firewall& firewall) {
   array commands = encode_structure(firewall.structure);
   put_elements(firewall, commands);
   put_fingerprint(firewall_fingerprint(firewall.structure), commands);
-  // Adding first makes the deletion succeed whether or not the table stood.
-  array all{{{"add", table()}}, {{"delete", table()}}, {{"add", table()}}};
+  array all = nft::anew(kFirewallTable);
   for (auto& command : commands) all.push_back(std::move(command));
-  return wrap(std::move(all));
+  return nft::document(std::move(all));
 }
 
 std::string firewall_update_document(const UpdateFirewall& update) {
   array commands;
   for (const auto& element : update.remove) commands.push_back(element_command("delete", element));
   for (const auto& element : update.add) commands.push_back(element_command("add", element));
-  return wrap(std::move(commands));
+  return nft::document(std::move(commands));
 }
 
 std::string firewall_removal_document() {
-  return wrap({{{"add", table()}}, {{"delete", table()}}});
+  return nft::document(nft::removal(kFirewallTable));
 }
 
 Result<FirewallListing> parse_firewall_listing(std::string_view json) {

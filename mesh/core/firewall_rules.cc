@@ -1,7 +1,6 @@
 #include "mesh/core/firewall_rules.h"
 
-#include <boost/json/value.hpp>
-
+#include "mesh/core/nft_json.h"
 #include "registry/core/address.h"
 
 namespace sixpn::mesh {
@@ -9,51 +8,34 @@ namespace {
 
 using boost::json::array;
 using boost::json::value;
+using nft::accept;
+using nft::concat;
+using nft::daddr;
+using nft::field;
+using nft::from;
+using nft::in_set;
+using nft::is_protocol;
+using nft::is_syn;
+using nft::is_tcp;
+using nft::kAnyMachine;
+using nft::match;
+using nft::meta;
+using nft::prefix;
+using nft::saddr;
+using nft::set_mark;
+using nft::text;
 
-constexpr const char* kAnyMachine = "sx*";
-
-value text(std::string_view s) {
-  return value(boost::json::string_view(s.data(), s.size()));
-}
-value prefix(const Prefix6& p) {
-  return {{"prefix", {{"addr", text(to_string(p.ip))}, {"len", p.length}}}};
-}
-value meta(const char* key) {
-  return {{"meta", {{"key", key}}}};
-}
-value field(const char* protocol, const char* name) {
-  return {{"payload", {{"protocol", protocol}, {"field", name}}}};
-}
-value concat(const value& a, const value& b) {
-  return {{"concat", array{a, b}}};
-}
 value anonymous_set(array members) {
   return {{"set", std::move(members)}};
-}
-
-value match(const value& left, const value& right, const char* op = "==") {
-  return {{"match", {{"op", op}, {"left", left}, {"right", right}}}};
-}
-value in_set(const value& left, const char* set) {
-  return match(left, text(std::string("@") + set));
 }
 
 value in_no_set(const value& left, const char* set) {
   return match(left, text(std::string("@") + set), "!=");
 }
 
-value saddr() {
-  return field("ip6", "saddr");
-}
-value daddr() {
-  return field("ip6", "daddr");
-}
 // "source and destination are such a pair": the shape of most of our sets.
 value pair_in(const char* set) {
   return in_set(concat(saddr(), daddr()), set);
-}
-value from(const std::string& interface) {
-  return match(meta("iifname"), text(interface));
 }
 // The WireGuard devices, both.
 value tunnels(const FirewallStructure& s) {
@@ -67,18 +49,6 @@ value to_tunnel(const FirewallStructure& s) {
 }
 value to(const std::string& interface) {
   return match(meta("oifname"), text(interface));
-}
-// By number: nft looks names up in /etc/protocols, which small systems lack.
-value is_protocol(int number) {
-  return match(meta("l4proto"), number);
-}
-value is_tcp() {
-  return is_protocol(6);
-}
-// The first packet of a connection.
-value is_syn(const char* op) {
-  value flags = {{"&", array{field("tcp", "flags"), array{"fin", "syn", "rst", "ack"}}}};
-  return match(flags, "syn", op);
 }
 value is_icmp() {
   return is_protocol(58);
@@ -110,9 +80,6 @@ value own_socket() {
   return match({{"socket", {{"key", "wildcard"}}}}, 0);
 }
 
-value accept() {
-  return {{"accept", nullptr}};
-}
 value drop_verdict() {
   return {{"drop", nullptr}};
 }
@@ -127,9 +94,6 @@ value jump(const char* chain) {
 }
 value count(const char* counter) {
   return {{"counter", counter}};
-}
-value set_tproxy_mark() {
-  return {{"mangle", {{"key", meta("mark")}, {"value", kTproxyMark}}}};
 }
 
 class RuleList {
@@ -191,12 +155,14 @@ void add_tproxy(RuleList& rules) {
   value transparent = match({{"socket", {{"key", "transparent"}}}}, 1);
   value tproxy = {{"tproxy", {{"family", "ip6"}, {"addr", "::1"}, {"port", kTproxyPort}}}};
   value service = concat(daddr(), field("tcp", "dport"));
-  rules.add("tproxy",
-            {from(kAnyMachine), is_tcp(), is_syn("!="), transparent, set_tproxy_mark(), accept()});
+  // Marked by the service map (service_map.h): the kernel hands these to a machine itself.
+  rules.add("tproxy", {from(kAnyMachine), match(meta("mark"), kServiceMark), accept()});
+  rules.add("tproxy", {from(kAnyMachine), is_tcp(), is_syn("!="), transparent,
+                       set_mark(kTproxyMark), accept()});
   rules.add("tproxy", {from(kAnyMachine), is_tcp(), pair_in(kFlycast), jump(chain)});
   for (const value& known :
        {in_set(service, kFlycastPorts), in_set(service, kFlycastRanges), pair_in(kFlycastOpen)})
-    rules.add(chain, {known, is_tcp(), tproxy, set_tproxy_mark(), accept()});
+    rules.add(chain, {known, is_tcp(), tproxy, set_mark(kTproxyMark), accept()});
 }
 
 // What the proxy does not take of Flycast addresses: pings are answered, TCP is refused (also while

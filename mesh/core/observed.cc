@@ -31,6 +31,7 @@ struct Applier {
     for (const auto& element : s.remove) mesh.firewall.elements.erase(element);
     for (const auto& element : s.add) mesh.firewall.elements.insert(element);
   }
+  void operator()(const SetServiceMap& s) { mesh.service_map = service_map_fingerprint(s.map); }
   void operator()(const CreateDevice& s) {
     auto& device = mesh.tunnel(s.plane).device;
     if (!device) device.emplace();

@@ -63,6 +63,7 @@ struct ObservedMesh {
   std::set<Rule> rules;
   std::map<std::string, ObservedVeth> veths;
   ObservedFirewall firewall;
+  std::string service_map;  // its fingerprint, "" when there is no table; "?": it was changed
   [[nodiscard]] ObservedTunnel& tunnel(Plane plane) { return plane == Plane::kMain ? main : spare; }
   [[nodiscard]] const ObservedTunnel& tunnel(Plane plane) const {
     return plane == Plane::kMain ? main : spare;

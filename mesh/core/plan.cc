@@ -17,6 +17,12 @@ void for_missing(const std::set<T>& wanted, const std::set<T>& present, Emit emi
     if (!present.contains(item)) emit(item);
 }
 
+// With the new machines' routes there, and before those that go lose theirs.
+void plan_service_map(const DesiredMesh& desired, const ObservedMesh& observed, Steps& steps) {
+  if (desired.service_map && service_map_fingerprint(*desired.service_map) != observed.service_map)
+    steps.push_back(SetServiceMap{*desired.service_map});
+}
+
 void plan_sysctls(const DesiredMesh& desired, const ObservedMesh& observed, Steps& steps) {
   for (const auto& [key, value] : desired.sysctls) {
     auto found = observed.sysctls.find(key);
@@ -178,6 +184,7 @@ MeshPlan plan_mesh(const DesiredMesh& desired, const ObservedMesh& observed) {
     plan_peers(*desired.spare, observed.spare, Plane::kSpare, desired.additive_peers, steps);
   plan_new_veths(desired, observed, steps);
   plan_new_routes(desired, observed, steps);
+  plan_service_map(desired, observed, steps);
   plan_removals(desired, observed, steps);
   return plan;
 }

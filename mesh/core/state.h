@@ -17,6 +17,8 @@ namespace sixpn::mesh {
 inline constexpr std::uint8_t kRouteProtocol = 110;
 // Packets with this mark are delivered to local sockets, whatever their address (tproxy).
 inline constexpr std::uint32_t kTproxyMark = 0x6e;
+// Packets with this mark are the kernel's to hand to a machine (service_map.h), not the proxy's.
+inline constexpr std::uint32_t kServiceMark = 0x6f;
 inline constexpr std::uint32_t kTproxyTable = 110;
 inline constexpr std::uint16_t kTproxyPort = 7948;
 inline constexpr std::uint16_t kGossipPort = 7946;

@@ -27,6 +27,16 @@ std::string describe(const UpdateFirewall& s) {
   return out;
 }
 
+std::string describe(const SetServiceMap& s) {
+  if (!s.map.wanted()) return "service map: remove";
+  std::string out = "service map:";
+  for (const auto& service : s.map.kernel.services)
+    out += fmt::format(" {} {}{} to {} machines;", sixpn::to_string(service.address), service.first,
+                       service.last == service.first ? "" : fmt::format("-{}", service.last),
+                       service.machines.size());
+  return out;
+}
+
 std::string describe(const CreateDevice& s) {
   return "device " + s.name + ": create";
 }

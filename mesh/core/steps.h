@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "mesh/core/firewall.h"
+#include "mesh/core/service_map.h"
 #include "mesh/core/state.h"
 #include "registry/core/keys.h"
 
@@ -31,6 +32,13 @@ struct UpdateFirewall {
   std::vector<SetElement> add;
   std::vector<SetElement> remove;
   friend bool operator==(const UpdateFirewall&, const UpdateFirewall&) = default;
+};
+
+// Replaces the service map in one transaction, or removes it. Connections to machines that do not
+// run any more are forgotten.
+struct SetServiceMap {
+  ServiceMap map;
+  friend bool operator==(const SetServiceMap&, const SetServiceMap&) = default;
 };
 
 struct CreateDevice {
@@ -120,10 +128,10 @@ struct RemoveRule {
   friend bool operator==(const RemoveRule&, const RemoveRule&) = default;
 };
 
-using MeshStep =
-    std::variant<SetSysctl, ReplaceFirewall, UpdateFirewall, CreateDevice, ConfigureDevice,
-                 SetDeviceLink, DeleteSpare, SetPeer, RemovePeer, CreateVeth, ConfigureVeth,
-                 DeleteVeth, AddAddress, RemoveAddress, AddRoute, RemoveRoute, AddRule, RemoveRule>;
+using MeshStep = std::variant<SetSysctl, ReplaceFirewall, UpdateFirewall, CreateDevice,
+                              ConfigureDevice, SetDeviceLink, DeleteSpare, SetPeer, RemovePeer,
+                              CreateVeth, ConfigureVeth, DeleteVeth, AddAddress, RemoveAddress,
+                              AddRoute, RemoveRoute, AddRule, RemoveRule, SetServiceMap>;
 
 std::string to_string(const MeshStep& step);
 

@@ -2,6 +2,8 @@
 // backend, nft and /proc/sys. See mesh_kernel.h.
 #include <algorithm>
 
+#include "base/log.h"
+#include "mesh/io/connection_tracking.h"
 #include "mesh/io/mesh_kernel.h"
 #include "mesh/io/netlink.h"
 #include "mesh/io/netlink_monitor.h"
@@ -69,6 +71,7 @@ class LinuxMeshKernel : public MeshKernel {
     if (!spare && desired.spare) return std::move(spare).error();
     if (auto read = observe_firewall(desired.firewall.structure, mesh); !read)
       return std::move(read).error();
+    if (auto read = observe_service_map(desired, mesh); !read) return std::move(read).error();
     return mesh;
   }
 
@@ -97,6 +100,7 @@ class LinuxMeshKernel : public MeshKernel {
 
   std::vector<std::string> find_warnings() override {
     std::vector<std::string> warnings;
+    if (!tracking_problem_.empty()) warnings.push_back(tracking_problem_);
     auto chains = list_dropping_chains();
     if (!chains) return warnings;
     for (const auto& chain : *chains)
@@ -171,7 +175,51 @@ class LinuxMeshKernel : public MeshKernel {
     return {};
   }
 
+  // Once it is known to be absent, and nobody wants it, it is not asked for again.
+  Result<void> observe_service_map(const DesiredMesh& desired, ObservedMesh& mesh) {
+    bool wanted = desired.service_map && desired.service_map->wanted();
+    if (!wanted && loaded_map_ && loaded_map_->fingerprint.empty()) return {};
+    auto listing = list_service_map();
+    if (!listing) return std::move(listing).error();
+    if (!*listing) {
+      if (!wanted) loaded_map_.emplace();
+      return {};
+    }
+    bool changed = loaded_map_ && loaded_map_->print != (*listing)->print;
+    mesh.service_map = changed || (*listing)->fingerprint.empty() ? "?" : (*listing)->fingerprint;
+    return {};
+  }
+
   // ---- apply
+  Result<void> run(const SetServiceMap& step) {
+    auto loaded = load_firewall(service_map_document(step.map));
+    monitor_->skip_firewall();
+    loaded_map_.reset();
+    if (!loaded) return loaded;
+    loaded_map_.emplace();
+    if (step.map.wanted()) {
+      auto listing = list_service_map();
+      if (!listing) return std::move(listing).error();
+      if (!*listing) return Error("the service map was removed as soon as it was loaded");
+      loaded_map_ = std::move(**listing);
+    }
+    forget_stopped(step.map.kernel.running);
+    return {};
+  }
+
+  // Only when a machine is gone: reading the table costs time with its length.
+  void forget_stopped(const std::vector<Ip6>& running) {
+    bool all_run = running_ && std::ranges::includes(running, *running_);
+    running_ = running;
+    if (all_run) return;
+    auto forgotten = forget_connections(running);
+    tracking_problem_ =
+        forgotten ? "" : "connections of stopped machines: " + forgotten.error().message;
+    if (!forgotten) log::warn("mesh", "{}", tracking_problem_);
+    if (forgotten && *forgotten > 0)
+      log::info("mesh", "{} connections to machines that stopped are reset", *forgotten);
+  }
+
   Result<void> run(const SetSysctl& step) {
     if (step.key == kForwarding && step.value == "1") return enable_forwarding();
     return write_sysctl(step.key, step.value);
@@ -224,6 +272,9 @@ class LinuxMeshKernel : public MeshKernel {
   std::unique_ptr<WireguardBackend> spare_;  // of the same kind
   std::optional<NetlinkMonitor> monitor_;
   std::optional<std::string> loaded_structure_;
+  std::optional<ServiceMapListing> loaded_map_;  // as nft printed it; empty: there is no table
+  std::optional<std::vector<Ip6>> running_;      // of the map that was loaded last
+  std::string tracking_problem_;
   OnEvent on_event_;
   std::optional<FdWatch> routing_watch_;
   std::optional<FdWatch> firewall_watch_;

@@ -57,10 +57,16 @@ struct MeshService::Impl {
 
   [[nodiscard]] bool ready() const { return started && attachments_known && snapshot != nullptr; }
 
-  [[nodiscard]] DesiredMesh desired() const {
+  [[nodiscard]] DesiredMesh desired() {
     std::vector<Attachment> list;
     for (const auto& [machine, attachment] : attachments) list.push_back(attachment);
-    return make_desired(*snapshot, list, options);
+    DesiredMesh mesh = make_desired(*snapshot, list, options);
+    if (!choose_kernel_services) return mesh;
+    if (auto chosen = choose_kernel_services(snapshot, networks_of(list))) {
+      next_kernel_services = *chosen;
+      mesh.service_map = make_service_map(std::move(*chosen), list);
+    }
+    return mesh;
   }
 
   // ---- time
@@ -117,6 +123,7 @@ struct MeshService::Impl {
       return;
     }
     if (!problem.empty()) log::info(kRoom, "kernel state is as desired again");
+    kernel_services = next_kernel_services;
     problem.clear();
     retry.reset();
   }
@@ -179,6 +186,9 @@ struct MeshService::Impl {
   Backoff retry{kFirstRetry, kMaxRetry};
   LoopTimer timer;
 
+  ChooseKernelServices choose_kernel_services;
+  KernelServices kernel_services;       // as the kernel has them
+  KernelServices next_kernel_services;  // as the next pass makes them
   bool started = false;
   bool attachments_known = false;
   SnapshotPtr snapshot;
@@ -209,6 +219,14 @@ Result<void> MeshService::start() {
   impl_->started = true;
   impl_->run_within(Duration::zero());
   return {};
+}
+
+void MeshService::choose_kernel_services_by(ChooseKernelServices choose) {
+  impl_->choose_kernel_services = std::move(choose);
+}
+
+const KernelServices& MeshService::kernel_services() const {
+  return impl_->kernel_services;
 }
 
 void MeshService::set_attachments(std::vector<Attachment> attachments) {

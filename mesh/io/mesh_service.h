@@ -13,6 +13,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +24,7 @@
 #include "mesh/core/options.h"
 #include "mesh/core/plan.h"
 #include "registry/core/attachment.h"
+#include "registry/core/kernel_services.h"
 #include "registry/core/snapshot.h"
 
 namespace sixpn::mesh {
@@ -43,6 +45,10 @@ struct PeerReport {
 class MeshService {
  public:
   using Done = std::function<void(Result<void>)>;
+  // Which ports of these networks' Flycast addresses the kernel hands to machines; nothing while
+  // nobody can know. Flycast's rule, which the agent hands over; called on the mesh loop.
+  using ChooseKernelServices = std::function<std::optional<KernelServices>(
+      const SnapshotPtr& snapshot, const std::set<NetworkId>& networks)>;
 
   MeshService(EventLoop& loop, MeshOptions options);
   // With a kernel of the caller's: tests.
@@ -60,6 +66,11 @@ class MeshService {
   // The same, and the kernel has been changed accordingly when it returns, unless that failed (it
   // is tried again, as ever).
   void apply_now(SnapshotPtr snapshot);
+
+  // Before start. Without it no port is handed over.
+  void choose_kernel_services_by(ChooseKernelServices choose);
+  // As they stand in the kernel.
+  [[nodiscard]] const KernelServices& kernel_services() const;
 
   // New keys, or a new phase of their rotation. Applied at once; the agent publishes the same in
   // the host record.

@@ -11,6 +11,7 @@
 #include <algorithm>
 
 #include "mesh/core/firewall.h"
+#include "mesh/core/service_map.h"
 #include "mesh/io/netlink_attributes.h"
 
 namespace sixpn::mesh {
@@ -27,7 +28,8 @@ bool is_about_our_table(const nlmsghdr* message) {
   const auto* header = header_of<nfgenmsg>(message);
   if (header == nullptr || header->nfgen_family != NFPROTO_INET) return false;
   if ((message->nlmsg_type & 0xff) == NFT_MSG_NEWGEN) return false;
-  return text_of(find_attribute<nfgenmsg>(message, kTableNameAttribute)) == kFirewallTable;
+  std::string table = text_of(find_attribute<nfgenmsg>(message, kTableNameAttribute));
+  return table == kFirewallTable || table == kServiceTable;
 }
 
 // Reads what is waiting, at most kMaxReads buffers of it (the rest wakes the loop again). True when

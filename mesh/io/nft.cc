@@ -26,6 +26,15 @@ Error refusal(const ProgramOutput& output) {
   return Error("nft: " + first_line(output.err));
 }
 
+// What nft prints of it; nothing when it does not exist.
+Result<std::optional<std::string>> list_table(const char* name) {
+  auto output = run_nft({"-j", "list", "table", "inet", name}, {});
+  if (!output) return std::move(output).error();
+  if (output->exit_code == 0) return std::optional(std::move(output->out));
+  if (output->err.find("No such file") != std::string::npos) return std::optional<std::string>();
+  return refusal(*output);
+}
+
 }  // namespace
 
 Result<void> load_firewall(const std::string& document) {
@@ -37,14 +46,19 @@ Result<void> load_firewall(const std::string& document) {
 }
 
 Result<std::optional<FirewallListing>> list_firewall() {
-  auto output = run_nft({"-j", "list", "table", "inet", kFirewallTable}, {});
-  if (!output) return std::move(output).error();
-  if (output->exit_code != 0) {
-    if (output->err.find("No such file") != std::string::npos)
-      return std::optional<FirewallListing>();
-    return refusal(*output);
-  }
-  auto listing = parse_firewall_listing(output->out);
+  auto text = list_table(kFirewallTable);
+  if (!text) return std::move(text).error();
+  if (!*text) return std::optional<FirewallListing>();
+  auto listing = parse_firewall_listing(**text);
+  if (!listing) return std::move(listing).error();
+  return std::optional(std::move(*listing));
+}
+
+Result<std::optional<ServiceMapListing>> list_service_map() {
+  auto text = list_table(kServiceTable);
+  if (!text) return std::move(text).error();
+  if (!*text) return std::optional<ServiceMapListing>();
+  auto listing = parse_service_map_listing(**text);
   if (!listing) return std::move(listing).error();
   return std::optional(std::move(*listing));
 }

@@ -3,11 +3,13 @@
 // only.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "mesh/core/firewall_json.h"
+#include "mesh/core/service_map.h"
 
 namespace sixpn::mesh {
 
@@ -15,6 +17,8 @@ namespace sixpn::mesh {
 Result<void> load_firewall(const std::string& document);
 // Nothing when the table does not exist.
 Result<std::optional<FirewallListing>> list_firewall();
+// The service map; nothing when the table does not exist.
+Result<std::optional<ServiceMapListing>> list_service_map();
 // Chains of other tables that drop by default what we let through.
 Result<std::vector<std::string>> list_dropping_chains();
 

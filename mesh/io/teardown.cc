@@ -50,6 +50,7 @@ Result<void> MeshService::teardown(const std::string& interface) {
   remove_routing(*netlink, errors);
   errors.note(netlink->remove_address({"lo", kResolverAddress, 128}));
   errors.note(load_firewall(firewall_removal_document()));
+  errors.note(load_firewall(service_map_document({})));
   return std::move(errors).take();
 }
 

@@ -2,12 +2,15 @@
 // namespaces of their own (tests/netns/flycast/lab.h), for tools/bench_flycast.py. Prints a line
 // per namespace and address, then serves until its input ends. With "hop", the server is on a
 // second host, whose service runs in this process too; with "http" the port has that handler, with
-// "requests" its limits count requests.
+// "requests" its limits count requests; with
+// "kernel" nftables hand the client's connections to the machine, as the mesh room would.
 #include <cstdio>
 #include <optional>
 #include <set>
 #include <string_view>
 
+#include "flycast/core/kernel_path.h"
+#include "mesh/core/service_map.h"
 #include "registry/core/address.h"
 #include "tests/netns/flycast/stage.h"
 
@@ -19,6 +22,14 @@ TestCluster cluster_with(std::uint32_t machine) {
   for (std::uint32_t id : {1u, 2u, 3u, 4u})
     if (id != machine) cluster.machines[MachineId{id}].state = MachineState::kStopped;
   return cluster;
+}
+
+void hand_to_kernel(Lab& lab, TestCluster& cluster) {
+  cluster.app.services[0].kernel_path = true;
+  auto services = KernelPath("iad").plan(cluster.snapshot(1), {kNetwork});
+  lab.host(1).ip("link set m9 name sx9");
+  lab.host(1).feed("nft -j -f -",
+                   mesh::service_map_document(mesh::make_service_map(services.value(), {})));
 }
 
 void serve(const std::set<std::string_view>& words) {
@@ -34,6 +45,7 @@ void serve(const std::set<std::string_view>& words) {
   RunningHost host1(1, cluster, limits);
   std::optional<RunningHost> host2;
   if (hop) host2.emplace(2u, cluster, limits);
+  if (words.contains("kernel")) hand_to_kernel(lab, cluster);
   auto say = [](const char* what, const std::string& value) {
     std::printf("%s %s\n", what, value.c_str());
   };

@@ -97,6 +97,39 @@ std::string errors_text(JsonView status) {
   return table.empty() ? "" : "\nRecent errors\n" + table.text();
 }
 
+std::string ids_text(JsonView machines) {
+  std::string text;
+  for (const JsonView& machine : machines.items())
+    text += (text.empty() ? "" : ", ") + printable(machine.text());
+  return text;
+}
+
+std::string kernel_text(JsonView status) {
+  Table table({"APP", "ADDRESS", "PORTS", "TO PORT", "MACHINES"});
+  for (const JsonView& one : status["kernel"].items()) {
+    auto first = number(one, "first_port");
+    auto last = number(one, "last_port");
+    table.add({printable(one["app"].text()), one["address"].text(),
+               first == last ? std::to_string(first) : fmt::format("{}-{}", first, last),
+               std::to_string(number(one, "internal_port")), ids_text(one["machines"])});
+  }
+  std::string text = table.empty() ? "" : "\nHanded to machines by the kernel\n" + table.text();
+  if (auto left_out = number(status, "kernel_left_out"); left_out > 0)
+    text += fmt::format("{} more services are too many for the kernel: the proxy takes them\n",
+                        left_out);
+  return text;
+}
+
+// Of a service with `flycast_path = "kernel"`.
+std::string path_text(JsonView explanation) {
+  JsonView path = explanation["kernel_path"];
+  if (auto machines = ids_text(path["machines"]); !machines.empty())
+    return "kernel path: new connections go to " + machines +
+           ", each as often, without the proxy\n";
+  auto why = path["proxied_because"].text();
+  return why.empty() ? "" : "kernel path: left to the proxy: " + printable(why) + "\n";
+}
+
 }  // namespace
 
 std::string flycast_status_text(JsonView status) {
@@ -106,7 +139,7 @@ std::string flycast_status_text(JsonView status) {
     text += "\n" + heading(service) + machines_text(service);
   if (auto left_out = number(status, "services_left_out"); left_out > 0)
     text += fmt::format("\n{} more services\n", left_out);
-  return text + hosted_text(status) + errors_text(status);
+  return text + kernel_text(status) + hosted_text(status) + errors_text(status);
 }
 
 std::string flycast_explain_text(JsonView explanation) {
@@ -114,6 +147,7 @@ std::string flycast_explain_text(JsonView explanation) {
   text += printable(explanation["rule"].text()) + "\n";
   if (explanation["checks_ignored"].flag())
     text += "the checks of all machines fail, so they do not count\n";
+  text += path_text(explanation);
   return text + "\n" + machines_text(explanation);
 }
 

@@ -18,11 +18,12 @@ namespace {
   std::abort();
 }
 
-// As the mesh room installs it: first what belongs to transparent sockets, then calls of Flycast
-// addresses.
+// As the mesh room installs it: first what the kernel hands to machines itself, then what belongs
+// to transparent sockets, then calls of Flycast addresses.
 constexpr std::string_view kRules = R"(table inet sixpn_test {{
   chain prerouting {{
     type filter hook prerouting priority mangle
+    meta mark 0x6f accept
     meta l4proto tcp socket transparent 1 meta mark set 0x6e accept
     ip6 daddr {{ {}, {} }} meta l4proto tcp tproxy ip6 to [::1]:7948 meta mark set 0x6e accept
   }}

@@ -123,7 +123,6 @@ TEST(FlyToml, ChecksOfEveryKind) {
 [[services]]
 internal_port = 5432
 auto_stop_machines = "suspend"
-flycast_path = "kernel"
 ports = [{ port = 5432 }]
 [[services.tcp_checks]]
 interval = 500
@@ -148,7 +147,6 @@ restart_limit = 6
   ASSERT_TRUE(config) << to_string(config.errors());
   const Service& service = config->services.at(0);
   EXPECT_EQ(service.auto_stop, AutoStop::kSuspend);
-  EXPECT_TRUE(service.kernel_path);
   ServiceCheck tcp;
   tcp.interval = std::chrono::seconds(1);
   tcp.timeout = std::chrono::seconds(60);
@@ -170,13 +168,11 @@ restart_limit = 6
   EXPECT_EQ(service.checks, (std::vector<ServiceCheck>{tcp, http, script, words}));
   EXPECT_EQ(to_string(config->notes),
             "fly.toml:4: services.auto_stop_machines: machines are stopped, not suspended\n"
-            "fly.toml:5: services.flycast_path: accepted, not used: connections go through the "
-            "proxy all the same\n"
-            "fly.toml:8: services.tcp_checks.interval: 500ms is taken as 1s: it must be 1s to 1m\n"
-            "fly.toml:9: services.tcp_checks.timeout: 1m30s is taken as 1m: it must be 1s to 1m\n"
-            "fly.toml:14: services.http_checks.protocol: accepted, not used: the check is not run, "
+            "fly.toml:7: services.tcp_checks.interval: 500ms is taken as 1s: it must be 1s to 1m\n"
+            "fly.toml:8: services.tcp_checks.timeout: 1m30s is taken as 1m: it must be 1s to 1m\n"
+            "fly.toml:13: services.http_checks.protocol: accepted, not used: the check is not run, "
             "and counts as unknown\n"
-            "fly.toml:24: accepted, not used: services.script_checks.restart_limit\n");
+            "fly.toml:23: accepted, not used: services.script_checks.restart_limit\n");
 }
 
 TEST(FlyToml, TcpServicesWithRangesAndGroups) {
@@ -416,6 +412,15 @@ INSTANTIATE_TEST_SUITE_P(
             "}]\n",
             "fly.toml:2: services.flycast_path: \"kernel\" is for TCP services without "
             "handlers: the kernel moves packets, it reads no HTTP\n"},
+        Mistake{"[[services]]\nflycast_path = \"kernel\"\nauto_stop_machines = \"stop\"\nports = "
+                "[{ port = 1, http_options = { idle_timeout = 9 } }]\n[services.concurrency]\n"
+                "hard_limit = 9\nsoft_limit = 5\n",
+                "fly.toml:2: services.flycast_path: \"kernel\" keeps no hard_limit: the kernel "
+                "chooses machines blindly\n"
+                "fly.toml:2: services.flycast_path: \"kernel\" needs auto_stop_machines = \"off\": "
+                "nobody sees that a machine is idle\n"
+                "fly.toml:2: services.flycast_path: \"kernel\" keeps no idle_timeout: the kernel "
+                "ends no connection\n"},
         Mistake{
             "[[services]]\nports = [{ port = 1, proxy_proto_options = { version = \"v3\" } }]\n",
             "fly.toml:2: services.ports.proxy_proto_options.version: expected \"v1\" or "

@@ -229,6 +229,28 @@ TEST(FlycastView, Explanation) {
             " -        stopped\n");
 }
 
+TEST(FlycastView, TheKernelPath) {
+  auto said =
+      parse(R"({"app": "db", "rule": "nearest", "kernel_path": {"machines": ["1a", "2b"]}})");
+  EXPECT_NE(flycast_explain_text(JsonView(said))
+                .find("nearest\nkernel path: new connections go to 1a, 2b, each as often, without "
+                      "the proxy\n"),
+            std::string::npos);
+  said = parse(R"({"app": "db", "kernel_path": {"proxied_because": "it has a hard_limit"}})");
+  EXPECT_NE(flycast_explain_text(JsonView(said))
+                .find("kernel path: left to the proxy: it has a hard_limit\n"),
+            std::string::npos);
+  auto status = parse(R"({"kernel_left_out": 2, "kernel": [{"app": "db", "address": "fdaa::1",
+    "first_port": 80, "last_port": 90, "internal_port": 8080, "machines": ["1a"]}]})");
+  EXPECT_NE(flycast_status_text(JsonView(status))
+                .find("Handed to machines by the kernel\n"
+                      "APP  ADDRESS  PORTS  TO PORT  MACHINES\n"
+                      "db   fdaa::1  80-90  8080     1a\n"
+                      "2 more services are too many for the kernel: the proxy takes them\n"),
+            std::string::npos)
+      << flycast_status_text(JsonView(status));
+}
+
 TEST(FlycastView, Status) {
   auto status = parse(std::string(R"({"host": "h1", "stats": {"accepted": 9, "relayed": 7,
     "gave_up": 2, "open": 1, "attempts": 12, "failed_attempts": 5, "waits": 3,

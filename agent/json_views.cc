@@ -32,7 +32,7 @@ json::array checks_json(const std::vector<machine::CheckResult>& checks) {
   for (const auto& check : checks)
     out.push_back(json::object{{"name", check.name},
                                {"port", check.port},
-                               {"status", health_name(check.status)},
+                               {"status", to_string(check.status)},
                                {"output", check.output},
                                {"updated_ms", unix_ms(check.changed)}});
   return out;
@@ -113,20 +113,6 @@ json::object service_json(const Service& service) {
   return out;
 }
 
-std::string_view health_name(Health health) {
-  switch (health) {
-    case Health::kPassing:
-      return "passing";
-    case Health::kWarning:
-      return "warning";
-    case Health::kCritical:
-      return "critical";
-    case Health::kUnknown:
-      break;
-  }
-  return "unknown";
-}
-
 json::object machine_json(const Snapshot& snapshot, const MachineRecord& machine,
                           const LocalFacts* local) {
   const HostView* host = snapshot.find_host(machine.host);
@@ -144,7 +130,7 @@ json::object machine_json(const Snapshot& snapshot, const MachineRecord& machine
   out["host_name"] = host ? json::value(host->record.name) : json::value(nullptr);
   out["host_status"] = host ? json::value(to_string(host->status)) : json::value("unknown");
   out["state"] = to_string(machine.state);
-  out["health"] = health_name(machine.health);
+  out["health"] = to_string(machine.health);
   out["address"] = to_string(machine.address);
   out["metadata"] = std::move(metadata);
   out["updated_ms"] = unix_ms(machine.updated);

@@ -38,9 +38,6 @@ struct MeshFacts {
 };
 using LocalFactsById = std::map<MachineId, LocalFacts>;
 
-// "passing", "warning", "critical" or "unknown".
-std::string_view health_name(Health health);
-
 boost::json::object machine_json(const Snapshot& snapshot, const MachineRecord& machine,
                                  const LocalFacts* local);
 boost::json::object app_json(const Snapshot& snapshot, const AppView& app);

@@ -13,29 +13,6 @@ namespace {
 
 namespace json = boost::json;
 
-std::string_view kind_name(RecordKind kind) {
-  switch (kind) {
-    case RecordKind::kHost:
-      return "host";
-    case RecordKind::kMachine:
-      return "machine";
-    case RecordKind::kOrg:
-      return "org";
-    case RecordKind::kNetwork:
-      return "network";
-    case RecordKind::kApp:
-      return "app";
-    case RecordKind::kFlycast:
-      return "flycast";
-    case RecordKind::kPeer:
-      return "peer";
-    case RecordKind::kRevocation:
-      return "revocation";
-    default:
-      return "other";  // kinds without a place in the snapshot
-  }
-}
-
 // Only what the value itself says: nothing that another value's change would change.
 struct ValueJson {
   json::value operator()(std::monostate) const { return nullptr; }
@@ -73,7 +50,7 @@ struct ValueJson {
                         {"host", to_string(r->host)},
                         {"region", r->region},
                         {"state", to_string(r->state)},
-                        {"health", health_name(r->health)},
+                        {"health", to_string(r->health)},
                         {"address", to_string(r->address)},
                         {"cordoned", r->cordoned},
                         {"skip_dns", r->skip_dns},
@@ -102,7 +79,7 @@ struct ValueJson {
 }  // namespace
 
 std::string value_line(const RecordKey& key, const WatchedRef& value) {
-  json::object line{{"type", "value"}, {"kind", kind_name(key.kind)}, {"key", to_string(key)}};
+  json::object line{{"type", "value"}, {"kind", to_string(key.kind)}, {"key", to_string(key)}};
   line["value"] = std::visit(ValueJson{}, value);
   return json::serialize(line) + "\n";
 }
@@ -118,7 +95,7 @@ std::string held_line(std::uint64_t generation, NetworkId network, bool held) {
 std::string change_line(std::uint64_t generation, const SnapshotChange& change) {
   json::object line{{"type", "change"},
                     {"generation", generation},
-                    {"kind", kind_name(change.key.kind)},
+                    {"kind", to_string(change.key.kind)},
                     {"key", to_string(change.key)}};
   line["old"] = std::visit(ValueJson{}, change.before);
   line["new"] = std::visit(ValueJson{}, change.after);

@@ -10,7 +10,9 @@ constexpr std::array<std::string_view, 9> kStateNames = {"created",   "starting"
                                                          "stopping",  "stopped",    "suspending",
                                                          "suspended", "destroying", "destroyed"};
 
-std::string_view kind_name(RecordKind kind) {
+}  // namespace
+
+std::string_view to_string(RecordKind kind) {
   switch (kind) {
     case RecordKind::kHost:
       return "host";
@@ -36,10 +38,8 @@ std::string_view kind_name(RecordKind kind) {
   return "unknown";
 }
 
-}  // namespace
-
 std::string to_string(const RecordKey& key) {
-  return std::string(kind_name(key.kind)) + "/" + key.id;
+  return std::string(to_string(key.kind)) + "/" + key.id;
 }
 
 std::string_view to_string(MachineState state) {
@@ -51,6 +51,20 @@ std::optional<MachineState> parse_machine_state(std::string_view text) {
   auto found = std::find(kStateNames.begin(), kStateNames.end(), text);
   if (found == kStateNames.end()) return std::nullopt;
   return static_cast<MachineState>(found - kStateNames.begin() + 1);
+}
+
+std::string_view to_string(Health health) {
+  switch (health) {
+    case Health::kPassing:
+      return "passing";
+    case Health::kWarning:
+      return "warning";
+    case Health::kCritical:
+      return "critical";
+    case Health::kUnknown:
+      break;
+  }
+  return "unknown";
 }
 
 RecordKey host_key(HostId id) {

@@ -35,6 +35,7 @@ enum class RecordKind : std::uint8_t {
   kRenewal = 9,
   kInterest = 10,
 };
+std::string_view to_string(RecordKind kind);  // "machine"
 
 // Part of one network's view.
 constexpr bool is_of_network(RecordKind kind) {
@@ -121,6 +122,7 @@ std::string_view to_string(MachineState state);
 std::optional<MachineState> parse_machine_state(std::string_view text);
 
 enum class Health : std::uint8_t { kUnknown = 0, kPassing = 1, kWarning = 2, kCritical = 3 };
+std::string_view to_string(Health health);  // "passing"
 
 struct MachineRecord {
   MachineId id;

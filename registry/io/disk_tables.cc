@@ -71,20 +71,6 @@ constexpr std::array<Shape, kReadableKinds> kShapes = {{{"", 0},
                                                         {"interests", 7}}};
 static_assert(static_cast<std::size_t>(RecordKind::kInterest) + 1 == kShapes.size());
 
-std::string_view to_text(Health health) {
-  switch (health) {
-    case Health::kPassing:
-      return "passing";
-    case Health::kWarning:
-      return "warning";
-    case Health::kCritical:
-      return "critical";
-    case Health::kUnknown:
-      break;
-  }
-  return "unknown";
-}
-
 std::string key_text(const PublicKey& key) {
   return to_base64(as_bytes(key));
 }
@@ -152,7 +138,7 @@ struct Facts {
             to_string(r.host),
             r.region,
             std::string(to_string(r.state)),
-            std::string(to_text(r.health)),
+            std::string(to_string(r.health)),
             to_string(r.address),
             std::int64_t{r.cordoned},
             std::int64_t{r.skip_dns},

@@ -1,7 +1,8 @@
 """`tools/bench flycast-http`: requests through a port with the handler http, beside HAProxy and nginx in HTTP mode.
 
 The stage, the rivals and the reading of processor time are those of bench_flycast.py; the server is nginx, the
-client wrk with 32 kept connections. What is trusted is the proxy's processor time per request: on a
+client wrk with 32 kept connections; for HTTP/2, which machines get as HTTP/1.1, h2load with 16 connections of 16
+requests at once. What is trusted is the proxy's processor time per request: on a
 shared machine rates swing. Also how much memory an idle connection takes.
 """
 
@@ -25,8 +26,9 @@ SECONDS = 3
 ROUNDS = 5
 CONNECTIONS = 32
 IDLE = 2000
-LOADS = {"3 bytes": "/small", "16 KiB": "/16k"}
-PACKAGES = ["haproxy", "nginx-light", "wrk"]
+LOADS = {"3 bytes": "/small", "16 KiB": "/16k", "HTTP/2, 3 bytes": "h2:/small"}
+AT_ONCE = 16  # connections of HTTP/2, and requests on each
+PACKAGES = ["haproxy", "nginx-light", "nghttp2-client", "wrk"]
 
 COMMON = """user root;
 daemon off;
@@ -84,7 +86,9 @@ class HttpStage(Stage):
         return inside(self.facts["server"], "nginx", "-c", self.folder / "conf", "-e", self.folder / "error.log")
 
     def load(self, mode, at_once, seconds, address, port):
-        """(requests a second, p50 us, p99 us, failures); `mode` is a path, or a rival's own probe."""
+        """(requests a second, p50 us, p99 us, failures); `mode` is a path, behind h2: for HTTP/2, or a rival's probe."""
+        if mode.startswith("h2:"):
+            return self.load_http2(mode.removeprefix("h2:"), seconds, address, port)
         path = mode if mode.startswith("/") else "/small"
         run = inside(self.facts["client"], "wrk", "-t1", f"-c{at_once}", f"-d{max(1, round(seconds))}", "--latency",
                      f"http://[{address}]:{port}{path}", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
@@ -97,6 +101,20 @@ class HttpStage(Stage):
         wrong += sum(map(int, errors.groups())) if errors else 0
         return [int(done[1]) / float(done[2]), latency(output, 50), latency(output, 99), wrong]
 
+    def load_http2(self, path, seconds, address, port):
+        log = self.folder / "h2load"
+        log.unlink(missing_ok=True)
+        run = inside(self.facts["client"], "h2load", "-t1", f"-c{AT_ONCE}", f"-m{AT_ONCE}", f"-D{max(1, round(seconds))}",
+                     f"--connect-to=[{address}]:{port}", f"--log-file={log}", f"http://machine{path}",
+                     stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        output, _ = run.communicate()
+        rate = re.search(r"finished in .*?, ([0-9.]+) req/s", output)
+        if not rate or not log.exists():
+            return [0.0, 0.0, 0.0, 0.0]
+        wrong = sum(map(int, re.search(r"(\d+) failed, (\d+) errored, (\d+) timeout", output).groups()))
+        took = sorted(int(line.split()[2]) for line in log.read_text().splitlines())
+        return [float(rate[1]), took[len(took) // 2], took[len(took) * 99 // 100], wrong]
+
     def close(self):
         super().close()
         shutil.rmtree(self.folder)
@@ -108,16 +126,27 @@ def latency(output, percentile):
 
 
 class HttpHaproxy(Haproxy):
+    speaks_http2 = True  # it knows the preface
+
     def config(self, facts):
         return HAPROXY.format(address=facts["host_address"], port=self.port, server=facts["server_address"])
 
 
 class HttpNginx(Nginx):
+    speaks_http2 = False  # on a port with HTTP/1
     port = PORT + 2
 
     def config(self, facts):
         return NGINX.format(folder=self.folder, address=facts["host_address"], port=self.port,
                             server=facts["server_address"])
+
+
+class HttpDirect(Direct):
+    speaks_http2 = False
+
+
+class HttpFlycast(Flycast):
+    speaks_http2 = True
 
 
 def measure(stage, rivals, path, options):
@@ -183,7 +212,7 @@ def run(build, arguments):
     with contextlib.ExitStack() as stack:
         stack.callback(stage.close)
         rivals = []
-        for kind in (Direct, HttpHaproxy, HttpNginx, Flycast):
+        for kind in (HttpDirect, HttpHaproxy, HttpNginx, HttpFlycast):
             rival = kind(stage)
             rival.start()
             stack.callback(rival.close)
@@ -192,7 +221,8 @@ def run(build, arguments):
             pid = stage.proxy.pid if rival.name == "flycast" else rival.process.pid
             print(f"{'idle connection':<16} {rival.name:<14} {idle(stage, rival, pid):8.0f} bytes", flush=True)
         for load, path in LOADS.items():
-            for name, (rate, each, p50, p99, wrong) in measure(stage, rivals, path, options).items():
+            able = [rival for rival in rivals if not path.startswith("h2:") or rival.speaks_http2]
+            for name, (rate, each, p50, p99, wrong) in measure(stage, able, path, options).items():
                 print(f"{load:<16} {name:<14} {rate:8.0f} /s   {each * 1e6:6.1f} us CPU each   "
                       f"p50 {p50 / 1e3:.2f} p99 {p99 / 1e3:.2f} ms" + (f"   {wrong:.0f} FAILED" if wrong else ""),
                       flush=True)

@@ -33,6 +33,7 @@ struct RequestHead {
   BodyFraming body;
   std::string upgrade;  // protocols asked for, "" for none; never h2c
   bool is_http10 = false;
+  bool is_http2 = false;
   bool keep_alive = true;  // the client's connection may carry another request after this
   bool expects_continue = false;
   friend bool operator==(const RequestHead&, const RequestHead&) = default;

@@ -29,12 +29,12 @@ HttpArrival::HttpArrival(const Ip6& client, const IpEndpoint& dialled, std::stri
   chain_.append(", ").append(to_string(dialled.ip));
 }
 
-RequestArrival HttpArrival::of(bool is_http10, std::string_view request_id) const {
+RequestArrival HttpArrival::of(HttpVersion version, std::string_view request_id) const {
   RequestArrival arrival;
   arrival.chain = chain_;
   arrival.client = arrival.chain.substr(0, client_chars_);
   arrival.port = port_;
-  arrival.version = version_of(is_http10);
+  arrival.version = version;
   arrival.region = region_;
   arrival.request_id = request_id;
   return arrival;
@@ -47,7 +47,8 @@ std::string HttpArrival::host() const {
 void prepare_request(RequestHead& request, const HttpArrival& arrival,
                      const std::string& request_id) {
   if (request.host.empty()) request.host = arrival.host();
-  apply_request_rules(request.fields, arrival.of(request.is_http10, request_id));
+  HttpVersion version = request.is_http2 ? HttpVersion::kHttp2 : version_of(request.is_http10);
+  apply_request_rules(request.fields, arrival.of(version, request_id));
 }
 
 void prepare_response(ResponseHead& response, const HttpPort& port, const std::string& request_id) {

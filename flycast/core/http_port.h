@@ -26,7 +26,7 @@ class HttpArrival {
  public:
   // `region`, of the proxy, must outlive it.
   HttpArrival(const Ip6& client, const IpEndpoint& dialled, std::string_view region);
-  [[nodiscard]] RequestArrival of(bool is_http10, std::string_view request_id) const;
+  [[nodiscard]] RequestArrival of(HttpVersion version, std::string_view request_id) const;
   [[nodiscard]] std::string host() const;  // what was dialled, for a request that names no host
 
  private:

@@ -35,6 +35,8 @@ struct FlycastStats {
   std::uint64_t http_resends = 0;          // sent once more: a machine took it and gave no answer
   std::uint64_t http_resends_refused = 0;  // not sent once more: the service's budget was spent
   std::uint64_t http_timeouts = 0;      // connections closed: a head or body did not come in time
+  std::uint64_t http2_connections = 0;  // of clients
+  std::uint64_t http2_sent_away = 0;    // of those, ended: a flood of resets or empty frames
   std::uint64_t woken = 0;              // connections that waited for a machine of this host
   std::uint64_t starts_failed = 0;      // of those, in vain: it did not start, or ended
   std::uint64_t put_to_sleep = 0;       // machines of this host, as they were not needed

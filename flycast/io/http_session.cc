@@ -6,6 +6,8 @@
 #include <boost/asio/post.hpp>
 
 #include "base/io/clock.h"
+#include "flycast/core/first_bytes.h"
+#include "flycast/io/http2_session.h"
 #include "flycast/io/http_call.h"
 #include "flycast/io/http_failure.h"
 #include "flycast/io/http_machine.h"
@@ -146,11 +148,12 @@ class HttpSession : public Session, public std::enable_shared_from_this<HttpSess
   }
 
   void on_client_end() {
-    if (call_ || !reader_.idle()) return end();  // in the middle of a request
+    if (call_ || !reader_.idle() || !preface_.empty()) return end();  // in the middle of a request
     phase_ = Phase::kClosing;
   }
 
   void on_client_bytes(std::string_view bytes) {
+    if (is_new_) return on_first_bytes(bytes);
     bool whole = false;
     while (!whole) {
       ReadEvent event = reader_.next(bytes);
@@ -164,6 +167,26 @@ class HttpSession : public Session, public std::enable_shared_from_this<HttpSess
     unread_ = bytes;  // of the next request
     if (!call_) return await_head();
     call_->go_on();
+  }
+
+  void on_first_bytes(std::string_view bytes) {
+    std::string all = std::exchange(preface_, {});
+    if (!all.empty()) bytes = all.append(bytes);
+    switch (judge_first_bytes(bytes)) {
+      case FirstBytes::kMore:
+        preface_ = bytes;
+        return await_head();
+      case FirstBytes::kOther:
+        return end();
+      case FirstBytes::kHttp2:
+        phase_ = Phase::kEnded;
+        timer_.cancel();
+        return start_http2_session(state_, id_, client_.release(), bytes, from_, dialled_,
+                                   std::move(ticket_));
+      case FirstBytes::kHttp1:
+        is_new_ = false;
+        return on_client_bytes(bytes);
+    }
   }
 
   void begin_call() {
@@ -383,7 +406,8 @@ class HttpSession : public Session, public std::enable_shared_from_this<HttpSess
   void on_deadline() {
     switch (phase_) {
       case Phase::kReading:
-        if (!reader_.idle()) return refuse({408, "its head did not come in time"});
+        if (!reader_.idle() || !preface_.empty())
+          return refuse({408, "its head did not come in time"});
         if (machine_ && idle_timeout_ > kKeptMachine) {
           drop_machine();
           return await(idle_timeout_ - kKeptMachine);
@@ -415,6 +439,8 @@ class HttpSession : public Session, public std::enable_shared_from_this<HttpSess
   Phase phase_ = Phase::kReading;
   bool in_turn_ = false;
   bool head_begun_ = false;
+  bool is_new_ = true;   // nothing was understood of the client yet
+  std::string preface_;  // what it sent may become HTTP/2's
   RequestReader reader_;
   std::string unread_;  // what the client sent behind the request that is being answered
   std::unique_ptr<HttpMachine> machine_;  // between requests, and when protocols are switched

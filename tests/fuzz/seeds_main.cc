@@ -13,6 +13,7 @@
 #include "registry/core/trust.pb.h"
 #include "tests/fuzz/record_pool.h"
 #include "tests/fuzz/targets.h"
+#include "tests/unit/flycast/http2_frames.h"
 #include "tests/unit/registry/trust_fixture.h"
 
 namespace sixpn::fuzz {
@@ -156,6 +157,22 @@ void add_http(Seeds& seeds) {
   seeds.add("http1", '\10' + std::string("HTTP/1.0 404 No\r\nA: b\r\n\r\nuntil the end"));
 }
 
+void add_http2(Seeds& seeds) {
+  using namespace flycast::frames;
+  const std::string post = frame(kHeaders, kEndHeaders, 1, post_fields());
+  seeds.add("http2", '\xff' + get(1) + get(3) + frame(kReset, 0, 3, u32(8)));
+  seeds.add("http2", '\3' + post + frame(kData, 0, 1, "abc") + frame(kData, kEndStream, 1, "d"));
+  seeds.add("http2", '\x7f' + frame(kHeaders, 0, 1, get_fields()) +
+                         frame(kContinuation, kEndHeaders, 1, field("cookie", "a=b")));
+  seeds.add("http2", '\x1f' + post +
+                         frame(kHeaders, kEndStream | kEndHeaders, 1, field("x-trailer", "1")) +
+                         frame(kPing, 0, 0, "12345678") + frame(kSettings, kAck, 0));
+  seeds.add("http2", '\7' +
+                         frame(kHeaders, kEndStream | kEndHeaders, 1,
+                               get_fields() + field("content-length", "5")) +
+                         frame(kWindowUpdate, 0, 0, u32(1)));
+}
+
 void add_replays(Seeds& seeds) {
   for (const char* header :
        {"region=\"iad,us\";app=web;state=a;b",
@@ -197,6 +214,7 @@ int main(int argc, char** argv) {
   sixpn::fuzz::add_trust(seeds);
   sixpn::fuzz::add_local(seeds);
   sixpn::fuzz::add_http(seeds);
+  sixpn::fuzz::add_http2(seeds);
   sixpn::fuzz::add_replays(seeds);
   sixpn::fuzz::add_programs(seeds);
 }

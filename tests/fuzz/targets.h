@@ -31,6 +31,8 @@ void gossip(std::string_view bytes);
 
 // http_targets.cc: HTTP/1 of clients and of machines
 void http1(std::string_view bytes);
+// http2_target.cc: HTTP/2 of clients
+void http2(std::string_view bytes);
 // replay_target.cc: fly-replay in both forms, its caches, the headers that route
 void replay(std::string_view bytes);
 
@@ -53,6 +55,7 @@ inline constexpr Target kTargets[] = {
     {"store", store},
     {"gossip", gossip},
     {"http1", http1},
+    {"http2", http2},
     {"replay", replay},
 };
 

@@ -1,73 +1,8 @@
-// HTTP ports between clients and servers of other people's making. Every one is a package that
-// tools/setup --clients installs; where one is missing, its test fails.
-#include <gtest/gtest.h>
-#include <sys/stat.h>
-
-#include <filesystem>
-
-#include "tests/netns/cluster/process.h"
-#include "tests/netns/flycast/stage.h"
+// HTTP/1 ports between clients and servers of other people's making (http_clients.h).
+#include "tests/netns/flycast/http_clients.h"
 
 namespace sixpn::flycast {
 namespace {
-
-using sixpn::testing::Finished;
-using sixpn::testing::Process;
-using sixpn::testing::Words;
-
-constexpr const char* kPython = "/usr/bin/python3";  // the one that the packages are for
-
-struct HttpClients : ::testing::Test {
-  HttpClients() {
-    std::string name = "/tmp/sixpn-http-XXXXXX";
-    folder = mkdtemp(name.data());
-    cluster.app.services[0].ports[0].handlers = {"http"};
-    for (std::uint32_t id : {3u, 4u}) stop_machine(id);
-  }
-  ~HttpClients() override { std::filesystem::remove_all(folder); }
-
-  void stop_machine(std::uint32_t id) {
-    cluster.machines[MachineId{id}].state = MachineState::kStopped;
-  }
-  static Words inside(std::uint32_t machine, Words words) {
-    words.insert(words.begin(), {"nsenter", "--net=" + Lab::instance().machine(machine).path()});
-    return words;
-  }
-  Finished client(Words words) { return sixpn::testing::run(inside(9, std::move(words))); }
-
-  // Starts a server inside a machine, and waits until it listens.
-  void serve(std::uint32_t machine, const std::string& kind) {
-    std::string log = folder + "/server" + std::to_string(machine);
-    servers.emplace_back(inside(machine, {kPython, "tests/netns/flycast/echo_server.py", kind,
-                                          to_string(lab.address(machine)), "8080"}),
-                         log);
-    ASSERT_TRUE(eventually([&] { return sixpn::testing::read_file(log) == "ready\n"; }))
-        << sixpn::testing::read_file(log);
-  }
-  // It writes IPv6 addresses into Host without brackets, so it is given a name.
-  Finished h2load(Words words) {
-    words.insert(words.begin(),
-                 {"h2load", "--h1", "--connect-to=[" + to_string(kFlycast) + "]:80"});
-    words.push_back("http://web.flycast/100");
-    return client(std::move(words));
-  }
-  std::string write_body(std::size_t size) {
-    std::string body;
-    for (std::size_t i = 0; body.size() < size; ++i) body += std::to_string(i * 7919) + "\n";
-    sixpn::testing::write_file(folder + "/body", body);
-    return body;
-  }
-
-  Lab& lab = Lab::instance();
-  TestCluster cluster = Lab::cluster();
-  std::string folder;
-  std::vector<Process> servers;
-  const std::string url = "http://[" + to_string(kFlycast) + "]:80";
-};
-
-bool has(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
 
 TEST_F(HttpClients, CurlHereAndOnAnotherHost) {
   RunningHost host1(1, cluster);
@@ -116,7 +51,7 @@ TEST_F(HttpClients, WrkAndH2loadKeepConnections) {
   Finished wrk = client({"wrk", "-t1", "-c16", "-d1", "--timeout", "20", url + "/100"});
   EXPECT_TRUE(has(wrk.out, "requests in")) << wrk.out << wrk.err;
   EXPECT_FALSE(has(wrk.out, "Socket errors") || has(wrk.out, "Non-2xx")) << wrk.out;
-  Finished loaded = h2load({"-n", "400", "-c", "16"});
+  Finished loaded = h2load({"--h1", "-n", "400", "-c", "16"});
   EXPECT_TRUE(has(loaded.out, "400 succeeded, 0 failed")) << loaded.out << loaded.err;
   EXPECT_EQ(host1.stats().http_failed, 0u);
 }
@@ -125,7 +60,7 @@ TEST_F(HttpClients, WrkAndH2loadKeepConnections) {
 TEST_F(HttpClients, H2loadPipelines) {
   RunningHost host1(1, cluster);
   serve(1, "http");
-  Finished done = h2load({"-m", "8", "-n", "400", "-c", "4"});
+  Finished done = h2load({"--h1", "-m", "8", "-n", "400", "-c", "4"});
   EXPECT_TRUE(has(done.out, "400 succeeded, 0 failed")) << done.out << done.err;
 }
 
@@ -136,7 +71,9 @@ TEST_F(HttpClients, AMachineThatDiesIsHiddenFromReaders) {
   RunningHost host2(2, cluster);
   serve(2, "http");
   serve(3, "http");
-  auto load = std::async(std::launch::async, [&] { return h2load({"-n", "1500", "-c", "8"}); });
+  auto load = std::async(std::launch::async, [&] {
+    return h2load({"--h1", "-n", "1500", "-c", "8"});
+  });
   ASSERT_TRUE(eventually([&] { return host1.stats().http_requests > 100; }));
   servers.front() = {};  // kill -9: its connections are reset by the kernel
   Finished done = load.get();

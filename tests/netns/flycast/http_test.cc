@@ -196,7 +196,6 @@ TEST_F(Http, WhatIsAmbiguousReachesNoMachine) {
       {"GET / HTTP/1.1\r\n\r\n" + smuggled, "400"},
       {"GET /\r\n\r\n" + smuggled, "400"},
       {"CONNECT h:80 HTTP/1.1\r\nHost: h\r\n\r\n" + smuggled, "501"},
-      {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + smuggled, "505"},
       {"GET /" + std::string(40000, 'a') + " HTTP/1.1\r\n\r\n", "414"},
       {get("/", "A: " + std::string(70000, 'a') + "\r\n"), "431"},
       {get("/", "Expect: a miracle\r\n"), "417"},

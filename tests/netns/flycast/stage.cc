@@ -107,6 +107,15 @@ std::string Tcp::read_exactly(std::size_t size) {
   return bytes;
 }
 
+std::string Tcp::read_some() {
+  std::string bytes(64 * 1024, '\0');
+  auto got = recv(fd_.get(), bytes.data(), bytes.size(), 0);
+  ended_ = got == 0;
+  reset_ = got < 0 && errno == ECONNRESET;
+  bytes.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+  return bytes;
+}
+
 std::string Tcp::read_to_end() {
   std::string bytes;
   while (!ended_ && !reset_) {

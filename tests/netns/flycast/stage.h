@@ -45,6 +45,7 @@ class Tcp {
 
   // Empty when nothing came in time or the end was reset; `got_reset` tells.
   std::string read_exactly(std::size_t size);
+  std::string read_some();    // what is there, at least a byte
   std::string read_to_end();  // until FIN, reset or nothing for kPatience
   bool write_all(std::string_view bytes);
   // Writes `block` over and over until nothing was taken for a while, or `most` bytes were: all

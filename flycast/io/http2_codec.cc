@@ -1,0 +1,434 @@
+#include "flycast/io/http2_codec.h"
+
+#include <nghttp2/nghttp2.h>
+
+#include <algorithm>
+#include <cstring>
+#include <deque>
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "flycast/core/http1_limits.h"
+#include "flycast/io/http2_request.h"
+
+namespace sixpn::flycast {
+namespace {
+
+// Gaps between the ids of streams that are remembered; honest clients leave none.
+constexpr std::size_t kMaxSkipped = 32;
+
+constexpr std::string_view kResets = "too many streams were reset";
+constexpr std::string_view kIdleFrames = "too many frames that move nothing";
+constexpr std::string_view kFlood = "too many settings, unread answers, or CONTINUATION frames";
+
+std::string_view view(const std::uint8_t* bytes, std::size_t size) {
+  return {reinterpret_cast<const char*>(bytes), size};
+}
+
+// One field for nghttp2, which copies it. The text must live until then.
+nghttp2_nv make_field(const std::string& name, std::string_view value) {
+  auto bytes = [](std::string_view text) {
+    return const_cast<std::uint8_t*>(reinterpret_cast<const std::uint8_t*>(text.data()));
+  };
+  return {bytes(name), bytes(value), name.size(), value.size(), NGHTTP2_NV_FLAG_NONE};
+}
+
+// Fields of a list, in lower case.
+class Fields {
+ public:
+  explicit Fields(std::size_t count) { names_.reserve(count); }
+  void add(std::string_view name, std::string_view value) {
+    names_.push_back(lower_case(name));
+    fields_.push_back(make_field(names_.back(), value));
+  }
+  [[nodiscard]] const nghttp2_nv* data() const { return fields_.data(); }
+  [[nodiscard]] std::size_t size() const { return fields_.size(); }
+
+ private:
+  std::vector<std::string> names_;  // never grows beyond what is reserved
+  std::vector<nghttp2_nv> fields_;
+};
+
+// Of a return value of nghttp2_session_mem_recv().
+bool is_flood(ssize_t taken) {
+  return taken == NGHTTP2_ERR_FLOODED || taken == NGHTTP2_ERR_TOO_MANY_SETTINGS ||
+         taken == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS;
+}
+
+struct Stream {
+  Http2RequestBuilder request;
+  HeaderList trailers;    // of the request
+  bool has_head = false;  // what comes now are trailers
+  bool malformed = false;
+  bool unheard = false;        // it was refused: what follows of it is thrown away
+  std::size_t unconsumed = 0;  // bytes of its body that hold the windows closed
+  std::string out;             // of the response's body, from out_at on
+  std::size_t out_at = 0;
+  std::uint64_t sent = 0;
+  bool responded = false;
+  bool ended = false;  // nothing is added to `out` any more
+  bool deferred = false;
+  HeaderList out_trailers;
+};
+
+}  // namespace
+
+struct Http2Codec::Impl {
+  explicit Impl(Events given) : events(std::move(given)) {
+    nghttp2_session_callbacks* callbacks = nullptr;
+    nghttp2_session_callbacks_new(&callbacks);
+    set_callbacks(callbacks);
+    nghttp2_option* option = nullptr;
+    nghttp2_option_new(&option);
+    nghttp2_option_set_no_auto_window_update(option, 1);
+    nghttp2_option_set_max_outbound_ack(option, kMaxHttp2Acks);
+    nghttp2_option_set_max_settings(option, kMaxHttp2SettingsEntries);
+    nghttp2_option_set_max_continuations(option, kMaxHttp2Continuations);
+    nghttp2_session_server_new2(&session, callbacks, this, option);
+    nghttp2_option_del(option);
+    nghttp2_session_callbacks_del(callbacks);
+    submit_settings();
+  }
+  ~Impl() { nghttp2_session_del(session); }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+
+  static void set_callbacks(nghttp2_session_callbacks* callbacks) {
+    nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, on_begin_frame);
+    nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
+    nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
+    nghttp2_session_callbacks_set_on_invalid_header_callback(callbacks, on_invalid_header);
+    nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
+    nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_close);
+    nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_sent);
+  }
+
+  void submit_settings() const {
+    const nghttp2_settings_entry settings[] = {
+        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, kMaxHttp2Streams},
+        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, kHttp2StreamWindow},
+        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, static_cast<std::uint32_t>(kMaxHeadBytes)},
+    };
+    nghttp2_submit_settings(session, NGHTTP2_FLAG_NONE, settings, std::size(settings));
+    nghttp2_session_set_local_window_size(session, NGHTTP2_FLAG_NONE, 0, kHttp2ConnectionWindow);
+  }
+
+  static Impl& of(void* user) { return *static_cast<Impl*>(user); }
+  Stream* find(Http2StreamId id) {
+    auto found = streams.find(id);
+    return found == streams.end() ? nullptr : &found->second;
+  }
+
+  // ---------------------------------------------------------------- what the client says
+
+  // A stream that was skipped is closed (section 5.1.1): its HEADERS are an error of the
+  // connection, which nghttp2 overlooks.
+  static int on_begin_frame(nghttp2_session*, const nghttp2_frame_hd* frame, void* user) {
+    Impl& impl = of(user);
+    if (frame->type != NGHTTP2_HEADERS) return 0;
+    for (const auto& [first, last] : impl.skipped)
+      if (first <= frame->stream_id && frame->stream_id <= last)
+        nghttp2_session_terminate_session(impl.session, NGHTTP2_PROTOCOL_ERROR);
+    return 0;
+  }
+
+  static int on_begin_headers(nghttp2_session*, const nghttp2_frame* frame, void* user) {
+    Impl& impl = of(user);
+    if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
+    Http2StreamId id = frame->hd.stream_id;
+    if (id > impl.newest + 2) impl.skipped.emplace_back(impl.newest + 2, id - 2);
+    if (impl.skipped.size() > kMaxSkipped) impl.skipped.pop_front();
+    impl.newest = id;
+    impl.streams.try_emplace(id);
+    return 0;
+  }
+
+  static int on_header(nghttp2_session*, const nghttp2_frame* frame, const std::uint8_t* name,
+                       std::size_t name_size, const std::uint8_t* value, std::size_t value_size,
+                       std::uint8_t, void* user) {
+    Stream* stream = of(user).find(frame->hd.stream_id);
+    if (stream == nullptr) return 0;
+    if (!stream->has_head) {
+      stream->request.add(view(name, name_size), view(value, value_size));
+    } else if (stream->trailers.size() < kMaxTrailers &&
+               stream->trailers.bytes() < kMaxTrailerBytes) {
+      stream->trailers.add(view(name, name_size), view(value, value_size));
+    } else {
+      stream->malformed = true;
+    }
+    return 0;
+  }
+
+  // A field that no message may hold: the whole message is malformed (section 8.2.1).
+  static int on_invalid_header(nghttp2_session*, const nghttp2_frame*, const std::uint8_t*,
+                               std::size_t, const std::uint8_t*, std::size_t, std::uint8_t, void*) {
+    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+  }
+
+  static int on_frame(nghttp2_session*, const nghttp2_frame* frame, void* user) {
+    Impl& impl = of(user);
+    bool ends = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+    switch (frame->hd.type) {
+      case NGHTTP2_HEADERS:
+        return impl.on_headers(frame->hd.stream_id, ends);
+      case NGHTTP2_DATA:
+        if (ends) impl.on_request_end(frame->hd.stream_id);
+        return ends || frame->hd.length != 0 || impl.count_idle_frame()
+                   ? 0
+                   : impl.calm_down(kIdleFrames);
+      case NGHTTP2_RST_STREAM:
+        return impl.count_reset() ? 0 : impl.calm_down(kResets);
+      case NGHTTP2_SETTINGS:
+      case NGHTTP2_PING:
+      case NGHTTP2_PRIORITY:
+        return impl.count_idle_frame() ? 0 : impl.calm_down(kIdleFrames);
+      default:
+        return 0;
+    }
+  }
+
+  bool count_reset() { return resets.try_take(kHttp2ResetLimit, now); }
+  bool count_idle_frame() { return idle_frames.try_take(kHttp2IdleFrameLimit, now); }
+  int calm_down(std::string_view why) {
+    reproach = why;
+    nghttp2_session_terminate_session(session, NGHTTP2_ENHANCE_YOUR_CALM);
+    return 0;
+  }
+
+  int on_headers(Http2StreamId id, bool ends) {
+    Stream* stream = find(id);
+    if (stream == nullptr) return 0;
+    if (stream->has_head) {
+      if (stream->malformed) return reset(id, NGHTTP2_PROTOCOL_ERROR);
+      if (ends) on_request_end(id);
+      return 0;
+    }
+    stream->has_head = true;
+    RequestHead head;
+    auto verdict = stream->request.finish(ends, head);
+    stream->unheard = verdict != Http2RequestBuilder::Verdict::kGood;
+    switch (verdict) {
+      case Http2RequestBuilder::Verdict::kMalformed:
+        return reset(id, NGHTTP2_PROTOCOL_ERROR);
+      case Http2RequestBuilder::Verdict::kTooLarge:
+        return refuse(id, "431");
+      case Http2RequestBuilder::Verdict::kNotServed:
+        return refuse(id, "501");
+      case Http2RequestBuilder::Verdict::kGood:
+        break;
+    }
+    events.on_request(id, std::move(head));
+    if (ends) on_request_end(id);
+    return 0;
+  }
+
+  void on_request_end(Http2StreamId id) {
+    Stream* stream = find(id);
+    if (stream != nullptr && !stream->unheard) events.on_end(id, stream->trailers);
+  }
+
+  static int on_data(nghttp2_session*, std::uint8_t, std::int32_t id, const std::uint8_t* bytes,
+                     std::size_t size, void* user) {
+    Impl& impl = of(user);
+    Stream* stream = impl.find(id);
+    if (stream == nullptr || !stream->has_head || stream->unheard) {
+      nghttp2_session_consume(impl.session, id, size);
+      return 0;
+    }
+    stream->unconsumed += size;
+    impl.events.on_body(id, view(bytes, size));
+    return 0;
+  }
+
+  static int on_close(nghttp2_session*, std::int32_t id, std::uint32_t, void* user) {
+    Impl& impl = of(user);
+    Stream* stream = impl.find(id);
+    if (stream == nullptr) return 0;
+    nghttp2_session_consume_connection(impl.session, stream->unconsumed);
+    bool heard = stream->has_head && !stream->unheard;
+    impl.buffered -= stream->out.size() - stream->out_at;
+    impl.streams.erase(id);
+    if (heard) impl.events.on_closed(id);
+    return 0;
+  }
+
+  // A client that makes us reset its streams costs as much as one that resets them itself.
+  static int on_sent(nghttp2_session*, const nghttp2_frame* frame, void* user) {
+    Impl& impl = of(user);
+    bool fault = frame->hd.type == NGHTTP2_RST_STREAM &&
+                 frame->rst_stream.error_code != NGHTTP2_NO_ERROR &&
+                 frame->rst_stream.error_code != NGHTTP2_REFUSED_STREAM;
+    if (fault && !impl.count_reset()) impl.calm_down(kResets);
+    bool answered = (frame->hd.type == NGHTTP2_DATA || frame->hd.type == NGHTTP2_HEADERS) &&
+                    (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+    // It need not send the rest of a request that was answered (section 8.1).
+    if (answered && nghttp2_session_get_stream_remote_close(impl.session, frame->hd.stream_id) == 0)
+      impl.reset(frame->hd.stream_id, NGHTTP2_NO_ERROR);
+    return 0;
+  }
+
+  // ---------------------------------------------------------------- what is said to it
+
+  int reset(Http2StreamId id, std::uint32_t error) const {
+    nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, error);
+    return 0;
+  }
+
+  // Answered here: nobody else hears of the request.
+  int refuse(Http2StreamId id, const std::string& status) {
+    const std::string name = ":status";
+    const nghttp2_nv field = make_field(name, status);
+    nghttp2_submit_response(session, id, &field, 1, nullptr);
+    return 0;
+  }
+
+  static ssize_t read_body(nghttp2_session*, std::int32_t id, std::uint8_t* into, std::size_t room,
+                           std::uint32_t* flags, nghttp2_data_source*, void* user) {
+    Impl& impl = of(user);
+    Stream* stream = impl.find(id);
+    if (stream == nullptr) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    std::size_t size = std::min(room, stream->out.size() - stream->out_at);
+    std::memcpy(into, stream->out.data() + stream->out_at, size);
+    stream->out_at += size;
+    stream->sent += size;
+    impl.buffered -= size;
+    if (stream->out_at == stream->out.size()) {
+      stream->out.clear();
+      stream->out_at = 0;
+      if (stream->ended) impl.finish(id, *stream, flags);
+    }
+    if (size != 0 || stream->ended) return static_cast<ssize_t>(size);
+    stream->deferred = true;
+    return NGHTTP2_ERR_DEFERRED;
+  }
+
+  void finish(Http2StreamId id, const Stream& stream, std::uint32_t* flags) const {
+    *flags |= NGHTTP2_DATA_FLAG_EOF;
+    if (stream.out_trailers.empty()) return;
+    *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+    Fields fields(stream.out_trailers.size());
+    for (const FieldView& field : stream.out_trailers) fields.add(field.name, field.value);
+    nghttp2_submit_trailer(session, id, fields.data(), fields.size());
+  }
+
+  void resume(Http2StreamId id, Stream& stream) const {
+    if (std::exchange(stream.deferred, false)) nghttp2_session_resume_data(session, id);
+  }
+
+  Events events;
+  nghttp2_session* session = nullptr;
+  std::map<Http2StreamId, Stream> streams;
+  Http2StreamId newest = -1;
+  std::deque<std::pair<Http2StreamId, Http2StreamId>> skipped;  // first and last
+  TokenBucket resets;
+  TokenBucket idle_frames;
+  Instant now{};
+  std::size_t buffered = 0;  // in all streams' `out`
+  std::string_view reproach;
+};
+
+Http2Codec::Http2Codec(Events events) : impl_(std::make_unique<Impl>(std::move(events))) {}
+Http2Codec::~Http2Codec() = default;
+
+bool Http2Codec::feed(std::string_view bytes, Instant now) {
+  impl_->now = now;
+  auto taken = nghttp2_session_mem_recv(
+      impl_->session, reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
+  if (is_flood(taken)) {
+    impl_->calm_down(kFlood);
+  } else if (taken < 0) {
+    nghttp2_session_terminate_session(impl_->session, NGHTTP2_PROTOCOL_ERROR);
+  }
+  return taken >= 0 && nghttp2_session_want_read(impl_->session) != 0;
+}
+
+std::string_view Http2Codec::next_output() {
+  const std::uint8_t* bytes = nullptr;
+  auto size = nghttp2_session_mem_send(impl_->session, &bytes);
+  return size <= 0 ? std::string_view() : view(bytes, static_cast<std::size_t>(size));
+}
+
+bool Http2Codec::is_over() const {
+  return nghttp2_session_want_read(impl_->session) == 0 &&
+         nghttp2_session_want_write(impl_->session) == 0;
+}
+
+void Http2Codec::respond(Http2StreamId id, const ResponseHead& head, bool ended) {
+  Stream* stream = impl_->find(id);
+  if (stream == nullptr) return;
+  const std::string status = std::to_string(head.status), length = std::to_string(head.body.length);
+  Fields fields(head.fields.size() + 2);
+  fields.add(":status", status);
+  for (const FieldView& field : head.fields) fields.add(field.name, field.value);
+  if (head.body.kind == BodyKind::kLength) fields.add("content-length", length);
+  if (is_interim(head.status)) {
+    nghttp2_submit_headers(impl_->session, NGHTTP2_FLAG_NONE, id, nullptr, fields.data(),
+                           fields.size(), nullptr);
+    return;
+  }
+  stream->responded = true;
+  stream->ended = ended;
+  nghttp2_data_provider body{{.ptr = nullptr}, Impl::read_body};
+  nghttp2_submit_response(impl_->session, id, fields.data(), fields.size(),
+                          ended ? nullptr : &body);
+}
+
+void Http2Codec::send_body(Http2StreamId id, std::string_view piece) {
+  Stream* stream = impl_->find(id);
+  if (stream == nullptr || piece.empty()) return;
+  stream->out.append(piece);
+  impl_->buffered += piece.size();
+  impl_->resume(id, *stream);
+}
+
+void Http2Codec::end_body(Http2StreamId id, const HeaderList& trailers) {
+  Stream* stream = impl_->find(id);
+  if (stream == nullptr) return;
+  stream->ended = true;
+  stream->out_trailers = trailers;
+  impl_->resume(id, *stream);
+}
+
+void Http2Codec::reset(Http2StreamId id, Http2Error error) {
+  impl_->reset(id, static_cast<std::uint32_t>(error));
+}
+
+void Http2Codec::consume(Http2StreamId id, std::size_t bytes) {
+  Stream* stream = impl_->find(id);
+  if (stream == nullptr) return;
+  stream->unconsumed -= std::min(stream->unconsumed, bytes);
+  nghttp2_session_consume(impl_->session, id, bytes);
+}
+
+std::size_t Http2Codec::buffered(Http2StreamId id) const {
+  const Stream* stream = impl_->find(id);
+  return stream == nullptr ? 0 : stream->out.size() - stream->out_at;
+}
+
+std::uint64_t Http2Codec::sent(Http2StreamId id) const {
+  const Stream* stream = impl_->find(id);
+  return stream == nullptr ? 0 : stream->sent;
+}
+
+std::size_t Http2Codec::buffered() const {
+  return impl_->buffered;
+}
+
+std::string_view Http2Codec::reproach() const {
+  return impl_->reproach;
+}
+
+void Http2Codec::shut_down() {
+  nghttp2_submit_shutdown_notice(impl_->session);
+  nghttp2_submit_goaway(impl_->session, NGHTTP2_FLAG_NONE,
+                        nghttp2_session_get_last_proc_stream_id(impl_->session), NGHTTP2_NO_ERROR,
+                        nullptr, 0);
+}
+
+std::size_t Http2Codec::streams() const {
+  return impl_->streams.size();
+}
+
+}  // namespace sixpn::flycast

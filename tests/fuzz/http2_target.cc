@@ -1,0 +1,75 @@
+// HTTP/2 of clients. Whatever the frames: a request that comes out is one that HTTP/1 can carry,
+// and reads the same at the machine; of a stream that is over nothing more is heard.
+#include <set>
+#include <string>
+
+#include "flycast/core/http1_head.h"
+#include "flycast/io/http2_codec.h"
+#include "tests/fuzz/promise.h"
+#include "tests/fuzz/targets.h"
+
+namespace sixpn::fuzz {
+namespace {
+
+using namespace sixpn::flycast;
+
+void check_head(const RequestHead& head) {
+  std::string wire;
+  write_request_head(head, wire);
+  RequestHead received;
+  SIXPN_PROMISE(!parse_request_head(wire, received));
+  SIXPN_PROMISE(received.method == head.method && received.target == head.target);
+  SIXPN_PROMISE(received.host == head.host && received.fields == head.fields);
+  SIXPN_PROMISE(received.body == head.body);
+}
+
+// Answers each request when it has ended, and takes all of every body.
+struct Machine {
+  Http2Codec::Events events() {
+    return {[this](Http2StreamId id, const RequestHead& head) {
+              SIXPN_PROMISE(live.insert(id).second && id > last);
+              last = id;
+              check_head(head);
+            },
+            [this](Http2StreamId id, std::string_view piece) {
+              SIXPN_PROMISE(live.contains(id));
+              codec->consume(id, piece.size());
+            },
+            [this](Http2StreamId id, const HeaderList&) {
+              SIXPN_PROMISE(live.contains(id));
+              ResponseHead head;
+              head.status = 200;
+              codec->respond(id, head, false);
+              codec->send_body(id, "hello");
+              codec->end_body(id, {{"a", "b"}});
+            },
+            [this](Http2StreamId id) { SIXPN_PROMISE(live.erase(id) == 1); }};
+  }
+  std::set<Http2StreamId> live;
+  Http2StreamId last = 0;
+  Http2Codec* codec = nullptr;
+};
+
+}  // namespace
+
+// The first byte says in which pieces the rest comes, behind a preface and empty SETTINGS.
+void http2(std::string_view bytes) {
+  if (bytes.empty()) return;
+  std::size_t piece = 1U + static_cast<unsigned char>(bytes[0]);
+  bytes.remove_prefix(1);
+  Machine machine;
+  Http2Codec codec(machine.events());
+  machine.codec = &codec;
+  Instant now{};
+  bool open = codec.feed(kHttp2Preface, now) && codec.feed({"\0\0\0\4\0\0\0\0\0", 9}, now);
+  SIXPN_PROMISE(open);
+  for (; open && !bytes.empty(); bytes.remove_prefix(std::min(piece, bytes.size()))) {
+    open = codec.feed(bytes.substr(0, piece), now);
+    while (!codec.next_output().empty()) {
+    }
+    SIXPN_PROMISE(codec.streams() <= kMaxHttp2Streams);
+    now += std::chrono::milliseconds(1);
+  }
+}
+
+}  // namespace sixpn::fuzz

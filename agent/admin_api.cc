@@ -47,6 +47,13 @@ void Reply::stream(std::shared_ptr<ApiStream> source) const {
   responder_(std::move(reply));
 }
 
+void Reply::text(std::string body, const char* content_type) const {
+  ApiReply reply;
+  reply.body = std::move(body);
+  reply.content_type = content_type;
+  responder_(std::move(reply));
+}
+
 void Reply::fail(const Error& error) const {
   responder_({http_status(error), json::serialize(json::object{{"error", error.message}})});
 }
@@ -70,6 +77,7 @@ const std::vector<AdminApi::Route>& AdminApi::routes() {
       {"GET", "v1/dig", &AdminApi::get_dig},
       {"GET", "v1/flycast", &AdminApi::get_flycast},
       {"GET", "v1/flycast/explain", &AdminApi::explain_flycast},
+      {"GET", "v1/metrics", &AdminApi::get_metrics},
       {"GET", "v1/mesh/plan", &AdminApi::get_plan},
       {"GET", "v1/registry/dump", &AdminApi::get_dump},
       {"GET", "v1/registry/held", &AdminApi::get_held},

@@ -34,6 +34,7 @@ class Reply {
   explicit Reply(ApiResponder responder) : responder_(std::move(responder)) {}
   void ok(const boost::json::value& value) const;
   void stream(std::shared_ptr<ApiStream> source) const;
+  void text(std::string body, const char* content_type) const;
   void fail(const Error& error) const;
   void fail(const std::string& sentence, const config::ConfigErrors& details) const;
 
@@ -65,6 +66,8 @@ class AdminApi {
   // admin_flycast.cc
   void get_flycast(const Call& call, Reply reply);
   void explain_flycast(const Call& call, Reply reply);
+  // admin_metrics.cc
+  void get_metrics(const Call& call, Reply reply);
   // admin_hosts.cc
   void revoke_host(const Call& call, Reply reply);
   void renew_hosts(const Call& call, Reply reply);

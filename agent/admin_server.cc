@@ -78,7 +78,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   void write(ApiReply reply, bool keep_alive) {
     reply_ = http::response<http::string_body>(static_cast<http::status>(reply.status), 11);
-    reply_.set(http::field::content_type, "application/json");
+    reply_.set(http::field::content_type, reply.content_type);
     reply_.keep_alive(keep_alive);
     reply_.body() = std::move(reply.body);
     reply_.prepare_payload();

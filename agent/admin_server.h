@@ -1,8 +1,8 @@
 // AdminServer: HTTP/1.1 on the agent's unix socket, mode 0600. It moves requests and replies and
 // knows nothing of their meaning: agent/admin_api.h answers them. Control loop only.
 //
-// A reply is one JSON text, or a stream of lines that goes on until one side ends it: chunked, and
-// pulled from its source only as the client takes it.
+// A reply is one text, mostly JSON, or a stream of lines that goes on until one side ends it:
+// chunked, and pulled from its source only as the client takes it.
 //
 // Limits: 64 connections at once, 1 MiB per request, 60 s per read or write; a stream's client that
 // takes nothing for 30 s is disconnected.
@@ -37,8 +37,9 @@ class ApiStream {
 
 struct ApiReply {
   unsigned status = 200;
-  std::string body;                             // JSON
-  std::shared_ptr<ApiStream> stream = nullptr;  // instead of `body`
+  std::string body;
+  std::shared_ptr<ApiStream> stream = nullptr;    // instead of `body`
+  const char* content_type = "application/json";  // of `body`
 };
 
 // Called on the control loop; `reply` may be called at once or later, once, on the same loop.

@@ -123,6 +123,15 @@ void Rooms::report_dns(std::function<void(dns::Stats)> done) {
   });
 }
 
+void Rooms::read_meters(std::function<void(flycast::FlycastStats, flycast::MeterReadings)> done) {
+  flycast_loop.post([this, done = std::move(done)] {
+    if (!flycast) return;
+    control.post([done, stats = flycast->stats(), readings = flycast->read_meters()] {
+      done(stats, readings);
+    });
+  });
+}
+
 void Rooms::report_kernel_services(std::function<void(KernelServices)> done) {
   mesh_loop.post([this, done = std::move(done)] {
     if (!mesh) return;

@@ -65,6 +65,7 @@ struct Rooms {
   void list_machines(std::function<void(std::vector<machine::LocalMachine>)> done);
   void report_mesh(std::function<void(MeshFacts)> done);
   void report_dns(std::function<void(dns::Stats)> done);
+  void read_meters(std::function<void(flycast::FlycastStats, flycast::MeterReadings)> done);
   // What the kernel hands to machines by itself.
   void report_kernel_services(std::function<void(KernelServices)> done);
   void report_flycast(std::function<void(flycast::FlycastStatus)> done);

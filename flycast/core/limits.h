@@ -38,8 +38,11 @@ class OpenCounts {
       Ticket dropped(std::move(*this));
       counts_ = std::move(other.counts_);
       key_ = other.key_;
+      companion_ = std::move(other.companion_);
       return *this;
     }
+    // Something that is to live as long as what this ticket stands for.
+    void keep(std::shared_ptr<const void> companion) { companion_ = std::move(companion); }
     Ticket(const Ticket&) = delete;
     Ticket& operator=(const Ticket&) = delete;
     ~Ticket() {
@@ -55,6 +58,7 @@ class OpenCounts {
         : counts_(std::move(counts)), key_(key) {}
     std::shared_ptr<Counts> counts_;
     Key key_{};
+    std::shared_ptr<const void> companion_;
   };
 
   // Nothing when `limit` units are open already; limit 0 means none. Nor when the gate says no.

@@ -176,6 +176,7 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
     chosen = goal.candidate;
     load = goal.load;
     attempted_at = now;
+    meter = state.meters.machine(route.app->app.network, chosen.machine);
     idle_timeout = route.port->http.idle_timeout;
     by_exchange = request.exchange && route.service->concurrency == ConcurrencyType::kRequests;
     keep_as.reset();
@@ -333,7 +334,10 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
 
   void succeed(Fd stream, std::size_t early_bytes = 0, std::unique_ptr<HttpStream> kept = nullptr) {
     Instant now = monotonic_now();
-    if (!waking && !kept) load->on_success(now - attempted_at, now);  // a start is no latency
+    if (!waking && !kept) {  // a start is no latency
+      load->on_success(now - attempted_at, now);
+      if (meter) meter->connects.add(now - attempted_at);
+    }
     if (kept) ++state.stats.reused;
     Dialled dialled;
     dialled.stream = std::move(stream);
@@ -350,6 +354,7 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
     dialled.idle_timeout = idle_timeout;
     dialled.early_bytes = early_bytes;
     dialled.load = load;
+    dialled.meter = std::move(meter);
     finish(std::move(dialled));
   }
 
@@ -387,6 +392,7 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
   int rest_refusals = 0;  // owners that let a machine rest, which was stopped lately
   // Of the last one that failed.
   std::string app;
+  std::shared_ptr<MachineMeter> meter;  // of `chosen`
   std::string last_failure;
   DialError last_error = DialError::kExhausted;
 };

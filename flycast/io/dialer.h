@@ -61,6 +61,7 @@ struct Dialled {
   std::size_t early_bytes = 0;  // the machine has them: take them off the client's socket
   // What this proxy knows of the machine: who speaks with it tells it there how that went.
   LoadView::Entry load;
+  std::shared_ptr<MachineMeter> meter;  // null beyond the bounds of meters.h
 };
 
 // Why there is none. The name in Fly's list of proxy errors is beside each, where there is one.

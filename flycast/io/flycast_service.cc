@@ -105,7 +105,11 @@ struct FlycastService::Impl {
 
   void start_session(Fd stream, const IpEndpoint& from, const IpEndpoint& dialled,
                      ClientCounts::Ticket ticket) {
-    bool http = state.table.is_http(network_of(from.ip), dialled);
+    auto routed = state.table.route(network_of(from.ip), dialled);
+    const Route* route = std::get_if<Route>(&routed);
+    if (route != nullptr)
+      ticket.keep(state.meters.connection(route->app->app.network, route->app->app.name));
+    bool http = route != nullptr && speaks_http(*route->port);
     auto start = http ? start_http_session : start_client_session;
     start(state, state.next_id(), std::move(stream), from, dialled, std::move(ticket));
   }
@@ -177,6 +181,10 @@ FlycastStats FlycastService::stats() const {
   stats.waits = impl_->state.line.joined();
   stats.waits_refused = impl_->state.line.refused();
   return stats;
+}
+
+MeterReadings FlycastService::read_meters() {
+  return readings_of(impl_->state);
 }
 
 FlycastStatus FlycastService::status() {

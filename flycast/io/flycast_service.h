@@ -14,6 +14,7 @@
 
 #include "base/io/event_loop.h"
 #include "base/result.h"
+#include "flycast/core/meters.h"
 #include "flycast/core/options.h"
 #include "flycast/core/stats.h"
 #include "flycast/core/status.h"
@@ -41,6 +42,8 @@ class FlycastService {
   Result<void> start();
   void set_snapshot(SnapshotPtr snapshot);
   [[nodiscard]] FlycastStats stats() const;
+  // What the metrics tell of apps and machines.
+  [[nodiscard]] MeterReadings read_meters();
   // For the operator: see io/status.h.
   [[nodiscard]] FlycastStatus status();
   [[nodiscard]] std::variant<Explanation, LookupFailure> explain(NetworkId home,

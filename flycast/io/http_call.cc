@@ -19,10 +19,12 @@ HttpCall::HttpCall(ProxyState& state, Client client, RequestHead head)
   if (route != nullptr) port_ = http_port_of(*route);
   id_ = make_request_id(wall_now(), state_.rng, state_.options.region);
   prepare_request(http_.request(), client_.arrival, id_);
-  if (route != nullptr)
-    replay_ =
-        HttpReplay({route->app->app.network, route->app->app.name}, route->port->http.replay_cache,
-                   http_.request(), state_.replays, monotonic_now());
+  began_ = monotonic_now();
+  if (route == nullptr) return;
+  const AppRecord& app = route->app->app;
+  meter_ = state_.meters.app(app.network, app.name);
+  replay_ = HttpReplay({app.network, app.name}, route->port->http.replay_cache, http_.request(),
+                       state_.replays, began_);
 }
 
 HttpCall::~HttpCall() = default;
@@ -168,14 +170,21 @@ void HttpCall::on_read(ReadEvent event) {
 void HttpCall::on_head() {
   if (replay_.takes(response_head())) return;
   judge_machine(response_head().status);
+  meter_response(response_head().status);
   prepare_response(response_head(), port_, id_);
   outcome_ = Event::kHead;
 }
 
 // For the balancer: how long the machine took, or that it says it cannot. A 500 is an answer: what
 // was asked may be at fault, and would be elsewhere.
+void HttpCall::meter_response(int status) {
+  if (meter_) state_.meters.on_response(&meter_->responses, status, monotonic_now() - began_);
+}
+
 void HttpCall::judge_machine(int status) {
   Instant now = monotonic_now();
+  if (auto& meter = machine_->dialled.meter)
+    state_.meters.on_response(&meter->responses, status, now - asked_);
   MachineLoad& load = *machine_->dialled.load;
   if (status == 502 || status == 503 || status == 504) {
     load.on_bad_reply(Duration::zero(), now, state_.rng);
@@ -280,6 +289,7 @@ void HttpCall::fail(ProxyResponse told, std::string_view app, std::string_view w
   ++state_.stats.http_failed;
   if (auto held_back = state_.give_up_log.pass(monotonic_now()))
     log_no_response({client_.from.ip, client_.dialled, app, id_}, why, *held_back);
+  meter_response(told.head.status);
   failure_ = std::move(told);
   outcome_ = Event::kFailed;
 }

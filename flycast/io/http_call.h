@@ -108,6 +108,7 @@ class HttpCall {
   RetryBudget& budget(const Route& route);
   void follow_replay();
   void judge_machine(int status);
+  void meter_response(int status);
   void drop_machine(bool clean);
   void await_progress();
   void fail(ProxyResponse told, std::string_view app, std::string_view why);
@@ -126,6 +127,8 @@ class HttpCall {
   bool in_bytes_ = false;   // they may hold another event
   Event outcome_ = Event::kNone;
   std::optional<ProxyResponse> failure_;
+  std::shared_ptr<AppMeter> meter_;  // of the app that was dialled
+  Instant began_{};
   Instant asked_{};                // when the request went to the machine
   std::uint64_t sent_before_ = 0;  // over its connection, for others
   Instant deadline_ = kNever;

@@ -15,6 +15,7 @@
 #include "flycast/core/load_view.h"
 #include "flycast/core/log_gate.h"
 #include "flycast/core/machine_use.h"
+#include "flycast/core/meters.h"
 #include "flycast/core/options.h"
 #include "flycast/core/recent_errors.h"
 #include "flycast/core/replay_cache.h"
@@ -73,6 +74,7 @@ struct ProxyState {
   LogGate give_up_log;
   LogGate limit_log;
   FlycastStats stats;
+  Meters meters;
   RecentErrors errors;
   Relays relays;
   HopLinks links;
@@ -103,7 +105,11 @@ inline ProxyState::ProxyState(EventLoop& event_loop, FlycastOptions given, std::
       last_sequence_(static_cast<std::uint64_t>(
           std::chrono::duration_cast<std::chrono::microseconds>(wall_now().time_since_epoch())
               .count())) {
-  admissions.set_gate([this](const ServiceKey& key) { return use.pass(key.machine); });
+  admissions.set_gate([this](const ServiceKey& key) {
+    if (!use.pass(key.machine)) return false;
+    meters.on_admitted(key);
+    return true;
+  });
 }
 
 }  // namespace sixpn::flycast

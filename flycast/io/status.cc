@@ -1,5 +1,7 @@
 #include "flycast/io/status.h"
 
+#include <algorithm>
+
 #include "base/io/clock.h"
 
 namespace sixpn::flycast {
@@ -45,6 +47,24 @@ FlycastStatus status_of(ProxyState& state) {
     status.errors.push_back(
         {now - error->at, error->app, error->client, error->dialled, error->attempts, error->why});
   return status;
+}
+
+MeterReadings readings_of(ProxyState& state) {
+  const Snapshot* snapshot = state.table.snapshot();
+  if (snapshot != nullptr)
+    state.meters.forget_machines_unless([&](MachineId id) {
+      return std::any_of(snapshot->networks.begin(), snapshot->networks.end(),
+                         [&](const auto& one) { return one.second->machines.contains(id); });
+    });
+  MeterReadings readings;
+  for (const auto& [id, meter] : state.meters.apps())
+    readings.apps.push_back({id.first, id.second, *meter});
+  for (const auto& [id, meter] : state.meters.machines())
+    readings.machines.push_back({id.first, id.second, *meter});
+  for (const auto& [key, admitted] : state.meters.admitted())
+    readings.hosted.push_back({key, admitted, state.admissions.open(key), state.line.length(key)});
+  readings.left_out = state.meters.left_out();
+  return readings;
 }
 
 std::variant<Explanation, LookupFailure> explain_in(ProxyState& state, NetworkId home,

@@ -14,6 +14,9 @@ namespace sixpn::flycast {
 // Without its stats, which the service has.
 FlycastStatus status_of(ProxyState& state);
 // For an app of network `home`, by external port; 0: its first TCP service.
+// Forgets the meters of machines that the registry does not know any more.
+MeterReadings readings_of(ProxyState& state);
+
 std::variant<Explanation, LookupFailure> explain_in(ProxyState& state, NetworkId home,
                                                     const std::string& app,
                                                     std::uint16_t external_port);

@@ -1,0 +1,253 @@
+#include "agent/metrics_text.h"
+
+#include <fmt/format.h>
+
+#include <iterator>
+#include <map>
+#include <vector>
+
+#include "registry/core/keys.h"
+
+namespace sixpn::agent {
+namespace {
+
+using flycast::MeterReadings;
+using flycast::ResponseTimes;
+using flycast::TimeHistogram;
+
+std::string escape(std::string_view value) {
+  std::string out;
+  for (char c : value) {
+    if (c == '\n') {
+      out += "\\n";
+      continue;
+    }
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out;
+}
+
+double seconds(Duration time) {
+  return std::chrono::duration<double>(time).count();
+}
+
+// Of one name: all of its samples have to stand together.
+class Family {
+ public:
+  Family(std::string name, std::string_view kind, std::string_view help)
+      : name_(std::move(name)),
+        text_(fmt::format("# HELP {} {}\n# TYPE {} {}\n", name_, help, name_, kind)) {}
+
+  void add(const std::string& labels, std::uint64_t value) {
+    fmt::format_to(std::back_inserter(samples_), "{}{{{}}} {}\n", name_, labels, value);
+  }
+  void add(const std::string& labels, const TimeHistogram& times) {
+    std::uint64_t total = 0;
+    auto out = std::back_inserter(samples_);
+    for (std::size_t i = 0; i < times.counts.size(); ++i) {
+      total += times.counts[i];
+      std::string bound =
+          i < TimeHistogram::kBounds.size() ? fmt::format("{}", TimeHistogram::kBounds[i]) : "+Inf";
+      fmt::format_to(out, "{}_bucket{{{},le=\"{}\"}} {}\n", name_, labels, bound, total);
+    }
+    fmt::format_to(out, "{}_sum{{{}}} {:.6f}\n{}_count{{{}}} {}\n", name_, labels,
+                   seconds(times.sum), name_, labels, total);
+  }
+  [[nodiscard]] std::string text() const { return samples_.empty() ? "" : text_ + samples_; }
+
+ private:
+  std::string name_;
+  std::string text_;
+  std::string samples_;
+};
+
+Family counter(std::string name, std::string_view help) {
+  return {std::move(name), "counter", help};
+}
+Family gauge(std::string name, std::string_view help) {
+  return {std::move(name), "gauge", help};
+}
+Family histogram(std::string name, std::string_view help) {
+  return {std::move(name), "histogram", help};
+}
+
+class Labels {
+ public:
+  explicit Labels(const Snapshot& snapshot) : snapshot_(snapshot) {
+    const HostView* self = snapshot.find_host(snapshot.self);
+    if (self == nullptr) return;
+    host_ = self->record.name;
+    region_ = self->record.region;
+  }
+
+  // "" for an app of a network that is gone.
+  [[nodiscard]] std::string of_app(NetworkId network, std::string_view app,
+                                   std::string_view region) const {
+    const NetworkView* view = snapshot_.find_network(network);
+    if (view == nullptr) return "";
+    return fmt::format("app=\"{}\",network=\"{}\",region=\"{}\",host=\"{}\"", escape(app),
+                       escape(view->network.org + "/" + view->network.name), escape(region),
+                       escape(host_));
+  }
+  // "" for a machine that is gone.
+  [[nodiscard]] std::string of_machine(NetworkId network, MachineId id) const {
+    const NetworkView* view = snapshot_.find_network(network);
+    if (view == nullptr) return "";
+    auto found = view->machines.find(id);
+    if (found == view->machines.end()) return "";
+    const MachineRecord& machine = *found->second;
+    return of_app(network, machine.app, machine.region) +
+           fmt::format(",instance=\"{}\"", to_string(id));
+  }
+  [[nodiscard]] std::string of_host() const {
+    return fmt::format("region=\"{}\",host=\"{}\"", escape(region_), escape(host_));
+  }
+  [[nodiscard]] const std::string& region() const { return region_; }
+
+ private:
+  const Snapshot& snapshot_;
+  std::string host_;
+  std::string region_;
+};
+
+void add_responses(const std::string& labels, const ResponseTimes& responses, Family& counts,
+                   Family& times) {
+  for (const auto& [status, histogram] : responses) {
+    std::string each = fmt::format("{},status=\"{}\"", labels, status);
+    std::uint64_t total = 0;
+    for (std::uint64_t count : histogram.counts) total += count;
+    counts.add(each, total);
+    times.add(each, histogram);
+  }
+}
+
+std::string edge_text(const Labels& labels, const MeterReadings& readings) {
+  auto connects = counter("fly_edge_tcp_connects_count", "Connections of this host's clients.");
+  auto disconnects = counter("fly_edge_tcp_disconnects_count", "Of those, ended.");
+  auto responses = counter("fly_edge_http_responses_count",
+                           "HTTP responses that this host's clients were given.");
+  auto times = histogram("fly_edge_http_response_time_seconds",
+                         "From a request's head to its response's, as the client's proxy saw it.");
+  for (const auto& app : readings.apps) {
+    std::string each = labels.of_app(app.network, app.name, labels.region());
+    if (each.empty()) continue;
+    connects.add(each, app.meter.connects);
+    disconnects.add(each, app.meter.disconnects);
+    add_responses(each, app.meter.responses, responses, times);
+  }
+  return connects.text() + disconnects.text() + responses.text() + times.text();
+}
+
+std::string machines_text(const Labels& labels, const MeterReadings& readings) {
+  auto connects = histogram("fly_app_connect_time_seconds",
+                            "Until a machine took a connection of this host's clients.");
+  auto responses =
+      counter("fly_app_http_responses_count", "HTTP responses of machines to this host's clients.");
+  auto times = histogram("fly_app_http_response_time_seconds",
+                         "From a request to the head of the machine's response.");
+  for (const auto& machine : readings.machines) {
+    std::string each = labels.of_machine(machine.network, machine.machine);
+    if (each.empty()) continue;
+    connects.add(each, machine.meter.connects);
+    add_responses(each, machine.meter.responses, responses, times);
+  }
+  return connects.text() + responses.text() + times.text();
+}
+
+// What only the owner knows: all connections to its machines, whosever clients they are of.
+std::string hosted_text(const Snapshot& snapshot, const Labels& labels,
+                        const MeterReadings& readings) {
+  auto up = gauge("fly_instance_up", "Whether a machine of this host is started.");
+  auto open = gauge("fly_app_concurrency", "What is open on a machine, by its owner's count.");
+  auto queue = gauge("sixpn_app_queue", "Who waits for a place on a machine at its hard limit.");
+  auto connects =
+      counter("fly_app_tcp_connects_count", "What a machine was given, as its limits count.");
+  auto disconnects = counter("fly_app_tcp_disconnects_count", "Of those, ended.");
+  std::map<MachineId, std::vector<const MeterReadings::Hosted*>> hosted;
+  for (const auto& one : readings.hosted) hosted[one.key.machine].push_back(&one);
+  for (const auto& [id, network] : snapshot.networks) {
+    for (const auto& [machine_id, machine] : network->machines) {
+      if (machine->host != snapshot.self) continue;
+      std::string each = labels.of_machine(id, machine_id);
+      up.add(each, machine->state == MachineState::kStarted ? 1 : 0);
+      auto found = hosted.find(machine_id);
+      if (found == hosted.end()) continue;
+      for (const auto* one : found->second) {
+        std::string port = each + fmt::format(",port=\"{}\"", one->key.internal_port);
+        open.add(port, one->open);
+        queue.add(port, one->queue);
+        connects.add(port, one->admitted);
+        disconnects.add(port, one->admitted - one->open);
+      }
+    }
+  }
+  return up.text() + open.text() + queue.text() + connects.text() + disconnects.text();
+}
+
+struct Own {
+  const char* name;
+  std::uint64_t flycast::FlycastStats::*value;
+};
+
+std::string own_text(const Labels& labels, const flycast::FlycastStats& stats) {
+  using S = flycast::FlycastStats;
+  static constexpr Own kCounters[] = {{"accepted", &S::accepted},
+                                      {"relayed", &S::relayed},
+                                      {"gave_up", &S::gave_up},
+                                      {"unknown_destination", &S::unknown_destination},
+                                      {"attempts", &S::attempts},
+                                      {"failed_attempts", &S::failed_attempts},
+                                      {"warm_hops", &S::warm_hops},
+                                      {"waits", &S::waits},
+                                      {"waits_refused", &S::waits_refused},
+                                      {"hops_accepted", &S::hops_accepted},
+                                      {"hops_admitted", &S::hops_admitted},
+                                      {"hops_refused", &S::hops_refused},
+                                      {"hops_malformed", &S::hops_malformed},
+                                      {"hops_foreign", &S::hops_foreign},
+                                      {"over_session_limit", &S::over_session_limit},
+                                      {"over_client_limit", &S::over_client_limit},
+                                      {"accept_failures", &S::accept_failures},
+                                      {"replays", &S::replays},
+                                      {"http_requests", &S::http_requests},
+                                      {"http_refused", &S::http_refused},
+                                      {"http_failed", &S::http_failed},
+                                      {"http_resends", &S::http_resends},
+                                      {"http_timeouts", &S::http_timeouts},
+                                      {"woken", &S::woken},
+                                      {"starts_failed", &S::starts_failed},
+                                      {"put_to_sleep", &S::put_to_sleep},
+                                      {"background_starts", &S::background_starts},
+                                      {"bytes", &S::bytes},
+                                      {"idle_timeouts", &S::idle_timeouts},
+                                      {"silent_hops", &S::silent_hops}};
+  static constexpr Own kGauges[] = {{"spare_links", &S::spare_links}, {"open", &S::sessions}};
+  constexpr const char* kHelp = "As in flycast/core/stats.h.";
+  std::string text;
+  for (const Own& one : kCounters) {
+    auto family = counter(fmt::format("sixpn_flycast_{}_total", one.name), kHelp);
+    family.add(labels.of_host(), stats.*one.value);
+    text += family.text();
+  }
+  for (const Own& one : kGauges) {
+    auto family = gauge(fmt::format("sixpn_flycast_{}", one.name), kHelp);
+    family.add(labels.of_host(), stats.*one.value);
+    text += family.text();
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string metrics_text(const Snapshot& snapshot, const flycast::FlycastStats& stats,
+                         const MeterReadings& readings) {
+  Labels labels(snapshot);
+  auto left_out = counter("sixpn_flycast_unmetered_total",
+                          "What was not metered, for too much else is (docs/bounds.md).");
+  left_out.add(labels.of_host(), readings.left_out);
+  return edge_text(labels, readings) + machines_text(labels, readings) +
+         hosted_text(snapshot, labels, readings) + own_text(labels, stats) + left_out.text();
+}
+
+}  // namespace sixpn::agent

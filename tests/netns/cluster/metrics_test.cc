@@ -1,0 +1,103 @@
+// The metrics of real agents, scraped after real requests.
+#include <gtest/gtest.h>
+
+#include <sstream>
+
+#include "tests/netns/cluster/cluster.h"
+
+namespace sixpn::testing {
+namespace {
+
+constexpr const char* kServices = R"(
+app = "web"
+[http_service]
+internal_port = 8080
+[[services]]
+protocol = "tcp"
+internal_port = 8080
+[[services.ports]]
+port = 81
+)";
+
+constexpr const char* kServer = R"(
+import http.server, socket
+class Answer(http.server.BaseHTTPRequestHandler):
+    protocol_version = 'HTTP/1.1'
+    def do_GET(self):
+        self.send_response(404 if self.path == '/none' else 200)
+        self.send_header('Content-Length', '0')
+        self.end_headers()
+    def log_message(self, *words): pass
+class Server(http.server.ThreadingHTTPServer):
+    address_family = socket.AF_INET6
+Server(('::', 8080), Answer).serve_forever()
+)";
+
+class Metrics : public ::testing::Test {
+ protected:
+  Metrics() : cluster_("metr") {
+    cluster_.add_host("a", "iad");
+    cluster_.add_host("b", "fra");
+  }
+
+  // The sum of a name's samples whose labels have all of these.
+  double sum(const std::string& host, const std::string& name, const Words& labels = {}) {
+    auto scraped = cluster_.on_host(host, {"curl", "-sS", "--unix-socket",
+                                           cluster_.host(host).socket(), "http://x/v1/metrics"});
+    EXPECT_EQ(scraped.status, 0) << scraped.err;
+    std::istringstream lines(scraped.out);
+    double all = 0;
+    for (std::string line; std::getline(lines, line);) {
+      bool wanted = line.starts_with(name + "{");
+      for (const auto& label : labels) wanted = wanted && line.find(label) != std::string::npos;
+      if (wanted) all += std::stod(line.substr(line.rfind(' ') + 1));
+    }
+    return all;
+  }
+
+  Cluster cluster_;
+};
+
+TEST_F(Metrics, TellWhatRequestsMet) {
+  ASSERT_NO_FATAL_FAILURE(cluster_.form());
+  std::string config = cluster_.host("a").folder + "/fly.toml";
+  write_file(config, kServices);
+  cluster_.must("a", {"apps", "create", "web", "--org", "acme", "--config", config});
+  cluster_.must("a", {"apps", "create", "client", "--org", "acme"});
+  cluster_.must("a", {"ips", "allocate-v6", "--private", "-a", "web"});
+  ASSERT_TRUE(eventually([&] {
+    return cluster_.must("b", {"apps", "list"}).find("web") != std::string::npos;
+  }));
+  auto web = cluster_.run_machine("b", {"--app", "web", "--", "python3", "-c", kServer});
+  auto client = cluster_.run_machine("a", {"--app", "client", "--", "sleep", "1000"});
+  auto get = [&](const std::string& url) {
+    return cluster_.in_machine("a", client, {"curl", "-sS", "--max-time", "60", "http://" + url});
+  };
+  ASSERT_TRUE(eventually([&] { return get("web.flycast/").status == 0; }));
+  const std::string instance = "instance=\"" + web + "\"";
+  const std::string app = "app=\"web\"";
+  double before = sum("a", "fly_edge_http_responses_count", {app});
+  double answered = sum("a", "fly_app_http_responses_count", {instance});
+  double given = sum("b", "fly_app_tcp_connects_count", {instance});
+  EXPECT_EQ(get("web.flycast/[1-5]").status, 0);
+  EXPECT_EQ(get("web.flycast/none").status, 0);
+  EXPECT_EQ(get("web.flycast:81/").status, 0);
+  EXPECT_EQ(sum("a", "fly_edge_http_responses_count", {app}), before + 6) << "not what is raw TCP";
+  EXPECT_EQ(sum("a", "fly_edge_http_responses_count", {app, "status=\"404\""}), 1);
+  EXPECT_EQ(sum("a", "fly_app_http_responses_count", {instance, "region=\"fra\""}), answered + 6);
+  EXPECT_EQ(sum("a", "fly_app_http_response_time_seconds_count", {instance}), answered + 6);
+  EXPECT_EQ(sum("a", "fly_edge_http_response_time_seconds_bucket", {app, "le=\"+Inf\""}),
+            before + 6);
+  EXPECT_GT(sum("a", "fly_app_connect_time_seconds_count", {instance}), 0);
+  EXPECT_GT(sum("b", "fly_app_tcp_connects_count", {instance}), given);
+  EXPECT_EQ(sum("b", "fly_instance_up", {instance}), 1);
+  EXPECT_TRUE(eventually([&] {
+    return sum("a", "fly_edge_tcp_connects_count", {app}) ==
+               sum("a", "fly_edge_tcp_disconnects_count", {app}) &&
+           sum("b", "fly_app_concurrency", {instance}) == 0;
+  })) << "all have ended";
+  EXPECT_GE(sum("a", "sixpn_flycast_accepted_total"), 3);
+}
+
+}  // namespace
+}  // namespace sixpn::testing

@@ -1,0 +1,91 @@
+#include "flycast/core/meters.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace sixpn::flycast {
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr NetworkId kNet{7};
+
+TEST(TimeHistogram, EachTimeIsInTheFirstClassThatHoldsIt) {
+  TimeHistogram times;
+  times.add(microseconds(0));
+  times.add(milliseconds(1));
+  times.add(microseconds(1001));
+  times.add(seconds(10));
+  times.add(seconds(11));
+  EXPECT_EQ(times.counts.front(), 2u) << "a bound belongs to its class";
+  EXPECT_EQ(times.counts.at(1), 1u);
+  EXPECT_EQ(times.counts.at(times.counts.size() - 2), 1u);
+  EXPECT_EQ(times.counts.back(), 1u);
+  EXPECT_EQ(times.sum, milliseconds(21'002) + microseconds(1));
+}
+
+TEST(Meters, AConnectionCountsUntilItsTokenGoes) {
+  Meters meters;
+  auto first = meters.connection(kNet, "web");
+  auto second = meters.connection(kNet, "web");
+  first.reset();
+  EXPECT_EQ(meters.app(kNet, "web")->connects, 2u);
+  EXPECT_EQ(meters.app(kNet, "web")->disconnects, 1u);
+  EXPECT_EQ(meters.app(NetworkId{8}, "web")->connects, 0u) << "an app of another network";
+}
+
+TEST(Meters, ATicketKeepsItsConnectionCounted) {
+  Meters meters;
+  OpenCounts<int> counts;
+  {
+    auto ticket = *counts.admit(1, 0);
+    ticket.keep(meters.connection(kNet, "web"));
+    OpenCounts<int>::Ticket moved;
+    moved = std::move(ticket);
+    EXPECT_EQ(meters.app(kNet, "web")->disconnects, 0u);
+    moved = {};
+    EXPECT_EQ(meters.app(kNet, "web")->disconnects, 1u);
+    EXPECT_EQ(counts.open(1), 0u);
+  }
+  EXPECT_EQ(meters.app(kNet, "web")->disconnects, 1u) << "once";
+}
+
+TEST(Meters, WhatIsBeyondTheBoundsIsCountedAsThat) {
+  Meters meters;
+  for (std::uint64_t n = 0; n < kMostMetered; ++n) {
+    EXPECT_NE(meters.app(kNet, std::to_string(n)), nullptr);
+    EXPECT_NE(meters.machine(kNet, MachineId{n}), nullptr);
+    meters.on_admitted({MachineId{n}, 80});
+  }
+  EXPECT_EQ(meters.left_out(), 0u);
+  EXPECT_EQ(meters.app(kNet, "late"), nullptr);
+  EXPECT_EQ(meters.machine(kNet, MachineId{kMostMetered}), nullptr);
+  EXPECT_EQ(meters.connection(kNet, "late"), nullptr);
+  meters.on_admitted({MachineId{kMostMetered}, 80});
+  EXPECT_EQ(meters.left_out(), 4u);
+  EXPECT_NE(meters.app(kNet, "7"), nullptr) << "who is known goes on";
+  auto app = meters.app(kNet, "7");
+  for (int status = 0; status <= static_cast<int>(kMostStatuses); ++status)
+    meters.on_response(&app->responses, 200 + status, milliseconds(1));
+  EXPECT_EQ(app->responses.size(), kMostStatuses);
+  EXPECT_EQ(meters.left_out(), 5u);
+  meters.on_response(nullptr, 200, milliseconds(1));
+}
+
+TEST(Meters, MachinesThatAreGoneAreForgotten) {
+  Meters meters;
+  auto kept = meters.machine(kNet, MachineId{1});
+  meters.machine(kNet, MachineId{2});
+  meters.on_admitted({MachineId{1}, 80});
+  meters.on_admitted({MachineId{2}, 80});
+  meters.forget_machines_unless([](MachineId id) { return id == MachineId{2}; });
+  EXPECT_EQ(meters.machines().size(), 1u);
+  EXPECT_EQ(meters.admitted().size(), 1u);
+  kept->connects.add(milliseconds(1));  // whoever dials it just now is not hurt
+}
+
+}  // namespace
+}  // namespace sixpn::flycast

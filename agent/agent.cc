@@ -100,6 +100,8 @@ flycast::FlycastOptions flycast_options(const AgentOptions& options) {
   out.retry.deadline = options.config.flycast.deadline;
   out.retry.connect_timeout = options.config.flycast.connect_timeout;
   out.idle_after = options.config.flycast.idle_after;
+  out.drain = options.config.flycast.drain;
+  out.handover_path = options.config.run_dir + "/handover.sock";
   out.max_sessions = options.config.flycast.max_sessions;
   out.max_sessions_per_client = options.config.flycast.max_sessions_per_client;
   out.replay = {options.config.flycast.replay_across_networks,
@@ -127,10 +129,11 @@ struct Agent::Impl {
       : options(std::move(given)),
         rooms(control_loop, options.identity),
         api(rooms),
-        admin(control_loop, options.config.run_dir + "/sixpnd.sock",
-              [this](const ApiRequest& request, const ApiResponder& reply) {
-                api.answer(request, reply);
-              }),
+        admin(std::make_unique<AdminServer>(
+            control_loop, options.config.run_dir + "/sixpnd.sock",
+            [this](const ApiRequest& request, const ApiResponder& reply) {
+              api.answer(request, reply);
+            })),
         contacts(rooms, options.config.state_dir, options.identity.seeds),
         trust(control_loop, [this] { return rooms.notices(); }),
         interest(rooms, hold_of(options.config.registry.hold)),
@@ -305,9 +308,19 @@ struct Agent::Impl {
     if (auto opened = rooms.registry->open(); !opened) return std::move(opened).within("registry");
     start_threads();
     if (auto ready = start_mesh_and_machines(); !ready) return ready;
-    auto dns = run_on(rooms.dns_loop, [this] { return rooms.dns->start(); });
+    // Both serve from their first moment on: an agent that ends may hand over to this one.
+    SnapshotPtr known = rooms.registry->snapshot();
+    bool replaces =
+        run_on(rooms.flycast_loop, [this] { return rooms.flycast->meet_predecessor(); });
+    auto dns = run_on(rooms.dns_loop, [this, &known, replaces] {
+      rooms.dns->set_snapshot(known);
+      return rooms.dns->start(replaces);
+    });
     if (!dns) return std::move(dns).within("dns");
-    auto flycast = run_on(rooms.flycast_loop, [this] { return rooms.flycast->start(); });
+    auto flycast = run_on(rooms.flycast_loop, [this, &known] {
+      rooms.flycast->set_snapshot(known);
+      return rooms.flycast->start();
+    });
     if (!flycast) return std::move(flycast).within("flycast");
     interest.on_snapshot(*rooms.registry->snapshot());
     if (auto gossip = rooms.registry->start(); !gossip) return std::move(gossip).within("registry");
@@ -317,7 +330,7 @@ struct Agent::Impl {
     trust.look();
     rooms.machine_loop.post([this] { rooms.machines->resume(); });
     rooms.rotator->resume();
-    return admin.start();
+    return admin->start();
   }
 
   std::vector<EventLoop*> loops() {
@@ -344,14 +357,37 @@ struct Agent::Impl {
 
   // In reverse order of start; each room is destroyed on its own loop, then the loop ends.
   void stop() {
+    stop_what_one_agent_holds(/*flycast_too=*/true);
+    stop_dns();
+    if (rooms.flycast) end(rooms.flycast_loop, [this] { rooms.flycast.reset(); });
+  }
+
+  // What the state folder belongs to, and the admin socket: of which there is one per host.
+  void stop_what_one_agent_holds(bool flycast_too) {
     if (std::exchange(stopped, true)) return;
+    admin.reset();
     rooms.registry->stop();
     rooms.knock.reset();
     end(rooms.machine_loop, [this] { rooms.machines.reset(); });
-    end(rooms.flycast_loop, [this] { rooms.flycast.reset(); });
-    end(rooms.dns_loop, [this] { rooms.dns.reset(); });
+    if (flycast_too) {
+      end(rooms.flycast_loop, [this] { rooms.flycast.reset(); });
+      stop_dns();
+    }
     end(rooms.mesh_loop, [this] { rooms.mesh.reset(); });
     rooms.registry.reset();
+  }
+
+  void stop_dns() {
+    if (rooms.dns) end(rooms.dns_loop, [this] { rooms.dns.reset(); });
+  }
+
+  void depart(EventLoop& waiting, std::function<void()> on_done) {
+    run_on(rooms.flycast_loop, [&] {
+      rooms.flycast->depart({[this, &waiting] { waiting.post([this] { stop_dns(); }); },
+                             [&waiting, on_done] { waiting.post(on_done); }});
+      return true;
+    });
+    stop_what_one_agent_holds(/*flycast_too=*/false);
   }
 
   template <class Task>
@@ -371,7 +407,7 @@ struct Agent::Impl {
   AgentOptions options;
   Rooms rooms;
   AdminApi api;
-  AdminServer admin;
+  std::unique_ptr<AdminServer> admin;
   Contacts contacts;
   TrustWatch trust;
   InterestWatch interest;
@@ -398,6 +434,10 @@ Result<void> Agent::start() {
 
 void Agent::stop() {
   impl_->stop();
+}
+
+void Agent::depart(EventLoop& waiting, std::function<void()> on_done) {
+  impl_->depart(waiting, std::move(on_done));
 }
 
 std::vector<EventLoop*> Agent::loops() {

@@ -46,6 +46,12 @@ class Agent {
   // Stops every room; the data plane and the machines stay as they are. Idempotent.
   void stop();
 
+  // In place of stop(), so that another agent can take this one's place without a failed
+  // connection or question: stops what a host has once, and returns; then the state folder may be
+  // another's. Names are answered until that other one does; what Flycast has begun goes on, until
+  // `on_done` on `waiting` (the caller's, which runs from then on): stop() then. After start().
+  void depart(EventLoop& waiting, std::function<void()> on_done);
+
   // The loops beside `control`, for the watchdog: they run between start() and stop().
   [[nodiscard]] std::vector<EventLoop*> loops();
 

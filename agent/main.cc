@@ -1,8 +1,11 @@
 // sixpnd: the agent. Reads its configuration, takes its state folder, finds or makes its identity,
 // and runs the rooms until a signal ends it. Exit codes: 0 stopped by a signal, 1 could not start
 // or go on, 2 usage or configuration, 3 left the cluster (`sixpn host leave`). The watchdog ends it
-// by SIGABRT (134 to a shell).
+// by SIGABRT (134 to a shell). With --supervised that is a process of its own, whose keeper
+// (keeper.h) is what the supervisor sees: told to stop by SIGTERM, it makes place for the next
+// agent at once, and serves what it has begun beside it.
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -11,11 +14,13 @@
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "agent/agent.h"
+#include "agent/keeper.h"
 #include "agent/state_lock.h"
 #include "base/io/clock.h"
 #include "base/io/service_notify.h"
@@ -39,6 +44,7 @@ struct Arguments {
   std::string config_path;
   std::string join;
   bool dev = false;
+  bool supervised = false;
 };
 
 int fail(const std::string& sentence, int code = kFailed) {
@@ -126,8 +132,30 @@ void run_watched(sixpn::EventLoop& control, sixpn::agent::Agent& agent, sixpn::D
   manager.tell("STOPPING=1");
 }
 
-int run(const sixpn::config::AgentConfig& config, bool dev) {
-  auto manager = sixpn::ServiceNotify::from_environment();
+// The agent's place is free from the time `kept` is released: serves what it had begun until all
+// of that has ended, or a second signal.
+void depart(sixpn::agent::Agent& agent, std::optional<sixpn::agent::StateLock> lock,
+            const sixpn::agent::Kept& kept) {
+  sixpn::EventLoop waiting("sixpn-departing");
+  boost::asio::signal_set signals(waiting.context(), SIGINT, SIGTERM);
+  signals.async_wait([&](const boost::system::error_code&, int) { waiting.stop(); });
+  agent.depart(waiting, [&] { waiting.stop(); });
+  // Machines' shims and wireguard-go may be children of this process, and are the next agent's:
+  // their ends must not wait to be noticed here.
+  std::signal(SIGCHLD, SIG_IGN);
+  while (waitpid(-1, nullptr, WNOHANG) > 0) {
+  }
+  lock.reset();
+  kept.release();
+  waiting.run();
+  agent.stop();
+}
+
+// `kept`: by a keeper; null without one.
+int run(const sixpn::config::AgentConfig& config, bool dev, const sixpn::agent::Kept* kept) {
+  sixpn::ServiceNotify own;
+  if (kept == nullptr) own = sixpn::ServiceNotify::from_environment();
+  const sixpn::ServiceNotify& manager = kept != nullptr ? kept->notify() : own;
   auto lock = sixpn::agent::StateLock::take(config.state_dir);
   if (!lock) return fail(lock.error().message);
   bool enrolled_before = sixpn::mesh::IdentityStore::exists(config.state_dir);
@@ -157,12 +185,15 @@ int run(const sixpn::config::AgentConfig& config, bool dev) {
   sixpn::log::info("agent", "ready; the command line answers on {}/sixpnd.sock", config.run_dir);
 
   boost::asio::signal_set signals(control.context(), SIGINT, SIGTERM);
+  bool departs = false;
   signals.async_wait([&](const boost::system::error_code& cancelled, int number) {
     if (cancelled) return;
+    departs = kept != nullptr && number == SIGTERM;
     sixpn::log::info("agent", "stopping ({}); machines and the mesh stay up", strsignal(number));
     control.stop();
   });
   run_watched(control, agent, config.watchdog, manager);
+  if (departs) depart(agent, std::move(*lock), *kept);
   agent.stop();
   if (left) return kLeft;
   if (fatal.empty()) return 0;
@@ -180,6 +211,9 @@ int main(int argc, char** argv) {
       "configuration file (" + std::string(sixpn::config::kDefaultAgentConfigPath) + ")");
   app.add_option("--join", arguments.join, "join a cluster: the token, or @FILE that holds it");
   app.add_flag("--dev", arguments.dev, "a cluster of this one host, without any configuration");
+  app.add_flag("--supervised", arguments.supervised,
+               "for a supervisor that starts it again: told to stop by SIGTERM, it makes place for "
+               "the next at once, and serves the connections it has beside it");
   app.set_version_flag("--version", "sixpnd "s + SIXPN_VERSION);
   try {
     app.parse(argc, argv);
@@ -206,5 +240,8 @@ int main(int argc, char** argv) {
   sixpn::log::set_level(config.log_level);
   if (geteuid() != 0)
     return fail("it must run as root: it makes network interfaces and namespaces");
-  return run(config, arguments.dev);
+  if (arguments.supervised)
+    return sixpn::agent::run_kept(
+        [&](const sixpn::agent::Kept& kept) { return run(config, arguments.dev, &kept); });
+  return run(config, arguments.dev, nullptr);
 }

@@ -87,7 +87,8 @@ struct FlycastConfig {
   Duration deadline = std::chrono::seconds(30);        // then the client is reset; at most 5m
   Duration connect_timeout = std::chrono::seconds(1);  // of one attempt; at most `deadline`
   Duration idle_after = std::chrono::minutes(5);       // without a connection: may be stopped
-  std::uint32_t max_sessions = 8192;                   // at once, 1..1048576
+  Duration drain = std::chrono::minutes(10);  // of what is open when the agent is replaced; 0..1h
+  std::uint32_t max_sessions = 8192;          // at once, 1..1048576
   std::uint32_t max_sessions_per_client = 2048;  // of one client address, at most max_sessions
   // Names of orgs: whose apps may replay requests to other networks of the org; and by org, the
   // other orgs whose apps may replay to its apps (docs/flycast.md).

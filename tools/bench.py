@@ -297,6 +297,12 @@ def flycast_http(bench):
     bench_flycast_http.run(bench.build, [])
 
 
+def flycast_failover(bench):
+    """What clients notice of machines, hosts and agents that end, at 1,000 requests per second."""
+    import bench_failover  # pylint: disable=import-outside-toplevel
+    bench_failover.run(bench.build, [])
+
+
 BENCHMARKS = {
     "propagation": Bench.propagation,
     "host-loss": Bench.host_loss,
@@ -311,6 +317,7 @@ BENCHMARKS = {
     "dns-forward": dns_forward,
     "flycast": flycast,
     "flycast-http": flycast_http,
+    "flycast-failover": flycast_failover,
 }
 
 

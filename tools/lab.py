@@ -61,6 +61,8 @@ class Host:
 class Lab:
     """`regions`: host name -> region, the first one makes the cluster."""
 
+    supervised = False  # agents run as under a supervisor: restart_agent() needs it
+
     def __init__(self, name, build, regions):
         self.name = name
         self.build = build
@@ -140,6 +142,8 @@ class Lab:
         config = host.folder / "agent.toml"
         config.write_text(host.config())
         argv = self.on_host(host.name, [self.bin["sixpnd"], "--config", str(config)])
+        if self.supervised:
+            argv.append("--supervised")
         if token:
             argv += ["--join", token]
         with open(host.folder / "agent.log", "ab") as log:
@@ -154,6 +158,15 @@ class Lab:
             return self.sixpn(host.name, "status", must=False)[0] == 0
 
         self.eventually(f"the agent on {host.name} answers", answers)
+
+    def restart_agent(self, host):
+        """As a supervisor does it; returns the seconds from the signal until the new one answers."""
+        start = time.monotonic()
+        host.agent.terminate()
+        if host.agent.wait() != 0:
+            raise Wrong(f"the agent on {host.name} ended with {host.agent.returncode}")
+        self.start_agent(host)
+        return time.monotonic() - start
 
     def status(self, name):
         return json.loads(self.sixpn(name, "--json", "status"))

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 namespace sixpn {
 
@@ -22,6 +23,12 @@ ServiceNotify ServiceNotify::from_environment() {
   auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size());
   Fd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket || connect(socket.get(), reinterpret_cast<sockaddr*>(&to), size) != 0) return notify;
+  notify.socket_ = std::move(socket);
+  return notify;
+}
+
+ServiceNotify ServiceNotify::over(Fd socket) {
+  ServiceNotify notify;
   notify.socket_ = std::move(socket);
   return notify;
 }

@@ -16,6 +16,9 @@ class ServiceNotify {
   // Call before threads start.
   static ServiceNotify from_environment();
 
+  // To whoever reads the other end of a connected datagram socket, and passes it on.
+  static ServiceNotify over(Fd socket);
+
   [[nodiscard]] bool asked() const { return static_cast<bool>(socket_); }
   // "READY=1", "STOPPING=1", "WATCHDOG=1". A manager that does not listen is no error.
   void tell(std::string_view state) const;

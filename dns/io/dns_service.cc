@@ -29,7 +29,7 @@ struct Bound {
   std::vector<Fd> tcp;
 };
 
-Result<Bound> bind_once(const IpEndpoint& wanted, std::size_t workers) {
+Result<Bound> bind_once(const IpEndpoint& wanted, std::size_t workers, bool shares) {
   Bound out;
   auto first = bind_udp(wanted);
   if (!first) return std::move(first).error();
@@ -40,7 +40,8 @@ Result<Bound> bind_once(const IpEndpoint& wanted, std::size_t workers) {
     if (!more) return std::move(more).error();
     out.udp.push_back(std::move(*more));
   }
-  if (auto free = check_tcp_free(endpoint); !free) return std::move(free).error();
+  if (!shares)
+    if (auto free = check_tcp_free(endpoint); !free) return std::move(free).error();
   while (out.tcp.size() < workers) {
     auto tcp = listen_tcp(endpoint);
     if (!tcp) return std::move(tcp).error();
@@ -51,9 +52,9 @@ Result<Bound> bind_once(const IpEndpoint& wanted, std::size_t workers) {
 
 // Both transports on one port. A port of the kernel's choice may be taken for TCP: then choose
 // again.
-Result<Bound> bind_all(const IpEndpoint& wanted, std::size_t workers) {
+Result<Bound> bind_all(const IpEndpoint& wanted, std::size_t workers, bool shares) {
   for (int left = kPortTries;; --left) {
-    auto bound = bind_once(wanted, workers);
+    auto bound = bind_once(wanted, workers, shares);
     bool again = !bound && wanted.port == 0 && bound.error().code == EADDRINUSE && left > 0;
     if (!again) return bound;
   }
@@ -88,10 +89,10 @@ void run_on(EventLoop& loop, Task task) {
 struct DnsService::Impl {
   Impl(EventLoop& on, DnsOptions chosen) : loop(on), options(std::move(chosen)) {}
 
-  Result<void> start() {
+  Result<void> start(bool shares) {
     std::vector<Bound> sockets;
     for (const auto& endpoint : options.listen) {
-      auto pair = bind_all(endpoint, worker_count(options.threads));
+      auto pair = bind_all(endpoint, worker_count(options.threads), shares);
       if (!pair) return std::move(pair).error();
       sockets.push_back(std::move(*pair));
     }
@@ -193,8 +194,8 @@ DnsService::~DnsService() {
   impl_->stop();
 }
 
-Result<void> DnsService::start() {
-  return impl_->start();
+Result<void> DnsService::start(bool shares) {
+  return impl_->start(shares);
 }
 void DnsService::stop() {
   impl_->stop();

@@ -63,7 +63,8 @@ class DnsService {
 
   // Binds every listen address. Errors name the address and the reason (port in use, no
   // permission); then nothing stays open.
-  Result<void> start();
+  // `shares`: another one of this host, which is about to end, may still answer there too.
+  Result<void> start(bool shares = false);
   // Closes all sockets; forwarded queries in flight are forgotten. Idempotent.
   void stop();
 

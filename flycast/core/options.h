@@ -67,6 +67,11 @@ struct FlycastOptions {
   Duration hop_link_idle = std::chrono::seconds(4);
   // Bytes to another host's proxy that no packet acknowledges for this long mean that it is gone.
   Duration hop_silence = std::chrono::seconds(15);
+  // How long what is open goes on, once this proxy departs; then it is reset. Fly: 10 minutes.
+  Duration drain = std::chrono::minutes(10);
+  // Where proxies of this host find each other while one takes the other's place (departure.h);
+  // "": they do not.
+  std::string handover_path;
   // How long a hop connection may take to send its preamble.
   Duration preamble_timeout = std::chrono::seconds(5);
 };

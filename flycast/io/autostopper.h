@@ -27,6 +27,8 @@ class Autostopper {
 
   // The table has another snapshot: machines that it shows as stopping need not be held any more.
   void on_snapshot();
+  // Puts no more to sleep.
+  void stop() { timer_.cancel(); }
 
  private:
   void pass();

@@ -32,6 +32,7 @@ class ClientSession : public Session {
                 [this](DialOutcome outcome) { on_dialled(std::move(outcome)); }) {}
 
   void start() { dialer_.start(); }
+  void on_departure() override { dialer_.on_departure(); }
 
  private:
   DialRequest wanted_while_open(DialRequest request) {

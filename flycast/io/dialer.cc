@@ -188,7 +188,8 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
     // Over a kept connection of another host nobody here can tell what the machine saw of it.
     preamble.fresh = by_exchange && (request.exchange->fresh || !request.exchange->idempotent);
     Duration timeout = retry.attempt_timeout(chosen, goal.has_other, now);
-    if (chosen.here) {
+    // A departing proxy admits nobody: its successor does, over a hop to this very host.
+    if (chosen.here && !state.departure.begun()) {
       attempt_here(preamble, timeout);
     } else {
       attempt_elsewhere(preamble, timeout);
@@ -358,6 +359,13 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
     finish(std::move(dialled));
   }
 
+  void on_departure() {
+    if (!place && !waking) return;
+    place.reset();
+    waking.reset();
+    on_failed("this agent is being replaced", Trouble::kAbsent);
+  }
+
   void fail(DialError error) {
     if (error != DialError::kAbandoned)
       state.errors.add(
@@ -408,6 +416,10 @@ Dialer::~Dialer() {
 
 void Dialer::start() {
   impl_->guarded_try();
+}
+
+void Dialer::on_departure() {
+  impl_->on_departure();
 }
 
 }  // namespace sixpn::flycast

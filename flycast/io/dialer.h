@@ -98,6 +98,9 @@ class Dialer {
 
   // Once. May call back before it returns; the callback may destroy the dialer.
   void start();
+  // This proxy departs: a wait here, for a place or for a machine that starts, goes on as one more
+  // attempt, which asks the proxy that takes its place.
+  void on_departure();
 
  private:
   struct Impl;

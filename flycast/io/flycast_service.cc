@@ -5,11 +5,13 @@
 #include <algorithm>
 #include <random>
 
+#include "base/duration_text.h"
 #include "base/io/clock.h"
 #include "base/log.h"
 #include "flycast/io/client_session.h"
 #include "flycast/io/hop_session.h"
 #include "flycast/io/http_session.h"
+#include "flycast/io/inheritance.h"
 #include "flycast/io/listener.h"
 #include "flycast/io/proxy_state.h"
 #include "flycast/io/sockets.h"
@@ -18,6 +20,9 @@
 
 namespace sixpn::flycast {
 namespace {
+
+// How often a departing proxy looks whether all has ended, and tells its successor how much has.
+constexpr Duration kDepartureLook = std::chrono::milliseconds(20);
 
 constexpr Ip6 kLoopback = Ip6::from_words({0, 0, 0, 0, 0, 0, 0, 1});
 
@@ -54,13 +59,28 @@ bool is_flycast_call(const IpEndpoint& from, const IpEndpoint& dialled) {
 struct FlycastService::Impl {
   Impl(EventLoop& loop, FlycastOptions options, FlycastCallbacks callbacks)
       : state(loop, std::move(options), random_seed(), std::move(callbacks.start_machine)),
-        autostopper(state, std::move(callbacks.stop_machine)) {}
+        autostopper(state, std::move(callbacks.stop_machine)),
+        inheritance(loop, state.admissions),
+        departure_look(loop, [this] { look_at_departure(); }) {}
+
+  [[nodiscard]] IpEndpoint clients_at() const { return {kLoopback, state.options.tproxy_port}; }
+  [[nodiscard]] IpEndpoint hops_at() const {
+    return {host_address(state.options.self), state.options.hop_port};
+  }
+
+  bool meet_predecessor() {
+    return inheritance.meet(state.options.handover_path, clients_at(), hops_at());
+  }
 
   Result<void> start() {
     const FlycastOptions& options = state.options;
-    auto transparent = listen_transparent({kLoopback, options.tproxy_port});
+    if (!inheritance.has_predecessor()) meet_predecessor();
+    auto inherited = inheritance.take();
+    Result<Fd> transparent = std::move(inherited.clients);
+    if (!*transparent) transparent = listen_transparent(clients_at());
     if (!transparent) return std::move(transparent).error().within("Flycast clients");
-    auto hop = listen_on({host_address(options.self), options.hop_port});
+    Result<Fd> hop = std::move(inherited.hops);
+    if (!*hop) hop = listen_on(hops_at());
     if (!hop) return std::move(hop).error().within("Flycast hops");
     if (auto started = state.relays.start(options.relay_threads); !started)
       return std::move(started).error().within("Flycast");
@@ -71,10 +91,45 @@ struct FlycastService::Impl {
     hops.emplace(
         state.loop, std::move(*hop), [this](Fd stream) { on_hop(std::move(stream)); },
         [this](int error) { on_accept_failure(error); });
+    inheritance.follow({[this](Fd stream) { on_client(std::move(stream)); },
+                        [this](Fd stream) { on_hop(std::move(stream)); }});
     return {};
   }
 
+  void depart(DepartureCallbacks callbacks) {
+    if (state.departure.begun() || !clients || !hops) return;
+    departing = std::move(callbacks);
+    autostopper.stop();
+    auto on_successor = [this] { departing.on_successor(); };
+    auto begun = state.departure.begin(state.options.handover_path, clients->release(),
+                                       hops->release(), on_successor);
+    if (!begun) log::warn("flycast", "nobody can take over here: {}", begun.error().message);
+    clients.reset();
+    hops.reset();
+    // Copied: a session may end itself.
+    auto sessions = state.sessions;
+    for (auto& [id, session] : sessions) session->on_departure();
+    log::info("flycast", "{} connections go on here, for {} at most", state.open(),
+              sixpn::to_string(state.options.drain));
+    departed_at = monotonic_now();
+    look_at_departure();
+  }
+
+  void look_at_departure() {
+    state.departure.tell_counts();
+    Duration gone = monotonic_now() - departed_at;
+    if (gone >= kSuccessorPatience) state.departure.stop_waiting();
+    bool empty =
+        state.open() == 0 && !inheritance.has_predecessor() && !state.departure.is_waiting();
+    if (!empty && gone < state.options.drain) return departure_look.arm_after(kDepartureLook);
+    if (state.open() > 0)
+      log::info("flycast", "{} connections did not end in time: reset", state.open());
+    departing.on_done();
+  }
+
   void stop() {
+    departure_look.cancel();
+    inheritance.stop();
     clients.reset();
     hops.reset();
     state.sessions.clear();
@@ -85,6 +140,7 @@ struct FlycastService::Impl {
 
   // Not taken further, the stream is reset as it is destroyed.
   void on_client(Fd stream) {
+    if (state.departure.begun()) return state.departure.pass_client(std::move(stream));
     ++state.stats.accepted;
     auto from = remote_endpoint(stream.get());
     auto dialled = local_endpoint(stream.get());
@@ -115,6 +171,7 @@ struct FlycastService::Impl {
   }
 
   void on_hop(Fd stream) {
+    if (state.departure.begun()) return state.departure.pass_hop(std::move(stream));
     auto from = remote_endpoint(stream.get());
     auto host = from ? host_from_address(from->ip) : std::nullopt;
     if (!host || !state.table.trusts(*host)) {
@@ -151,6 +208,10 @@ struct FlycastService::Impl {
   Autostopper autostopper;
   std::optional<Listener> clients;
   std::optional<Listener> hops;
+  Inheritance inheritance;
+  LoopTimer departure_look;
+  DepartureCallbacks departing;
+  Instant departed_at{};
 };
 
 FlycastService::FlycastService(EventLoop& loop, FlycastOptions options, FlycastCallbacks callbacks)
@@ -158,6 +219,10 @@ FlycastService::FlycastService(EventLoop& loop, FlycastOptions options, FlycastC
 
 FlycastService::~FlycastService() {
   stop();
+}
+
+bool FlycastService::meet_predecessor() {
+  return impl_->meet_predecessor();
 }
 
 Result<void> FlycastService::start() {
@@ -197,6 +262,10 @@ std::variant<Explanation, LookupFailure> FlycastService::explain(NetworkId home,
                                                                  const std::string& app,
                                                                  std::uint16_t external_port) {
   return explain_in(impl_->state, home, app, external_port);
+}
+
+void FlycastService::depart(DepartureCallbacks callbacks) {
+  impl_->depart(std::move(callbacks));
 }
 
 void FlycastService::stop() {

@@ -8,6 +8,7 @@
 // in the network namespace of the loop's thread. Needs CAP_NET_ADMIN. Limits: FlycastOptions.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <variant>
@@ -24,6 +25,15 @@
 
 namespace sixpn::flycast {
 
+// How long connections that come after a departure wait for somebody to take them.
+inline constexpr Duration kSuccessorPatience = std::chrono::minutes(1);
+
+// How a departure is going on; each is called on the room's loop.
+struct DepartureCallbacks {
+  std::function<void()> on_successor;  // it listens: what depends on this process may end
+  std::function<void()> on_done;       // once: nothing is left here, or the time is over
+};
+
 // What the room asks of the agent; each is called on the room's loop.
 struct FlycastCallbacks {
   StartMachine start_machine;  // none: sleeping machines stay asleep
@@ -37,6 +47,9 @@ class FlycastService {
   FlycastService(const FlycastService&) = delete;
   FlycastService& operator=(const FlycastService&) = delete;
 
+  // Before start(), or not at all: whether another FlycastService of this host leaves its place to
+  // this one. It serves on until start() has been called.
+  bool meet_predecessor();
   // Listens. Errors: a port is taken, or CAP_NET_ADMIN is missing. The host address need not exist
   // yet. Until the first snapshot, clients wait (up to the retry deadline) and hops are refused.
   Result<void> start();
@@ -49,6 +62,12 @@ class FlycastService {
   [[nodiscard]] std::variant<Explanation, LookupFailure> explain(NetworkId home,
                                                                  const std::string& app,
                                                                  std::uint16_t external_port);
+  // In place of stop(), after start(): accepts no more, but keeps the listening sockets for another
+  // FlycastService of this host, which finds them at FlycastOptions::handover_path when it starts
+  // (departure.h). Until `on_done` this one serves what it had begun, at most for
+  // FlycastOptions::drain; without a successor for kSuccessorPatience, who waits for one is
+  // refused. Nothing is asked of other rooms any more.
+  void depart(DepartureCallbacks callbacks);
   // Stops listening and resets every open connection (a FIN would pass a cut stream off as whole).
   // Idempotent.
   void stop();

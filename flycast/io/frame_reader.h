@@ -26,6 +26,9 @@ class FrameReader {
   FrameReader(const FrameReader&) = delete;
   FrameReader& operator=(const FrameReader&) = delete;
 
+  // It still waits for its first byte: who destroys it takes nothing off the stream.
+  [[nodiscard]] bool is_untouched() const { return watch_ && !in_body_ && frame_.empty(); }
+
  private:
   void on_readable();
   ssize_t read_some(char* to, std::size_t most);

@@ -27,6 +27,19 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
 
   ~HopSession() override { state_.silent.remove(from_, id_); }
 
+  // What waits here is to be asked for again.
+  void on_departure() override {
+    if (reader_ && reader_->is_untouched()) {
+      reader_.reset();
+      return pass_on();
+    }
+    if (!place_ && !waking_) return;
+    place_.reset();
+    waking_.reset();
+    tickets_.admission = {};
+    refuse(HopStatus::kNotReady);
+  }
+
   // `first`: what was read of the preamble already.
   void await_preamble(std::string first = {}) {
     deadline_.arm_after(state_.options.preamble_timeout);
@@ -78,6 +91,7 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
   }
 
   void on_preamble(const Preamble& preamble) {
+    if (state_.departure.begun()) return refuse(HopStatus::kNotReady);
     Admission admission = admit(state_.table, from_, preamble, state_.options.replay);
     if (const auto* refusal = std::get_if<HopStatus>(&admission)) return refuse(*refusal);
     const Admitted& admitted = std::get<Admitted>(admission);
@@ -183,12 +197,19 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
     exchange_->start();
   }
 
+  // What the other proxy says next is for the one that takes this one's place.
+  void pass_on() {
+    state_.departure.pass_hop(std::move(hop_));
+    state_.end(id_);
+  }
+
   // Last: the session ends, or awaits the next preamble. Its place at the machine is free.
   void on_over(std::optional<HopExchange::Over> over) {
     auto ended = std::move(exchange_);
     tickets_ = {};
     if (!over) return state_.end(id_);
     hop_ = std::move(over->hop);
+    if (state_.departure.begun() && over->first.empty()) return pass_on();
     await_preamble(std::move(over->first));
   }
 

@@ -51,6 +51,18 @@ class Http2Session : public Session, public std::enable_shared_from_this<Http2Se
     turn();
   }
 
+  // What has begun is answered here. Its next request, and any that crosses this word, the client
+  // takes to the proxy that comes: it is told which ones were not begun (RFC 9113 section 6.8).
+  void on_departure() override {
+    if (ended_ || lingering_) return;
+    codec_.shut_down();
+    for (auto& [id, stream] : streams_) {
+      stream.on_departure();
+      make_ready(id);
+    }
+    turn();
+  }
+
  private:
   Http2Codec::Events events() {
     return {[this](Http2StreamId id, RequestHead head) { on_request(id, std::move(head)); },

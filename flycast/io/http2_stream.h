@@ -39,6 +39,10 @@ class Http2Stream {
   // True: turn() has something to do.
   bool on_time(Instant now);
   [[nodiscard]] Duration idle_timeout() const { return idle_timeout_; }  // of the port; 0: none set
+  // This proxy departs: as Dialer::on_departure().
+  void on_departure() {
+    if (call_) call_->on_departure();
+  }
 
  private:
   [[nodiscard]] bool is_full() const;

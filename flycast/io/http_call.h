@@ -84,6 +84,11 @@ class HttpCall {
   // Of a body that the client waits to be asked for, nobody knows whether it comes.
   [[nodiscard]] bool body_is_in_doubt();
 
+  // This proxy departs: as Dialer::on_departure().
+  void on_departure() {
+    if (dialer_) dialer_->on_departure();
+  }
+
   // kNever: as long as it takes.
   [[nodiscard]] Instant deadline() const { return deadline_; }
   // Once it has passed: next() says kFailed.

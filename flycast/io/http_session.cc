@@ -46,6 +46,11 @@ class HttpSession : public Session, public std::enable_shared_from_this<HttpSess
     turn();
   }
 
+  void on_departure() override {
+    if (call_) call_->on_departure();
+    turn();
+  }
+
  private:
   enum class Phase : std::uint8_t {
     kReading,    // a request's head, or idle
@@ -91,6 +96,7 @@ class HttpSession : public Session, public std::enable_shared_from_this<HttpSess
     switch (phase_) {
       case Phase::kReading:
         if (machine_ && machine_->stream->readable()) drop_machine();  // it closed, or spoke
+        if (state_.departure.begun() && is_between_requests()) return pass_on(), false;
         return read_client();
       case Phase::kExchange: {
         call_->flush();
@@ -111,6 +117,18 @@ class HttpSession : public Session, public std::enable_shared_from_this<HttpSess
         break;
     }
     return false;
+  }
+
+  [[nodiscard]] bool is_between_requests() const {
+    return reader_.idle() && unread_.empty() && client_.held() == 0;
+  }
+
+  // The next request is for the proxy that takes this one's place.
+  void pass_on() {
+    drop_machine();
+    timer_.cancel();
+    state_.departure.pass_client(client_.release());
+    end();
   }
 
   // ---------------------------------------------------------------- what the client says

@@ -28,6 +28,12 @@ Listener::Listener(EventLoop& loop, Fd socket, OnAccept on_accept, OnFailure on_
   watch();
 }
 
+Fd Listener::release() {
+  watch_.reset();
+  rest_.cancel();
+  return std::move(socket_);
+}
+
 void Listener::watch() {
   watch_.emplace(loop_, socket_.get(), [this] { accept_some(); });
 }

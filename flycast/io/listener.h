@@ -21,6 +21,9 @@ class Listener {
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
 
+  // Accepts no more, and gives the socket away: what comes waits in its queue.
+  Fd release();
+
  private:
   void watch();
   void accept_some();

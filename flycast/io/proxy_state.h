@@ -24,6 +24,7 @@
 #include "flycast/core/silent_hops.h"
 #include "flycast/core/stats.h"
 #include "flycast/io/admission_line.h"
+#include "flycast/io/departure.h"
 #include "flycast/io/hop_links.h"
 #include "flycast/io/http_buffers.h"
 #include "flycast/io/kept_machines.h"
@@ -36,6 +37,9 @@ namespace sixpn::flycast {
 class Session {
  public:
   virtual ~Session() = default;
+  // This proxy's place is about to be taken by another (departure.h): pass on what is not begun,
+  // let go of what waits here for a machine of this host. May end the session.
+  virtual void on_departure() {}
 };
 
 struct ProxyState {
@@ -66,6 +70,7 @@ struct ProxyState {
   ServiceCounts admissions;
   MachineUse use;      // of this host's machines, by those
   AdmissionLine line;  // to them
+  Departure departure;
   ClientCounts clients;
   SilentHops silent;
   Waker waker;
@@ -94,6 +99,7 @@ inline ProxyState::ProxyState(EventLoop& event_loop, FlycastOptions given, std::
     : loop(event_loop),
       options(std::move(given)),
       line(event_loop, admissions),
+      departure(event_loop, admissions),
       silent(options.max_silent_hops_per_host),
       waker(event_loop, table, std::move(start)),
       rng(seed),

@@ -145,6 +145,7 @@ void Cluster::start_agent(const std::string& name, const std::string& token) {
   ClusterHost& started = host(name);
   Words argv = {"nsenter", "--net=" + started.netns_path(), SIXPN_SIXPND, "--config",
                 started.config()};
+  if (started.supervised) argv.emplace_back("--supervised");
   if (!token.empty()) argv.insert(argv.end(), {"--join", token});
   started.agent.emplace(argv, started.log());
   bool ended = false;
@@ -160,6 +161,12 @@ void Cluster::start_agent(const std::string& name, const std::string& token) {
 void Cluster::kill_agent(const std::string& name) {
   host(name).agent->signal(SIGKILL);
   host(name).agent->wait();
+}
+
+void Cluster::restart_agent(const std::string& name) {
+  host(name).agent->signal(SIGTERM);
+  EXPECT_EQ(host(name).agent->wait(), 0);
+  start_agent(name);
 }
 
 void Cluster::kill_host(const std::string& name) {

@@ -32,10 +32,11 @@ port = 80
 struct ClusterHost {
   std::string name;
   std::string region;
-  std::string netns;      // name under /run/netns
-  std::string address;    // on the simulated internet
-  std::string folder;     // config, state, run, log
-  std::string interface;  // of WireGuard
+  std::string netns;        // name under /run/netns
+  std::string address;      // on the simulated internet
+  std::string folder;       // config, state, run, log
+  std::string interface;    // of WireGuard
+  bool supervised = false;  // sixpnd --supervised: set before its agent starts
   std::optional<Process> agent;
   [[nodiscard]] std::string netns_path() const { return "/run/netns/" + netns; }
   [[nodiscard]] std::string state_dir() const { return folder + "/state"; }
@@ -64,6 +65,9 @@ class Cluster {
   void start_agent(const std::string& name, const std::string& token = "");
   // SIGKILL, as a crash would; machines and the data plane stay.
   void kill_agent(const std::string& name);
+  // As a supervisor does: SIGTERM, and started again once what it sees has ended. For hosts that
+  // are supervised.
+  void restart_agent(const std::string& name);
   // The whole host dies: agent, machines, WireGuard; its eth0 goes silent.
   void kill_host(const std::string& name);
   bool all_see_alive(const std::vector<std::string>& names);

@@ -65,6 +65,7 @@ shim = "/opt/sixpn/sixpn-shim"
 
 [flycast]
 idle_after = "10m"
+drain = "90s"
 deadline = "10s"
 connect_timeout = "500ms"
 max_sessions = 100
@@ -106,6 +107,7 @@ hold = "used"
   expected.flycast = {std::chrono::seconds(10),
                       std::chrono::milliseconds(500),
                       std::chrono::minutes(10),
+                      std::chrono::seconds(90),
                       100,
                       10,
                       {"acme"},

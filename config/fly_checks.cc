@@ -90,9 +90,6 @@ void read_request(TableReader& table, ServiceCheck& check) {
   }
   auto protocol = table.word("protocol", {"http", "https"});
   check.tls = protocol && protocol->value == "https";
-  if (check.tls)
-    table.note(protocol->at, "protocol",
-               "accepted, not used: the check is not run, and counts as unknown");
   if (auto skip = table.boolean("tls_skip_verify")) check.tls_skip_verify = skip->value;
   if (auto name = table.string("tls_server_name")) {
     check.tls_server_name = name->value;

@@ -61,9 +61,7 @@ CheckBoard::Check CheckBoard::begin_check(const PlannedCheck& planned, CheckBegi
   result.port = planned.port;
   result.changed = now.wall;
   if (!planned.runnable) {
-    result.output = planned.check.kind == CheckKind::kScript
-                        ? "not run: the machine's processes are not sixpn's"
-                        : "not run: HTTPS checks are not possible yet";
+    result.output = "not run: the machine's processes are not sixpn's";
     return check;
   }
   if (begin == CheckBegin::kRunning) {

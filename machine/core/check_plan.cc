@@ -26,7 +26,7 @@ bool serves(const Service& service, const std::string& group) {
 
 bool is_runnable(const ServiceCheck& check, bool has_processes) {
   if (check.kind == CheckKind::kScript) return has_processes;
-  return check.kind == CheckKind::kTcp || !check.tls;
+  return true;
 }
 
 }  // namespace

@@ -26,8 +26,7 @@ struct CheckPlan {
   std::vector<PlannedCheck> checks;
   std::size_t left_out = 0;
 };
-// `has_processes`: they are sixpn's, so that scripts can be run among them. HTTP inside TLS cannot
-// be run yet.
+// `has_processes`: they are sixpn's, so that scripts can be run among them.
 CheckPlan plan_checks(const std::vector<Service>& services, const std::string& group,
                       bool has_processes);
 

@@ -8,13 +8,16 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 #include <cerrno>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "base/fd.h"
 #include "base/io/sockaddr.h"
 #include "base/result.h"
 #include "machine/core/check_http.h"
+#include "machine/io/tls_client.h"
 
 namespace sixpn::machine {
 namespace {
@@ -77,12 +80,51 @@ struct CheckProbe::Impl : std::enable_shared_from_this<CheckProbe::Impl> {
     getsockopt(stream.native_handle(), SOL_SOCKET, SO_ERROR, &error, &length);
     if (error != 0) return finish({false, connect_text(error)});
     if (check.kind == CheckKind::kTcp) return finish({true, "the port takes connections"});
-    // A request is far smaller than the buffer of a new socket.
-    auto request = encode_check_request(check, target.machine);
-    auto sent = send(stream.native_handle(), request.data(), request.size(), MSG_NOSIGNAL);
-    if (sent != static_cast<ssize_t>(request.size()))
-      return finish({false, "the request could not be sent"});
+    if (check.tls) {
+      tls.emplace(check.tls_server_name, !check.tls_skip_verify);
+      return shake_hands();
+    }
+    if (put(encode_check_request(check, target.machine))) read_answer();
+  }
+
+  // Far smaller than the buffer of a new socket.
+  bool put(const std::string& bytes) {
+    auto sent = send(stream.native_handle(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (sent == static_cast<ssize_t>(bytes.size())) return true;
+    finish({false, "the request could not be sent"});
+    return false;
+  }
+
+  void read_answer() {
     wait(stream_descriptor::wait_read, [](Impl& self) { self.on_readable(); });
+  }
+
+  void shake_hands() {
+    TlsClient::State state = tls->advance();
+    if (state == TlsClient::State::kOpen) {
+      secured = true;
+      tls->write(encode_check_request(check, target.machine));
+    }
+    std::string outgoing = tls->take_outgoing();  // also why we end it, for the other side's log
+    if (!outgoing.empty() && !put(outgoing)) return;
+    if (state == TlsClient::State::kFailed) return finish({false, tls->error()});
+    read_answer();
+  }
+
+  // What came, to `answer`; false when it was of the handshake, behind which nothing can have come
+  // yet.
+  bool unwrap(std::string_view wire, bool& end) {
+    tls->receive(wire);
+    if (!secured) {
+      if (end)
+        finish({false, "the connection ended within the TLS handshake"});
+      else
+        shake_hands();
+      return false;
+    }
+    answer += tls->read();
+    end = end || tls->ended();
+    return true;
   }
 
   void on_readable() {
@@ -91,9 +133,13 @@ struct CheckProbe::Impl : std::enable_shared_from_this<CheckProbe::Impl> {
     if (got < 0 && errno != EAGAIN && errno != EINTR && answer.empty())
       return finish({false, Error::errno_text(errno)});
     bool ended = got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR);
-    if (got > 0) answer.append(bytes, static_cast<std::size_t>(got));
+    std::string_view came(bytes, got > 0 ? static_cast<std::size_t>(got) : 0);
+    if (!tls)
+      answer += came;
+    else if (!unwrap(came, ended))
+      return;
     if (auto verdict = judge_check_answer(answer, ended)) return finish(std::move(*verdict));
-    wait(stream_descriptor::wait_read, [](Impl& self) { self.on_readable(); });
+    read_answer();
   }
 
   // An answer may be told by its status though its body has not ended.
@@ -126,6 +172,8 @@ struct CheckProbe::Impl : std::enable_shared_from_this<CheckProbe::Impl> {
   stream_descriptor stream;
   LoopTimer deadline;
   Done done;
+  std::optional<TlsClient> tls;
+  bool secured = false;  // its handshake is over
   std::string answer;
 };
 

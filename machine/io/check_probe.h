@@ -1,6 +1,7 @@
 // CheckProbe: one run of a TCP or HTTP check: connects to the machine from this host's proxy
 // address in the machine's network, as Flycast does, so that a check takes the path of its traffic;
-// for HTTP sends the request and judges the answer (core/check_http.h). Calls back exactly once,
+// for HTTP, inside TLS for HTTPS (tls_client.h), sends the request and judges the answer
+// (core/check_http.h). Calls back exactly once,
 // never from its constructor; destroying it cancels. Machine loop. Holds one descriptor, and at
 // most kMaxCheckAnswer bytes.
 #pragma once

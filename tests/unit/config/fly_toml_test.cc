@@ -170,8 +170,6 @@ restart_limit = 6
             "fly.toml:4: services.auto_stop_machines: machines are stopped, not suspended\n"
             "fly.toml:7: services.tcp_checks.interval: 500ms is taken as 1s: it must be 1s to 1m\n"
             "fly.toml:8: services.tcp_checks.timeout: 1m30s is taken as 1m: it must be 1s to 1m\n"
-            "fly.toml:13: services.http_checks.protocol: accepted, not used: the check is not run, "
-            "and counts as unknown\n"
             "fly.toml:23: accepted, not used: services.script_checks.restart_limit\n");
 }
 

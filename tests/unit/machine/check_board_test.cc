@@ -218,10 +218,7 @@ TEST(CheckBoard, WhatCannotBeRunIsUnknownAndSaysSo) {
   PlannedCheck script = tcp();
   script.check.kind = CheckKind::kScript;
   script.runnable = false;
-  PlannedCheck https = tcp(8443);
-  https.check.kind = CheckKind::kHttp;
-  https.runnable = false;
-  board.set(kWeb, {script, https, tcp(9090)}, CheckBegin::kStarting, at({}));
+  board.set(kWeb, {script, tcp(9090)}, CheckBegin::kStarting, at({}));
   CheckRun run = take_one(board, {});
   EXPECT_EQ(run.planned.port, 9090);
   board.on_verdict(run.number, {true, ""}, at({}));

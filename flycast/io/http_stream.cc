@@ -16,7 +16,10 @@ HttpStream::HttpStream(ProxyState& state, Fd fd, Ready ready)
   if (!state.http.poller->add(fd_.get(), *this)) fd_.close();
 }
 
+// The epoll instance is told: closing is not enough where a child that is being started, or another
+// agent, still has the socket for a moment, and an event would find us gone.
 HttpStream::~HttpStream() {
+  if (fd_) state_.http.poller->remove(fd_.get());
   state_.http.poller->forget(*this);
   state_.http.held -= held_.size();
 }

@@ -38,7 +38,10 @@ Relay::Relay(RelayStreams streams, RelayShared& shared)
   machine_.is_hop = streams.machine_is_hop;
 }
 
+// Closing the sockets is not enough: a child that is being started may have them for a moment.
 Relay::~Relay() {
+  for (const End* end : {&client_, &machine_})
+    if (epoll_ >= 0) epoll_ctl(epoll_, EPOLL_CTL_DEL, end->fd.get(), nullptr);
   for (Flow* flow : {&up_, &down_}) {
     drop_held(*flow);
     drop_pipe(*flow);
@@ -46,6 +49,7 @@ Relay::~Relay() {
 }
 
 bool Relay::watch(int epoll) {
+  epoll_ = epoll;
   for (End* end : {&client_, &machine_}) {
     epoll_event event{};
     event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET;

@@ -78,6 +78,7 @@ class Relay {
   Relay& operator=(const Relay&) = delete;
 
   // Registers both ends with an epoll instance, their addresses as user data. False: it could not.
+  // The instance must outlive the relay, which takes them out of it again.
   bool watch(int epoll);
 
   // What epoll says of an end; then moves what can be moved.
@@ -130,6 +131,7 @@ class Relay {
 
   RelayShared& shared_;
   SessionId id_;
+  int epoll_ = -1;
   End client_;
   End machine_;
   Flow up_;

@@ -1,6 +1,6 @@
 """tools/bench flycast-failover: what the clients of a Flycast address notice while machines, hosts and agents
-end: three hosts of one region in namespaces (tools/lab.py), a machine of the app on each, and 1,000 requests a
-second from two of them: half on kept connections, half each on its own.
+end: hosts a, b and c of one region in namespaces (tools/lab.py), a machine of the app on a and b, and 1,000
+requests a second from a, which has one of its own, and from c: half on kept connections, half each on its own.
 
 Per scene: requests, how many failed, p50, p99 and the worst delay in milliseconds, over all clients; then a line for
 each way to fail. Requests are GETs on an HTTP port; `agents-tcp` is on a plain TCP port. `--only SCENE,...` runs
@@ -55,10 +55,11 @@ class Failover(Lab):
         for name in self.hosts:
             self.eventually(f"{name} knows the apps", lambda n=name: {"web", "client"} <= set(
                 self.sixpn(n, "apps", "list").split()))
+        for name in ("a", "b"):
             self.web[name] = self.run_machine(name, "web", command=[self.load, "serve", "8080", name])["id"]
         for name in ("a", "c"):
             self.client[name] = self.run_machine(name, "client", command=["sleep", "infinity"])["id"]
-        self.until_started(*self.hosts)
+        self.until_started(*self.web)
 
     def state(self, viewer, machine):
         out = self.sixpn(viewer, "--json", "machine", "status", machine, must=False)[1]
@@ -132,7 +133,7 @@ class Failover(Lab):
             time.sleep(1)
 
     def machines(self):
-        for name in self.hosts:
+        for name in self.web:
             self.sixpn(name, "machine", "stop", self.web[name])
             self.sixpn(name, "machine", "start", self.web[name])
             self.until_started(name)

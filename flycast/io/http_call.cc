@@ -108,6 +108,8 @@ void HttpCall::begin_attempt() {
   http_.begin_attempt(opening);
   machine_->send(opening);
   await_progress();
+  bool may_go_elsewhere = http_.can_repeat() && is_idempotent(http_.request().method);
+  look_at_ = may_go_elsewhere ? asked_ + kSilenceLook : kNever;
 }
 
 // ------------------------------------------------------------------ the response
@@ -245,7 +247,7 @@ void HttpCall::follow_replay() {
 
 // The machine's connection gives no response any more. `unseen`: nor did the machine get any of the
 // request.
-void HttpCall::on_machine_failed(ErrorCode code, std::string_view why, bool unseen) {
+void HttpCall::on_machine_failed(ErrorCode code, std::string_view why, bool unseen, bool granted) {
   // It may close a connection that it answered on before: no word on the machine.
   if (!machine_->used)
     machine_->dialled.load->on_bad_reply(Duration::zero(), monotonic_now(), state_.rng);
@@ -255,7 +257,7 @@ void HttpCall::on_machine_failed(ErrorCode code, std::string_view why, bool unse
   drop_machine(false);
   http_.end_attempt(unseen);
   fresh_ = true;
-  if (http_.may_resend() && (unseen || take_resend())) {
+  if (http_.may_resend() && (unseen || granted || take_resend())) {
     ++state_.stats.http_resends;
     return find_machine();
   }
@@ -304,7 +306,24 @@ void HttpCall::await_progress() {
   }
 }
 
+// Of a machine that says nothing, though its kernel has the request, nothing is known.
+void HttpCall::look_for_silence() {
+  look_at_ = kNever;
+  if (!machine_ || !http_.attempting() || !http_.response().untouched()) return;
+  int stream = machine_->stream->fd();
+  if (unacknowledged(stream) == 0) return;
+  Duration limit = machine_->dialled.here ? kSilentMachine : kSilentHop;
+  look_at_ = monotonic_now() + kSilenceLook;
+  // On a kept connection the last acknowledgement may be old.
+  if (monotonic_now() - asked_ < limit || !is_unanswered(stream, limit)) return;
+  if (!take_resend()) return;  // then it is waited for, as long as it takes
+  look_at_ = kNever;
+  machine_->dialled.load->on_connect_failure(monotonic_now(), state_.rng);
+  on_machine_failed(ErrorCode::kPC04, "it acknowledges nothing any more", false, true);
+}
+
 void HttpCall::on_deadline() {
+  if (monotonic_now() < deadline_) return look_for_silence();
   ++state_.stats.http_timeouts;
   dialer_.reset();
   drop_machine(false);

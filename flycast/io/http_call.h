@@ -9,6 +9,7 @@
 // the machine did not take.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -25,6 +26,13 @@
 namespace sixpn::flycast {
 
 inline constexpr Duration kStallTimeout = std::chrono::seconds(60);  // of a request's body
+// A machine on this host that acknowledges nothing of a request for so long, though it was sent
+// again, is not there any more; another host's proxy, over the mesh, gets more time. Only of
+// requests that may be sent to another one.
+inline constexpr Duration kSilentMachine = std::chrono::milliseconds(150);
+inline constexpr Duration kSilentHop = std::chrono::milliseconds(600);
+// How often that is looked at, from the time that the request was sent.
+inline constexpr Duration kSilenceLook = std::chrono::milliseconds(250);
 
 class HttpCall {
  public:
@@ -90,8 +98,8 @@ class HttpCall {
   }
 
   // kNever: as long as it takes.
-  [[nodiscard]] Instant deadline() const { return deadline_; }
-  // Once it has passed: next() says kFailed.
+  [[nodiscard]] Instant deadline() const { return std::min(deadline_, look_at_); }
+  // Once it has passed: next() may have something, that it failed for one.
   void on_deadline();
 
   [[nodiscard]] const HttpPort& port() const { return port_; }
@@ -108,7 +116,9 @@ class HttpCall {
   void on_whole(bool exactly);
   void on_switched();
   void on_machine_end();
-  void on_machine_failed(ErrorCode code, std::string_view why, bool unseen = false);
+  // `granted`: the budget of retries was asked already.
+  void on_machine_failed(ErrorCode code, std::string_view why, bool unseen = false,
+                         bool granted = false);
   bool take_resend();
   RetryBudget& budget(const Route& route);
   void follow_replay();
@@ -116,6 +126,7 @@ class HttpCall {
   void meter_response(int status);
   void drop_machine(bool clean);
   void await_progress();
+  void look_for_silence();
   void fail(ProxyResponse told, std::string_view app, std::string_view why);
 
   ProxyState& state_;
@@ -137,6 +148,7 @@ class HttpCall {
   Instant asked_{};                // when the request went to the machine
   std::uint64_t sent_before_ = 0;  // over its connection, for others
   Instant deadline_ = kNever;
+  Instant look_at_ = kNever;  // whether the machine has acknowledged the request
 };
 
 }  // namespace sixpn::flycast

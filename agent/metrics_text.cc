@@ -205,6 +205,8 @@ std::string own_text(const Labels& labels, const flycast::FlycastStats& stats) {
                                       {"hops_admitted", &S::hops_admitted},
                                       {"hops_refused", &S::hops_refused},
                                       {"hops_malformed", &S::hops_malformed},
+                                      {"hops_unused", &S::hops_unused},
+                                      {"hops_evicted", &S::hops_evicted},
                                       {"hops_foreign", &S::hops_foreign},
                                       {"over_session_limit", &S::over_session_limit},
                                       {"over_client_limit", &S::over_client_limit},
@@ -214,7 +216,11 @@ std::string own_text(const Labels& labels, const flycast::FlycastStats& stats) {
                                       {"http_refused", &S::http_refused},
                                       {"http_failed", &S::http_failed},
                                       {"http_resends", &S::http_resends},
+                                      {"http_resends_refused", &S::http_resends_refused},
                                       {"http_timeouts", &S::http_timeouts},
+                                      {"http2_connections", &S::http2_connections},
+                                      {"http2_sent_away", &S::http2_sent_away},
+                                      {"reused", &S::reused},
                                       {"woken", &S::woken},
                                       {"starts_failed", &S::starts_failed},
                                       {"put_to_sleep", &S::put_to_sleep},
@@ -222,7 +228,9 @@ std::string own_text(const Labels& labels, const flycast::FlycastStats& stats) {
                                       {"bytes", &S::bytes},
                                       {"idle_timeouts", &S::idle_timeouts},
                                       {"silent_hops", &S::silent_hops}};
-  static constexpr Own kGauges[] = {{"spare_links", &S::spare_links}, {"open", &S::sessions}};
+  static constexpr Own kGauges[] = {{"spare_links", &S::spare_links},
+                                    {"kept_machines", &S::kept_machines},
+                                    {"open", &S::sessions}};
   constexpr const char* kHelp = "As in flycast/core/stats.h.";
   std::string text;
   for (const Own& one : kCounters) {

@@ -21,6 +21,7 @@ HttpCall::HttpCall(ProxyState& state, Client client, RequestHead head)
   prepare_request(http_.request(), client_.arrival, id_);
   began_ = monotonic_now();
   if (route == nullptr) return;
+  budget(*route).on_request(began_);
   const AppRecord& app = route->app->app;
   meter_ = state_.meters.app(app.network, app.name);
   replay_ = HttpReplay({app.network, app.name}, route->port->http.replay_cache, http_.request(),
@@ -177,12 +178,12 @@ void HttpCall::on_head() {
   outcome_ = Event::kHead;
 }
 
-// For the balancer: how long the machine took, or that it says it cannot. A 500 is an answer: what
-// was asked may be at fault, and would be elsewhere.
 void HttpCall::meter_response(int status) {
   if (meter_) state_.meters.on_response(&meter_->responses, status, monotonic_now() - began_);
 }
 
+// For the balancer: how long the machine took, or that it says it cannot. A 500 is an answer: what
+// was asked may be at fault, and would be elsewhere.
 void HttpCall::judge_machine(int status) {
   Instant now = monotonic_now();
   if (auto& meter = machine_->dialled.meter)

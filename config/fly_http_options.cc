@@ -95,12 +95,7 @@ void read_seconds(TableReader& table, std::string_view key, Duration& out) {
 void read_http_options(TableReader& port, HttpOptions& out) {
   auto options = port.table("http_options");
   if (!options) return;
-  if (auto compress = options->boolean("compress")) {
-    out.compress = compress->value;
-    if (compress->value)
-      options->note(compress->at, "compress",
-                    "accepted, not used: responses are passed on as the machine made them");
-  }
+  if (auto compress = options->boolean("compress")) out.compress = compress->value;
   if (auto h2 = options->boolean("h2_backend")) {
     out.h2_backend = h2->value;
     if (h2->value)

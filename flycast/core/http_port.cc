@@ -18,6 +18,7 @@ HttpPort http_port_of(const Route& route) {
   port.head_timeout = options.headers_read_timeout;
   port.idle_timeout = options.idle_timeout;
   port.counts_requests = route.service->concurrency == ConcurrencyType::kRequests;
+  port.compress = options.compress;
   return port;
 }
 

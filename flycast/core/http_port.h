@@ -18,6 +18,7 @@ struct HttpPort {
   Duration head_timeout{};  // 0: the proxy's own
   Duration idle_timeout{};
   bool counts_requests = false;  // its limits do, not connections
+  bool compress = false;
 };
 HttpPort http_port_of(const Route& route);
 

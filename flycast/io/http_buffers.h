@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "flycast/core/compression.h"
 #include "flycast/core/http_exchange.h"
 #include "flycast/io/http_poller.h"
 
@@ -23,6 +24,7 @@ struct HttpBuffers {
   std::unique_ptr<HttpPoller> poller;  // since the first of them
   std::uint64_t bytes = 0;             // sent since start, both directions
   KeptBodies kept;                     // for sending requests again
+  Compressions compressions;
 };
 
 }  // namespace sixpn::flycast

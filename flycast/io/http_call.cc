@@ -11,6 +11,13 @@
 #include "registry/core/address.h"
 
 namespace sixpn::flycast {
+namespace {
+
+// Of a response that is compressed, which takes a while: others wait for it.
+constexpr std::size_t kCompressedAtOnce = 32 * 1024;
+
+}  // namespace
+
 HttpCall::HttpCall(ProxyState& state, Client client, RequestHead head)
     : state_(state), client_(std::move(client)), http_(std::move(head), &state.http.kept) {
   ++state_.stats.http_requests;
@@ -116,6 +123,8 @@ void HttpCall::begin_attempt() {
 // ------------------------------------------------------------------ the response
 
 HttpCall::Event HttpCall::next() {
+  if (outcome_ == Event::kNone) outcome_ = std::exchange(then_, Event::kNone);
+  if (outcome_ == Event::kNone && std::exchange(rests_, false)) return Event::kNone;
   if (outcome_ == Event::kNone && !in_bytes_) in_bytes_ = read_machine();
   while (outcome_ == Event::kNone && in_bytes_) on_read(http_.next(bytes_));
   return std::exchange(outcome_, Event::kNone);
@@ -124,7 +133,7 @@ HttpCall::Event HttpCall::next() {
 // Whether there are bytes_.
 bool HttpCall::read_machine() {
   if (!readable() || !http_.attempting()) return false;
-  switch (machine_->stream->read(bytes_)) {
+  switch (machine_->stream->read(bytes_, gzip_ ? kCompressedAtOnce : kHttpChunk)) {
     case HttpStream::Got::kNothing:
       break;
     case HttpStream::Got::kReset:
@@ -143,7 +152,7 @@ bool HttpCall::read_machine() {
 void HttpCall::on_read(ReadEvent event) {
   switch (event) {
     case ReadEvent::kMore:
-      in_bytes_ = false;
+      on_all_read();
       break;
     case ReadEvent::kInterim:
       outcome_ = Event::kInterim;
@@ -152,11 +161,7 @@ void HttpCall::on_read(ReadEvent event) {
       on_head();
       break;
     case ReadEvent::kPiece:
-      if (!replay_.is_taking()) {
-        outcome_ = Event::kPiece;
-      } else if (!replay_.on_piece(piece())) {
-        follow_replay();
-      }
+      on_piece_of_response();
       break;
     case ReadEvent::kEnd:
       on_whole(bytes_.empty());
@@ -174,12 +179,46 @@ void HttpCall::on_head() {
   if (replay_.takes(response_head())) return;
   judge_machine(response_head().status);
   meter_response(response_head().status);
+  if (port_.compress) begin_compression();
   prepare_response(response_head(), port_, id_);
   outcome_ = Event::kHead;
 }
 
 void HttpCall::meter_response(int status) {
   if (meter_) state_.meters.on_response(&meter_->responses, status, monotonic_now() - began_);
+}
+
+void HttpCall::begin_compression() {
+  if (!is_compressible(http_.request(), response_head())) return;
+  mark_negotiated(response_head());
+  if (!accepts_gzip(http_.request().fields)) return;
+  gzip_ = GzipWriter::open(state_.http.compressions);
+  if (gzip_) mark_gzip(response_head());
+}
+
+void HttpCall::on_piece_of_response() {
+  std::string_view bytes = http_.response().piece();
+  if (replay_.is_taking()) {
+    if (!replay_.on_piece(bytes)) follow_replay();
+    return;
+  }
+  if (gzip_) {
+    coded_.clear();
+    gzip_->piece(bytes, coded_);
+    if (coded_.empty()) return;
+  }
+  outcome_ = Event::kPiece;
+}
+
+// What the machine has said is the client's, though more may follow.
+void HttpCall::on_all_read() {
+  in_bytes_ = false;
+  if (!gzip_) return;
+  coded_.clear();
+  gzip_->flush(coded_);
+  if (coded_.empty()) return;
+  outcome_ = Event::kPiece;
+  rests_ = true;
 }
 
 // For the balancer: how long the machine took, or that it says it cannot. A 500 is an answer: what
@@ -211,6 +250,11 @@ void HttpCall::on_whole(bool exactly) {
   }
   in_bytes_ = false;
   outcome_ = Event::kEnd;
+  if (!gzip_) return;
+  coded_.clear();
+  gzip_->end(coded_);
+  outcome_ = Event::kPiece;
+  then_ = Event::kEnd;
 }
 
 void HttpCall::on_switched() {

@@ -16,6 +16,7 @@
 #include <string>
 #include <string_view>
 
+#include "flycast/core/compression.h"
 #include "flycast/core/http_exchange.h"
 #include "flycast/core/http_port.h"
 #include "flycast/core/http_replay.h"
@@ -82,7 +83,7 @@ class HttpCall {
   void flush();  // to the machine, what it did not take at once
 
   [[nodiscard]] ResponseHead& response_head() { return http_.response().head(); }
-  [[nodiscard]] std::string_view piece() { return http_.response().piece(); }
+  [[nodiscard]] std::string_view piece() { return gzip_ ? coded_ : http_.response().piece(); }
   [[nodiscard]] const HeaderList& trailers() { return http_.response().trailers(); }
   [[nodiscard]] ProxyResponse take_failure() { return std::move(*failure_); }
   // After kSwitched: what the machine said behind its head.
@@ -113,6 +114,9 @@ class HttpCall {
   bool read_machine();
   void on_read(ReadEvent event);
   void on_head();
+  void begin_compression();
+  void on_piece_of_response();
+  void on_all_read();
   void on_whole(bool exactly);
   void on_switched();
   void on_machine_end();
@@ -142,6 +146,10 @@ class HttpCall {
   std::string_view bytes_;  // read, and not understood yet
   bool in_bytes_ = false;   // they may hold another event
   Event outcome_ = Event::kNone;
+  Event then_ = Event::kNone;         // behind outcome_
+  bool rests_ = false;                // once it is told, nothing more is read in this turn
+  std::unique_ptr<GzipWriter> gzip_;  // the response is compressed
+  std::string coded_;                 // a piece of it
   std::optional<ProxyResponse> failure_;
   std::shared_ptr<AppMeter> meter_;  // of the app that was dialled
   Instant began_{};

@@ -2,13 +2,14 @@
 
 A client's machine, a host and a server's machine in namespaces (tests/bench/flycast_host.cc); the rivals run
 in the same host namespace and dial the same server, and `direct` is the client dialling the server through the
-host's router; `kernel path` is the same by nftables alone. Rounds alternate; each figure is the median of its
-rounds. What is trusted is the proxy's own processor time per operation (of `direct` and `kernel path`: that of both ends, to be compared with
-each other): on a shared machine rates swing.
+host's router; `kernel path` is the same by nftables alone; with --hop all cross a mesh of two hosts. Rounds alternate; each
+figure is the median of its rounds. What is trusted is the proxy's own processor time per operation (of `direct` and
+`kernel path`: that of both ends, to be compared with each other): on a shared machine rates swing.
 """
 
 import argparse
 import contextlib
+import os
 import pathlib
 import resource
 import shutil
@@ -69,6 +70,11 @@ class Wrong(Exception):
     pass
 
 
+def do(namespace, *command):
+    if inside(namespace, *command).wait() != 0:
+        raise Wrong(" ".join(map(str, command)) + " failed")
+
+
 def inside(namespace, *command, **options):
     return subprocess.Popen(["nsenter", f"--net={namespace}", *map(str, command)], **options)
 
@@ -124,6 +130,52 @@ class Stage:
         for process in (self.server, self.proxy):
             process.terminate()
             process.wait()
+
+
+class Mesh:
+    """WireGuard between the hosts of client and server, in user space, in place of the lab's wire."""
+
+    MTU = 1420
+
+    def __init__(self, facts):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="sixpn-bench-mesh-"))
+        self.ends = [(1, facts["host"]), (2, facts["server_host"])]
+        self.processes = []
+        do(facts["host"], "ip", "link", "add", "underlay", "type", "veth", "peer", "name", "underlay", "netns",
+           facts["server_host"])
+        keys = {number: self.key(number) for number, _ in self.ends}
+        for number, host in self.ends:
+            self.join(number, host, keys)
+        for machine in ("client", "server"):
+            do(facts[machine], "ip", "link", "set", "sixpn0", "mtu", self.MTU)
+
+    def key(self, number):
+        private = subprocess.run(["wg", "genkey"], capture_output=True, check=True).stdout
+        (self.folder / f"key{number}").write_bytes(private)
+        return subprocess.run(["wg", "pubkey"], input=private, capture_output=True, check=True).stdout.decode().strip()
+
+    def join(self, number, host, keys):
+        other = 3 - number
+        device = f"wgb{os.getpid()}h{number}"  # its control socket is seen by every namespace
+        do(host, "ip", "address", "add", f"192.0.2.{number}/24", "dev", "underlay")
+        do(host, "ip", "link", "set", "underlay", "up")
+        self.processes.append(inside(host, "wireguard-go", "-f", device, stderr=subprocess.DEVNULL))
+        control = pathlib.Path(f"/var/run/wireguard/{device}.sock")
+        deadline = time.monotonic() + 20
+        while not control.exists():
+            if time.monotonic() > deadline:
+                raise Wrong("wireguard-go did not start")
+            time.sleep(0.01)
+        do(host, "wg", "set", device, "private-key", self.folder / f"key{number}", "listen-port", 51820, "peer",
+           keys[other], "allowed-ips", "fdaa::/16", "endpoint", f"192.0.2.{other}:51820")
+        do(host, "ip", "link", "set", device, "mtu", self.MTU, "up")
+        do(host, "ip", "-6", "route", "replace", "fdaa::/16", "dev", device)
+
+    def close(self):
+        for process in self.processes:
+            process.terminate()
+            process.wait()
+        shutil.rmtree(self.folder)
 
 
 class Rival:
@@ -252,16 +304,16 @@ def resident(pid):
                if line.startswith("Pss_Anon:"))
 
 
-def idle_memory(stage, rivals):
+def idle_memory(stage, rivals, count):
     """Anonymous memory of the proxy's process per connection that made one request and is idle."""
     for rival in rivals:
         if rival.name in ("direct", "kernel path"):
             continue
         before = resident(rival.pid())
-        run = inside(stage.facts["client"], stage.tools / "stream_load", "idle", *rival.endpoint(), IDLE, 8,
+        run = inside(stage.facts["client"], stage.tools / "stream_load", "idle", *rival.endpoint(), count, 8,
                      stdout=subprocess.PIPE, text=True)
         time.sleep(6)  # all are open by then; the printed count says so
-        each = (resident(rival.pid()) - before) / IDLE
+        each = (resident(rival.pid()) - before) / count
         made = float(run.communicate()[0].split()[0]) * 8
         print(f"{'idle':<16} {rival.name:<14} {each:8.0f} bytes each ({made:.0f} open)", flush=True)
 
@@ -282,23 +334,27 @@ def run(build, arguments):
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--seconds", type=float, default=SECONDS)
     parser.add_argument("--only", help="loads, separated by commas: " + ", ".join(LOADS))
-    parser.add_argument("--hop", action="store_true", help="the server is on a second host")
+    parser.add_argument("--hop", action="store_true",
+                        help="the server is on a second host, through WireGuard: beside the mesh alone")
+    parser.add_argument("--idle", type=int, default=IDLE, help="idle connections")
     parser.add_argument("--without", default="", help="rivals to leave out, separated by commas")
     options = parser.parse_args(arguments)
     install(PACKAGES)
     stage = Stage(build, *(["hop"] if options.hop else []))
     with contextlib.ExitStack() as stack:
         stack.callback(stage.close)
+        if options.hop:
+            stack.callback(Mesh(stage.facts).close)
         rivals = []
         for kind in (DirectStreams, KernelPath, Haproxy, TunedHaproxy, Nginx, Flycast):
-            if kind.name in options.without.split(","):
+            if kind.name in options.without.split(",") or (options.hop and kind is KernelPath):
                 continue
             rival = kind(stage)
             rival.start()
             stack.callback(rival.close)
             rivals.append(rival)
         if not options.only or "idle" in options.only:
-            idle_memory(stage, rivals)
+            idle_memory(stage, rivals, options.idle)
         for load in (options.only.split(",") if options.only else LOADS):
             if load == "idle":
                 continue

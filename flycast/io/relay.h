@@ -68,6 +68,7 @@ class Relay {
     bool hung_up = false;  // it has sent its FIN, read or not
     bool urgent = false;   // it sent urgent bytes once: short reads tell nothing
     bool reset = false;
+    bool takes_bulk = false;  // its kernel may hold more than kUnsentBytes
     bool is_hop = false;
     bool owing = false;  // a hop: bytes were sent to it, and not seen to be acknowledged
   };
@@ -115,6 +116,7 @@ class Relay {
   bool pump(Flow& flow);
   void fill(Flow& flow);
   bool fill_pipe(Flow& flow);
+  bool lend_pipe(Flow& flow);
   void on_no_input(Flow& flow, int error);
   void count_read(Flow& flow, std::size_t size);
   void count_sent(Flow& flow, std::size_t size);

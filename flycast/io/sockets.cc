@@ -141,6 +141,10 @@ void allow_clean_close(int stream) {
   set_linger(stream, false);
 }
 
+void allow_bulk(int stream) {
+  set_option(stream, IPPROTO_TCP, TCP_NOTSENT_LOWAT, 0);  // 0: the system's, which is no limit
+}
+
 void discard_input(int stream, std::size_t size) {
   while (size > 0) {
     auto gone = recv(stream, nullptr, size, MSG_TRUNC | MSG_DONTWAIT);

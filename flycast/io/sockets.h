@@ -44,6 +44,9 @@ int take_error(int stream);
 bool is_reset(int stream);
 // From here on close() sends what is left and a FIN.
 void allow_clean_close(int stream);
+// From here on the kernel takes as many bytes as its send buffer holds, not only so many that it
+// has not sent yet: for a stream that moves much.
+void allow_bulk(int stream);
 // Takes `size` bytes off what was received, or all that is there, unread.
 void discard_input(int stream, std::size_t size = static_cast<std::size_t>(-1) / 2);
 // Bytes written that the other end's kernel has not acknowledged; 0 when the connection is gone.

@@ -1,9 +1,9 @@
 // flycast_host: one host with a FlycastService, a client's machine and a server's machine in
 // namespaces of their own (tests/netns/flycast/lab.h), for tools/bench_flycast.py. Prints a line
 // per namespace and address, then serves until its input ends. With "hop", the server is on a
-// second host, whose service runs in this process too; with "http" the port has that handler, with
-// "requests" its limits count requests; with
-// "kernel" nftables hand the client's connections to the machine, as the mesh room would.
+// second host ("server_host"), whose service runs in this process too; with "http" the port has
+// that handler, with "requests" its limits count requests; with "kernel" nftables hand the client's
+// connections to the machine, as the mesh room would.
 #include <cstdio>
 #include <optional>
 #include <set>
@@ -50,6 +50,7 @@ void serve(const std::set<std::string_view>& words) {
     std::printf("%s %s\n", what, value.c_str());
   };
   say("host", lab.host(1).path());
+  say("server_host", lab.host(hop ? 2 : 1).path());
   say("client", lab.machine(9).path());
   say("server", lab.machine(machine).path());
   say("host_address", to_string(host_address(host(1))));

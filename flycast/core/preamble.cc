@@ -90,6 +90,7 @@ std::string encode_preamble(const Preamble& preamble) {
   message.set_may_wait(preamble.may_wait);
   message.set_exchange(preamble.exchange);
   message.set_fresh(preamble.fresh);
+  message.set_connect_limit_ms(static_cast<std::uint32_t>(preamble.connect_limit.count()));
   return encode_frame(message);
 }
 
@@ -136,7 +137,9 @@ Result<Preamble> decode_preamble(std::string_view body) {
                   message.last(),
                   message.may_wait(),
                   message.exchange(),
-                  message.fresh()};
+                  message.fresh(),
+
+                  std::chrono::milliseconds(message.connect_limit_ms())};
 }
 
 Result<HopReply> decode_reply(std::string_view body) {

@@ -7,6 +7,7 @@
 // Decoding takes bytes from outside: every fault is an Error. Pure.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -41,6 +42,10 @@ struct Preamble {
   // older agents, the stream is joined to the machine for good.
   bool exchange = false;
   bool fresh = false;  // over a new connection to the machine
+  // How long the owner may try to connect to a machine that runs, in whole milliseconds: its
+  // refusal comes back before the client's proxy gives up, and says that nothing was delivered. 0:
+  // as it likes.
+  std::chrono::milliseconds connect_limit{};
   friend bool operator==(const Preamble&, const Preamble&) = default;
 };
 

@@ -68,6 +68,12 @@ Duration Retry::patience(const Candidate& candidate, bool has_other) const {
   return timeout;
 }
 
+Duration Retry::connect_limit(bool has_other) const {
+  Duration limit = options_.connect_timeout;
+  if (has_other) limit = std::min(limit, options_.early_timeout);
+  return limit / 4 * 3;
+}
+
 Duration Retry::attempt_timeout(const Candidate& candidate, bool has_other, Instant now) const {
   return std::clamp(start_ + options_.deadline - now, Duration::zero(),
                     patience(candidate, has_other));

@@ -51,6 +51,10 @@ class Retry {
   [[nodiscard]] Duration attempt_timeout(const Candidate& candidate, bool has_other,
                                          Instant now) const;
 
+  // How much of it the machine's own host may take for connecting, so that its refusal is here in
+  // time.
+  [[nodiscard]] Duration connect_limit(bool has_other) const;
+
   // Whether its owner may let us wait for a place: nobody else could be asked, and the answer comes
   // before the deadline either way.
   [[nodiscard]] bool may_wait(const Candidate& candidate, bool has_other, Instant now) const;

@@ -184,6 +184,7 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
     bool may_wait = wake == Wake::kNo && retry.may_wait(chosen, goal.has_other, now);
     Preamble preamble{route.app->app.network,       chosen.machine, request.client, request.dialled,
                       route.service->internal_port, wake,           last,           may_wait};
+    preamble.connect_limit = connect_limit(goal.has_other);
     preamble.exchange = by_exchange;
     // Over a kept connection of another host nobody here can tell what the machine saw of it.
     preamble.fresh = by_exchange && (request.exchange->fresh || !request.exchange->idempotent);
@@ -194,6 +195,10 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
     } else {
       attempt_elsewhere(preamble, timeout);
     }
+  }
+
+  [[nodiscard]] std::chrono::milliseconds connect_limit(bool has_other) const {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(retry.connect_limit(has_other));
   }
 
   void attempt_here(const Preamble& preamble, Duration timeout) {
@@ -291,6 +296,7 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
       state.loads.on_host_failure(chosen.host, now, state.rng);
       retry.exclude(chosen.host);
       last_error = DialError::kExhausted;
+      if (outcome.may_be_delivered) return on_first_bytes_lost();
       return on_failed(fmt::format("host {} did not answer: {}", to_string(chosen.host),
                                    Error::errno_text(outcome.error)),
                        Trouble::kAbsent);
@@ -308,6 +314,14 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
     bool whole_host = reply.status == HopStatus::kBusy || reply.status == HopStatus::kNotReady;
     if (whole_host) retry.exclude(chosen.host);
     on_refused(reply.status, reply.connect_errno);
+  }
+
+  // Sent to another machine, they might be done twice.
+  void on_first_bytes_lost() {
+    ++state.stats.failed_attempts;
+    last_failure = fmt::format("host {} took the client's first bytes and said nothing of them",
+                               to_string(chosen.host));
+    fail(last_error);
   }
 
   void on_refused(HopStatus status, int connect_errno = 0) {

@@ -109,6 +109,7 @@ struct FlycastService::Impl {
     // Copied: a session may end itself.
     auto sessions = state.sessions;
     for (auto& [id, session] : sessions) session->on_departure();
+    state.kept_machines.clear();
     log::info("flycast", "{} connections go on here, for {} at most", state.open(),
               sixpn::to_string(state.options.drain));
     departed_at = monotonic_now();
@@ -130,8 +131,12 @@ struct FlycastService::Impl {
   void stop() {
     departure_look.cancel();
     inheritance.stop();
+    // Closed unread, a hop that waits in the queue would be reset with a client's first bytes in
+    // it.
+    if (hops) hops->accept_some();
     clients.reset();
     hops.reset();
+    for (const auto& [id, session] : state.sessions) session->on_stop();
     state.sessions.clear();
     state.kept_machines.clear();
     state.links.stop();

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "flycast/io/acknowledged.h"
+
 namespace sixpn::flycast {
 namespace {
 
@@ -57,6 +59,7 @@ void HopCall::on_connected(ConnectOutcome outcome) {
 }
 
 bool HopCall::speak(Fd stream) {
+  acknowledged_before_ = early_from_ >= 0 ? acknowledged(stream.get()) : 0;
   auto early = send_with_early(stream.get(), preamble_, early_from_);
   if (!early) return false;
   early_bytes_ = *early;
@@ -68,7 +71,7 @@ bool HopCall::speak(Fd stream) {
 }
 
 void HopCall::on_reply(Result<std::string> body) {
-  if (!body && warm_) {
+  if (!body && warm_ && !may_be_delivered()) {
     // The link died unnoticed: that host's agent was restarted, say. It tells nothing of the host.
     warm_ = false;
     reader_.reset();
@@ -85,8 +88,15 @@ void HopCall::on_reply(Result<std::string> body) {
   finish(std::move(outcome));
 }
 
+// A refusal proves that they were not. So does a stream of which nothing was acknowledged: its
+// other end was gone before they came.
+bool HopCall::may_be_delivered() const {
+  return early_bytes_ > 0 && stream_ && acknowledged(stream_.get()) != acknowledged_before_;
+}
+
 void HopCall::fail(int error) {
   HopOutcome outcome;
+  outcome.may_be_delivered = may_be_delivered();
   outcome.error = error;
   finish(std::move(outcome));
 }

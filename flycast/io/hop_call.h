@@ -3,6 +3,7 @@
 // cancels. Loop thread.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 
@@ -22,6 +23,9 @@ struct HopOutcome {
   int error = 0;
   Fd stream;                    // joined to the machine, when the reply is kOk
   std::size_t early_bytes = 0;  // of the client's, that went with the preamble
+  // Without a reply: that host's kernel has such bytes, and nobody can tell whether a machine got
+  // them. They must not be sent to another.
+  bool may_be_delivered = false;
 };
 
 // What is asked of the other host, and how it gets there.
@@ -53,6 +57,7 @@ class HopCall {
   void on_connected(ConnectOutcome outcome);
   void on_reply(Result<std::string> body);
   void fail(int error);
+  [[nodiscard]] bool may_be_delivered() const;
   void finish(HopOutcome outcome);
 
   EventLoop& loop_;
@@ -61,6 +66,7 @@ class HopCall {
   int early_from_;
   std::optional<Duration> reply_timeout_;
   std::size_t early_bytes_ = 0;
+  std::uint64_t acknowledged_before_ = 0;  // of the stream's bytes, when the early ones went
   bool warm_ = false;
   Done done_;
   Fd stream_;

@@ -1,5 +1,6 @@
 #include "flycast/io/hop_session.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <optional>
 
@@ -38,6 +39,13 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
     waking_.reset();
     tickets_.admission = {};
     refuse(HopStatus::kNotReady);
+  }
+
+  // The client's proxy goes elsewhere, with the client's first bytes: the refusal says that no
+  // machine got them.
+  void on_stop() override {
+    if (hop_ && reply(HopStatus::kBusy, 0)) allow_clean_close(hop_.get());
+    if (hop_) discard_input(hop_.get());
   }
 
   // `first`: what was read of the preamble already.
@@ -124,8 +132,11 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
 
   void join(const Preamble& preamble, const Admitted& admitted, ServiceCounts::Ticket ticket) {
     tickets_.admission = std::move(ticket);
-    ConnectRequest request{admitted.source, SourceKind::kTransparent, admitted.machine,
-                           state_.options.retry.connect_timeout, admitted.greeting};
+    Duration limit = state_.options.retry.connect_timeout;
+    if (preamble.connect_limit.count() != 0)
+      limit = std::min<Duration>(limit, preamble.connect_limit);
+    ConnectRequest request{admitted.source, SourceKind::kTransparent, admitted.machine, limit,
+                           admitted.greeting};
     if (admitted.asleep || state_.waker.is_waking(admitted.key))
       return wake(preamble, admitted, request);
     if (keep_as_ && !fresh_)

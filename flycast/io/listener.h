@@ -23,10 +23,11 @@ class Listener {
 
   // Accepts no more, and gives the socket away: what comes waits in its queue.
   Fd release();
+  // Accepts what waits in the kernel's queue, some 64 at most, without waiting for the loop.
+  void accept_some();
 
  private:
   void watch();
-  void accept_some();
 
   EventLoop& loop_;
   Fd socket_;

@@ -40,6 +40,8 @@ class Session {
   // This proxy's place is about to be taken by another (departure.h): pass on what is not begun,
   // let go of what waits here for a machine of this host. May end the session.
   virtual void on_departure() {}
+  // The service stops, and destroys the session next.
+  virtual void on_stop() {}
 };
 
 struct ProxyState {

@@ -75,6 +75,15 @@ TEST(HopReply, GrantsAnExchange) {
   EXPECT_TRUE(decoded->exchange);
 }
 
+TEST(Preamble, SaysHowLongTheOwnerMayTryToConnect) {
+  Preamble limited = sample();
+  limited.connect_limit = std::chrono::milliseconds(225);
+  auto decoded = decode_preamble(body_of(encode_preamble(limited)));
+  ASSERT_TRUE(decoded);
+  EXPECT_EQ(decoded->connect_limit, std::chrono::milliseconds(225));
+  EXPECT_EQ(decode_preamble(body_of(encode_preamble(sample())))->connect_limit.count(), 0);
+}
+
 TEST(HopReply, RoundTrip) {
   for (auto status : {HopStatus::kOk, HopStatus::kLimit, HopStatus::kConnectFailed,
                       HopStatus::kNotReady, HopStatus::kRecentlyStopped}) {

@@ -135,6 +135,15 @@ TEST(Retry, NobodyWaitsInLinePastTheDeadline) {
   EXPECT_FALSE(retry.may_wait(limited, false, end - milliseconds(2503)));
 }
 
+TEST(Retry, TheOwnerGivesUpConnectingBeforeItsAnswerIsAwaitedInVain) {
+  Retry retry({}, kStart);
+  Candidate near = candidate(1, 2, milliseconds(0));
+  for (bool has_other : {false, true})
+    EXPECT_LT(retry.connect_limit(has_other), retry.attempt_timeout(near, has_other, kStart));
+  EXPECT_EQ(retry.connect_limit(true), milliseconds(225));
+  EXPECT_EQ(retry.connect_limit(false), milliseconds(750));
+}
+
 TEST(Retry, AttemptTimeouts) {
   Retry retry({}, kStart);
   auto timeout = [&](const Candidate& c, bool has_other) {

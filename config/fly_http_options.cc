@@ -96,11 +96,7 @@ void read_http_options(TableReader& port, HttpOptions& out) {
   auto options = port.table("http_options");
   if (!options) return;
   if (auto compress = options->boolean("compress")) out.compress = compress->value;
-  if (auto h2 = options->boolean("h2_backend")) {
-    out.h2_backend = h2->value;
-    if (h2->value)
-      options->note(h2->at, "h2_backend", "accepted, not used: machines are spoken to in HTTP/1.1");
-  }
+  if (auto h2 = options->boolean("h2_backend")) out.h2_backend = h2->value;
   read_seconds(*options, "idle_timeout", out.idle_timeout);
   read_seconds(*options, "headers_read_timeout", out.headers_read_timeout);
   read_response(*options, out);

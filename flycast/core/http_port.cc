@@ -17,6 +17,7 @@ HttpPort http_port_of(const Route& route) {
     port.response.edits.push_back({edit.name, edit.values});
   port.head_timeout = options.headers_read_timeout;
   port.idle_timeout = options.idle_timeout;
+  port.h2_backend = options.h2_backend;
   port.counts_requests = route.service->concurrency == ConcurrencyType::kRequests;
   port.compress = options.compress;
   return port;

@@ -19,6 +19,7 @@ struct HttpPort {
   Duration idle_timeout{};
   bool counts_requests = false;  // its limits do, not connections
   bool compress = false;
+  bool h2_backend = false;  // the machine speaks HTTP/2
 };
 HttpPort http_port_of(const Route& route);
 

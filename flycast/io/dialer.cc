@@ -178,7 +178,10 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
     attempted_at = now;
     meter = state.meters.machine(route.app->app.network, chosen.machine);
     idle_timeout = route.port->http.idle_timeout;
-    by_exchange = request.exchange && route.service->concurrency == ConcurrencyType::kRequests;
+    speaks_http2 = route.port->http.h2_backend;
+    // HTTP/2 has the stream to itself.
+    by_exchange = request.exchange && !speaks_http2 &&
+                  route.service->concurrency == ConcurrencyType::kRequests;
     keep_as.reset();
     give_back_to.reset();
     bool may_wait = wake == Wake::kNo && retry.may_wait(chosen, goal.has_other, now);
@@ -370,6 +373,7 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
     dialled.early_bytes = early_bytes;
     dialled.load = load;
     dialled.meter = std::move(meter);
+    dialled.speaks_http2 = speaks_http2;
     finish(std::move(dialled));
   }
 
@@ -403,6 +407,7 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
   LoadView::Entry load;
   Instant attempted_at{};
   Duration idle_timeout{};
+  bool speaks_http2 = false;
   bool by_exchange = false;  // its service counts requests, and this is for one
   std::optional<KeptMachines::Key> keep_as;
   std::optional<IpEndpoint> give_back_to;

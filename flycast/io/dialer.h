@@ -62,6 +62,7 @@ struct Dialled {
   // What this proxy knows of the machine: who speaks with it tells it there how that went.
   LoadView::Entry load;
   std::shared_ptr<MachineMeter> meter;  // null beyond the bounds of meters.h
+  bool speaks_http2 = false;            // the port's h2_backend
 };
 
 // Why there is none. The name in Fly's list of proxy errors is beside each, where there is one.

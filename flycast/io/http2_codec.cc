@@ -3,17 +3,20 @@
 #include <nghttp2/nghttp2.h>
 
 #include <algorithm>
-#include <cstring>
 #include <deque>
 #include <map>
 #include <utility>
-#include <vector>
 
 #include "flycast/core/http1_limits.h"
+#include "flycast/io/http2_fields.h"
 #include "flycast/io/http2_request.h"
 
 namespace sixpn::flycast {
 namespace {
+
+using http2::Fields;
+using http2::make_field;
+using http2::view;
 
 // Gaps between the ids of streams that are remembered; honest clients leave none.
 constexpr std::size_t kMaxSkipped = 32;
@@ -21,34 +24,6 @@ constexpr std::size_t kMaxSkipped = 32;
 constexpr std::string_view kResets = "too many streams were reset";
 constexpr std::string_view kIdleFrames = "too many frames that move nothing";
 constexpr std::string_view kFlood = "too many settings, unread answers, or CONTINUATION frames";
-
-std::string_view view(const std::uint8_t* bytes, std::size_t size) {
-  return {reinterpret_cast<const char*>(bytes), size};
-}
-
-// One field for nghttp2, which copies it. The text must live until then.
-nghttp2_nv make_field(const std::string& name, std::string_view value) {
-  auto bytes = [](std::string_view text) {
-    return const_cast<std::uint8_t*>(reinterpret_cast<const std::uint8_t*>(text.data()));
-  };
-  return {bytes(name), bytes(value), name.size(), value.size(), NGHTTP2_NV_FLAG_NONE};
-}
-
-// Fields of a list, in lower case.
-class Fields {
- public:
-  explicit Fields(std::size_t count) { names_.reserve(count); }
-  void add(std::string_view name, std::string_view value) {
-    names_.push_back(lower_case(name));
-    fields_.push_back(make_field(names_.back(), value));
-  }
-  [[nodiscard]] const nghttp2_nv* data() const { return fields_.data(); }
-  [[nodiscard]] std::size_t size() const { return fields_.size(); }
-
- private:
-  std::vector<std::string> names_;  // never grows beyond what is reserved
-  std::vector<nghttp2_nv> fields_;
-};
 
 // Of a return value of nghttp2_session_mem_recv().
 bool is_flood(ssize_t taken) {
@@ -63,13 +38,8 @@ struct Stream {
   bool malformed = false;
   bool unheard = false;        // it was refused: what follows of it is thrown away
   std::size_t unconsumed = 0;  // bytes of its body that hold the windows closed
-  std::string out;             // of the response's body, from out_at on
-  std::size_t out_at = 0;
-  std::uint64_t sent = 0;
-  bool responded = false;
-  bool ended = false;  // nothing is added to `out` any more
-  bool deferred = false;
-  HeaderList out_trailers;
+  http2::OutgoingBody out;     // of the response
+  std::uint64_t sent = 0;      // of it
 };
 
 }  // namespace
@@ -248,7 +218,7 @@ struct Http2Codec::Impl {
     if (stream == nullptr) return 0;
     nghttp2_session_consume_connection(impl.session, stream->unconsumed);
     bool heard = stream->has_head && !stream->unheard;
-    impl.buffered -= stream->out.size() - stream->out_at;
+    impl.buffered -= stream->out.size();
     impl.streams.erase(id);
     if (heard) impl.events.on_closed(id);
     return 0;
@@ -289,32 +259,12 @@ struct Http2Codec::Impl {
     Impl& impl = of(user);
     Stream* stream = impl.find(id);
     if (stream == nullptr) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-    std::size_t size = std::min(room, stream->out.size() - stream->out_at);
-    std::memcpy(into, stream->out.data() + stream->out_at, size);
-    stream->out_at += size;
-    stream->sent += size;
-    impl.buffered -= size;
-    if (stream->out_at == stream->out.size()) {
-      stream->out.clear();
-      stream->out_at = 0;
-      if (stream->ended) impl.finish(id, *stream, flags);
+    ssize_t size = http2::read_body(impl.session, id, stream->out, into, room, flags);
+    if (size > 0) {
+      stream->sent += static_cast<std::size_t>(size);
+      impl.buffered -= static_cast<std::size_t>(size);
     }
-    if (size != 0 || stream->ended) return static_cast<ssize_t>(size);
-    stream->deferred = true;
-    return NGHTTP2_ERR_DEFERRED;
-  }
-
-  void finish(Http2StreamId id, const Stream& stream, std::uint32_t* flags) const {
-    *flags |= NGHTTP2_DATA_FLAG_EOF;
-    if (stream.out_trailers.empty()) return;
-    *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-    Fields fields(stream.out_trailers.size());
-    for (const FieldView& field : stream.out_trailers) fields.add(field.name, field.value);
-    nghttp2_submit_trailer(session, id, fields.data(), fields.size());
-  }
-
-  void resume(Http2StreamId id, Stream& stream) const {
-    if (std::exchange(stream.deferred, false)) nghttp2_session_resume_data(session, id);
+    return size;
   }
 
   Events events;
@@ -361,15 +311,14 @@ void Http2Codec::respond(Http2StreamId id, const ResponseHead& head, bool ended)
   const std::string status = std::to_string(head.status), length = std::to_string(head.body.length);
   Fields fields(head.fields.size() + 2);
   fields.add(":status", status);
-  for (const FieldView& field : head.fields) fields.add(field.name, field.value);
+  fields.add(head.fields);
   if (head.body.kind == BodyKind::kLength) fields.add("content-length", length);
   if (is_interim(head.status)) {
     nghttp2_submit_headers(impl_->session, NGHTTP2_FLAG_NONE, id, nullptr, fields.data(),
                            fields.size(), nullptr);
     return;
   }
-  stream->responded = true;
-  stream->ended = ended;
+  stream->out.ended = ended;
   nghttp2_data_provider body{{.ptr = nullptr}, Impl::read_body};
   nghttp2_submit_response(impl_->session, id, fields.data(), fields.size(),
                           ended ? nullptr : &body);
@@ -378,17 +327,17 @@ void Http2Codec::respond(Http2StreamId id, const ResponseHead& head, bool ended)
 void Http2Codec::send_body(Http2StreamId id, std::string_view piece) {
   Stream* stream = impl_->find(id);
   if (stream == nullptr || piece.empty()) return;
-  stream->out.append(piece);
+  stream->out.bytes.append(piece);
   impl_->buffered += piece.size();
-  impl_->resume(id, *stream);
+  http2::resume_body(impl_->session, id, stream->out);
 }
 
 void Http2Codec::end_body(Http2StreamId id, const HeaderList& trailers) {
   Stream* stream = impl_->find(id);
   if (stream == nullptr) return;
-  stream->ended = true;
-  stream->out_trailers = trailers;
-  impl_->resume(id, *stream);
+  stream->out.ended = true;
+  stream->out.trailers = trailers;
+  http2::resume_body(impl_->session, id, stream->out);
 }
 
 void Http2Codec::reset(Http2StreamId id, Http2Error error) {
@@ -404,7 +353,7 @@ void Http2Codec::consume(Http2StreamId id, std::size_t bytes) {
 
 std::size_t Http2Codec::buffered(Http2StreamId id) const {
   const Stream* stream = impl_->find(id);
-  return stream == nullptr ? 0 : stream->out.size() - stream->out_at;
+  return stream == nullptr ? 0 : stream->out.size();
 }
 
 std::uint64_t Http2Codec::sent(Http2StreamId id) const {

@@ -1,6 +1,6 @@
 // Http2Codec: the server's side of one HTTP/2 connection (RFC 9113), by libnghttp2: bytes of the
-// client in, requests out; responses in, bytes for the client out. The one place of the tree that
-// includes nghttp2, and no more than a codec: no socket, no loop, no clock (`now` is passed in).
+// client in, requests out; responses in, bytes for the client out. No more than
+// a codec: no socket, no loop, no clock (`now` is passed in).
 // Not TLS, not the upgrade from HTTP/1: prior knowledge alone (RFC 9113 section 3.3).
 //
 // What concerns HTTP/2 alone is out of the heads it gives: pseudo-fields, te; cookies are joined

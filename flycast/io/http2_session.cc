@@ -7,6 +7,7 @@
 #include <boost/asio/post.hpp>
 #include <deque>
 #include <map>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -174,6 +175,8 @@ class Http2Session : public Session, public std::enable_shared_from_this<Http2Se
   // ---------------------------------------------------------------- requests
 
   void on_request(Http2StreamId id, RequestHead head) {
+    auto ticket = admit();
+    if (!ticket) return codec_.reset(id, Http2Error::kRefusedStream);
     HttpCall::Client client{from_, dialled_, arrival_,
                             [this] { return ended_ || is_reset(client_.fd()); },
                             [this, id] { wake(id); }};
@@ -181,8 +184,21 @@ class Http2Session : public Session, public std::enable_shared_from_this<Http2Se
     if (kept) kept->stream->set_ready(client.wake);
     auto call = std::make_unique<HttpCall>(state_, std::move(client), std::move(head));
     call->keep(std::move(kept));
-    streams_.try_emplace(id, state_, codec_, id, std::move(call));
+    streams_.try_emplace(id, state_, codec_, id, std::move(*ticket), std::move(call));
     make_ready(id);
+  }
+
+  // A request has a connection to a machine, and counts as one of a client.
+  std::optional<ClientCounts::Ticket> admit() {
+    const FlycastOptions& options = state_.options;
+    if (state_.open() >= options.max_sessions) {
+      ++state_.stats.over_session_limit;
+      return std::nullopt;
+    }
+    auto ticket =
+        state_.clients.admit(from_.ip, static_cast<std::uint32_t>(options.max_sessions_per_client));
+    if (!ticket) ++state_.stats.over_client_limit;
+    return ticket;
   }
 
   void on_body(Http2StreamId id, std::string_view piece) {
@@ -237,6 +253,10 @@ class Http2Session : public Session, public std::enable_shared_from_this<Http2Se
   std::deque<Kept>::iterator drop_kept(std::deque<Kept>::iterator which) {
     allow_clean_close(which->machine->stream->fd());
     return kept_.erase(which);
+  }
+
+  void drop_all_kept() {
+    while (!kept_.empty()) drop_kept(kept_.begin());
   }
 
   // Of which the machine closed, or spoke unasked.
@@ -306,7 +326,7 @@ class Http2Session : public Session, public std::enable_shared_from_this<Http2Se
     open_ = false;
     if (!codec_.reproach().empty()) log_reproach();
     streams_.clear();
-    kept_.clear();
+    drop_all_kept();
     shutdown(client_.fd(), SHUT_WR);
     active_at_ = monotonic_now();
     go_on_later();
@@ -333,6 +353,7 @@ class Http2Session : public Session, public std::enable_shared_from_this<Http2Se
   void end() {
     if (std::exchange(ended_, true)) return;
     if (client_.held() == 0) allow_clean_close(client_.fd());
+    drop_all_kept();
     timer_.cancel();
     state_.end(id_);
   }

@@ -19,13 +19,16 @@ bool has_no_body(const ResponseHead& head) {
 }  // namespace
 
 Http2Stream::Http2Stream(ProxyState& state, Http2Codec& codec, Http2StreamId id,
-                         std::unique_ptr<HttpCall> call)
+                         ClientCounts::Ticket ticket, std::unique_ptr<HttpCall> call)
     : state_(state),
       codec_(codec),
       id_(id),
+      ticket_(std::move(ticket)),
       call_(std::move(call)),
       idle_timeout_(call_->port().idle_timeout),
-      sent_at_(monotonic_now()) {}
+      sent_at_(monotonic_now()) {
+  ++state_.http2_streams;
+}
 
 // ------------------------------------------------------------------ the request
 
@@ -113,10 +116,11 @@ void Http2Stream::on_event(HttpCall::Event event) {
   }
 }
 
-// What began is cut, and not to be taken for whole.
+// What began is cut, and not to be taken for whole. A reset of the machine's is passed on.
 void Http2Stream::on_failed(ProxyResponse told) {
-  if (has_head_) {
-    codec_.reset(id_, Http2Error::kInternal);
+  std::uint32_t reason = call_->reset_reason();
+  if (has_head_ || reason != 0) {
+    codec_.reset(id_, reason == 0 ? Http2Error::kInternal : static_cast<Http2Error>(reason));
     return close();
   }
   told.head.fields.add("Fly-Request-Id", call_->id());

@@ -21,9 +21,12 @@ inline constexpr Duration kHttp2StallTimeout = std::chrono::seconds(60);
 
 class Http2Stream {
  public:
-  // `call` has the request's head.
-  Http2Stream(ProxyState& state, Http2Codec& codec, Http2StreamId id,
+  // `call` has the request's head; `ticket`: the client's, for it may have several machines' work.
+  Http2Stream(ProxyState& state, Http2Codec& codec, Http2StreamId id, ClientCounts::Ticket ticket,
               std::unique_ptr<HttpCall> call);
+  ~Http2Stream() { --state_.http2_streams; }
+  Http2Stream(const Http2Stream&) = delete;
+  Http2Stream& operator=(const Http2Stream&) = delete;
 
   // What the client says.
   void on_body(std::string_view piece);
@@ -55,6 +58,7 @@ class Http2Stream {
   ProxyState& state_;
   Http2Codec& codec_;
   Http2StreamId id_;
+  ClientCounts::Ticket ticket_;
   std::unique_ptr<HttpCall> call_;  // until the response is whole, or cut
   std::unique_ptr<HttpMachine> machine_;
   Duration idle_timeout_;

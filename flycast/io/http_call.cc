@@ -6,6 +6,7 @@
 
 #include "base/io/clock.h"
 #include "flycast/core/request_id.h"
+#include "flycast/io/http2_codec.h"
 #include "flycast/io/sockets.h"
 #include "flycast/io/unread.h"
 #include "registry/core/address.h"
@@ -111,6 +112,7 @@ void HttpCall::on_no_machine(const DialFailure& failed) {
 void HttpCall::begin_attempt() {
   asked_ = monotonic_now();
   sent_before_ = machine_->stream->sent();
+  reset_reason_ = 0;
   std::string opening;
   replay_.address(http_.request(), machine_->dialled.machine);
   http_.begin_attempt(opening);
@@ -296,6 +298,9 @@ void HttpCall::on_machine_failed(ErrorCode code, std::string_view why, bool unse
   // It may close a connection that it answered on before: no word on the machine.
   if (!machine_->used)
     machine_->dialled.load->on_bad_reply(Duration::zero(), monotonic_now(), state_.rng);
+  reset_reason_ = machine_->reset_reason();
+  // What was refused has not been acted on (RFC 9113 section 8.7).
+  if (reset_reason_ == static_cast<std::uint32_t>(Http2Error::kRefusedStream)) unseen = true;
   std::string app = machine_->dialled.app;
   std::string reason = fmt::format("machine {}: {}", to_string(machine_->dialled.machine),
                                    why.empty() ? entry_of(code).text : why);
@@ -342,7 +347,8 @@ void HttpCall::fail(ProxyResponse told, std::string_view app, std::string_view w
 }
 
 void HttpCall::await_progress() {
-  if (!http_.request_ended()) {
+  // Streams of HTTP/2, as gRPC's, may rest in both directions.
+  if (!http_.request_ended() && !port_.h2_backend) {
     deadline_ = monotonic_now() + kStallTimeout;
   } else if (port_.idle_timeout == Duration::zero()) {
     deadline_ = kNever;
@@ -373,8 +379,9 @@ void HttpCall::on_deadline() {
   dialer_.reset();
   drop_machine(false);
   deadline_ = kNever;
-  failure_ = http_.request_ended() ? failure(ErrorCode::kPC05, "no byte within idle_timeout")
-                                   : refusal({408, "its body did not come in time"});
+  failure_ = http_.request_ended() || port_.h2_backend
+                 ? failure(ErrorCode::kPC05, "no byte within idle_timeout")
+                 : refusal({408, "its body did not come in time"});
   outcome_ = Event::kFailed;
 }
 

@@ -86,6 +86,9 @@ class HttpCall {
   [[nodiscard]] std::string_view piece() { return gzip_ ? coded_ : http_.response().piece(); }
   [[nodiscard]] const HeaderList& trailers() { return http_.response().trailers(); }
   [[nodiscard]] ProxyResponse take_failure() { return std::move(*failure_); }
+  // After kFailed: why the machine reset the request, where it speaks HTTP/2 (RFC 9113 section 7);
+  // else 0.
+  [[nodiscard]] std::uint32_t reset_reason() const { return reset_reason_; }
   // After kSwitched: what the machine said behind its head.
   [[nodiscard]] std::string_view behind() const { return bytes_; }
   // After kEnd, kSwitched: its connection; null when it carries no further request.
@@ -153,6 +156,7 @@ class HttpCall {
   std::optional<ProxyResponse> failure_;
   std::shared_ptr<AppMeter> meter_;  // of the app that was dialled
   Instant began_{};
+  std::uint32_t reset_reason_ = 0;
   Instant asked_{};                // when the request went to the machine
   std::uint64_t sent_before_ = 0;  // over its connection, for others
   Instant deadline_ = kNever;

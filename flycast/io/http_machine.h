@@ -1,5 +1,6 @@
 // HttpMachine: the connection to the machine that answers a request, with the tickets it counts
-// against. Loop thread.
+// against; HTTP/1, behind which an Http2Machine stands where the machine speaks HTTP/2. Loop
+// thread.
 #pragma once
 
 #include <memory>
@@ -7,6 +8,7 @@
 
 #include "flycast/core/exchange_frame.h"
 #include "flycast/io/dialer.h"
+#include "flycast/io/http2_machine.h"
 #include "flycast/io/http_stream.h"
 
 namespace sixpn::flycast {
@@ -14,7 +16,7 @@ namespace sixpn::flycast {
 struct HttpMachine {
   HttpMachine(ProxyState& state, Dialled given, HttpStream::Ready ready)
       : dialled(std::move(given)), stream(std::move(dialled.kept)), used(stream != nullptr) {
-    if (!stream) stream = std::make_unique<HttpStream>(state, std::move(dialled.stream), nullptr);
+    if (!stream) stream = std::make_unique<HttpStream>(state, reach(state), nullptr);
     stream->set_ready(std::move(ready));
   }
 
@@ -38,9 +40,20 @@ struct HttpMachine {
     return true;
   }
 
+  // Why it reset the last request (http2_machine.h); 0 for none.
+  [[nodiscard]] std::uint32_t reset_reason() const { return reason ? *reason : 0; }
+
   Dialled dialled;
+  Http2Reason reason;  // of a machine that speaks HTTP/2
   std::unique_ptr<HttpStream> stream;
   bool used;  // it answered a request before
+
+ private:
+  Fd reach(ProxyState& state) {
+    if (!dialled.speaks_http2) return std::move(dialled.stream);
+    reason = std::make_shared<std::uint32_t>(0);
+    return speak_http2(state, std::move(dialled.stream), reason);
+  }
 };
 
 }  // namespace sixpn::flycast

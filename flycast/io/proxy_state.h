@@ -61,8 +61,9 @@ struct ProxyState {
   }
   // Connections to machines that may be kept: descriptors are few, and sessions come first.
   [[nodiscard]] std::size_t most_kept() const { return options.max_sessions / 4; }
-  // Both kinds together: on their way to a machine, and joined to one.
-  [[nodiscard]] std::size_t open() const { return sessions.size() + relays.open(); }
+  // All kinds together: on their way to a machine, joined to one, and requests of HTTP/2, several
+  // of which may be a single client's.
+  [[nodiscard]] std::size_t open() const { return sessions.size() + relays.open() + http2_streams; }
 
   EventLoop& loop;
   FlycastOptions options;
@@ -88,6 +89,7 @@ struct ProxyState {
   HttpBuffers http;
   KeptMachines kept_machines;
   ReplayCache replays = ReplayCache({});
+  std::size_t http2_streams = 0;  // open
   std::map<SessionId, std::shared_ptr<Session>> sessions;
 
  private:

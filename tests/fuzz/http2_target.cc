@@ -1,10 +1,13 @@
-// HTTP/2 of clients. Whatever the frames: a request that comes out is one that HTTP/1 can carry,
-// and reads the same at the machine; of a stream that is over nothing more is heard.
+// HTTP/2 of clients and of machines. Whatever the frames: a request that comes out is one that
+// HTTP/1 can carry, and reads the same at the machine, as does a response at the client; of a
+// stream that is over nothing more is heard.
+#include <algorithm>
 #include <set>
 #include <string>
 
 #include "flycast/core/http1_head.h"
 #include "flycast/io/http2_codec.h"
+#include "flycast/io/http2_machine_codec.h"
 #include "tests/fuzz/promise.h"
 #include "tests/fuzz/targets.h"
 
@@ -50,7 +53,72 @@ struct Machine {
   Http2Codec* codec = nullptr;
 };
 
+// Hears the response to one POST.
+struct Proxy {
+  Http2MachineCodec::Events events() {
+    return {
+        [this](const ResponseHead& head) { SIXPN_PROMISE(!has_head && is_interim(head.status)); },
+        [this](const ResponseHead& head) {
+          SIXPN_PROMISE(!has_head && !is_interim(head.status));
+          has_head = true;
+          check_response(head);
+        },
+        [this](std::string_view piece) {
+          SIXPN_PROMISE(has_head && !whole && !closed);
+          codec->consume(piece.size());
+        },
+        [this](const HeaderList&) {
+          SIXPN_PROMISE(has_head && !whole && !closed);
+          whole = true;
+        },
+        [this](std::uint32_t) {
+          SIXPN_PROMISE(!closed);
+          closed = true;
+        }};
+  }
+  static void check_response(const ResponseHead& head) {
+    std::string wire;
+    write_response_head(head, {head.body}, wire);
+    ResponseHead received;
+    SIXPN_PROMISE(!parse_response_head(wire, {"POST", false}, received));
+    SIXPN_PROMISE(received.status == head.status);
+  }
+  bool has_head = false;
+  bool whole = false;
+  bool closed = false;
+  Http2MachineCodec* codec = nullptr;
+};
+
 }  // namespace
+
+// The first byte says in which pieces the rest comes, behind empty SETTINGS of the machine's.
+void http2_machine(std::string_view bytes) {
+  if (bytes.empty()) return;
+  std::size_t piece = 1U + static_cast<unsigned char>(bytes[0]);
+  bytes.remove_prefix(1);
+  Proxy proxy;
+  Http2MachineCodec codec(proxy.events());
+  proxy.codec = &codec;
+  RequestHead head;
+  head.method = "POST";
+  head.target = "/";
+  head.host = "h";
+  head.body.kind = BodyKind::kStreamed;
+  codec.request(head);
+  codec.send_body("hello");
+  codec.end_body({{"a", "b"}});
+  auto write = [&] {
+    while (!codec.next_output().empty()) {
+    }
+  };
+  write();
+  bool open = codec.feed({"\0\0\0\4\0\0\0\0\0", 9});
+  SIXPN_PROMISE(open);
+  for (; open && !bytes.empty(); bytes.remove_prefix(std::min(piece, bytes.size()))) {
+    open = codec.feed(bytes.substr(0, piece));
+    write();
+  }
+}
 
 // The first byte says in which pieces the rest comes, behind a preface and empty SETTINGS.
 void http2(std::string_view bytes) {

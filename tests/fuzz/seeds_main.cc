@@ -173,6 +173,24 @@ void add_http2(Seeds& seeds) {
                          frame(kWindowUpdate, 0, 0, u32(1)));
 }
 
+void add_http2_machine(Seeds& seeds) {
+  using namespace flycast::frames;
+  const std::string ok = "\x88";  // :status 200
+  const std::string head = frame(kHeaders, kEndHeaders, 1, ok + field("content-type", "a/b"));
+  const std::string trailers =
+      frame(kHeaders, kEndStream | kEndHeaders, 1, field("grpc-status", "0"));
+  seeds.add("http2_machine", '\xff' + head + frame(kData, 0, 1, "hello") + trailers);
+  seeds.add("http2_machine",
+            '\3' + frame(kHeaders, kEndStream | kEndHeaders, 1, ok + field("grpc-status", "12")));
+  seeds.add("http2_machine",
+            '\x1f' + frame(kHeaders, kEndHeaders, 1, field(":status", "103")) +
+                frame(kHeaders, kEndHeaders, 1, ok + field("content-length", "2")) +
+                frame(kData, kEndStream, 1, "ok"));
+  seeds.add("http2_machine", '\xff' + head + frame(kData, 0, 1, "x") + frame(kReset, 0, 1, u32(8)));
+  seeds.add("http2_machine",
+            '\7' + frame(kGoaway, 0, 0, u32(0) + u32(11)) + frame(kPing, 0, 0, "12345678"));
+}
+
 void add_replays(Seeds& seeds) {
   for (const char* header :
        {"region=\"iad,us\";app=web;state=a;b",
@@ -215,6 +233,7 @@ int main(int argc, char** argv) {
   sixpn::fuzz::add_local(seeds);
   sixpn::fuzz::add_http(seeds);
   sixpn::fuzz::add_http2(seeds);
+  sixpn::fuzz::add_http2_machine(seeds);
   sixpn::fuzz::add_replays(seeds);
   sixpn::fuzz::add_programs(seeds);
 }

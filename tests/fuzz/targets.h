@@ -31,8 +31,9 @@ void gossip(std::string_view bytes);
 
 // http_targets.cc: HTTP/1 of clients and of machines
 void http1(std::string_view bytes);
-// http2_target.cc: HTTP/2 of clients
+// http2_target.cc: HTTP/2 of clients and of machines
 void http2(std::string_view bytes);
+void http2_machine(std::string_view bytes);
 // replay_target.cc: fly-replay in both forms, its caches, the headers that route
 void replay(std::string_view bytes);
 
@@ -56,6 +57,7 @@ inline constexpr Target kTargets[] = {
     {"gossip", gossip},
     {"http1", http1},
     {"http2", http2},
+    {"http2_machine", http2_machine},
     {"replay", replay},
 };
 

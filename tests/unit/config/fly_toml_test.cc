@@ -111,9 +111,7 @@ allow_bypass = true
   EXPECT_EQ(config->services.at(0).ports.at(0).http, expected);
   EXPECT_EQ(to_string(config->notes),
             "fly.toml:2: http_service: port 443 is left out: handler \"tls\" needs a certificate, "
-            "and none exists for private addresses yet\n"
-            "fly.toml:6: http_service.http_options.h2_backend: accepted, not used: machines are "
-            "spoken to in HTTP/1.1\n");
+            "and none exists for private addresses yet\n");
 }
 
 TEST(FlyToml, ChecksOfEveryKind) {

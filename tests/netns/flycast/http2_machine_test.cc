@@ -1,0 +1,194 @@
+// Machines that speak HTTP/2 (h2_backend), scripted in frames made by hand, and clients of both
+// versions. gRPC of other people's making: grpc_test.cc.
+#include <gtest/gtest.h>
+
+#include "tests/netns/flycast/stage.h"
+#include "tests/unit/flycast/http2_frames.h"
+
+namespace sixpn::flycast {
+namespace {
+
+using namespace frames;
+
+const std::string kOk = "\x88";  // :status 200
+
+// One end of a connection in frames.
+struct Peer {
+  explicit Peer(Tcp given) : tcp(std::move(given)) {}
+
+  // The next frame of the type, if one comes; acknowledges settings meanwhile.
+  std::optional<Frame> next(std::uint8_t type) {
+    while (true) {
+      while (at < frames.size()) {
+        const Frame& each = frames[at++];
+        bool asks = each.type == kSettings && (each.flags & kAck) == 0;
+        if (asks && !say(frame(kSettings, kAck, 0))) return {};
+        if (each.type == type) return each;
+      }
+      std::string bytes = tcp.read_some();
+      if (bytes.empty()) return {};
+      input += bytes;
+      for (Frame& each : take_frames(input)) frames.push_back(std::move(each));
+    }
+  }
+  bool say(const std::string& bytes) { return tcp.write_all(bytes); }
+
+  Tcp tcp;
+  std::string input;
+  std::vector<Frame> frames;
+  std::size_t at = 0;
+};
+
+struct Http2Machine : testing::Test {
+  Http2Machine() {
+    ServicePort& port = cluster.app.services[0].ports[0];
+    port.handlers = {"http"};
+    port.http.h2_backend = true;
+    for (std::uint32_t id : {2u, 3u, 4u})
+      cluster.machines[MachineId{id}].state = MachineState::kStopped;
+  }
+  static Peer dial_http2() {
+    Peer client(dial_web());
+    EXPECT_TRUE(client.say(hello()));
+    return client;
+  }
+  // The machine's end of its next connection, behind the preface.
+  static Peer accept(Server& server) {
+    Peer machine(server.accept());
+    EXPECT_EQ(machine.tcp.read_exactly(kHttp2Preface.size()), kHttp2Preface);
+    EXPECT_TRUE(machine.say(frame(kSettings, 0, 0)));
+    return machine;
+  }
+  static std::string answer(std::uint32_t stream, const std::string& body) {
+    return frame(kHeaders, kEndHeaders, stream, kOk) + frame(kData, kEndStream, stream, body);
+  }
+  static std::string post(std::uint32_t stream) {
+    return frame(kHeaders, kEndHeaders, stream, post_fields());
+  }
+
+  TestCluster cluster = Lab::cluster();
+};
+
+// Pieces pass as they come, in both directions, with trailers behind them.
+TEST_F(Http2Machine, BothDirectionsAtOnce) {
+  RunningHost host1(1, cluster);
+  Server server(1);
+  Peer client = dial_http2();
+  ASSERT_TRUE(client.say(post(1)));
+  Peer machine = accept(server);
+  ASSERT_TRUE(machine.next(kHeaders));
+  ASSERT_TRUE(machine.say(frame(kHeaders, kEndHeaders, 1, kOk)));
+  ASSERT_TRUE(client.next(kHeaders));
+  for (const char* each : {"a", "b", "c"}) {
+    ASSERT_TRUE(client.say(frame(kData, 0, 1, each)));
+    auto asked = machine.next(kData);
+    ASSERT_TRUE(asked);
+    EXPECT_EQ(asked->payload, each);
+    ASSERT_TRUE(machine.say(frame(kData, 0, 1, asked->payload)));
+    auto answered = client.next(kData);
+    ASSERT_TRUE(answered);
+    EXPECT_EQ(answered->payload, each);
+  }
+  ASSERT_TRUE(client.say(frame(kHeaders, kEndHeaders | kEndStream, 1, field("x-sum", "3"))));
+  auto last = machine.next(kHeaders);
+  ASSERT_TRUE(last);
+  EXPECT_NE(last->flags & kEndStream, 0);
+  ASSERT_TRUE(machine.say(frame(kHeaders, kEndHeaders | kEndStream, 1, field("grpc-status", "0"))));
+  auto end = client.next(kHeaders);
+  ASSERT_TRUE(end);
+  EXPECT_NE(end->flags & kEndStream, 0);
+}
+
+TEST_F(Http2Machine, ItsConnectionCarriesTheNextRequest) {
+  RunningHost host1(1, cluster);
+  Server server(1);
+  Peer client = dial_http2();
+  ASSERT_TRUE(client.say(get(1)));
+  Peer machine = accept(server);
+  ASSERT_TRUE(machine.next(kHeaders));
+  ASSERT_TRUE(machine.say(answer(1, "one")));
+  EXPECT_EQ(client.next(kData)->payload, "one");
+  ASSERT_TRUE(client.say(get(3)));
+  auto second = machine.next(kHeaders);
+  ASSERT_TRUE(second);
+  EXPECT_EQ(second->stream, 3u);
+  ASSERT_TRUE(machine.say(answer(3, "two")));
+  EXPECT_EQ(client.next(kData)->payload, "two");
+}
+
+TEST_F(Http2Machine, WhyItResetsIsToldToTheClient) {
+  RunningHost host1(1, cluster);
+  Server server(1);
+  Peer client = dial_http2();
+  ASSERT_TRUE(client.say(post(1)));
+  Peer machine = accept(server);
+  ASSERT_TRUE(machine.next(kHeaders));
+  ASSERT_TRUE(machine.say(frame(kHeaders, kEndHeaders, 1, kOk) + frame(kReset, 0, 1, u32(13))));
+  auto reset = client.next(kReset);
+  ASSERT_TRUE(reset);
+  EXPECT_EQ(reset->error(), 13u);
+}
+
+TEST_F(Http2Machine, AClientsResetIsACancellation) {
+  RunningHost host1(1, cluster);
+  Server server(1);
+  Peer client = dial_http2();
+  ASSERT_TRUE(client.say(post(1)));
+  Peer machine = accept(server);
+  ASSERT_TRUE(machine.next(kHeaders));
+  ASSERT_TRUE(client.say(frame(kReset, 0, 1, u32(8))));
+  auto reset = machine.next(kReset);
+  ASSERT_TRUE(reset);
+  EXPECT_EQ(reset->error(), 8u);
+}
+
+// Refused is not acted on: even a POST is tried once more.
+TEST_F(Http2Machine, WhatItRefusesIsTriedAgain) {
+  RunningHost host1(1, cluster);
+  Server server(1);
+  Peer client = dial_http2();
+  ASSERT_TRUE(client.say(post(1) + frame(kData, kEndStream, 1, "body")));
+  Peer first = accept(server);
+  ASSERT_TRUE(first.next(kHeaders));
+  ASSERT_TRUE(first.say(frame(kReset, 0, 1, u32(7))));
+  Peer second = accept(server);
+  ASSERT_TRUE(second.next(kHeaders));
+  EXPECT_EQ(second.next(kData)->payload, "body");
+  ASSERT_TRUE(second.say(answer(1, "done")));
+  EXPECT_EQ(client.next(kData)->payload, "done");
+}
+
+TEST_F(Http2Machine, AClientOfHttp1) {
+  RunningHost host1(1, cluster);
+  Server server(1);
+  Tcp client = dial_web();
+  ASSERT_TRUE(client.write_all("POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody"));
+  Peer machine = accept(server);
+  ASSERT_TRUE(machine.next(kHeaders));
+  EXPECT_EQ(machine.next(kData)->payload, "body");
+  ASSERT_TRUE(machine.say(answer(1, "hello")));
+  std::string seen;
+  while (seen.find("0\r\n\r\n") == std::string::npos) {
+    std::string more = client.read_some();
+    ASSERT_FALSE(more.empty()) << seen;
+    seen += more;
+  }
+  EXPECT_TRUE(seen.starts_with("HTTP/1.1 200")) << seen;
+  EXPECT_NE(seen.find("5\r\nhello\r\n"), std::string::npos) << seen;
+}
+
+// It speaks HTTP/1, whatever its record says: the client gets an error, not its bytes.
+TEST_F(Http2Machine, AMachineThatDoesNotIsAnError) {
+  RunningHost host1(1, cluster);
+  Server server(1);
+  Peer client = dial_http2();
+  ASSERT_TRUE(client.say(post(1) + frame(kData, kEndStream, 1, "body")));
+  Tcp machine = server.accept();
+  ASSERT_TRUE(machine.write_all("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"));
+  auto told = client.next(kData);
+  ASSERT_TRUE(told);
+  EXPECT_TRUE(told->payload.starts_with("PC")) << told->payload;
+}
+
+}  // namespace
+}  // namespace sixpn::flycast

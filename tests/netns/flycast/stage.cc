@@ -52,10 +52,10 @@ RunningHost::RunningHost(std::uint32_t n, const TestCluster& cluster, FlycastOpt
   on_loop([&] {
     Lab::instance().host(n).enter();
     service_ = std::make_unique<FlycastService>(loop_, options, std::move(callbacks));
+    service_->set_snapshot(cluster.snapshot(n_));  // before the first connection, as the agent does
     auto started = service_->start();
     EXPECT_TRUE(started) << started.error().message;
   });
-  set_snapshot(cluster);
 }
 
 RunningHost::~RunningHost() {

@@ -264,7 +264,10 @@ TEST_F(KernelPath, WhoFailsIsLeftOutAndConnectionsStay) {
   ASSERT_TRUE(eventually([&] { return chosen() == near_; })) << explained();
   write_file(folder_ + "/enough", "");
   EXPECT_EQ(load.wait(), 0);
-  EXPECT_EQ(lines(read_file(folder_ + "/load.log")).size(), 1U)
+  // A first packet between two of the table's chains while the table is replaced may be refused
+  // (decision 0107): one per change, of the near machines one by one and back, is the most.
+  auto changes = near_.size() + 1;
+  EXPECT_LE(lines(read_file(folder_ + "/load.log")).size(), 1 + changes)
       << "connections failed while the map changed: " << read_file(folder_ + "/load.log");
   write_file(folder_ + "/go", "");
   EXPECT_EQ(holder.wait(), 0);

@@ -190,6 +190,9 @@ void add_machine_to_host(RuleList& rules) {
   rules.add(chain, {echo_request(), resolver, accept()});
   rules.add(chain, {echo_request(), pair_in(kHostProxies), accept()});
   rules.add(chain, {pair_in(kHostProxies), is_tcp(), own_socket(), accept()});
+  // The service map took it, and was replaced before it came to the translation. Not refused: sent
+  // again, it is translated.
+  rules.drop(chain, "input_refused", {match(meta("mark"), kServiceMark)});
   add_flycast_to_host(rules, chain);
   rules.drop(chain, "input_refused");
 }

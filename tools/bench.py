@@ -243,6 +243,31 @@ class Bench(Lab):
             subprocess.run([self.build / "tests/bench/registry_scale_bench", "40", networks],
                            check=True)
 
+    def registry_agent(self):
+        """Memory of a whole agent: alone, and with 1,000 hosts of 40 machines each on its disk."""
+        for label, machines in (("alone", None), ("1,000 hosts", "40")):
+            one = Lab("sixpn-bench", self.build, {"h1000": "iad"})
+            try:
+                one.start_internet()
+                host = one.hosts["h1000"]
+                host.folder.mkdir()
+                if machines:
+                    one.must([self.build / "tests/bench/agent_state", host.folder / "state",
+                              machines], timeout=600)
+                else:
+                    one.must([one.bin["sixpn"], "cluster", "init", "--name", host.name, "--region",
+                              host.region, "--state-dir", f"{host.folder}/state"])
+                one.start_agent(host)
+                known = 1001 if machines else 1
+                one.eventually("all hosts are known",
+                               lambda: len(one.status(host.name)["hosts"]) == known)
+                for seconds in (0, 60):
+                    time.sleep(seconds)
+                    figure(f"{label}, after {seconds} s: resident", resident_mb(host.agent.pid), "MB")
+                    figure(f"{label}, after {seconds} s: private", private_mb(host.agent.pid), "MB")
+            finally:
+                one.clean()
+
     def registry_join(self):
         """A new host's first sync of 1,000 hosts with 40 machines each, over TCP on loopback."""
         subprocess.run([self.build / "tests/bench/registry_sync_bench"], check=True)
@@ -311,6 +336,7 @@ BENCHMARKS = {
     "idle": Bench.idle,
     "registry-disk": Bench.registry_disk,
     "registry-scale": Bench.registry_scale,
+    "registry-agent": Bench.registry_agent,
     "registry-join": Bench.registry_join,
     "registry": registry,
     "dns": dns,

@@ -59,4 +59,24 @@ void FullRegistry::store(const std::string& folder) const {
   if (auto done = disk->apply(writes_, 0); !done) fail(done.error().message);
 }
 
+MachineRecord machine_of(const sim::EnrolledHost& host, unsigned number, const ClusterSize& size) {
+  auto machine = test::make_machine(host, number, NetworkId{1 + number % size.networks});
+  machine.metadata = {{"role", "replica"}, {"release", "v42"}};
+  return machine;
+}
+
+void store_cluster(const std::string& folder, const sim::TestCluster& cluster,
+                   const ClusterSize& size) {
+  FullRegistry full(cluster, size.networks);
+  for (unsigned h = 0; h < size.hosts; ++h) {
+    auto host = cluster.enrol(h);
+    full.add(host.signed_host());
+    for (unsigned m = 0; m < size.machines; ++m) {
+      auto machine = machine_of(host, h * size.machines + m, size);
+      full.add(host.sign(test::make_owned_record(host, machine, 1, 1)));
+    }
+  }
+  full.store(folder);
+}
+
 }  // namespace sixpn::registry

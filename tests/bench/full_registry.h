@@ -60,4 +60,17 @@ class FullRegistry {
   std::vector<Disk::Write> writes_;
 };
 
+struct ClusterSize {
+  unsigned hosts = 1000;
+  unsigned machines = 40;  // per host
+  unsigned networks = 100;
+};
+
+// Machine `number` of all, as the cluster below has it.
+MachineRecord machine_of(const sim::EnrolledHost& host, unsigned number, const ClusterSize& size);
+
+// Hosts 0 to hosts - 1 and their machines, as a host's disk in `folder`.
+void store_cluster(const std::string& folder, const sim::TestCluster& cluster,
+                   const ClusterSize& size);
+
 }  // namespace sixpn::registry

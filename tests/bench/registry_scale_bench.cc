@@ -31,15 +31,9 @@
 namespace sixpn::registry {
 namespace {
 
-constexpr unsigned kHosts = 1000;
 constexpr int kChanges = 200;
 constexpr std::chrono::milliseconds kBetweenChanges{20};
 constexpr std::chrono::seconds kPatience{5};
-
-struct Scale {
-  unsigned machines = 40;  // per host
-  unsigned networks = 100;
-};
 
 double resident_mb() {
   std::ifstream status("/proc/self/status");
@@ -50,25 +44,6 @@ double resident_mb() {
       return kb / 1024;
     }
   return 0;
-}
-
-MachineRecord machine_of(const sim::EnrolledHost& host, unsigned number, const Scale& scale) {
-  auto machine = test::make_machine(host, number, NetworkId{1 + number % scale.networks});
-  machine.metadata = {{"role", "replica"}, {"release", "v42"}};
-  return machine;
-}
-
-void fill(const std::string& folder, const sim::TestCluster& cluster, const Scale& scale) {
-  FullRegistry full(cluster, scale.networks);
-  for (unsigned h = 0; h < kHosts; ++h) {
-    auto host = cluster.enrol(h);
-    full.add(host.signed_host());
-    for (unsigned m = 0; m < scale.machines; ++m) {
-      auto machine = machine_of(host, h * scale.machines + m, scale);
-      full.add(host.sign(test::make_owned_record(host, machine, 1, 1)));
-    }
-  }
-  full.store(folder);
 }
 
 void measure_memory(const std::string& name, const std::string& folder,
@@ -108,8 +83,8 @@ std::size_t answers_in(const dns::Handled& handled, const std::string& reply) {
 // The second host: says over and over that one of its machines is stopped, or started.
 class Neighbour {
  public:
-  Neighbour(const sim::TestCluster& cluster, const Scale& scale)
-      : host_(cluster.enrol(1)), machine_(machine_of(host_, scale.machines, scale)) {
+  Neighbour(const sim::TestCluster& cluster, const ClusterSize& size)
+      : host_(cluster.enrol(1)), machine_(machine_of(host_, size.machines, size)) {
     socket_ = Fd(::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     auto from = socket_address(host_.id);
     if (::bind(socket_.get(), reinterpret_cast<sockaddr*>(&from), sizeof from) != 0)
@@ -153,9 +128,9 @@ void figure_of(const std::string& name, std::vector<double> ms) {
 }
 
 void measure_change(const std::string& folder, const sim::TestCluster& cluster,
-                    const Scale& scale) {
+                    const ClusterSize& size) {
   use_own_network({0, 1});
-  Neighbour neighbour(cluster, scale);
+  Neighbour neighbour(cluster, size);
   const std::string question = question_for(neighbour.machine().id);
   const dns::Audience audience{{sim::host_id(0), "iad"}, {}};
   dns::Responder responder(audience, 1);
@@ -202,19 +177,19 @@ void measure_change(const std::string& folder, const sim::TestCluster& cluster,
   std::_Exit((std::fflush(stdout), 0));
 }
 
-void run(const Scale& scale) {
+void run(const ClusterSize& size) {
   std::string folder = std::filesystem::temp_directory_path() / "sixpn-scale-bench-XXXXXX";
   if (::mkdtemp(folder.data()) == nullptr) fail("no temporary folder");
   const std::string empty = folder + "/empty";
   const std::string full = folder + "/full";
   for (const auto& each : {empty, full}) std::filesystem::create_directory(each);
   sim::TestCluster cluster;
-  apart([&] { fill(full, cluster, scale); });
-  figure("machines", static_cast<double>(kHosts * scale.machines), "");
-  figure("networks", scale.networks, "");
+  apart([&] { store_cluster(full, cluster, size); });
+  figure("machines", static_cast<double>(size.hosts * size.machines), "");
+  figure("networks", size.networks, "");
   measure_memory("empty agent", empty, cluster);
   measure_memory("full agent", full, cluster);
-  apart([&] { measure_change(full, cluster, scale); });
+  apart([&] { measure_change(full, cluster, size); });
   std::filesystem::remove_all(folder);
 }
 
@@ -222,11 +197,11 @@ void run(const Scale& scale) {
 }  // namespace sixpn::registry
 
 int main(int argc, char** argv) {
-  sixpn::registry::Scale scale;
+  sixpn::registry::ClusterSize size;
   auto number = [&](int index) {
     return static_cast<unsigned>(std::strtoul(argv[index], nullptr, 10));
   };
-  if (argc > 1) scale.machines = number(1);
-  if (argc > 2) scale.networks = std::max(1U, number(2));
-  sixpn::registry::run(scale);
+  if (argc > 1) size.machines = number(1);
+  if (argc > 2) size.networks = std::max(1U, number(2));
+  sixpn::registry::run(size);
 }

@@ -45,40 +45,51 @@ Secret TestCluster::cluster_key() const {
   return labelled_secret(label_ + " cluster");
 }
 
+Invite TestCluster::invite(unsigned index) const {
+  Invite made;
+  made.cluster = cluster_id(root_.public_key());
+  made.serial = 1 + index;
+  made.host = host_id(index);
+  made.name = "h" + std::to_string(index);
+  made.region = regions_.at(index % regions_.size());
+  made.expires = invites_expire_.value_or(kEnrolled + std::chrono::hours(24));
+  return made;
+}
+
+Token TestCluster::sign(Invite invite, const std::string& label) const {
+  SigningKey enrolment_key(labelled_secret(label + " enrolment"));
+  invite.enrolment_key = enrolment_key.public_key();
+  return {root_.public_key(), cluster_key(), enrolment_key.seed(), sign_invite(invite, root_), {}};
+}
+
+Token TestCluster::token(unsigned index) const {
+  Invite asked = invite(index);
+  asked.orgs = {"*"};
+  return sign(asked, label_ + " " + asked.name);
+}
+
 EnrolledHost TestCluster::enrol(unsigned index, std::vector<std::string> orgs, unsigned enrolment,
                                 std::optional<WallTime> valid_until,
                                 std::optional<WallTime> issued) const {
-  std::string name = "h" + std::to_string(index);
-  std::string label = label_ + " " + name + " " + std::to_string(enrolment);
-  SigningKey enrolment_key(labelled_secret(label + " enrolment"));
+  Invite asked = invite(index);
+  asked.orgs = std::move(orgs);
+  asked.valid_until = valid_until;
+  asked.issued = issued;
+  const std::string label = label_ + " " + asked.name + " " + std::to_string(enrolment);
   SigningKey key(labelled_secret(label + " signing"));
-
-  Invite invite;
-  invite.cluster = cluster_id(root_.public_key());
-  invite.serial = 1 + index;
-  invite.host = host_id(index);
-  invite.name = name;
-  invite.region = regions_.at(index % regions_.size());
-  invite.orgs = std::move(orgs);
-  invite.expires = invites_expire_.value_or(kEnrolled + std::chrono::hours(24));
-  invite.enrolment_key = enrolment_key.public_key();
-  invite.valid_until = valid_until;
-  invite.issued = issued;
-  Token token{
-      root_.public_key(), cluster_key(), enrolment_key.seed(), sign_invite(invite, root_), {}};
-  auto certificate =
-      must(sixpn::enrol(token, key.public_key(), kEnrolled + std::chrono::seconds(enrolment)));
+  auto certificate = must(sixpn::enrol(sign(asked, label), key.public_key(),
+                                       kEnrolled + std::chrono::seconds(enrolment)));
 
   HostRecord record;
-  record.id = invite.host;
-  record.name = name;
-  record.region = invite.region;
+  record.id = asked.host;
+  record.name = asked.name;
+  record.region = asked.region;
   record.certificate = certificate.encoded;
   record.wireguard_key = wireguard_public_key(labelled_secret(label + " wireguard"));
   record.endpoints = {*parse_endpoint("192.0.2.1:51820")};
   record.knock_port = 51821;
   record.version = "test";
-  return {invite.host, std::move(key), std::move(certificate), std::move(record)};
+  return {asked.host, std::move(key), std::move(certificate), std::move(record)};
 }
 
 }  // namespace sixpn::sim

@@ -45,8 +45,14 @@ class TestCluster {
   [[nodiscard]] EnrolledHost enrol(unsigned index, std::vector<std::string> orgs = {"*"},
                                    unsigned enrolment = 0, std::optional<WallTime> valid_until = {},
                                    std::optional<WallTime> issued = {}) const;
+  // The token of host `index` with rights in every org, for a host that makes keys of its own.
+  [[nodiscard]] Token token(unsigned index) const;
 
  private:
+  // How it is enrolled, whatever its orgs and times; the enrolment key is made from `label`.
+  [[nodiscard]] Invite invite(unsigned index) const;
+  [[nodiscard]] Token sign(Invite invite, const std::string& label) const;
+
   std::string label_;
   std::vector<std::string> regions_;
   SigningKey root_;

@@ -13,8 +13,6 @@ struct Compress : testing::Test {
     ServicePort& port = cluster.app.services[0].ports[0];
     port.handlers = {"http"};
     port.http.compress = true;
-    for (std::uint32_t id : {2u, 3u, 4u})
-      cluster.machines[MachineId{id}].state = MachineState::kStopped;
   }
   // The next chunk of a chunked body; "" at its end.
   static std::string read_chunk(Tcp& from) {
@@ -37,7 +35,7 @@ struct Compress : testing::Test {
   static constexpr std::string_view kWilling =
       "GET / HTTP/1.1\r\nHost: h\r\nAccept-Encoding: gzip, br\r\n\r\n";
   static constexpr std::string_view kOther = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
-  TestCluster cluster = Lab::cluster();
+  TestCluster cluster = Lab::cluster_of({1});
 };
 
 TEST_F(Compress, ForThoseWhoAcceptIt) {

@@ -6,25 +6,16 @@
 #include <cstdio>
 #include <optional>
 
-#include "tests/netns/flycast/stage.h"
+#include "tests/netns/flycast/http2_peer.h"
+#include "tests/netns/flycast/http_words.h"
 
 namespace sixpn::flycast {
 namespace {
 
-std::string read_head(Tcp& from) {
-  std::string head;
-  while (!head.ends_with("\r\n\r\n")) {
-    std::string byte = from.read_exactly(1);
-    if (byte.empty()) return head + "<cut>";
-    head += byte;
-  }
-  return head;
-}
-
 // Clients on host 1; machine 1 there too, machine 2 on host 2.
 struct DepartureTest : testing::Test {
   Lab& lab = Lab::instance();
-  TestCluster cluster = Lab::cluster();
+  TestCluster cluster = Lab::cluster_of({1});
   FlycastOptions options;
   std::optional<RunningHost> old_one;
   std::optional<RunningHost> new_one;
@@ -35,18 +26,11 @@ struct DepartureTest : testing::Test {
     options.handover_path = testing::TempDir() + "handover." + std::to_string(getpid());
     options.hop_link_idle = std::chrono::minutes(10);
     options.preamble_timeout = std::chrono::minutes(10);
-    only(1);
   }
   ~DepartureTest() override {
     new_one.reset();
     old_one.reset();
     std::remove(options.handover_path.c_str());
-  }
-  // Stops the other machines of the app.
-  void only(std::uint32_t machine) {
-    for (std::uint32_t id : {1u, 2u, 3u, 4u})
-      cluster.machines[MachineId{id}].state =
-          id == machine ? MachineState::kStarted : MachineState::kStopped;
   }
   void start(std::uint32_t host) { old_one.emplace(host, cluster, options); }
   void depart() {
@@ -70,9 +54,9 @@ struct DepartureTest : testing::Test {
   }
   static void expect_answered(Tcp& client, Tcp& machine) {
     ASSERT_TRUE(client.write_all("GET / HTTP/1.1\r\nHost: web.flycast\r\n\r\n"));
-    EXPECT_TRUE(read_head(machine).starts_with("GET / HTTP/1.1\r\n"));
+    EXPECT_TRUE(read_message(machine).starts_with("GET / HTTP/1.1\r\n"));
     ASSERT_TRUE(machine.write_all("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"));
-    std::string head = read_head(client);
+    std::string head = read_message(client);
     EXPECT_TRUE(head.starts_with("HTTP/1.1 200 OK\r\n")) << head;
     EXPECT_EQ(client.read_exactly(5), "hello");
   }
@@ -113,28 +97,83 @@ TEST_F(DepartureTest, AClientBetweenTwoRequestsGoesOnWithTheNext) {
   {
     ASSERT_TRUE(idle.write_all("GET /1 HTTP/1.1\r\nHost: web.flycast\r\n\r\n"));
     Tcp machine = server.accept();
-    read_head(machine);
+    read_message(machine);
     ASSERT_TRUE(machine.write_all("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
-    read_head(idle);
+    read_message(idle);
   }
   ASSERT_TRUE(asking.write_all("GET /2 HTTP/1.1\r\nHost: web.flycast\r\n\r\n"));
   Tcp busy = server.accept();
-  EXPECT_TRUE(read_head(busy).starts_with("GET /2"));
+  EXPECT_TRUE(read_message(busy).starts_with("GET /2"));
   depart();
   succeed(1);
   ASSERT_TRUE(idle.write_all("GET /3 HTTP/1.1\r\nHost: web.flycast\r\n\r\n"));
   Tcp third = server.accept();
-  EXPECT_TRUE(read_head(third).starts_with("GET /3"));
+  EXPECT_TRUE(read_message(third).starts_with("GET /3"));
   ASSERT_TRUE(third.write_all("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
-  EXPECT_TRUE(read_head(idle).starts_with("HTTP/1.1 200"));
+  EXPECT_TRUE(read_message(idle).starts_with("HTTP/1.1 200"));
   EXPECT_FALSE(done);  // one is still being answered
   ASSERT_TRUE(busy.write_all("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
-  EXPECT_TRUE(read_head(asking).starts_with("HTTP/1.1 200"));
+  EXPECT_TRUE(read_message(asking).starts_with("HTTP/1.1 200"));
   EXPECT_TRUE(is_done());
   old_one.reset();
   ASSERT_TRUE(asking.write_all("GET /4 HTTP/1.1\r\nHost: web.flycast\r\n\r\n"));
   Tcp fourth = server.accept();
-  EXPECT_TRUE(read_head(fourth).starts_with("GET /4"));
+  EXPECT_TRUE(read_message(fourth).starts_with("GET /4"));
+}
+
+// HTTP/2 clients are told to bring their next requests to the one that comes, and which of those
+// that cross this word were not begun (RFC 9113 section 6.8): none is answered by both, or neither.
+TEST_F(DepartureTest, AnHttp2ClientIsAnsweredAndComesAgain) {
+  cluster.app.services[0].ports[0].handlers = {"http"};
+  start(1);
+  Server server(1);
+  frames::Http2Peer client(dial_web());
+  ASSERT_TRUE(client.say(frames::hello() + frames::get(1)));
+  Tcp busy = server.accept();
+  EXPECT_TRUE(read_message(busy).starts_with("GET / "));
+  depart();
+  auto notice = client.next(frames::kGoaway);
+  auto last = client.next(frames::kGoaway);
+  ASSERT_TRUE(notice && last);
+  EXPECT_EQ(last->last_stream(), 1u);
+  EXPECT_EQ(last->error(), 0u);
+  ASSERT_TRUE(client.say(frames::get(3)));
+  succeed(1);
+  EXPECT_FALSE(done);  // one is still being answered
+  ASSERT_TRUE(busy.write_all(ok("hello")));
+  auto answer = client.next(frames::kData);
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->stream, 1u);
+  EXPECT_EQ(answer->payload, "hello");
+  EXPECT_FALSE(client.next(frames::kHeaders)) << "of the request that crossed the word";
+  EXPECT_TRUE(client.tcp.ended());
+  EXPECT_FALSE(client.tcp.got_reset());
+  EXPECT_EQ(old_one->stats().http_requests, 1u);
+  EXPECT_TRUE(is_done());
+  old_one.reset();
+  frames::Http2Peer again(dial_web());
+  ASSERT_TRUE(again.say(frames::hello() + frames::get(1)));
+  Tcp next = server.accept();
+  EXPECT_TRUE(read_message(next).starts_with("GET / "));
+  ASSERT_TRUE(next.write_all(ok("hello")));
+  answer = again.next(frames::kData);
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->payload, "hello");
+}
+
+TEST_F(DepartureTest, AnIdleHttp2ClientIsNotWaitedFor) {
+  cluster.app.services[0].ports[0].handlers = {"http"};
+  start(1);
+  frames::Http2Peer client(dial_web());
+  ASSERT_TRUE(client.say(frames::hello()));
+  ASSERT_TRUE(client.next(frames::kSettings));
+  depart();
+  succeed(1);
+  ASSERT_TRUE(client.next(frames::kGoaway));  // that it will end, and from where on
+  ASSERT_TRUE(client.next(frames::kGoaway));
+  EXPECT_EQ(client.tcp.read_to_end(), "");
+  EXPECT_TRUE(client.tcp.ended());
+  EXPECT_TRUE(is_done());
 }
 
 // Counted by both: the machine never sees one more than its limit.
@@ -180,7 +219,7 @@ TEST_F(DepartureTest, WhoWaitsInLineGetsItsPlace) {
 // The owner's proxy is replaced: hosts that dial its machine notice nothing, links in reserve
 // included.
 TEST_F(DepartureTest, OtherHostsNoticeNothing) {
-  only(2);
+  start_only(cluster, {2});
   RunningHost host1(1, cluster, options);
   start(2);
   Server server(2);

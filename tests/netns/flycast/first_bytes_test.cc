@@ -19,17 +19,12 @@ constexpr std::string_view kOnce = "do this once";
 // Machine 2 on host 2, the nearer one, and machine 4 on host 3; clients on host 1.
 struct FirstBytes : testing::Test {
   Lab& lab = Lab::instance();
-  TestCluster cluster = two_machines();
+  TestCluster cluster = Lab::cluster_of({2, 4});
   std::optional<RunningHost> host1;
   std::optional<RunningHost> host2;
   RunningHost host3{3, cluster};
   Server four{4};
 
-  static TestCluster two_machines() {
-    TestCluster made = Lab::cluster();
-    for (std::uint32_t id : {1u, 3u}) made.machines[MachineId{id}].state = MachineState::kStopped;
-    return made;
-  }
   // Its proxy gives a machine up after so long while there is another one.
   void start_host1(Duration early_timeout = std::chrono::seconds(20)) {
     FlycastOptions options;

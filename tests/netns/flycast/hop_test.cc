@@ -16,15 +16,9 @@ const IpEndpoint kHop{host_address(host(2)), 7947};
 // Host 2 owns machine 2, the only one that runs; hosts 1 and 3 may ask for it.
 struct Hop : testing::Test {
   Lab& lab = Lab::instance();
-  TestCluster cluster = only_machine_2();
+  TestCluster cluster = Lab::cluster_of({2});
   std::optional<RunningHost> host2{std::in_place, 2u, cluster};
 
-  static TestCluster only_machine_2() {
-    TestCluster made = Lab::cluster();
-    for (std::uint32_t id : {1u, 3u, 4u})
-      made.machines[MachineId{id}].state = MachineState::kStopped;
-    return made;
-  }
   // As host n's proxy would connect.
   Tcp dial_as(std::uint32_t n) { return dial(lab.host(n), kHop, host_address(host(n))); }
 

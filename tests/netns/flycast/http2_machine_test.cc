@@ -2,8 +2,7 @@
 // versions. gRPC of other people's making: grpc_test.cc.
 #include <gtest/gtest.h>
 
-#include "tests/netns/flycast/stage.h"
-#include "tests/unit/flycast/http2_frames.h"
+#include "tests/netns/flycast/http2_peer.h"
 
 namespace sixpn::flycast {
 namespace {
@@ -12,49 +11,20 @@ using namespace frames;
 
 const std::string kOk = "\x88";  // :status 200
 
-// One end of a connection in frames.
-struct Peer {
-  explicit Peer(Tcp given) : tcp(std::move(given)) {}
-
-  // The next frame of the type, if one comes; acknowledges settings meanwhile.
-  std::optional<Frame> next(std::uint8_t type) {
-    while (true) {
-      while (at < frames.size()) {
-        const Frame& each = frames[at++];
-        bool asks = each.type == kSettings && (each.flags & kAck) == 0;
-        if (asks && !say(frame(kSettings, kAck, 0))) return {};
-        if (each.type == type) return each;
-      }
-      std::string bytes = tcp.read_some();
-      if (bytes.empty()) return {};
-      input += bytes;
-      for (Frame& each : take_frames(input)) frames.push_back(std::move(each));
-    }
-  }
-  bool say(const std::string& bytes) { return tcp.write_all(bytes); }
-
-  Tcp tcp;
-  std::string input;
-  std::vector<Frame> frames;
-  std::size_t at = 0;
-};
-
 struct Http2Machine : testing::Test {
   Http2Machine() {
     ServicePort& port = cluster.app.services[0].ports[0];
     port.handlers = {"http"};
     port.http.h2_backend = true;
-    for (std::uint32_t id : {2u, 3u, 4u})
-      cluster.machines[MachineId{id}].state = MachineState::kStopped;
   }
-  static Peer dial_http2() {
-    Peer client(dial_web());
+  static Http2Peer dial_http2() {
+    Http2Peer client(dial_web());
     EXPECT_TRUE(client.say(hello()));
     return client;
   }
   // The machine's end of its next connection, behind the preface.
-  static Peer accept(Server& server) {
-    Peer machine(server.accept());
+  static Http2Peer accept(Server& server) {
+    Http2Peer machine(server.accept());
     EXPECT_EQ(machine.tcp.read_exactly(kHttp2Preface.size()), kHttp2Preface);
     EXPECT_TRUE(machine.say(frame(kSettings, 0, 0)));
     return machine;
@@ -66,16 +36,16 @@ struct Http2Machine : testing::Test {
     return frame(kHeaders, kEndHeaders, stream, post_fields());
   }
 
-  TestCluster cluster = Lab::cluster();
+  TestCluster cluster = Lab::cluster_of({1});
 };
 
 // Pieces pass as they come, in both directions, with trailers behind them.
 TEST_F(Http2Machine, BothDirectionsAtOnce) {
   RunningHost host1(1, cluster);
   Server server(1);
-  Peer client = dial_http2();
+  Http2Peer client = dial_http2();
   ASSERT_TRUE(client.say(post(1)));
-  Peer machine = accept(server);
+  Http2Peer machine = accept(server);
   ASSERT_TRUE(machine.next(kHeaders));
   ASSERT_TRUE(machine.say(frame(kHeaders, kEndHeaders, 1, kOk)));
   ASSERT_TRUE(client.next(kHeaders));
@@ -102,9 +72,9 @@ TEST_F(Http2Machine, BothDirectionsAtOnce) {
 TEST_F(Http2Machine, ItsConnectionCarriesTheNextRequest) {
   RunningHost host1(1, cluster);
   Server server(1);
-  Peer client = dial_http2();
+  Http2Peer client = dial_http2();
   ASSERT_TRUE(client.say(get(1)));
-  Peer machine = accept(server);
+  Http2Peer machine = accept(server);
   ASSERT_TRUE(machine.next(kHeaders));
   ASSERT_TRUE(machine.say(answer(1, "one")));
   EXPECT_EQ(client.next(kData)->payload, "one");
@@ -119,9 +89,9 @@ TEST_F(Http2Machine, ItsConnectionCarriesTheNextRequest) {
 TEST_F(Http2Machine, WhyItResetsIsToldToTheClient) {
   RunningHost host1(1, cluster);
   Server server(1);
-  Peer client = dial_http2();
+  Http2Peer client = dial_http2();
   ASSERT_TRUE(client.say(post(1)));
-  Peer machine = accept(server);
+  Http2Peer machine = accept(server);
   ASSERT_TRUE(machine.next(kHeaders));
   ASSERT_TRUE(machine.say(frame(kHeaders, kEndHeaders, 1, kOk) + frame(kReset, 0, 1, u32(13))));
   auto reset = client.next(kReset);
@@ -132,9 +102,9 @@ TEST_F(Http2Machine, WhyItResetsIsToldToTheClient) {
 TEST_F(Http2Machine, AClientsResetIsACancellation) {
   RunningHost host1(1, cluster);
   Server server(1);
-  Peer client = dial_http2();
+  Http2Peer client = dial_http2();
   ASSERT_TRUE(client.say(post(1)));
-  Peer machine = accept(server);
+  Http2Peer machine = accept(server);
   ASSERT_TRUE(machine.next(kHeaders));
   ASSERT_TRUE(client.say(frame(kReset, 0, 1, u32(8))));
   auto reset = machine.next(kReset);
@@ -146,12 +116,12 @@ TEST_F(Http2Machine, AClientsResetIsACancellation) {
 TEST_F(Http2Machine, WhatItRefusesIsTriedAgain) {
   RunningHost host1(1, cluster);
   Server server(1);
-  Peer client = dial_http2();
+  Http2Peer client = dial_http2();
   ASSERT_TRUE(client.say(post(1) + frame(kData, kEndStream, 1, "body")));
-  Peer first = accept(server);
+  Http2Peer first = accept(server);
   ASSERT_TRUE(first.next(kHeaders));
   ASSERT_TRUE(first.say(frame(kReset, 0, 1, u32(7))));
-  Peer second = accept(server);
+  Http2Peer second = accept(server);
   ASSERT_TRUE(second.next(kHeaders));
   EXPECT_EQ(second.next(kData)->payload, "body");
   ASSERT_TRUE(second.say(answer(1, "done")));
@@ -163,7 +133,7 @@ TEST_F(Http2Machine, AClientOfHttp1) {
   Server server(1);
   Tcp client = dial_web();
   ASSERT_TRUE(client.write_all("POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody"));
-  Peer machine = accept(server);
+  Http2Peer machine = accept(server);
   ASSERT_TRUE(machine.next(kHeaders));
   EXPECT_EQ(machine.next(kData)->payload, "body");
   ASSERT_TRUE(machine.say(answer(1, "hello")));
@@ -181,7 +151,7 @@ TEST_F(Http2Machine, AClientOfHttp1) {
 TEST_F(Http2Machine, AMachineThatDoesNotIsAnError) {
   RunningHost host1(1, cluster);
   Server server(1);
-  Peer client = dial_http2();
+  Http2Peer client = dial_http2();
   ASSERT_TRUE(client.say(post(1) + frame(kData, kEndStream, 1, "body")));
   Tcp machine = server.accept();
   ASSERT_TRUE(machine.write_all("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"));

@@ -2,32 +2,13 @@
 // machine speaks HTTP/1 and is scripted; the client's frames are made by hand.
 #include <gtest/gtest.h>
 
-#include "tests/netns/flycast/stage.h"
+#include "tests/netns/flycast/http_words.h"
 #include "tests/unit/flycast/http2_frames.h"
 
 namespace sixpn::flycast {
 namespace {
 
 using namespace frames;
-
-bool has(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
-std::string read_message(Tcp& from, std::size_t body = 0) {
-  std::string head;
-  while (!head.ends_with("\r\n\r\n")) {
-    std::string byte = from.read_exactly(1);
-    if (byte.empty()) return head + "<cut>";
-    head += byte;
-  }
-  return head + from.read_exactly(body);
-}
-
-std::string response(const std::string& body, const std::string& fields = "") {
-  return "HTTP/1.1 200 OK\r\n" + fields + "Content-Length: " + std::to_string(body.size()) +
-         "\r\n\r\n" + body;
-}
 
 // The client's end: asks in frames, and gathers what comes until a stream has ended.
 struct Client {
@@ -60,12 +41,8 @@ struct Client {
 };
 
 struct Http2 : testing::Test {
-  Http2() {
-    cluster.app.services[0].ports[0].handlers = {"http"};
-    for (std::uint32_t id : {2u, 3u, 4u})
-      cluster.machines[MachineId{id}].state = MachineState::kStopped;
-  }
-  TestCluster cluster = Lab::cluster();
+  Http2() { cluster.app.services[0].ports[0].handlers = {"http"}; }
+  TestCluster cluster = Lab::cluster_of({1});
 };
 
 TEST_F(Http2, ARequestIsWrittenForTheMachine) {
@@ -80,7 +57,7 @@ TEST_F(Http2, ARequestIsWrittenForTheMachine) {
   EXPECT_TRUE(seen.starts_with("GET / HTTP/1.1\r\nHost: web.flycast\r\n")) << seen;
   EXPECT_TRUE(has(seen, "cookie: a=b; c=d\r\n")) << seen;
   EXPECT_TRUE(has(seen, "Fly-Client-IP: ")) << seen;
-  ASSERT_TRUE(machine.write_all(response("hello")));
+  ASSERT_TRUE(machine.write_all(ok("hello")));
   EXPECT_EQ(client.body_of(1), "hello");
 }
 
@@ -112,7 +89,7 @@ TEST_F(Http2, RequestsSideBySide) {
     read_message(machines.back());
   }
   // The last one first: none waits for another.
-  for (int i : {2, 1, 0}) ASSERT_TRUE(machines[i].write_all(response("hello")));
+  for (int i : {2, 1, 0}) ASSERT_TRUE(machines[i].write_all(ok("hello")));
   for (std::uint32_t stream : {1u, 3u, 5u}) EXPECT_EQ(client.body_of(stream), "hello");
   // Their connections are kept.
   ASSERT_TRUE(client.tcp.write_all(get(7)));
@@ -132,7 +109,7 @@ TEST_F(Http2, ALargeResponse) {
   read_message(machine);
   std::string body(3'000'000, 'x');
   for (std::size_t i = 0; i < body.size(); i += 997) body[i] = static_cast<char>('a' + i % 26);
-  auto sending = std::async(std::launch::async, [&] { return machine.write_all(response(body)); });
+  auto sending = std::async(std::launch::async, [&] { return machine.write_all(ok(body)); });
   EXPECT_TRUE(client.body_of(1) == body);
   EXPECT_TRUE(sending.get());
 }
@@ -160,7 +137,7 @@ TEST_F(Http2, AResetLetsTheMachineGo) {
   EXPECT_TRUE(machine.ended() || machine.got_reset());
   Tcp next = server.accept();
   read_message(next);
-  ASSERT_TRUE(next.write_all(response("hello")));
+  ASSERT_TRUE(next.write_all(ok("hello")));
   EXPECT_EQ(client.body_of(3), "hello");
 }
 
@@ -172,10 +149,10 @@ TEST_F(Http2, ReplaysWork) {
   ASSERT_TRUE(client.tcp.write_all(get(1)));
   Tcp first = near.accept();
   read_message(first);
-  ASSERT_TRUE(first.write_all(response("", "fly-replay: region=fra\r\n")));
+  ASSERT_TRUE(first.write_all(ok("", "fly-replay: region=fra\r\n")));
   Tcp second = far.accept();
   EXPECT_TRUE(has(read_message(second), "fly-replay-src: instance="));
-  ASSERT_TRUE(second.write_all(response("hello")));
+  ASSERT_TRUE(second.write_all(ok("hello")));
   EXPECT_EQ(client.body_of(1), "hello");
 }
 
@@ -213,7 +190,7 @@ TEST_F(Http2, AClientThatFloodsIsSentAway) {
   ASSERT_TRUE(other.tcp.write_all(get(1)));
   Tcp machine = server.accept();
   read_message(machine);
-  ASSERT_TRUE(machine.write_all(response("hello")));
+  ASSERT_TRUE(machine.write_all(ok("hello")));
   EXPECT_EQ(other.body_of(1), "hello");
 }
 
@@ -241,7 +218,7 @@ TEST_F(Http2, SafeRequestsAreSentAgain) {
   first.close();
   Tcp second = server.accept();
   read_message(second);
-  ASSERT_TRUE(second.write_all(response("hello")));
+  ASSERT_TRUE(second.write_all(ok("hello")));
   EXPECT_EQ(client.body_of(1), "hello");
   EXPECT_EQ(host1.stats().http_resends, 1u);
 }
@@ -262,7 +239,7 @@ TEST_F(Http2, AClientThatTakesNothingHoldsUpNobody) {
   ASSERT_TRUE(other.tcp.write_all(get(1)));
   Tcp next = server.accept();
   read_message(next);
-  ASSERT_TRUE(next.write_all(response("hello")));
+  ASSERT_TRUE(next.write_all(ok("hello")));
   EXPECT_EQ(other.body_of(1), "hello");
 }
 

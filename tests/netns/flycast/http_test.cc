@@ -15,18 +15,9 @@ namespace {
 using std::chrono::milliseconds;
 
 struct Http : testing::Test {
-  Http() {
-    cluster.app.services[0].ports[0].handlers = {"http"};
-    only({1});
-  }
-  // Stops the other machines of the app.
-  void only(const std::set<std::uint32_t>& ids) {
-    for (std::uint32_t id : {1u, 2u, 3u, 4u})
-      cluster.machines[MachineId{id}].state =
-          ids.contains(id) ? MachineState::kStarted : MachineState::kStopped;
-  }
+  Http() { cluster.app.services[0].ports[0].handlers = {"http"}; }
   Lab& lab = Lab::instance();
-  TestCluster cluster = Lab::cluster();
+  TestCluster cluster = Lab::cluster_of({1});
 };
 
 std::string get(const std::string& target, const std::string& fields = "") {
@@ -65,7 +56,7 @@ TEST_F(Http, ARequestIsWrittenAnewAndItsConnectionKept) {
 }
 
 TEST_F(Http, OverTwoHops) {
-  only({2});
+  start_only(cluster, {2});
   RunningHost host1(1, cluster);
   RunningHost host2(2, cluster);
   Server server(2);
@@ -118,7 +109,7 @@ TEST_F(Http, WithLimitsOnRequestsNoConnectionIsHeldBetweenThem) {
 
 // Nobody knows yet that the port is HTTP: the first connection to the machine stays without a byte.
 TEST_F(Http, BeforeTheRegistryIsReadNothingPassesUnread) {
-  only({2});
+  start_only(cluster, {2});
   TestCluster unread = cluster;
   unread.synced = false;
   RunningHost host1(1, unread);
@@ -335,7 +326,7 @@ TEST_F(Http, ACutResponseIsNotPassedOffAsWhole) {
 }
 
 TEST_F(Http, WithoutAMachineThereIsAnAnswer) {
-  only({});
+  start_only(cluster, {});
   FlycastOptions options;
   options.retry.deadline = milliseconds(300);
   RunningHost host1(1, cluster, options);

@@ -17,11 +17,6 @@ struct Kept : testing::Test {
     service.ports[0].handlers = {"http"};
     service.concurrency = ConcurrencyType::kRequests;
   }
-  // Of the machines of the app, only that one serves.
-  void only(std::uint32_t machine) {
-    for (std::uint32_t id : {1u, 2u, 3u, 4u})
-      if (id != machine) cluster.machines[MachineId{id}].state = MachineState::kStopped;
-  }
   // Asks, has the machine answer, and reads the answer.
   static void exchange(Tcp& client, Tcp& machine, const std::string& method = "GET") {
     ASSERT_TRUE(client.write_all(method + " / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nhi"));
@@ -43,7 +38,7 @@ struct Kept : testing::Test {
 };
 
 TEST_F(Kept, OneServesTheNextRequestOfItsClientWhateverItsConnection) {
-  only(1);
+  start_only(cluster, {1});
   RunningHost host1(1, cluster);
   Server server(1);
   Tcp one = dial_web(), two = dial_web();
@@ -62,7 +57,7 @@ TEST_F(Kept, OneServesTheNextRequestOfItsClientWhateverItsConnection) {
 }
 
 TEST_F(Kept, NobodyElsesRequest) {
-  only(1);
+  start_only(cluster, {1});
   RunningHost host1(1, cluster), host2(2, cluster);
   Server server(1);
   Tcp near = dial_web(), far = dial(lab.machine(2), kDialled);
@@ -76,7 +71,7 @@ TEST_F(Kept, NobodyElsesRequest) {
 }
 
 TEST_F(Kept, AcrossHostsTheLinkToo) {
-  only(2);
+  start_only(cluster, {2});
   RunningHost host1(1, cluster), host2(2, cluster);
   Server server(2);
   Tcp client = dial_web();
@@ -90,7 +85,7 @@ TEST_F(Kept, AcrossHostsTheLinkToo) {
 
 // Large bodies go through the frames, both ways at once.
 TEST_F(Kept, AcrossHostsBodiesPassWhole) {
-  only(2);
+  start_only(cluster, {2});
   RunningHost host1(1, cluster), host2(2, cluster);
   Server server(2);
   Tcp client = dial_web();
@@ -115,7 +110,7 @@ TEST_F(Kept, AcrossHostsBodiesPassWhole) {
 
 // What cannot be asked twice goes over a new connection where nobody could tell what became of it.
 TEST_F(Kept, AcrossHostsAPostTakesANewConnection) {
-  only(2);
+  start_only(cluster, {2});
   RunningHost host1(1, cluster), host2(2, cluster);
   Server server(2);
   Tcp client = dial_web();
@@ -127,7 +122,7 @@ TEST_F(Kept, AcrossHostsAPostTakesANewConnection) {
 
 // It waits for a request, and holds no place.
 TEST_F(Kept, OneThatWaitsDoesNotCount) {
-  only(1);
+  start_only(cluster, {1});
   cluster.app.services[0].hard_limit = 1;
   RunningHost host1(1, cluster), host2(2, cluster);
   Server server(1);
@@ -142,7 +137,7 @@ TEST_F(Kept, OneThatWaitsDoesNotCount) {
 TEST_F(Kept, OneThatClosedIsNotUsed) {
   for (std::uint32_t id : {1u, 2u}) {
     TestCluster all = cluster;
-    only(id);
+    start_only(cluster, {id});
     RunningHost host1(1, cluster), host2(2, cluster);
     Server server(id);
     Tcp client = dial_web();
@@ -157,7 +152,7 @@ TEST_F(Kept, OneThatClosedIsNotUsed) {
 }
 
 TEST_F(Kept, OneThatSaidMoreThanItWasAskedIsNotUsed) {
-  only(1);
+  start_only(cluster, {1});
   RunningHost host1(1, cluster);
   Server server(1);
   Tcp client = dial_web();
@@ -174,7 +169,7 @@ TEST_F(Kept, OneThatSaidMoreThanItWasAskedIsNotUsed) {
 TEST_F(Kept, OneThatWasNotSentAllIsNotUsed) {
   for (std::uint32_t id : {1u, 2u}) {
     TestCluster all = cluster;
-    only(id);
+    start_only(cluster, {id});
     RunningHost host1(1, cluster), host2(2, cluster);
     Server server(id);
     Tcp client = dial_web();
@@ -194,7 +189,7 @@ TEST_F(Kept, OneThatWasNotSentAllIsNotUsed) {
 TEST_F(Kept, OneThatWasCutIsReset) {
   for (std::uint32_t id : {1u, 2u}) {
     TestCluster all = cluster;
-    only(id);
+    start_only(cluster, {id});
     cluster.app.services[0].hard_limit = 1;
     RunningHost host1(1, cluster), host2(2, cluster);
     Server server(id);
@@ -215,7 +210,7 @@ TEST_F(Kept, OneThatWasCutIsReset) {
 TEST_F(Kept, OneThatDiesUnderARequestIsReplaced) {
   for (std::uint32_t id : {1u, 2u}) {
     TestCluster all = cluster;
-    only(id);
+    start_only(cluster, {id});
     RunningHost host1(1, cluster), host2(2, cluster);
     Server server(id);
     Tcp client = dial_web();
@@ -233,7 +228,7 @@ TEST_F(Kept, OneThatDiesUnderARequestIsReplaced) {
 }
 
 TEST_F(Kept, ABodyUntilTheCloseEndsAcrossHosts) {
-  only(2);
+  start_only(cluster, {2});
   RunningHost host1(1, cluster), host2(2, cluster);
   Server server(2);
   Tcp client = dial_web();
@@ -247,7 +242,7 @@ TEST_F(Kept, ABodyUntilTheCloseEndsAcrossHosts) {
 }
 
 TEST_F(Kept, AnUpgradeHasItsConnectionToItself) {
-  only(2);
+  start_only(cluster, {2});
   RunningHost host1(1, cluster), host2(2, cluster);
   Server server(2);
   Tcp client = dial_web(), other = dial_web();
@@ -300,7 +295,7 @@ class CountingServer {
 
 // However many hosts the clients are on, and whatever connections are kept.
 TEST_F(Kept, TheHardLimitIsExactForRequestsOfManyHosts) {
-  only(2);
+  start_only(cluster, {2});
   cluster.app.services[0].hard_limit = 2;
   RunningHost host1(1, cluster), host2(2, cluster), host3(3, cluster);
   CountingServer server(2);

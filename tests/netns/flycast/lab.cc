@@ -84,6 +84,12 @@ Lab& Lab::instance() {
   return lab;
 }
 
+void start_only(TestCluster& cluster, const std::set<std::uint32_t>& machines) {
+  for (std::uint32_t id : {1u, 2u, 3u, 4u})
+    cluster.machines[MachineId{id}].state =
+        machines.contains(id) ? MachineState::kStarted : MachineState::kStopped;
+}
+
 TestCluster Lab::cluster() {
   using std::chrono::milliseconds;
   TestCluster cluster;
@@ -97,6 +103,12 @@ TestCluster Lab::cluster() {
   cluster.add_machine(9, 1, "caller");
   cluster.add_machine(8, 1, "caller", kOtherNetwork);
   return cluster;
+}
+
+TestCluster Lab::cluster_of(const std::set<std::uint32_t>& started) {
+  TestCluster made = cluster();
+  start_only(made, started);
+  return made;
 }
 
 Lab::Lab() {

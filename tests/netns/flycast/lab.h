@@ -12,6 +12,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "base/fd.h"
@@ -40,12 +41,17 @@ class NetNs {
   Fd fd_;
 };
 
+// Of web's machines in the lab these are started, the others stopped.
+void start_only(TestCluster& cluster, const std::set<std::uint32_t>& machines);
+
 class Lab {
  public:
   static Lab& instance();  // made once per process
 
   // The records that describe the lab, to be varied per test.
   static TestCluster cluster();
+  // The same after start_only().
+  static TestCluster cluster_of(const std::set<std::uint32_t>& started);
 
   NetNs& host(std::uint32_t n) { return *hosts_.at(n); }
   NetNs& machine(std::uint32_t id) { return *machines_.at(id); }

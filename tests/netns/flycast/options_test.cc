@@ -16,15 +16,11 @@ namespace {
 
 struct Options : testing::TestWithParam<std::uint32_t> {
   Lab& lab = Lab::instance();
-  TestCluster cluster = Lab::cluster();
+  TestCluster cluster = Lab::cluster_of({GetParam()});
   std::optional<RunningHost> host1;
   std::optional<RunningHost> host2;
   ServicePort& port = cluster.app.services[0].ports[0];
 
-  void SetUp() override {
-    for (std::uint32_t id : {1u, 2u, 3u, 4u})
-      if (id != GetParam()) cluster.machines[MachineId{id}].state = MachineState::kStopped;
-  }
   void start() {
     host1.emplace(1u, cluster);
     host2.emplace(2u, cluster);

@@ -30,11 +30,7 @@ class Child {
 };
 
 struct SharedSockets : testing::Test {
-  TestCluster cluster = Lab::cluster();
-  SharedSockets() {
-    for (std::uint32_t id : {2u, 3u, 4u})
-      cluster.machines[MachineId{id}].state = MachineState::kStopped;
-  }
+  TestCluster cluster = Lab::cluster_of({1});
   // The proxy looks at its events.
   static void expect_served(Server& server) {
     for (int i = 0; i < 3; ++i) {

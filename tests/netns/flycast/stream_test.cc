@@ -38,19 +38,13 @@ std::string random_block(std::size_t size) {
 
 // A client connected to a server on machine 1 (one hop) or 2 (two hops).
 struct Stream : testing::TestWithParam<std::uint32_t> {
-  TestCluster cluster = only(GetParam());
+  TestCluster cluster = Lab::cluster_of({GetParam()});
   RunningHost host1{1, cluster, without_spare_links()};
   RunningHost host2{2, cluster};
   Server listener{GetParam()};
   Tcp client = dial_web();
   Tcp server = listener.accept();
 
-  static TestCluster only(std::uint32_t machine) {
-    TestCluster made = Lab::cluster();
-    for (std::uint32_t id : {1u, 2u, 3u, 4u})
-      if (id != machine) made.machines[MachineId{id}].state = MachineState::kStopped;
-    return made;
-  }
   // They would outlive the streams for some seconds.
   static FlycastOptions without_spare_links() {
     FlycastOptions options;

@@ -72,16 +72,10 @@ class SleepyHost {
 
 struct WakeTest : testing::Test {
   Lab& lab = Lab::instance();
-  TestCluster cluster = all_asleep();
+  TestCluster cluster = Lab::cluster_of({});
   SleepyHost host1{1, cluster};
   SleepyHost host2{2, cluster};
 
-  static TestCluster all_asleep() {
-    TestCluster made = Lab::cluster();
-    for (std::uint32_t id : {1u, 2u, 3u, 4u})
-      made.machines[MachineId{id}].state = MachineState::kStopped;
-    return made;
-  }
   MachineRecord& machine(std::uint32_t id) { return cluster.machines[MachineId{id}]; }
   void publish() {
     host1.host.set_snapshot(cluster);

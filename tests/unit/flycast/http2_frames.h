@@ -69,12 +69,16 @@ struct Frame {
   std::string payload;
 
   // The error code of a reset or GOAWAY.
-  [[nodiscard]] std::uint32_t error() const {
-    std::size_t at = type == kGoaway ? 4 : 0;
-    std::uint32_t code = 0;
+  [[nodiscard]] std::uint32_t error() const { return number(type == kGoaway ? 4 : 0); }
+  // Of a GOAWAY: the last request that was begun.
+  [[nodiscard]] std::uint32_t last_stream() const { return number(0); }
+
+ private:
+  [[nodiscard]] std::uint32_t number(std::size_t at) const {
+    std::uint32_t value = 0;
     for (std::size_t i = at; i < at + 4 && i < payload.size(); ++i)
-      code = code << 8 | static_cast<std::uint8_t>(payload[i]);
-    return code;
+      value = value << 8 | static_cast<std::uint8_t>(payload[i]);
+    return value;
   }
 };
 

@@ -17,6 +17,9 @@ unsigned http_status(const Error& error) {
   return error.code == 0 ? 400 : 500;
 }
 
+// A list that is longer is a stream.
+constexpr std::size_t kMostAtOnce = 256 * 1024;
+
 Result<json::object> parse_body(const std::string& body) {
   if (body.empty()) return json::object();
   boost::system::error_code failed;
@@ -41,9 +44,18 @@ void Reply::ok(const json::value& value) const {
   responder_({200, json::serialize(value)});
 }
 
+void Reply::list(std::string head, ListStream::Next next, std::string tail) const {
+  auto source = std::make_shared<ListStream>(std::move(head), std::move(next), std::move(tail));
+  ApiReply reply;
+  reply.body = source->next(kMostAtOnce);
+  if (!source->ended()) reply.stream = std::move(source);
+  responder_(std::move(reply));
+}
+
 void Reply::stream(std::shared_ptr<ApiStream> source) const {
   ApiReply reply;
   reply.stream = std::move(source);
+  reply.content_type = "application/x-ndjson";
   responder_(std::move(reply));
 }
 
@@ -101,6 +113,8 @@ const std::vector<AdminApi::Route>& AdminApi::routes() {
       {"DELETE", "v1/machines/*", &AdminApi::destroy_machine},
       {"POST", "v1/machines/*/stop", &AdminApi::stop_machine},
       {"POST", "v1/machines/*/start", &AdminApi::start_machine},
+      {"POST", "v1/machines/*/cordon", &AdminApi::cordon_machine},
+      {"POST", "v1/machines/*/uncordon", &AdminApi::uncordon_machine},
   };
   return kRoutes;
 }

@@ -13,6 +13,7 @@
 #include "agent/admin_server.h"
 #include "agent/core/target.h"
 #include "agent/core/writes.h"
+#include "agent/list_stream.h"
 #include "agent/rooms.h"
 #include "agent/watch_stream.h"
 #include "config/config_error.h"
@@ -33,6 +34,8 @@ class Reply {
  public:
   explicit Reply(ApiResponder responder) : responder_(std::move(responder)) {}
   void ok(const boost::json::value& value) const;
+  // A list of any length, between `head` and `tail` (list_stream.h).
+  void list(std::string head, ListStream::Next next, std::string tail) const;
   void stream(std::shared_ptr<ApiStream> source) const;
   void text(std::string body, const char* content_type) const;
   void fail(const Error& error) const;
@@ -90,6 +93,8 @@ class AdminApi {
   void attach_machine(const Call& call, Reply reply);
   void stop_machine(const Call& call, Reply reply);
   void start_machine(const Call& call, Reply reply);
+  void cordon_machine(const Call& call, Reply reply);
+  void uncordon_machine(const Call& call, Reply reply);
   void destroy_machine(const Call& call, Reply reply);
 
   [[nodiscard]] const HostCertificate& certificate() const { return rooms_.identity.certificate; }
@@ -100,6 +105,9 @@ class AdminApi {
   // (which).
   Result<MachineId> local_machine(const Call& call) const;
   void reply_machine(MachineId id, Reply reply);
+  // Called on the machine loop: answers on the control loop, with what the machine is then.
+  machine::MachineService::Done tell_machine(MachineId id, Reply reply);
+  void set_cordoned(const Call& call, Reply reply, bool cordoned);
 
   Rooms& rooms_;
   WatchHub watchers_;

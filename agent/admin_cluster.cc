@@ -1,5 +1,6 @@
 // The admin API's view of the cluster: status, the mesh plan, the registry, invitations.
 #include <boost/json/array.hpp>
+#include <boost/json/serialize.hpp>
 
 #include "agent/admin_api.h"
 #include "agent/dns_json.h"
@@ -73,19 +74,29 @@ void last_heard_into(json::array& hosts, const Snapshot& snapshot,
   }
 }
 
+json::object dump_json(const SignedRecord& record) {
+  return {{"key", to_string(record.record.key)},  {"writer", to_string(record.record.writer)},
+          {"major", record.record.stamp.major},   {"minor", record.record.stamp.minor},
+          {"tombstone", record.record.tombstone}, {"digest", to_hex(as_bytes(record.digest))}};
+}
+
 }  // namespace
 
 void AdminApi::get_status(const Call&, Reply reply) {
   rooms_.report_mesh([this, reply](const MeshFacts& mesh) {
     rooms_.list_machines([this, reply, mesh](const std::vector<machine::LocalMachine>& local) {
       rooms_.report_dns([this, reply, mesh, local](const dns::Stats& dns) {
-        auto status = status_json(*rooms_.registry->snapshot(), mesh, facts_by_id(local));
+        SnapshotPtr snapshot = rooms_.registry->snapshot();
+        auto status = status_json(*snapshot, mesh);
         status["dns"] = dns_json(dns);
         status["dns"].as_object()["interface"] = rooms_.interface;
         status["dns"].as_object()["host_network"] = rooms_.host_network;
         add_own_status(status);
         for (auto& line : dns_warnings(dns)) status["warnings"].as_array().emplace_back(line);
-        reply.ok(status);
+        std::string head = json::serialize(status);
+        head.pop_back();  // its "}"
+        reply.list(head + ",\"machines\":[", list_machines(snapshot, facts_by_id(local), "", ""),
+                   "]}");
       });
     });
   });
@@ -129,15 +140,12 @@ void AdminApi::get_plan(const Call&, Reply reply) {
 }
 
 void AdminApi::get_dump(const Call&, Reply reply) {
-  json::array out;
-  for (const auto& record : rooms_.registry->dump())
-    out.push_back(json::object{{"key", to_string(record->record.key)},
-                               {"writer", to_string(record->record.writer)},
-                               {"major", record->record.stamp.major},
-                               {"minor", record->record.stamp.minor},
-                               {"tombstone", record->record.tombstone},
-                               {"digest", to_hex(as_bytes(record->digest))}});
-  reply.ok(out);
+  auto next = [records = rooms_.registry->dump(), at = std::size_t{0}](std::string& text) mutable {
+    if (at == records.size()) return false;
+    text += json::serialize(dump_json(*records[at++]));
+    return true;
+  };
+  reply.list("[", std::move(next), "]");
 }
 
 void AdminApi::get_held(const Call&, Reply reply) {

@@ -105,8 +105,7 @@ void AdminApi::get_machines(const Call& call, Reply reply) {
       return reply.fail(*refused);
   }
   rooms_.list_machines([this, reply, app, org](const std::vector<machine::LocalMachine>& local) {
-    SnapshotPtr snapshot = rooms_.registry->snapshot();
-    reply.ok(machines_json(*snapshot, facts_by_id(local), app, org));
+    reply.list("[", list_machines(rooms_.registry->snapshot(), facts_by_id(local), app, org), "]");
   });
 }
 
@@ -195,13 +194,7 @@ void AdminApi::stop_machine(const Call& call, Reply reply) {
     timeout = std::chrono::seconds(count);
   }
   rooms_.machine_loop.post([this, reply, machine = *id, wanted_signal, timeout] {
-    rooms_.machines->stop(machine, wanted_signal, timeout,
-                          [this, reply, machine](Result<void> done) {
-                            rooms_.control.post([this, reply, machine, done = std::move(done)] {
-                              if (!done) return reply.fail(done.error());
-                              reply_machine(machine, reply);
-                            });
-                          });
+    rooms_.machines->stop(machine, wanted_signal, timeout, tell_machine(machine, reply));
   });
 }
 
@@ -209,13 +202,33 @@ void AdminApi::start_machine(const Call& call, Reply reply) {
   auto id = local_machine(call);
   if (!id) return reply.fail(id.error());
   rooms_.machine_loop.post([this, reply, machine = *id] {
-    rooms_.machines->start(machine, [this, reply, machine](Result<void> done) {
-      rooms_.control.post([this, reply, machine, done = std::move(done)] {
-        if (!done) return reply.fail(done.error());
-        reply_machine(machine, reply);
-      });
-    });
+    rooms_.machines->start(machine, tell_machine(machine, reply));
   });
+}
+
+void AdminApi::cordon_machine(const Call& call, Reply reply) {
+  set_cordoned(call, std::move(reply), true);
+}
+
+void AdminApi::uncordon_machine(const Call& call, Reply reply) {
+  set_cordoned(call, std::move(reply), false);
+}
+
+void AdminApi::set_cordoned(const Call& call, Reply reply, bool cordoned) {
+  auto id = local_machine(call);
+  if (!id) return reply.fail(id.error());
+  rooms_.machine_loop.post([this, reply, machine = *id, cordoned] {
+    rooms_.machines->set_cordoned(machine, cordoned, tell_machine(machine, reply));
+  });
+}
+
+machine::MachineService::Done AdminApi::tell_machine(MachineId machine, Reply reply) {
+  return [this, reply = std::move(reply), machine](Result<void> done) {
+    rooms_.control.post([this, reply, machine, done = std::move(done)] {
+      if (!done) return reply.fail(done.error());
+      reply_machine(machine, reply);
+    });
+  };
 }
 
 void AdminApi::destroy_machine(const Call& call, Reply reply) {

@@ -68,7 +68,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     answer_(std::move(asked), [self = shared_from_this(), keep_alive](ApiReply reply) mutable {
       if (!self) return;  // a second reply to one request changes nothing
       if (reply.stream) {
-        self->stream(std::move(reply.stream));
+        self->stream(std::move(reply));
       } else {
         self->write(std::move(reply), keep_alive);
       }
@@ -91,18 +91,19 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   // ---- a streamed reply: a pump that writes while there is something and the client takes it
 
-  void stream(std::shared_ptr<ApiStream> source) {
-    source_ = std::move(source);
+  void stream(ApiReply reply) {
+    source_ = std::move(reply.stream);
     source_->on_more([weak = weak_from_this()] {
       if (auto self = weak.lock()) self->pump();
     });
-    await_hang_up();
-    write_text(
-        "HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\n"
-        "Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n");
+    if (source_->waits()) await_hang_up();
+    chunked_ = parser_->get().version() >= 11;
+    write_text("HTTP/1.1 200 OK\r\nContent-Type: " + std::string(reply.content_type) + "\r\n" +
+               (chunked_ ? "Transfer-Encoding: chunked\r\n" : "") + "Connection: close\r\n\r\n" +
+               piece(reply.body));
   }
 
-  // A client that streams has nothing more to say: whatever comes is its end.
+  // Such a client has nothing more to say: whatever comes is its end.
   void await_hang_up() {
     stream_.expires_never();
     stream_.async_read_some(
@@ -114,14 +115,15 @@ class Connection : public std::enable_shared_from_this<Connection> {
     if (writing_ || !source_) return;
     std::string text = source_->next(kStreamBudget);
     if (!text.empty()) {
-      write_text(chunk(text));
+      write_text(piece(text));
     } else if (source_->ended()) {
       source_.reset();
-      write_text("0\r\n\r\n");
+      write_text(chunked_ ? "0\r\n\r\n" : "");
     }
   }
 
-  static std::string chunk(const std::string& text) {
+  std::string piece(const std::string& text) const {
+    if (!chunked_ || text.empty()) return text;
     std::array<char, 20> size{};
     auto end = std::to_chars(size.data(), size.data() + size.size(), text.size(), 16).ptr;
     return std::string(size.data(), end) + "\r\n" + text + "\r\n";
@@ -153,6 +155,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   http::response<http::string_body> reply_;
   std::shared_ptr<ApiStream> source_;
   std::string text_;  // being written
+  bool chunked_ = true;
   bool writing_ = false;
 };
 

@@ -1,6 +1,7 @@
 #include "agent/json_views.h"
 
 #include <boost/json/array.hpp>
+#include <boost/json/serialize.hpp>
 
 #include "agent/core/writes.h"
 #include "base/encoding.h"
@@ -131,6 +132,7 @@ json::object machine_json(const Snapshot& snapshot, const MachineRecord& machine
   out["host_status"] = host ? json::value(to_string(host->status)) : json::value("unknown");
   out["state"] = to_string(machine.state);
   out["health"] = to_string(machine.health);
+  out["cordoned"] = machine.cordoned;
   out["address"] = to_string(machine.address);
   out["metadata"] = std::move(metadata);
   out["updated_ms"] = unix_ms(machine.updated);
@@ -235,19 +237,23 @@ json::array apps_json(const Snapshot& snapshot) {
   return out;
 }
 
-json::array machines_json(const Snapshot& snapshot, const LocalFactsById& local,
-                          const std::string& app, const std::string& org) {
-  json::array out;
-  for (const auto& [network_id, network] : snapshot.networks) {
+ListStream::Next list_machines(SnapshotPtr snapshot, LocalFactsById local, const std::string& app,
+                               const std::string& org) {
+  std::vector<MachinePtr> listed;
+  for (const auto& [network_id, network] : snapshot->networks) {
     if (!org.empty() && network->network.org != org) continue;
-    for (const auto& [id, machine] : network->machines) {
-      if (!app.empty() && machine->app != app) continue;
-      auto facts = local.find(id);
-      out.push_back(
-          machine_json(snapshot, *machine, facts == local.end() ? nullptr : &facts->second));
-    }
+    for (const auto& [id, machine] : network->machines)
+      if (app.empty() || machine->app == app) listed.push_back(machine);
   }
-  return out;
+  return [snapshot = std::move(snapshot), local = std::move(local), listed = std::move(listed),
+          at = std::size_t{0}](std::string& text) mutable {
+    if (at == listed.size()) return false;
+    const MachineRecord& machine = *listed[at++];
+    auto facts = local.find(machine.id);
+    text += json::serialize(
+        machine_json(*snapshot, machine, facts == local.end() ? nullptr : &facts->second));
+    return true;
+  };
 }
 
 json::object holding_json(const Snapshot& snapshot) {
@@ -267,8 +273,7 @@ json::object holding_json(const Snapshot& snapshot) {
           {"networks_not_held", missing}};
 }
 
-json::object status_json(const Snapshot& snapshot, const MeshFacts& mesh,
-                         const LocalFactsById& local) {
+json::object status_json(const Snapshot& snapshot, const MeshFacts& mesh) {
   json::array hosts;
   for (const auto& [id, host] : snapshot.hosts) {
     auto peer = mesh.peers.find(id);
@@ -297,7 +302,6 @@ json::object status_json(const Snapshot& snapshot, const MeshFacts& mesh,
   out["shut_out"] = std::move(shut_out);
   out["networks"] = std::move(networks);
   out["apps"] = apps_json(snapshot);
-  out["machines"] = machines_json(snapshot, local, "", "");
   out["warnings"] = strings(mesh.warnings);
   return out;
 }

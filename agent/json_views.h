@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/list_stream.h"
 #include "machine/core/check_board.h"
 #include "registry/core/enrolment_conflicts.h"
 #include "registry/core/snapshot.h"
@@ -48,14 +49,14 @@ boost::json::object host_json(const Snapshot& snapshot, const HostView& host,
 boost::json::array conflicts_json(const std::map<HostId, registry::EnrolmentConflict>& conflicts);
 boost::json::object shut_out_json(const Snapshot& snapshot, const ShutOut& host);
 boost::json::array apps_json(const Snapshot& snapshot);
-// Machines that pass the filters ("" passes all).
-boost::json::array machines_json(const Snapshot& snapshot, const LocalFactsById& local,
-                                 const std::string& app, const std::string& org);
-// All that `sixpn status` shows, but for what only the agent knows (cluster, version, backend).
+// The machines that pass the filters ("" passes all), one after the other.
+ListStream::Next list_machines(SnapshotPtr snapshot, LocalFactsById local, const std::string& app,
+                               const std::string& org);
 // Of which networks all machines are here: {"all", "networks": [{..., "holds": "all", "filling" or
 // "no"}], "networks_not_held"}.
 boost::json::object holding_json(const Snapshot& snapshot);
-boost::json::object status_json(const Snapshot& snapshot, const MeshFacts& mesh,
-                                const LocalFactsById& local);
+// All that `sixpn status` shows, but for the machines and what only the agent knows (cluster,
+// version, backend).
+boost::json::object status_json(const Snapshot& snapshot, const MeshFacts& mesh);
 
 }  // namespace sixpn::agent

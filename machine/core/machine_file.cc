@@ -194,7 +194,8 @@ std::string encode(const MachineFile& file) {
                       {"version", file.version},
                       {"desired", to_string(file.desired)},
                       {"boot_id", file.boot_id},
-                      {"updated_ms", unix_ms(file.updated)}};
+                      {"updated_ms", unix_ms(file.updated)},
+                      {"cordoned", file.cordoned}};
   if (file.kind == MachineKind::kRun) object["process"] = to_object(file.process);
   return json::serialize(object) + "\n";
 }
@@ -232,6 +233,7 @@ Result<MachineFile> decode_machine_file(std::string_view text) {
   file.desired = reader.parsed<Desired>("desired", parse_desired);
   file.boot_id = reader.text("boot_id");
   file.updated = from_unix_ms(reader.number("updated_ms"));
+  if (object->contains("cordoned")) file.cordoned = reader.flag("cordoned");
   if (file.kind == MachineKind::kRun) {
     auto process = read_process(reader.object("process"));
     if (!process) return process.error();
@@ -284,6 +286,7 @@ MachineRecord make_record(const MachineFile& file, HostId host, const std::strin
   record.metadata = {metadata.begin(), metadata.end()};
   record.state = state;
   record.skip_dns = file.placement.skip_dns;
+  record.cordoned = file.cordoned;
   record.updated = updated;
   return record;
 }

@@ -34,6 +34,7 @@ struct MachineFile {
   Desired desired = Desired::kStarted;
   std::string boot_id;  // of the host's boot in which it was last started
   WallTime updated{};   // when `desired` last changed
+  bool cordoned = false;
   friend bool operator==(const MachineFile&, const MachineFile&) = default;
 };
 

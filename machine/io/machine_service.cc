@@ -272,6 +272,20 @@ void MachineService::Impl::destroy(MachineId id, bool force, RecordDone done) {
   perform(*machine, machine->lifecycle.destroy_requested(force));
 }
 
+void MachineService::Impl::set_cordoned(MachineId id, bool cordoned, RecordDone done) {
+  auto* machine = find_for(id, done);
+  if (!machine) return;
+  if (machine->lifecycle.desired() == Desired::kDestroyed)
+    return fail_later(std::move(done), Error("machine " + to_string(id) + " is being destroyed"));
+  bool was = std::exchange(machine->file.cordoned, cordoned);
+  if (auto saved = setup_.store().save(machine->file); !saved) {
+    machine->file.cordoned = was;
+    return fail_later(std::move(done), saved.error());
+  }
+  MachineRecord now = record(*machine);
+  callbacks_.publish(now, [done = std::move(done), now] { done(now); });
+}
+
 std::vector<LocalMachine> MachineService::Impl::list() const {
   std::vector<LocalMachine> out;
   out.reserve(machines_.size());
@@ -318,6 +332,9 @@ void MachineService::start(MachineId id, Done done) {
 }
 void MachineService::destroy(MachineId id, bool force, Done done) {
   impl_->destroy(id, force, without_record(std::move(done)));
+}
+void MachineService::set_cordoned(MachineId id, bool cordoned, Done done) {
+  impl_->set_cordoned(id, cordoned, without_record(std::move(done)));
 }
 void MachineService::set_snapshot(SnapshotPtr snapshot) {
   impl_->set_snapshot(std::move(snapshot));

@@ -103,6 +103,11 @@ class MachineService {
   // Errors: no such machine, running and not forced, an attached one's network cannot be detached.
   void destroy(MachineId id, bool force, Done done);
 
+  // A cordoned machine goes on as it is and gets no new connection from Flycast; kept on disk.
+  // Completes once answers given on this host heed it. Errors: no such machine, being destroyed,
+  // the disk (then nothing is changed).
+  void set_cordoned(MachineId id, bool cordoned, Done done);
+
   // The registry, for the checks of the machines' services. What a check finds reaches the cluster
   // as `health` of the machine's record, when it changes; a failing check stops nothing.
   void set_snapshot(SnapshotPtr snapshot);

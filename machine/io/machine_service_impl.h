@@ -52,6 +52,7 @@ class MachineService::Impl : public std::enable_shared_from_this<Impl> {
             RecordDone done);
   void start(MachineId id, RecordDone done);
   void destroy(MachineId id, bool force, RecordDone done);
+  void set_cordoned(MachineId id, bool cordoned, RecordDone done);
   void set_snapshot(SnapshotPtr snapshot) { checks_.set_snapshot(std::move(snapshot)); }
   [[nodiscard]] std::vector<Attachment> attachments() const;
   [[nodiscard]] std::vector<LocalMachine> list() const;

@@ -14,6 +14,8 @@ namespace sixpn::cli {
 
 namespace {
 
+constexpr std::size_t kMostMachinesInStatus = 50;
+
 std::string round_trip(JsonView host) {
   if (host["is_self"].flag()) return "self";
   auto micros = host["round_trip_us"].integer();
@@ -94,6 +96,14 @@ void append_section(std::string& text, std::string section) {
   if (!section.empty()) text += "\n" + std::move(section);
 }
 
+// All of them, while they are few enough to be looked at.
+std::string status_machines(JsonView machines, std::int64_t now_ms) {
+  std::size_t count = machines.items().size();
+  if (count == 0) return "";
+  if (count <= kMostMachinesInStatus) return machines_text(machines, now_ms);
+  return fmt::format("{} machines: `sixpn machine list --app APP` shows those of an app.\n", count);
+}
+
 struct OrgSummary {
   std::vector<std::string> networks;
   std::size_t apps = 0;
@@ -117,8 +127,7 @@ std::string status_text(JsonView status, std::int64_t now_ms) {
   Table networks = network_table(status);
   if (!networks.empty()) append_section(text, networks.text());
   if (!status["apps"].items().empty()) append_section(text, apps_text(status["apps"]));
-  if (!status["machines"].items().empty())
-    append_section(text, machines_text(status["machines"], now_ms));
+  append_section(text, status_machines(status["machines"], now_ms));
   std::string warnings;
   for (const std::string& warning : status["warnings"].texts())
     warnings += "Warning: " + printable(warning) + "\n";

@@ -139,11 +139,11 @@ CommandResult stop_machine(CommandContext& context, const StopMachineOptions& op
                      ApiClient(context.socket_path).post(target->segment("stop"), body));
 }
 
-CommandResult start_machine(CommandContext& context, const std::string& id) {
+CommandResult tell_machine(CommandContext& context, const std::string& id,
+                           const std::string& action) {
   auto target = machine_target(id);
   if (!target) return target.error();
-  return print_state(context, id,
-                     ApiClient(context.socket_path).post(target->segment("start"), {}));
+  return print_state(context, id, ApiClient(context.socket_path).post(target->segment(action), {}));
 }
 
 CommandResult destroy_machine(CommandContext& context, const std::string& id, bool force) {

@@ -42,7 +42,9 @@ struct StopMachineOptions {
   std::optional<std::int64_t> timeout_s;  // before it is killed
 };
 CommandResult stop_machine(CommandContext& context, const StopMachineOptions& options);
-CommandResult start_machine(CommandContext& context, const std::string& id);
+// `action`: start, cordon or uncordon.
+CommandResult tell_machine(CommandContext& context, const std::string& id,
+                           const std::string& action);
 CommandResult destroy_machine(CommandContext& context, const std::string& id, bool force);
 
 // Runs a command inside a machine of this host. Gives that command's exit code, whatever it is.

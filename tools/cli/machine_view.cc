@@ -33,10 +33,12 @@ void add_text(Lines& lines, std::string key, std::string value) {
 
 std::string machine_state(JsonView machine) {
   std::string state = machine["state"].text();
+  if (machine["cordoned"].flag()) state += ", cordoned";
   std::string host = machine["host_status"].text();
   if (host == "down" || host == "left") return fmt::format("{} (host {})", state, host);
   auto exit_code = machine["exit_code"].integer();
-  if (exit_code && state == "stopped") return fmt::format("{} (exit {})", state, *exit_code);
+  if (exit_code && machine["state"].text() == "stopped")
+    return fmt::format("{} (exit {})", state, *exit_code);
   return state;
 }
 

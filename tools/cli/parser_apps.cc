@@ -83,12 +83,15 @@ void add_lifecycle(CLI::App& machine, Invocation& invocation) {
   add_machine_id(stop);
   stop.app->add_option("--signal", stop.options->signal, "such as SIGTERM (the app's, or SIGINT)");
   stop.app->add_option("--timeout", stop.options->timeout_s, "seconds before it is killed (5)");
-  auto start =
-      add_command<MachineIdOptions>(machine, invocation, "start", "run a stopped machine again",
-                                    [](CommandContext& context, const MachineIdOptions& options) {
-                                      return start_machine(context, options.id);
-                                    });
-  add_machine_id(start);
+  for (const auto& [action, what] :
+       {std::pair("start", "run a stopped machine again"),
+        std::pair("cordon", "give it no new connection by Flycast; it goes on as it is"),
+        std::pair("uncordon", "let Flycast choose it again")})
+    add_machine_id(add_command<MachineIdOptions>(
+        machine, invocation, action, what,
+        [action = std::string(action)](CommandContext& context, const MachineIdOptions& options) {
+          return tell_machine(context, options.id, action);
+        }));
   auto destroy = add_command<DestroyMachineOptions>(
       machine, invocation, "destroy", "remove a machine and its log",
       [](CommandContext& context, const DestroyMachineOptions& options) {

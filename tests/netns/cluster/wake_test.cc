@@ -182,6 +182,31 @@ TEST_F(Wake, AConnectionStartsAMachineOfItsRegion) {
   EXPECT_EQ(running(), 1);
 }
 
+TEST_F(Wake, ACordonedMachineGetsNothingNew) {
+  auto told = cluster_.must("a", {"machine", "cordon", web_["a"]});
+  EXPECT_THAT(told, ::testing::HasSubstr("is started, cordoned"));
+  for (const auto& each : dial("a", 20)) EXPECT_EQ(each, web_["b"]);
+  EXPECT_THAT(cluster_.must("a", {"flycast", "explain", "web"}), ::testing::HasSubstr("cordoned"));
+  EXPECT_THAT(cluster_.must("b", {"machine", "list"}), ::testing::HasSubstr("started, cordoned"));
+  EXPECT_EQ(cluster_.dig("a", client_["a"], "web.internal").size(), 2U) << "its names stay";
+  // Nor is it woken; who comes meanwhile waits, and has it once it may be had.
+  stop_all();
+  cluster_.must("b", {"machine", "cordon", web_["b"]});
+  Process waiting(
+      {"nsenter", "--net=/run/netns/" + client_["a"], "python3", "-c", kClients, flycast_, "1"},
+      cluster_.host("a").folder + "/waiting.log");
+  auto waits = [&] {
+    auto status = json::parse(cluster_.must("a", {"--json", "flycast", "status"})).as_object();
+    return status.at("stats").at("open").to_number<std::int64_t>() > 0;
+  };
+  ASSERT_TRUE(eventually(waits));
+  EXPECT_EQ(running(), 0);
+  cluster_.must("a", {"machine", "uncordon", web_["a"]});
+  EXPECT_EQ(waiting.wait(), 0);
+  EXPECT_EQ(lines(read_file(cluster_.host("a").folder + "/waiting.log")),
+            std::vector<std::string>{web_["a"]});
+}
+
 TEST_F(Wake, ManyConnectionsFromEverywhereStartOne) {
   stop_all();
   Process far(

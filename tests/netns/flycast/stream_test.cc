@@ -209,7 +209,7 @@ TEST_P(Stream, ASnapshotWithoutTheMachineLeavesOpenStreamsAlone) {
 // The wire loses the answer, once: the kernel of the host that was reset behind it has to send it
 // again, and must be left the time to.
 TEST(LostPacket, IsSentAgainBeforeTheReset) {
-  TestCluster cluster = Stream::only(2);
+  TestCluster cluster = Lab::cluster_of({2});
   RunningHost host1(1, cluster);
   RunningHost host2(2, cluster);
   Server listener(2);
@@ -238,7 +238,7 @@ TEST(LostPacket, IsSentAgainBeforeTheReset) {
 
 // A crash is no clean end of stream: the kernel resets what a killed process had open.
 TEST(KilledAgent, ResetsBothEnds) {
-  TestCluster cluster = Stream::only(1);
+  TestCluster cluster = Lab::cluster_of({1});
   Lab::instance();
   int ready[2];
   ASSERT_EQ(pipe(ready), 0);

@@ -198,6 +198,12 @@ Result<void> MachineFixture::start(MachineId id) {
   return await(*outcome);
 }
 
+Result<void> MachineFixture::set_cordoned(MachineId id, bool cordoned) {
+  auto outcome = std::make_shared<std::optional<Result<void>>>();
+  service->set_cordoned(id, cordoned, [outcome](Result<void> got) { *outcome = std::move(got); });
+  return await(*outcome);
+}
+
 Result<void> MachineFixture::destroy(MachineId id, bool force) {
   auto outcome = std::make_shared<std::optional<Result<void>>>();
   service->destroy(id, force, [outcome](Result<void> got) { *outcome = std::move(got); });

@@ -41,6 +41,7 @@ class MachineFixture : public ::testing::Test {
                     std::optional<Duration> timeout = {});
   Result<void> start(MachineId id);
   Result<void> destroy(MachineId id, bool force = false);
+  Result<void> set_cordoned(MachineId id, bool cordoned);
   bool wait_for_state(MachineId id, MachineState state);
   LocalMachine local(MachineId id);
   std::string log_of(MachineId id);

@@ -40,6 +40,26 @@ TEST_F(Restart, TheProcessNeverNotices) {
   EXPECT_TRUE(find_sleepers("5001").empty());
 }
 
+TEST_F(Restart, ACordonStays) {
+  auto id = run_script("exec sleep 5021");
+  calls.clear();
+  ASSERT_TRUE(set_cordoned(id, true));
+  EXPECT_THAT(calls, ElementsAre("publish started"));
+  EXPECT_TRUE(local(id).record.cordoned);
+  restart_agent();
+  EXPECT_TRUE(local(id).record.cordoned);
+  ASSERT_TRUE(stop(id));
+  ASSERT_TRUE(start(id));
+  EXPECT_TRUE(local(id).record.cordoned);
+  ASSERT_TRUE(set_cordoned(id, false));
+  EXPECT_FALSE(local(id).record.cordoned);
+  restart_agent();
+  EXPECT_FALSE(local(id).record.cordoned);
+  auto unknown = set_cordoned(MachineId(0x148e21dad76789), true);
+  ASSERT_FALSE(unknown);
+  EXPECT_THAT(unknown.error().message, HasSubstr("148e21dad76789"));
+}
+
 TEST_F(Restart, AnExitAfterTheRestartIsNoticed) {
   auto id = run_script("trap 'exit 5' USR1; echo up; while :; do sleep 0.02; done");
   ASSERT_TRUE(wait_for_log(id, "up"));

@@ -36,6 +36,7 @@ class WatchStreamTest : public testing::Test {
             answer.body = stream.error().message;
           } else {
             answer.stream = *stream;
+            answer.content_type = "application/x-ndjson";
           }
           reply(answer);
         }) {

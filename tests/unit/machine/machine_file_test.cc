@@ -36,6 +36,7 @@ MachineFile full() {
   file.desired = Desired::kStopped;
   file.boot_id = "6f9b";
   file.updated = from_unix_ms(1700000000123);
+  file.cordoned = true;
   return file;
 }
 
@@ -53,6 +54,15 @@ TEST(MachineFile, AttachedRoundTrips) {
   auto decoded = decode_machine_file(encode(file));
   ASSERT_TRUE(decoded) << decoded.error().message;
   EXPECT_EQ(*decoded, file);
+}
+
+TEST(MachineFile, OfAnAgentThatKnewNoCordon) {
+  auto text = encode(full());
+  const std::string member = ",\"cordoned\":true";
+  text.erase(text.find(member), member.size());
+  auto decoded = decode_machine_file(text);
+  ASSERT_TRUE(decoded) << decoded.error().message;
+  EXPECT_FALSE(decoded->cordoned);
 }
 
 TEST(MachineFile, SaysWhatIsWrong) {
@@ -77,6 +87,7 @@ TEST(MachineFile, SaysWhatIsWrong) {
       {replaced("\"kill_timeout_us\":1500000", "\"kill_timeout_us\":-1"), "kill_timeout: expected"},
       {replaced("\"app\":\"web\"", "\"app\":\"We b\""), "app \"We b\""},
       {replaced("\"process\":{", "\"other\":{"), "missing or wrong"},
+      {replaced("\"cordoned\":true", "\"cordoned\":1"), "\"cordoned\" is missing or wrong"},
       {replaced("192.0.2.1", "192.0.2"), "\"nameservers\""},
       {text.substr(0, text.size() / 2), "not JSON"},
   };
@@ -138,6 +149,7 @@ TEST(MakeRecord, CarriesWhatTheClusterSees) {
       [](const auto& a, const auto& b) { return a.first == b.first && a.second == b.second; }));
   EXPECT_EQ(record.state, MachineState::kStarted);
   EXPECT_TRUE(record.skip_dns);
+  EXPECT_TRUE(record.cordoned);
   EXPECT_EQ(record.updated, from_unix_ms(9));
 }
 

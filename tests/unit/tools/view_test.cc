@@ -81,6 +81,19 @@ TEST(StatusView, AHostAloneHasOnlyItsOwnRow) {
             "HOST  REGION  STATUS  ROUND TRIP  HANDSHAKE  RECEIVED  SENT  ENDPOINT\n");
 }
 
+TEST(StatusView, ManyMachinesAreCounted) {
+  auto text_with = [](int machines) {
+    std::string status = R"({"hosts":[],"machines":[)";
+    for (int i = 0; i < machines; ++i) status += std::string(i == 0 ? "" : ",") + R"({"id":"m"})";
+    auto value = parse(status + "]}");
+    return status_text(JsonView(value), kNow);
+  };
+  EXPECT_NE(text_with(50).find("MACHINE "), std::string::npos);
+  EXPECT_EQ(text_with(51).find("MACHINE "), std::string::npos);
+  EXPECT_NE(text_with(51).find("51 machines: `sixpn machine list --app APP` shows"),
+            std::string::npos);
+}
+
 // An agent of another version may send less, or something else: never a crash.
 TEST(StatusView, ForeignAnswersAreShownAsFarAsTheyGo) {
   for (const char* text :

@@ -21,13 +21,14 @@ bool is_unknown(DialError error) {
 class ClientSession : public Session {
  public:
   ClientSession(ProxyState& state, SessionId id, Fd client, DialRequest request,
-                ClientCounts::Ticket ticket)
+                ClientCounts::Ticket ticket, bool is_known)
       : state_(state),
         id_(id),
         client_(std::move(client)),
         from_(request.client),
         dialled_(request.dialled),
         ticket_(std::move(ticket)),
+        is_known_(is_known),
         dialer_(state, wanted_while_open(std::move(request)),
                 [this](DialOutcome outcome) { on_dialled(std::move(outcome)); }) {}
 
@@ -37,8 +38,8 @@ class ClientSession : public Session {
  private:
   DialRequest wanted_while_open(DialRequest request) {
     // Of a port that may turn out to be HTTP, no byte may reach a machine unread.
-    auto routed = state_.table.route(network_of(from_.ip), dialled_);
-    if (std::holds_alternative<Route>(routed)) request.early_from = client_.get();
+    if (is_known_) request.early_from = client_.get();
+    request.for_relay = true;
     request.is_wanted = [this] { return !is_reset(client_.get()); };
     return request;
   }
@@ -47,7 +48,7 @@ class ClientSession : public Session {
   void on_dialled(DialOutcome outcome) {
     if (const auto* failure = std::get_if<DialFailure>(&outcome)) return reset(*failure);
     // Nobody knew at first, for the registry was not read.
-    if (state_.table.is_http(network_of(from_.ip), dialled_))
+    if (!is_known_ && state_.table.is_http(network_of(from_.ip), dialled_))
       return start_http_session(state_, id_, std::move(client_), from_, dialled_,
                                 std::move(ticket_));
     Dialled& dialled = std::get<Dialled>(outcome);
@@ -56,6 +57,7 @@ class ClientSession : public Session {
     dialled.tickets.client = std::move(ticket_);
     RelayStreams streams{id_, std::move(client_), std::move(dialled.stream)};
     streams.machine_is_hop = !dialled.here;
+    streams.machine_is_bare = dialled.here;
     streams.idle_timeout = dialled.idle_timeout;
     state_.relay(std::move(streams), std::move(dialled.tickets));
   }
@@ -84,18 +86,19 @@ class ClientSession : public Session {
   IpEndpoint from_;
   IpEndpoint dialled_;
   ClientCounts::Ticket ticket_;
+  bool is_known_;
   Dialer dialer_;
 };
 
 }  // namespace
 
 void start_client_session(ProxyState& state, SessionId id, Fd client, const IpEndpoint& from,
-                          const IpEndpoint& dialled, ClientCounts::Ticket ticket) {
+                          const IpEndpoint& dialled, ClientCounts::Ticket ticket, bool is_known) {
   DialRequest request;
   request.client = from;
   request.dialled = dialled;
   auto session = std::make_shared<ClientSession>(state, id, std::move(client), std::move(request),
-                                                 std::move(ticket));
+                                                 std::move(ticket), is_known);
   state.keep(id, session);
   session->start();
 }

@@ -9,8 +9,9 @@
 
 namespace sixpn::flycast {
 
-// `dialled`: the Flycast address and port that the client meant.
+// `dialled`: the Flycast address and port that the client meant. `is_known`: the registry says what
+// they are, and it is no HTTP.
 void start_client_session(ProxyState& state, SessionId id, Fd client, const IpEndpoint& from,
-                          const IpEndpoint& dialled, ClientCounts::Ticket ticket);
+                          const IpEndpoint& dialled, ClientCounts::Ticket ticket, bool is_known);
 
 }  // namespace sixpn::flycast

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 #include "base/io/clock.h"
@@ -69,8 +70,7 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
       : state(proxy),
         request(std::move(asked)),
         done(std::move(on_done)),
-        retry(limits_of(request, proxy.options.retry, monotonic_now()), monotonic_now()),
-        again(proxy.loop, [this] { guarded_try(); }) {}
+        retry(limits_of(request, proxy.options.retry, monotonic_now()), monotonic_now()) {}
 
   void guarded_try() {
     auto self = shared_from_this();  // the callback may destroy the dialer
@@ -233,6 +233,8 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
     tickets.admission = std::move(ticket);
     ConnectRequest connect{admitted.source, SourceKind::kTransparent, admitted.machine, timeout,
                            admitted.greeting};
+    connect.speaks_at_once = request.early_from >= 0 && has_input(request.early_from);
+    if (request.for_relay) connect.lasting = Lasting::kLater;
     // A header of the PROXY protocol speaks of one client's connection.
     if (by_exchange && admitted.greeting.empty())
       keep_as = {preamble.client.ip, admitted.source, admitted.machine};
@@ -242,10 +244,15 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
       auto kept = state.kept_machines.take(*keep_as);
       if (kept) return succeed({}, 0, std::move(kept));
     }
-    connector = std::make_unique<StreamConnector>(
-        state.loop, connect, [weak = weak_from_this()](ConnectOutcome outcome) {
-          if (auto self = weak.lock()) self->on_machine_connected(std::move(outcome));
-        });
+    BegunConnect begun = begin_connect(connect);
+    if (begun.error != EINPROGRESS)
+      return on_machine_connected({std::move(begun.stream), begun.error});
+    connector =
+        std::make_unique<StreamConnector>(state.loop, connect, std::move(begun.stream),
+                                          [weak = weak_from_this()](ConnectOutcome outcome) {
+                                            if (auto self = weak.lock())
+                                              self->on_machine_connected(std::move(outcome));
+                                          });
   }
 
   void wake_here(const Preamble& preamble, const Admitted& admitted, ConnectRequest connect) {
@@ -282,6 +289,7 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
                            {host_address(chosen.host), state.options.hop_port},
                            timeout,
                            {}};
+    connect.speaks_at_once = true;  // the preamble
     HopRequest hop{connect, preamble, request.early_from, {}};
     if (preamble.wake != Wake::kNo) hop.reply_timeout = retry.wake_timeout(monotonic_now());
     call = std::make_unique<HopCall>(state.loop, state.links, hop,
@@ -341,13 +349,18 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
     retry.exclude(chosen.machine);
     retry.on_trouble(trouble, monotonic_now());
     tickets = {};
-    again.arm_after(Duration::zero());
+    try_again_after(Duration::zero());
   }
 
   void next_round() {
     auto wait = retry.next_round(monotonic_now(), state.rng);
     if (!wait) return fail(last_error);
-    again.arm_after(*wait);
+    try_again_after(*wait);
+  }
+
+  void try_again_after(Duration wait) {
+    if (!again) again.emplace(state.loop, [this] { guarded_try(); });
+    again->arm_after(wait);
   }
 
   void succeed(Fd stream, std::size_t early_bytes = 0, std::unique_ptr<HttpStream> kept = nullptr) {
@@ -401,7 +414,7 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
   DialRequest request;
   Done done;
   Retry retry;
-  LoopTimer again;
+  std::optional<LoopTimer> again;  // most need none
   // The attempt that is under way.
   Candidate chosen;
   LoadView::Entry load;
@@ -430,7 +443,7 @@ Dialer::Dialer(ProxyState& state, DialRequest request, Done done)
 // Ends also what holds the call from inside for a moment.
 Dialer::~Dialer() {
   impl_->done = nullptr;
-  impl_->again.cancel();
+  if (impl_->again) impl_->again->cancel();
 }
 
 void Dialer::start() {

@@ -38,6 +38,8 @@ struct DialRequest {
   // The client's socket: what it has sent already goes along with an attempt elsewhere, and stays
   // in its kernel until a machine has it (Dialled::early_bytes). -1: none.
   int early_from = -1;
+  // What comes of it is joined with the client's stream: see RelayStreams::machine_is_bare.
+  bool for_relay = false;
   // Asked before every further attempt: false ends the call (kAbandoned). Empty: always wanted.
   std::function<bool()> is_wanted;
 };

@@ -170,9 +170,11 @@ struct FlycastService::Impl {
     const Route* route = std::get_if<Route>(&routed);
     if (route != nullptr)
       ticket.keep(state.meters.connection(route->app->app.network, route->app->app.name));
-    bool http = route != nullptr && speaks_http(*route->port);
-    auto start = http ? start_http_session : start_client_session;
-    start(state, state.next_id(), std::move(stream), from, dialled, std::move(ticket));
+    SessionId id = state.next_id();
+    if (route != nullptr && speaks_http(*route->port))
+      return start_http_session(state, id, std::move(stream), from, dialled, std::move(ticket));
+    start_client_session(state, id, std::move(stream), from, dialled, std::move(ticket),
+                         route != nullptr);
   }
 
   void on_hop(Fd stream) {
@@ -241,7 +243,7 @@ void FlycastService::set_snapshot(SnapshotPtr snapshot) {
 
 FlycastStats FlycastService::stats() const {
   FlycastStats stats = impl_->state.stats;
-  RelayLoop::Counts relayed = impl_->state.relays.counts();
+  RelayCounts relayed = impl_->state.relays.counts();
   stats.bytes = impl_->state.http.bytes + relayed.bytes;
   stats.idle_timeouts = relayed.idle_timeouts;
   stats.silent_hops = relayed.silent_hops;

@@ -137,6 +137,8 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
       limit = std::min<Duration>(limit, preamble.connect_limit);
     ConnectRequest request{admitted.source, SourceKind::kTransparent, admitted.machine, limit,
                            admitted.greeting};
+    request.speaks_at_once = has_input(hop_.get());
+    if (!keep_as_) request.lasting = Lasting::kLater;
     if (admitted.asleep || state_.waker.is_waking(admitted.key))
       return wake(preamble, admitted, request);
     if (keep_as_ && !fresh_)
@@ -192,6 +194,7 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
     ++state_.stats.hops_admitted;
     RelayStreams streams{id_, std::move(hop_), std::move(outcome.stream)};
     streams.client_is_hop = true;
+    streams.machine_is_bare = true;
     state_.relay(std::move(streams), std::move(tickets_));
   }
 

@@ -20,7 +20,7 @@ Pipe PipePool::borrow() {
     return pipe;
   }
   std::array<int, 2> ends{};
-  if (made_ >= kMaxPipes || pipe2(ends.data(), O_NONBLOCK | O_CLOEXEC) != 0) return {};
+  if (made_ >= most_ || pipe2(ends.data(), O_NONBLOCK | O_CLOEXEC) != 0) return {};
   Pipe pipe{Fd(ends[1]), Fd(ends[0])};
   static_cast<void>(fcntl(pipe.in.get(), F_SETPIPE_SZ, kPipeBytes));
   if (fcntl(pipe.in.get(), F_GETPIPE_SZ) < kLeastBytes) return {};

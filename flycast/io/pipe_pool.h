@@ -1,6 +1,6 @@
 // PipePool: pipes through which a relay moves bytes from socket to socket inside the kernel
 // (splice). Lent while a stream is busy, so their number follows what moves at one time, not what
-// is open. One per relay loop, its thread only. Limits: kMaxPipes; none beyond them, or when the
+// is open. One per poller, its thread only. Limits: kMaxPipes; none beyond them, or when the
 // kernel gives only small ones (pipe-user-pages-soft): the relay copies then.
 #pragma once
 
@@ -22,6 +22,8 @@ class PipePool {
   static constexpr int kPipeBytes = 1024 * 1024;  // wanted; at least a tenth is taken
   static constexpr std::size_t kMaxPipes = 64;    // lent and idle together
 
+  explicit PipePool(std::size_t most = kMaxPipes) : most_(most) {}
+
   // No pipe when there is none to be had. Give it back empty, or report_lost() after destroying it.
   Pipe borrow();
   void give_back(Pipe pipe);
@@ -29,6 +31,7 @@ class PipePool {
 
  private:
   std::vector<Pipe> idle_;
+  std::size_t most_;
   std::size_t made_ = 0;
 };
 

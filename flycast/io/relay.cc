@@ -22,26 +22,34 @@ constexpr std::size_t kSmallRead = 4096;
 
 constexpr std::uint32_t kInput = EPOLLIN | EPOLLRDHUP | EPOLLHUP;
 
+bool control(int epoll, int operation, Relay::End& end) {
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLRDHUP | EPOLLPRI | EPOLLET | (end.tells_room ? EPOLLOUT : 0u);
+  event.data.u64 = end.name;
+  return epoll_ctl(epoll, operation, end.fd.get(), &event) == 0;
+}
+
 }  // namespace
 
 Relay::Relay(RelayStreams streams, RelayShared& shared)
-    : shared_(shared),
+    : shared_(&shared),
       id_(streams.id),
       up_{client_, machine_},
       down_{machine_, client_},
       active_at_(shared.now),
       idle_timeout_(streams.idle_timeout) {
-  client_.relay = machine_.relay = this;
+  client_.name = client_name(id_);
+  machine_.name = machine_name(id_);
   client_.fd = std::move(streams.client);
   client_.is_hop = streams.client_is_hop;
   machine_.fd = std::move(streams.machine);
   machine_.is_hop = streams.machine_is_hop;
+  machine_.is_bare = streams.machine_is_bare;
+  // A client that speaks first has done so by now; of a machine that does, watch() brings an event.
+  machine_.readable = false;
 }
 
-// Closing the sockets is not enough: a child that is being started may have them for a moment.
 Relay::~Relay() {
-  for (const End* end : {&client_, &machine_})
-    if (epoll_ >= 0) epoll_ctl(epoll_, EPOLL_CTL_DEL, end->fd.get(), nullptr);
   for (Flow* flow : {&up_, &down_}) {
     drop_held(*flow);
     drop_pipe(*flow);
@@ -50,17 +58,29 @@ Relay::~Relay() {
 
 bool Relay::watch(int epoll) {
   epoll_ = epoll;
-  for (End* end : {&client_, &machine_}) {
-    epoll_event event{};
-    event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET;
-    event.data.ptr = end;
-    if (epoll_ctl(epoll, EPOLL_CTL_ADD, end->fd.get(), &event) != 0) return false;
-  }
-  return true;
+  return control(epoll, EPOLL_CTL_ADD, client_) && control(epoll, EPOLL_CTL_ADD, machine_);
 }
 
-void Relay::on_events(End& end, std::uint32_t events) {
+void Relay::make_lasting() {
+  if (std::exchange(machine_.is_bare, false)) flycast::make_lasting(machine_.fd.get());
+}
+
+void Relay::leave() {
+  for (const End* end : {&client_, &machine_})
+    epoll_ctl(epoll_, EPOLL_CTL_DEL, end->fd.get(), nullptr);
+  epoll_ = -1;
+  shared_->held_bytes -= up_.held.size() + down_.held.size();
+  shared_ = nullptr;
+}
+
+void Relay::join(RelayShared& shared) {
+  shared_ = &shared;
+  shared.held_bytes += up_.held.size() + down_.held.size();
+}
+
+void Relay::on_events(std::uint64_t name, std::uint32_t events) {
   if (ended_) return;
+  End& end = name == client_.name ? client_ : machine_;
   bool news = (events & kInput) != 0 || ((events & EPOLLOUT) != 0 && end.blocked);
   if ((events & kInput) != 0) end.readable = true;
   if ((events & EPOLLRDHUP) != 0) end.hung_up = true;
@@ -78,14 +98,14 @@ void Relay::move_some() {
 }
 
 void Relay::sweep() {
-  if (idle_timeout_ != Duration::zero() && shared_.now - active_at_ >= idle_timeout_) {
-    ++shared_.idle_timeouts;
+  if (idle_timeout_ != Duration::zero() && shared_->now - active_at_ >= idle_timeout_) {
+    ++shared_->idle_timeouts;
     ended_ = true;
     return;
   }
   for (End* end : {&client_, &machine_}) {
     if (ended_ || !is_silent(*end)) continue;
-    ++shared_.silent_hops;
+    ++shared_->silent_hops;
     on_reset(*end);
   }
   if (was_reset_) move_some();
@@ -94,11 +114,11 @@ void Relay::sweep() {
 bool Relay::is_silent(End& end) {
   if (!end.owing || end.reset) return false;
   end.owing = unacknowledged(end.fd.get()) != 0;
-  return end.owing && is_unanswered(end.fd.get(), shared_.hop_silence);
+  return end.owing && is_unanswered(end.fd.get(), shared_->hop_silence);
 }
 
 void Relay::check_ending() {
-  if (shared_.now >= grace_until_) {
+  if (shared_->now >= grace_until_) {
     ended_ = true;
   } else if (reset_next_ != nullptr) {
     reset_when_received(*reset_next_);
@@ -122,8 +142,8 @@ bool Relay::pump(Flow& flow) {
 // Reads one chunk and passes it on; what does not fit is held.
 void Relay::fill(Flow& flow) {
   if (flow.bulk >= kSpliceAfter && !flow.from.urgent && fill_pipe(flow)) return;
-  std::size_t chunk = shared_.held_bytes < kMaxHeldBytes ? kRelayChunk : kSmallRelayChunk;
-  char* buffer = shared_.chunk.data();
+  std::size_t chunk = shared_->held_bytes < kMaxHeldBytes ? kRelayChunk : kSmallRelayChunk;
+  char* buffer = shared_->chunk.data();
   auto got = recv(flow.from.fd.get(), buffer, chunk, 0);
   if (got <= 0) return on_no_input(flow, got == 0 ? 0 : errno);
   auto size = static_cast<std::size_t>(got);
@@ -131,11 +151,13 @@ void Relay::fill(Flow& flow) {
   // A short read has emptied the socket, and what comes after it makes a new edge; except a FIN
   // that was told before.
   if (size < chunk && !flow.from.hung_up && !flow.from.urgent) flow.from.readable = false;
+  // Its FIN is here already: then it goes in one packet with these bytes, as finish() follows.
+  bool last = size < chunk && flow.from.hung_up && !flow.from.urgent && !flow.from.reset;
   std::size_t sent = 0;
-  if (!send_some(flow, {buffer, size}, sent) || sent == size) return;
-  flow.to.blocked = true;
+  if (!send_some(flow, {buffer, size}, sent, last ? MSG_MORE : 0) || sent == size) return;
+  block(flow.to);
   flow.held.assign(buffer + sent, size - sent);
-  shared_.held_bytes += flow.held.size();
+  shared_->held_bytes += flow.held.size();
 }
 
 // False when there is no pipe: copy.
@@ -158,19 +180,20 @@ bool Relay::fill_pipe(Flow& flow) {
 // The destination's kernel may then hold what fits its send buffer: cut at kUnsentBytes, as small
 // exchanges are, bulk takes four times as many wake-ups (decisions/0100).
 bool Relay::lend_pipe(Flow& flow) {
-  flow.pipe = shared_.pipes.borrow();
+  flow.pipe = shared_->pipes.borrow();
   if (flow.pipe && !std::exchange(flow.to.takes_bulk, true)) allow_bulk(flow.to.fd.get());
   return static_cast<bool>(flow.pipe);
 }
 
 void Relay::count_read(Flow& flow, std::size_t size) {
+  ++reads_;
   flow.bulk = size < kSmallRead ? 0 : flow.bulk + size;
-  active_at_ = shared_.now;
+  active_at_ = shared_->now;
 }
 
 void Relay::count_sent(Flow& flow, std::size_t size) {
-  shared_.bytes += size;
-  active_at_ = shared_.now;
+  shared_->bytes += size;
+  active_at_ = shared_->now;
   flow.to.owing = flow.to.is_hop;
 }
 
@@ -191,10 +214,19 @@ bool Relay::flush(Flow& flow) {
   std::size_t sent = 0;
   if (!send_some(flow, std::string_view(flow.held).substr(flow.held_from), sent)) return false;
   flow.held_from += sent;
-  flow.to.blocked = flow.held_from < flow.held.size();
-  if (flow.to.blocked) return false;
+  if (flow.held_from < flow.held.size()) {
+    block(flow.to);
+    return false;
+  }
   drop_held(flow);
   return true;
+}
+
+// Most are never blocked, and watched for room from the beginning they would wake the loop for
+// nothing. An end that has room by now is told of at once.
+void Relay::block(End& end) {
+  end.blocked = true;
+  if (!std::exchange(end.tells_room, true)) control(epoll_, EPOLL_CTL_MOD, end);
 }
 
 bool Relay::flush_pipe(Flow& flow) {
@@ -202,7 +234,7 @@ bool Relay::flush_pipe(Flow& flow) {
     auto put = splice(flow.pipe.out.get(), nullptr, flow.to.fd.get(), nullptr, flow.piped,
                       SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
     if (put < 0 && errno == EAGAIN) {
-      flow.to.blocked = true;
+      block(flow.to);
       return false;
     }
     if (put <= 0) {
@@ -217,8 +249,8 @@ bool Relay::flush_pipe(Flow& flow) {
 }
 
 // False when the destination is gone; `sent` may be short when its buffer is full.
-bool Relay::send_some(Flow& flow, std::string_view bytes, std::size_t& sent) {
-  auto put = send(flow.to.fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+bool Relay::send_some(Flow& flow, std::string_view bytes, std::size_t& sent, int more) {
+  auto put = send(flow.to.fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | more);
   if (put < 0 && errno != EAGAIN) {
     on_reset(flow.to);
     return false;
@@ -229,7 +261,7 @@ bool Relay::send_some(Flow& flow, std::string_view bytes, std::size_t& sent) {
 }
 
 void Relay::drop_held(Flow& flow) {
-  shared_.held_bytes -= flow.held.size();
+  shared_->held_bytes -= flow.held.size();
   flow.held_from = 0;
   std::string().swap(flow.held);  // gives the memory back
 }
@@ -238,9 +270,9 @@ void Relay::drop_held(Flow& flow) {
 void Relay::drop_pipe(Flow& flow) {
   if (!flow.pipe) return;
   Pipe pipe = std::move(flow.pipe);
-  if (flow.piped == 0) return shared_.pipes.give_back(std::move(pipe));
+  if (flow.piped == 0) return shared_->pipes.give_back(std::move(pipe));
   flow.piped = 0;
-  shared_.pipes.report_lost();
+  shared_->pipes.report_lost();
 }
 
 // The source has ended and all of it is with the destination's kernel.
@@ -281,7 +313,7 @@ void Relay::mark_reset(End& end) {
   towards.finished = true;
   drop_held(towards);
   drop_pipe(towards);
-  grace_until_ = std::min(grace_until_, shared_.now + kResetGrace);
+  grace_until_ = std::min(grace_until_, shared_->now + kResetGrace);
 }
 
 }  // namespace sixpn::flycast

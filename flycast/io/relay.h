@@ -5,7 +5,7 @@
 // through one buffer that all relays of a loop share; a direction that has moved much lately is
 // spliced through a pipe of the loop's pool (decisions/0100).
 //
-// Not a thread, and no event loop: RelayLoop tells it what epoll said, edge-triggered, and keeps
+// Not a thread, and no event loop: RelayPoller tells it what epoll said, edge-triggered, and keeps
 // it. It knows nothing of the registry: a stream lives on, whatever the snapshots say.
 #pragma once
 
@@ -38,11 +38,14 @@ struct RelayStreams {
   // To or from another host's proxy: given up when that host is silent for too long.
   bool client_is_hop = false;
   bool machine_is_hop = false;
-  Duration idle_timeout{};  // without a byte in either direction; 0: none
+  bool machine_is_bare = false;  // opened with Lasting::kLater
+  Duration idle_timeout{};       // without a byte in either direction; 0: none
 };
 
-// What the relays of one loop share.
+// What the relays of one poller share.
 struct RelayShared {
+  // `pipes`: how many there may be; 0: the relays copy, whatever they move.
+  RelayShared(Duration silence, std::size_t most_pipes) : pipes(most_pipes), hop_silence(silence) {}
   std::vector<char> chunk = std::vector<char>(kRelayChunk);  // of the relay that is running
   std::size_t held_bytes = 0;                                // read but not yet written
   PipePool pipes;
@@ -59,18 +62,25 @@ class Relay {
   // After one side was reset: how long the other may take to receive what came before.
   static constexpr Duration kResetGrace = std::chrono::seconds(2);
 
-  // One side. The loop gets its address back with each event, so a relay does not move.
+  // How events name the two ends of a relay, and whose name that is.
+  static std::uint64_t client_name(SessionId id) { return id << 1; }
+  static std::uint64_t machine_name(SessionId id) { return id << 1 | 1; }
+  static SessionId id_of(std::uint64_t name) { return name >> 1; }
+
+  // One side.
   struct End {
-    Relay* relay = nullptr;
+    std::uint64_t name = 0;
     Fd fd;
-    bool readable = true;  // as far as is known: the last read did not empty it
-    bool blocked = false;  // the last write filled it
-    bool hung_up = false;  // it has sent its FIN, read or not
-    bool urgent = false;   // it sent urgent bytes once: short reads tell nothing
+    bool readable = true;     // as far as is known: the last read did not empty it
+    bool blocked = false;     // the last write filled it
+    bool tells_room = false;  // epoll tells when it can be written again
+    bool hung_up = false;     // it has sent its FIN, read or not
+    bool urgent = false;      // it sent urgent bytes once: short reads tell nothing
     bool reset = false;
     bool takes_bulk = false;  // its kernel may hold more than kUnsentBytes
     bool is_hop = false;
-    bool owing = false;  // a hop: bytes were sent to it, and not seen to be acknowledged
+    bool is_bare = false;  // lacks what make_lasting() gives
+    bool owing = false;    // a hop: bytes were sent to it, and not seen to be acknowledged
   };
 
   Relay(RelayStreams streams, RelayShared& shared);
@@ -78,12 +88,19 @@ class Relay {
   Relay(const Relay&) = delete;
   Relay& operator=(const Relay&) = delete;
 
-  // Registers both ends with an epoll instance, their addresses as user data. False: it could not.
-  // The instance must outlive the relay, which takes them out of it again.
+  // Registers both ends with an epoll instance, under their names. False: it could not. They vanish
+  // from it as they are closed; but while a child that is being started has them too, it may go on
+  // to name them.
   bool watch(int epoll);
+  // The options that only a relay needs which lasts.
+  void make_lasting();
+  // Leaves that instance and what it shares there. Not while is_ending(), nor with a pipe. Next is
+  // join(), maybe on another thread, then watch() and move_some().
+  void leave();
+  void join(RelayShared& shared);
 
-  // What epoll says of an end; then moves what can be moved.
-  void on_events(End& end, std::uint32_t events);
+  // What epoll says of the end of that name; then moves what can be moved.
+  void on_events(std::uint64_t name, std::uint32_t events);
   void move_some();
   // Once in a while: idle and silent ends.
   void sweep();
@@ -93,11 +110,13 @@ class Relay {
   [[nodiscard]] SessionId id() const { return id_; }
   [[nodiscard]] bool wants_turn() const { return wants_turn_; }  // stopped only to be fair
   [[nodiscard]] bool is_ending() const { return grace_until_ != kNever; }
-  [[nodiscard]] bool has_ended() const { return ended_; }  // destroy it: that closes the ends
+  [[nodiscard]] bool has_ended() const { return ended_; }       // destroy it: that closes the ends
+  [[nodiscard]] std::uint32_t reads() const { return reads_; }  // that brought bytes
 
   // The loop's own marks: on which of its lists this relay is.
   bool is_on_turns = false;
   bool is_on_ending = false;
+  bool is_on_lasting = false;
 
  private:
   // One direction.
@@ -115,6 +134,7 @@ class Relay {
 
   bool pump(Flow& flow);
   void fill(Flow& flow);
+  void block(End& end);
   bool fill_pipe(Flow& flow);
   bool lend_pipe(Flow& flow);
   void on_no_input(Flow& flow, int error);
@@ -122,7 +142,7 @@ class Relay {
   void count_sent(Flow& flow, std::size_t size);
   bool flush(Flow& flow);
   bool flush_pipe(Flow& flow);
-  bool send_some(Flow& flow, std::string_view bytes, std::size_t& sent);
+  bool send_some(Flow& flow, std::string_view bytes, std::size_t& sent, int more = 0);
   void drop_held(Flow& flow);
   void drop_pipe(Flow& flow);
   void finish(Flow& flow);
@@ -131,7 +151,7 @@ class Relay {
   void mark_reset(End& end);
   void reset_when_received(End& end);
 
-  RelayShared& shared_;
+  RelayShared* shared_;
   SessionId id_;
   int epoll_ = -1;
   End client_;
@@ -140,6 +160,7 @@ class Relay {
   Flow down_;
   Instant active_at_;
   Duration idle_timeout_;
+  std::uint32_t reads_ = 0;
   Instant grace_until_ = kNever;
   End* reset_next_ = nullptr;
   bool was_reset_ = false;  // since this turn began: what the end sent before is to be passed on

@@ -13,7 +13,12 @@ Result<void> Relays::start(unsigned threads) {
   if (threads == 0) threads = std::clamp(std::thread::hardware_concurrency(), 1u, kMaxRelayLoops);
   for (std::size_t i = 0; i < std::min(threads, kMaxRelayLoops); ++i)
     if (auto started = start_lane(i); !started) return started;
-  return {};
+  brief_.emplace(
+      loop_, hop_silence_,
+      BriefRelays::Callbacks{
+          [this](const std::vector<SessionId>& ended) { on_ended(ended); },
+          [this](std::vector<RelayPoller::Loose> relays) { on_lasting(std::move(relays)); }});
+  return brief_->start();
 }
 
 Result<void> Relays::start_lane(std::size_t number) {
@@ -30,37 +35,50 @@ Result<void> Relays::start_lane(std::size_t number) {
 }
 
 void Relays::add(RelayStreams streams, SessionTickets tickets) {
+  Open& open = open_.insert_or_assign(streams.id, Open{std::move(tickets)}).first->second;
+  if (brief_->has_room()) return brief_->add(std::move(streams));
+  open.lane = take_lane();
+  lanes_[open.lane].loop->add(std::move(streams));
+}
+
+// The one with the fewest, which has one more now.
+std::size_t Relays::take_lane() {
   auto lane = std::min_element(lanes_.begin(), lanes_.end(),
                                [](const Lane& a, const Lane& b) { return a.open < b.open; });
   ++lane->open;
-  open_.insert_or_assign(streams.id,
-                         Open{std::move(tickets), static_cast<std::size_t>(lane - lanes_.begin())});
-  lane->loop->add(std::move(streams));
+  return static_cast<std::size_t>(lane - lanes_.begin());
 }
 
 void Relays::on_ended(const std::vector<SessionId>& ended) {
   for (SessionId id : ended) {
     auto found = open_.find(id);
     if (found == open_.end()) continue;  // stopped meanwhile
-    --lanes_[found->second.loop].open;
+    if (found->second.lane != kBrief) --lanes_[found->second.lane].open;
     open_.erase(found);
   }
 }
 
+void Relays::on_lasting(std::vector<RelayPoller::Loose> relays) {
+  std::vector<std::vector<RelayPoller::Loose>> of_lane(lanes_.size());
+  for (RelayPoller::Loose& relay : relays) {
+    std::size_t lane = open_.at(relay.key()).lane = take_lane();
+    of_lane[lane].push_back(std::move(relay));
+  }
+  for (std::size_t i = 0; i < of_lane.size(); ++i)
+    if (!of_lane[i].empty()) lanes_[i].loop->add(std::move(of_lane[i]));
+}
+
 void Relays::stop() {
   before_ = counts();
+  brief_.reset();
   lanes_.clear();
   open_.clear();
 }
 
-RelayLoop::Counts Relays::counts() const {
-  RelayLoop::Counts sum = before_;
-  for (const Lane& lane : lanes_) {
-    RelayLoop::Counts counts = lane.loop->counts();
-    sum.bytes += counts.bytes;
-    sum.idle_timeouts += counts.idle_timeouts;
-    sum.silent_hops += counts.silent_hops;
-  }
+RelayCounts Relays::counts() const {
+  RelayCounts sum = before_;
+  if (brief_) sum += brief_->counts();
+  for (const Lane& lane : lanes_) sum += lane.loop->counts();
   return sum;
 }
 

@@ -1,11 +1,12 @@
-// Relays: the joined streams of one FlycastService, spread over its relay loops, and what each of
-// them counts against until it has ended. Control side only: the bytes pass in relay.h, on threads
-// of their own. Every method on the room's loop. Limits: at most kMaxRelayLoops threads; as many
-// streams as the room admits (max_sessions).
+// Relays: the joined streams of one FlycastService, and what each of them counts against until it
+// has ended: the brief ones on the room's own loop (brief_relays.h), those that last spread over
+// threads (relay_loop.h). Every method on the room's loop. Limits: at most kMaxRelayLoops threads;
+// as many streams as the room admits (max_sessions).
 #pragma once
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "base/result.h"
 #include "flycast/core/limits.h"
 #include "flycast/core/load_view.h"
+#include "flycast/io/brief_relays.h"
 #include "flycast/io/relay_loop.h"
 
 namespace sixpn::flycast {
@@ -44,12 +46,13 @@ class Relays {
   void stop();
 
   [[nodiscard]] std::size_t open() const { return open_.size(); }
-  [[nodiscard]] RelayLoop::Counts counts() const;
+  [[nodiscard]] RelayCounts counts() const;
 
  private:
+  static constexpr std::size_t kBrief = static_cast<std::size_t>(-1);  // on no lane
   struct Open {
     SessionTickets tickets;
-    std::size_t loop = 0;
+    std::size_t lane = kBrief;
   };
   struct Lane {
     std::unique_ptr<RelayLoop> loop;
@@ -57,13 +60,16 @@ class Relays {
   };
 
   Result<void> start_lane(std::size_t number);
+  std::size_t take_lane();
   void on_ended(const std::vector<SessionId>& ended);
+  void on_lasting(std::vector<RelayPoller::Loose> relays);
 
   EventLoop& loop_;
   Duration hop_silence_;
   std::unordered_map<SessionId, Open> open_;
+  std::optional<BriefRelays> brief_;
   std::vector<Lane> lanes_;
-  RelayLoop::Counts before_;  // of the loops that were stopped
+  RelayCounts before_;  // of the loops that were stopped
   // What the loops' threads post here goes unheard once this is gone.
   std::shared_ptr<Relays*> self_ = std::make_shared<Relays*>(this);
 };

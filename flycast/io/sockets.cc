@@ -33,22 +33,27 @@ int set_linger(int socket, bool reset_on_close) {
 bool set_stream_options(int socket) {
   // Urgent bytes stay in the stream: a relay that skipped them would lose them.
   return set_linger(socket, true) == 0 && set_option(socket, SOL_SOCKET, SO_OOBINLINE, 1) == 0 &&
-         set_option(socket, SOL_SOCKET, SO_KEEPALIVE, 1) == 0 &&
+         set_option(socket, IPPROTO_TCP, TCP_NODELAY, 1) == 0;
+}
+
+bool set_lasting_options(int socket) {
+  return set_option(socket, SOL_SOCKET, SO_KEEPALIVE, 1) == 0 &&
          set_option(socket, IPPROTO_TCP, TCP_KEEPIDLE, kKeepaliveIdleSeconds) == 0 &&
          set_option(socket, IPPROTO_TCP, TCP_KEEPINTVL, kKeepaliveIntervalSeconds) == 0 &&
          set_option(socket, IPPROTO_TCP, TCP_KEEPCNT, kKeepaliveProbes) == 0 &&
-         set_option(socket, IPPROTO_TCP, TCP_NODELAY, 1) == 0 &&
          set_option(socket, IPPROTO_TCP, TCP_NOTSENT_LOWAT, kUnsentBytes) == 0;
 }
 
-Result<Fd> make_socket() {
+Result<Fd> make_socket(Lasting lasting) {
   Fd made(socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!made || !set_stream_options(made.get())) return Error::from_errno("socket");
+  if (lasting == Lasting::kNow && !set_lasting_options(made.get()))
+    return Error::from_errno("socket");
   return made;
 }
 
 Result<Fd> listen_with(const IpEndpoint& at, int address_option) {
-  auto made = make_socket();
+  auto made = make_socket(Lasting::kNow);
   if (!made) return made;
   int listener = made->get();
   sockaddr_in6 address = to_sockaddr(at);
@@ -87,8 +92,8 @@ Result<Fd> accept_stream(int listener) {
   return accepted;
 }
 
-Result<Fd> open_stream(const Ip6& source, SourceKind kind) {
-  auto made = make_socket();
+Result<Fd> open_stream(const Ip6& source, SourceKind kind, Lasting lasting) {
+  auto made = make_socket(lasting);
   if (!made) return made;
   int stream = made->get();
   sockaddr_in6 address = to_sockaddr({source, 0});
@@ -102,6 +107,10 @@ Result<Fd> open_stream(const Ip6& source, SourceKind kind) {
   return made;
 }
 
+void make_lasting(int stream) {
+  set_lasting_options(stream);
+}
+
 int begin_connect(int stream, const IpEndpoint& remote) {
   sockaddr_in6 address = to_sockaddr(remote);
   auto again = [&] {
@@ -113,6 +122,10 @@ int begin_connect(int stream, const IpEndpoint& remote) {
   // to wait for an event.
   if (again()) return 0;
   return errno == EALREADY ? EINPROGRESS : errno;
+}
+
+void speak_at_once(int stream) {
+  set_option(stream, IPPROTO_TCP, TCP_QUICKACK, 0);
 }
 
 std::optional<IpEndpoint> local_endpoint(int stream) {
@@ -143,6 +156,11 @@ void allow_clean_close(int stream) {
 
 void allow_bulk(int stream) {
   set_option(stream, IPPROTO_TCP, TCP_NOTSENT_LOWAT, 0);  // 0: the system's, which is no limit
+}
+
+bool has_input(int stream) {
+  int bytes = 0;
+  return ioctl(stream, SIOCINQ, &bytes) == 0 && bytes > 0;
 }
 
 void discard_input(int stream, std::size_t size) {

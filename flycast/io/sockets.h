@@ -31,10 +31,20 @@ enum class SourceKind {
   kOwn,          // an address of this host, which need not exist yet
   kTransparent,  // anyone's: replies reach the socket by the mesh room's `socket transparent` rule
 };
+// What most streams of a relay end too soon to need: keepalive, and the bound on what the kernel
+// holds unsent.
+enum class Lasting { kNow, kLater };
 // A stream bound to (source, port of the kernel's choice at connect).
-Result<Fd> open_stream(const Ip6& source, SourceKind kind);
+Result<Fd> open_stream(const Ip6& source, SourceKind kind, Lasting lasting = Lasting::kNow);
+// Of a stream that was opened with kLater, and lasts.
+void make_lasting(int stream);
 // 0 when connected at once; EINPROGRESS; or why not.
 int begin_connect(int stream, const IpEndpoint& remote);
+
+// Before connect, of a stream that speaks as soon as it is connected: its first bytes carry the
+// acknowledgement that completes the handshake, which is a packet less and wakes the other end
+// once, not twice. Where they do not come, it goes alone after 200 ms.
+void speak_at_once(int stream);
 
 std::optional<IpEndpoint> local_endpoint(int stream);
 std::optional<IpEndpoint> remote_endpoint(int stream);
@@ -47,6 +57,8 @@ void allow_clean_close(int stream);
 // From here on the kernel takes as many bytes as its send buffer holds, not only so many that it
 // has not sent yet: for a stream that moves much.
 void allow_bulk(int stream);
+// Bytes of the other end are there to be read.
+bool has_input(int stream);
 // Takes `size` bytes off what was received, or all that is there, unread.
 void discard_input(int stream, std::size_t size = static_cast<std::size_t>(-1) / 2);
 // Bytes written that the other end's kernel has not acknowledged; 0 when the connection is gone.

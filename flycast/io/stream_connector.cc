@@ -11,6 +11,25 @@ namespace sixpn::flycast {
 
 using boost::asio::posix::stream_descriptor;
 
+namespace {
+
+// An errno.
+int greet(int stream, const std::string& greeting) {
+  return greeting.empty() || send_frame(stream, greeting) ? 0 : ECONNRESET;
+}
+
+}  // namespace
+
+BegunConnect begin_connect(const ConnectRequest& request) {
+  auto opened = open_stream(request.source, request.source_kind, request.lasting);
+  if (!opened) return {Fd(), opened.error().code};
+  int stream = opened->get();
+  if (request.speaks_at_once || !request.greeting.empty()) speak_at_once(stream);
+  int error = begin_connect(stream, request.remote);
+  if (error == 0) error = greet(stream, request.greeting);
+  return {std::move(*opened), error};
+}
+
 struct StreamConnector::Impl : std::enable_shared_from_this<StreamConnector::Impl> {
   Impl(EventLoop& event_loop, Done on_done)
       : loop(event_loop),
@@ -19,25 +38,21 @@ struct StreamConnector::Impl : std::enable_shared_from_this<StreamConnector::Imp
         done(std::move(on_done)) {}
 
   void start(const ConnectRequest& request) {
+    BegunConnect begun = begin_connect(request);
+    if (begun.error == EINPROGRESS) return await(request, std::move(begun.stream));
+    connected = std::move(begun.stream);
+    finish_later(begun.error);
+  }
+
+  void await(const ConnectRequest& request, Fd connecting) {
     greeting = request.greeting;
-    auto opened = open_stream(request.source, request.source_kind);
-    if (!opened) {
-      finish_later(opened.error().code);
-      return;
-    }
-    int error = begin_connect(opened->get(), request.remote);
-    if (error != EINPROGRESS) {
-      connected = std::move(*opened);
-      finish_later(error != 0 ? error : greet(connected.get()));
-      return;
-    }
     boost::system::error_code not_watched;
-    stream.assign(opened->get(), not_watched);
+    stream.assign(connecting.get(), not_watched);
     if (not_watched) {
       finish_later(not_watched.value());
       return;
     }
-    static_cast<void>(opened->release());
+    static_cast<void>(connecting.release());
     deadline.arm_after(request.timeout);
     stream.async_wait(stream_descriptor::wait_write,
                       [weak = weak_from_this()](const boost::system::error_code& failed) {
@@ -45,7 +60,7 @@ struct StreamConnector::Impl : std::enable_shared_from_this<StreamConnector::Imp
                         if (failed || !self) return;
                         int fd = self->stream.native_handle();
                         int refused = take_error(fd);
-                        self->finish(refused != 0 ? refused : self->greet(fd));
+                        self->finish(refused != 0 ? refused : greet(fd, self->greeting));
                       });
   }
 
@@ -54,8 +69,6 @@ struct StreamConnector::Impl : std::enable_shared_from_this<StreamConnector::Imp
       if (auto self = weak.lock()) self->finish(error);
     });
   }
-
-  int greet(int fd) { return greeting.empty() || send_frame(fd, greeting) ? 0 : ECONNRESET; }
 
   // Last: the callback may destroy the connector.
   void finish(int error) {
@@ -79,6 +92,12 @@ struct StreamConnector::Impl : std::enable_shared_from_this<StreamConnector::Imp
 StreamConnector::StreamConnector(EventLoop& loop, const ConnectRequest& request, Done done)
     : impl_(std::make_shared<Impl>(loop, std::move(done))) {
   impl_->start(request);
+}
+
+StreamConnector::StreamConnector(EventLoop& loop, const ConnectRequest& request, Fd connecting,
+                                 Done done)
+    : impl_(std::make_shared<Impl>(loop, std::move(done))) {
+  impl_->await(request, std::move(connecting));
 }
 
 StreamConnector::~StreamConnector() {

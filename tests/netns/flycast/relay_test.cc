@@ -1,10 +1,7 @@
 // A relay loop alone, between TCP streams over a loopback: many short streams, and one that changes
 // between copying and splicing again and again.
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 
 #include <mutex>
 #include <set>
@@ -17,26 +14,6 @@
 
 namespace sixpn::flycast {
 namespace {
-
-// Two ends of a TCP stream over the loopback of the lab's first host.
-std::pair<Fd, Fd> make_stream() {
-  std::pair<Fd, Fd> ends;
-  Lab::instance().host(1).run([&] {
-    Fd listener(socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_in6 at{};
-    at.sin6_family = AF_INET6;
-    at.sin6_addr = in6addr_loopback;
-    auto* address = reinterpret_cast<sockaddr*>(&at);
-    socklen_t length = sizeof at;
-    ASSERT_EQ(bind(listener.get(), address, length), 0);
-    ASSERT_EQ(listen(listener.get(), 1), 0);
-    ASSERT_EQ(getsockname(listener.get(), address, &length), 0);
-    ends.first = Fd(socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    ASSERT_EQ(connect(ends.first.get(), address, length), 0);
-    ends.second = Fd(accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
-  });
-  return ends;
-}
 
 struct RelayStage : testing::Test {
   std::mutex mutex;

@@ -172,6 +172,25 @@ IpEndpoint Tcp::local() const {
   return endpoint_by(getsockname, fd_.get());
 }
 
+std::pair<Fd, Fd> make_stream() {
+  std::pair<Fd, Fd> ends;
+  Lab::instance().host(1).run([&] {
+    Fd listener(socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in6 at{};
+    at.sin6_family = AF_INET6;
+    at.sin6_addr = in6addr_loopback;
+    auto* address = reinterpret_cast<sockaddr*>(&at);
+    socklen_t length = sizeof at;
+    ASSERT_EQ(bind(listener.get(), address, length), 0);
+    ASSERT_EQ(listen(listener.get(), 1), 0);
+    ASSERT_EQ(getsockname(listener.get(), address, &length), 0);
+    ends.first = Fd(socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    ASSERT_EQ(connect(ends.first.get(), address, length), 0);
+    ends.second = Fd(accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  });
+  return ends;
+}
+
 Server::Server(std::uint32_t machine, int backlog) : machine_(machine) {
   Lab& lab = Lab::instance();
   lab.machine(machine).run([&] {

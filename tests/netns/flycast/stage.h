@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/fd.h"
@@ -68,6 +69,9 @@ class Tcp {
   bool ended_ = false;
   bool reset_ = false;
 };
+
+// Two blocking ends of a TCP stream over the loopback of host 1.
+std::pair<Fd, Fd> make_stream();
 
 // A server socket inside a machine, on its address and port 8080.
 class Server {

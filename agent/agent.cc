@@ -440,10 +440,16 @@ void Agent::depart(EventLoop& waiting, std::function<void()> on_done) {
   impl_->depart(waiting, std::move(on_done));
 }
 
-std::vector<EventLoop*> Agent::loops() {
-  auto loops = impl_->loops();
+std::vector<Watched> Agent::loops() {
+  auto rooms = impl_->loops();
   auto answering = run_on(impl_->rooms.dns_loop, [this] { return impl_->rooms.dns->loops(); });
+  auto relays =
+      run_on(impl_->rooms.flycast_loop, [this] { return impl_->rooms.flycast->relay_loops(); });
+  std::vector<Watched> loops(rooms.begin(), rooms.end());
   loops.insert(loops.end(), answering.begin(), answering.end());
+  for (flycast::RelayLoop* relay : relays)
+    loops.emplace_back(relay->name(),
+                       [relay](std::function<void()> task) { relay->post(std::move(task)); });
   return loops;
 }
 

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/io/event_loop.h"
+#include "base/io/watchdog.h"
 #include "base/result.h"
 #include "config/agent_config.h"
 #include "mesh/io/host_keys.h"
@@ -53,7 +54,7 @@ class Agent {
   void depart(EventLoop& waiting, std::function<void()> on_done);
 
   // The loops beside `control`, for the watchdog: they run between start() and stop().
-  [[nodiscard]] std::vector<EventLoop*> loops();
+  [[nodiscard]] std::vector<Watched> loops();
 
   // Called on the control loop after `sixpn host leave`: the others were told, the agent may end.
   void on_left(std::function<void()> callback);

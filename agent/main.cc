@@ -122,7 +122,7 @@ void raise_descriptor_limit() {
 // Runs `control`, watched together with the agent's other loops, until something stops it.
 void run_watched(sixpn::EventLoop& control, sixpn::agent::Agent& agent, sixpn::Duration limit,
                  const sixpn::ServiceNotify& manager) {
-  std::vector<sixpn::EventLoop*> loops = agent.loops();
+  std::vector<sixpn::Watched> loops = agent.loops();
   loops.push_back(&control);
   sixpn::Watchdog::Options options;
   options.limit = limit;

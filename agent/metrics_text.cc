@@ -227,7 +227,9 @@ std::string own_text(const Labels& labels, const flycast::FlycastStats& stats) {
                                       {"background_starts", &S::background_starts},
                                       {"bytes", &S::bytes},
                                       {"idle_timeouts", &S::idle_timeouts},
-                                      {"silent_hops", &S::silent_hops}};
+                                      {"silent_hops", &S::silent_hops},
+                                      {"silent_machines", &S::silent_machines},
+                                      {"silences_heard", &S::silences_heard}};
   static constexpr Own kGauges[] = {{"spare_links", &S::spare_links},
                                     {"kept_machines", &S::kept_machines},
                                     {"open", &S::sessions}};

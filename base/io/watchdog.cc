@@ -65,7 +65,7 @@ struct Watchdog::Impl {
     std::atomic<bool> known{false};  // whether `thread` is set
   };
 
-  Impl(std::vector<EventLoop*> watched, const ServiceNotify& manager, Options given)
+  Impl(std::vector<Watched> watched, const ServiceNotify& manager, Options given)
       : loops(std::move(watched)),
         notify(manager),
         options(std::move(given)),
@@ -92,7 +92,7 @@ struct Watchdog::Impl {
     for (const auto& answer : answers) numbers.push_back(answer.number);
     auto round = detector.on_round(scaled_now(), numbers);
     for (std::size_t i : round.ask) {
-      loops[i]->post([self, i, number = detector.question(i)] {
+      loops[i].post([self, i, number = detector.question(i)] {
         Answer& answer = self->answers[i];
         answer.thread = pthread_self();
         answer.known = true;
@@ -100,17 +100,17 @@ struct Watchdog::Impl {
       });
     }
     for (const auto& stall : round.noticed)
-      log::warn("agent", "loop {} has not run for {} s", loops[stall.loop]->name(),
+      log::warn("agent", "loop {} has not run for {} s", loops[stall.loop].name,
                 seconds(stall.owed));
     for (const auto& stall : round.recovered)
-      log::info("agent", "loop {} runs again, after {} s", loops[stall.loop]->name(),
+      log::info("agent", "loop {} runs again, after {} s", loops[stall.loop].name,
                 seconds(stall.owed));
     if (round.well) notify.tell("WATCHDOG=1");
     if (round.fatal) end(*round.fatal);
   }
 
   void end(const StallDetector::Stall& stall) {
-    const std::string& name = loops[stall.loop]->name();
+    const std::string& name = loops[stall.loop].name;
     log::error("agent",
                "loop {} has not run for {} s: this agent ends itself, to be started anew; "
                "machines and the mesh stay up. Where it hangs:",
@@ -120,7 +120,7 @@ struct Watchdog::Impl {
     options.on_fatal(name, stall.owed);
   }
 
-  std::vector<EventLoop*> loops;
+  std::vector<Watched> loops;
   const ServiceNotify& notify;
   Options options;
   std::deque<Answer> answers;
@@ -132,7 +132,7 @@ struct Watchdog::Impl {
   std::thread thread;
 };
 
-Watchdog::Watchdog(std::vector<EventLoop*> loops, const ServiceNotify& notify, Options options)
+Watchdog::Watchdog(std::vector<Watched> loops, const ServiceNotify& notify, Options options)
     : impl_(std::make_shared<Impl>(std::move(loops), notify, std::move(options))) {
   prepare_stacks();
   impl_->thread = std::thread([impl = impl_] {

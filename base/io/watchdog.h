@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/io/event_loop.h"
@@ -19,6 +20,20 @@
 namespace sixpn {
 
 inline constexpr Duration kDefaultStallLimit = std::chrono::seconds(30);
+
+// What is watched: an event loop, or another thread that runs tasks it is given in its turns.
+struct Watched {
+  using Post = std::function<void(std::function<void()> task)>;  // from any thread
+
+  Watched(EventLoop* loop)  // NOLINT(google-explicit-constructor): most are event loops
+      : name(loop->name()),
+        post([loop](std::function<void()> task) { loop->post(std::move(task)); }) {}
+  Watched(std::string its_name, Post its_post)
+      : name(std::move(its_name)), post(std::move(its_post)) {}
+
+  std::string name;
+  Post post;
+};
 
 class Watchdog {
  public:
@@ -30,7 +45,7 @@ class Watchdog {
   };
 
   // The loops must run, and outlive this. Destroy it before they are stopped.
-  Watchdog(std::vector<EventLoop*> loops, const ServiceNotify& notify, Options options);
+  Watchdog(std::vector<Watched> loops, const ServiceNotify& notify, Options options);
   ~Watchdog();
   Watchdog(const Watchdog&) = delete;
   Watchdog& operator=(const Watchdog&) = delete;

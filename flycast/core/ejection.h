@@ -23,6 +23,8 @@ class Ejection {
 
   void on_connect_failure(Instant now, Rng& rng);
   void on_bad_reply(Instant now, Rng& rng);
+  // It is known not to be there: once is enough.
+  void on_silence(Instant now, Rng& rng) { eject(now, rng); }
   void on_success();
   // As if never seen: the machine is a new one, or was started anew.
   void forget() { *this = Ejection(); }

@@ -32,11 +32,17 @@ void MachineLoad::on_bad_reply(Duration pause, Instant now, Rng& rng) {
   ejection_.on_bad_reply(now, rng);
 }
 
+void MachineLoad::on_silence(Instant now, Rng& rng) {
+  latency_.add_failure(Duration::zero(), now);
+  ejection_.on_silence(now, rng);
+  silent_until_ = ejection_.until();
+}
+
 void MachineLoad::forget() {
   report_.reset();
   latency_.forget();
   ejection_.forget();
-  away_until_ = Instant::min();
+  away_until_ = silent_until_ = Instant::min();
 }
 
 double MachineLoad::others() const {
@@ -85,6 +91,11 @@ LoadView::Entry LoadView::entry(const ServiceKey& key, Instant now) {
   }
   found->second->used_ = now;
   return found->second;
+}
+
+LoadView::Entry LoadView::find(const ServiceKey& key) const {
+  auto found = entries_.find(key);
+  return found == entries_.end() ? nullptr : found->second;
 }
 
 LoadView::HostEntry LoadView::host_entry(HostId host) {

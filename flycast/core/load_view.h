@@ -46,6 +46,11 @@ class MachineLoad {
   void on_connect_failure(Instant now, Rng& rng);
   // A reset before any reply, or a 5xx. `pause`: its Retry-After, or zero.
   void on_bad_reply(Duration pause, Instant now, Rng& rng);
+  // It acknowledges nothing of what was sent to it: it is out at once, and kept connections to it
+  // are worth nothing until it is back.
+  void on_silence(Instant now, Rng& rng);
+  // It took a connection, of whomever.
+  void on_connected() { ejection_.on_success(); }
   void on_turned_away(Instant now) { away_until_ = now + kTurnedAway; }
   // It came back, started anew: what was learnt is about another process.
   void forget();
@@ -57,6 +62,7 @@ class MachineLoad {
   [[nodiscard]] bool is_out(Instant now) const {
     return ejection_.is_out(now) || now < away_until_;
   }
+  [[nodiscard]] bool is_silent(Instant now) const { return now < silent_until_; }
   [[nodiscard]] Instant out_until() const { return std::max(ejection_.until(), away_until_); }
   [[nodiscard]] const PeakEwma& latency() const { return latency_; }
   [[nodiscard]] std::uint32_t own() const { return own_; }
@@ -78,6 +84,7 @@ class MachineLoad {
   PeakEwma latency_;
   Ejection ejection_;
   Instant away_until_ = Instant::min();
+  Instant silent_until_ = Instant::min();
   Instant used_ = Instant::min();
 };
 
@@ -113,6 +120,8 @@ class LoadView {
 
   // Made when there is none.
   Entry entry(const ServiceKey& key, Instant now);
+  // Null when there is none: nobody here has asked for it.
+  [[nodiscard]] Entry find(const ServiceKey& key) const;
   [[nodiscard]] Ticket open(const ServiceKey& key, Instant now) { return Ticket(entry(key, now)); }
   [[nodiscard]] static Ticket open(Entry entry) { return Ticket(std::move(entry)); }
 

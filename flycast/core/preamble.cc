@@ -91,6 +91,7 @@ std::string encode_preamble(const Preamble& preamble) {
   message.set_exchange(preamble.exchange);
   message.set_fresh(preamble.fresh);
   message.set_connect_limit_ms(static_cast<std::uint32_t>(preamble.connect_limit.count()));
+  message.set_listens(preamble.listens);
   return encode_frame(message);
 }
 
@@ -102,6 +103,16 @@ std::string encode_reply(const HopReply& reply) {
   message.set_queue(reply.queue);
   message.set_sequence(reply.sequence);
   message.set_exchange(reply.exchange);
+  message.set_tells(reply.tells);
+  return encode_frame(message);
+}
+
+std::string encode_silence(const Silence& silence) {
+  wire::Silence message;
+  message.set_network(silence.network.value);
+  message.set_machine(silence.machine.value);
+  message.set_internal_port(silence.internal_port);
+  message.set_stream(silence.stream);
   return encode_frame(message);
 }
 
@@ -138,8 +149,8 @@ Result<Preamble> decode_preamble(std::string_view body) {
                   message.may_wait(),
                   message.exchange(),
                   message.fresh(),
-
-                  std::chrono::milliseconds(message.connect_limit_ms())};
+                  std::chrono::milliseconds(message.connect_limit_ms()),
+                  message.listens()};
 }
 
 Result<HopReply> decode_reply(std::string_view body) {
@@ -151,7 +162,19 @@ Result<HopReply> decode_reply(std::string_view body) {
                   static_cast<int>(message.connect_errno()),
                   message.queue(),
                   message.sequence(),
-                  message.exchange()};
+                  message.exchange(),
+                  message.tells()};
+}
+
+Result<Silence> decode_silence(std::string_view body) {
+  wire::Silence message;
+  if (!message.ParseFromArray(body.data(), static_cast<int>(body.size())))
+    return Error("malformed word of a silent machine");
+  auto internal_port = port_of(message.internal_port());
+  auto stream = message.stream() == 0 ? std::uint16_t{0} : port_of(message.stream());
+  if (!internal_port || !stream) return Error("word of a silent machine with a bad port");
+  return Silence{NetworkId{message.network()}, MachineId{message.machine()}, *internal_port,
+                 *stream};
 }
 
 }  // namespace sixpn::flycast

@@ -2,7 +2,8 @@
 // before the bytes of a connection pass untouched. Each is a frame: 'F', version 1, length (16
 // bits, network order), then a protocol buffer (hop.proto) of at most kMaxFrameBody bytes. First
 // bytes of the client may follow a preamble at once; its proxy can send them again, so a refusal
-// costs the client nothing.
+// costs the client nothing. And what an owner says later, on a stream of its own to who listens
+// there: that a machine has fallen silent.
 //
 // Decoding takes bytes from outside: every fault is an Error. Pure.
 #pragma once
@@ -46,6 +47,9 @@ struct Preamble {
   // refusal comes back before the client's proxy gives up, and says that nothing was delivered. 0:
   // as it likes.
   std::chrono::milliseconds connect_limit{};
+  // Nothing is to be joined: the sender wants to hear of machines that fall silent (Silence). Only
+  // to owners that said that they tell.
+  bool listens = false;
   friend bool operator==(const Preamble&, const Preamble&) = default;
 };
 
@@ -70,12 +74,25 @@ struct HopReply {
   std::uint32_t queue = 0;     // what waits for a place at the owner
   std::uint64_t sequence = 0;  // of the report: an older one is worth less; 0 from older agents
   bool exchange = false;       // granted, as the preamble asked
+  bool tells = false;          // of machines that fall silent, to who listens
   friend bool operator==(const HopReply&, const HopReply&) = default;
+};
+
+// A machine of the sender's host: its kernel acknowledges nothing of what was sent to it.
+struct Silence {
+  NetworkId network;
+  MachineId machine;
+  std::uint16_t internal_port = 0;
+  // Of the listener's end of the hop that carries those bytes, and on which the machine has said
+  // nothing since; 0: it is not one of the listener's.
+  std::uint16_t stream = 0;
+  friend bool operator==(const Silence&, const Silence&) = default;
 };
 
 // Whole frames, header included.
 std::string encode_preamble(const Preamble& preamble);
 std::string encode_reply(const HopReply& reply);
+std::string encode_silence(const Silence& silence);
 
 // The length of the body that follows these kFrameHeaderBytes. Errors: another protocol, another
 // version, too long, empty.
@@ -84,5 +101,7 @@ Result<std::size_t> decode_frame_header(std::string_view header);
 Result<Preamble> decode_preamble(std::string_view body);
 // Errors: no protocol buffer, status 0. A status of a newer version reads as kUnknown: a refusal.
 Result<HopReply> decode_reply(std::string_view body);
+// Errors: no protocol buffer, an internal port out of 1..65535, a stream's beyond.
+Result<Silence> decode_silence(std::string_view body);
 
 }  // namespace sixpn::flycast

@@ -9,7 +9,11 @@ BriefRelays::BriefRelays(EventLoop& loop, Duration hop_silence, Callbacks callba
       callbacks_(std::move(callbacks)),
       loop_(loop),
       due_(loop, [this] { serve(); }),
-      look_(loop, [this] { look(); }) {}
+      look_(loop, [this] { look(); }),
+      silence_(loop, [this] {
+        will_listen_ = false;
+        serve();
+      }) {}
 
 Result<void> BriefRelays::start() {
   if (auto opened = poller_.open(); !opened) return opened;
@@ -39,8 +43,13 @@ void BriefRelays::look() {
 void BriefRelays::settle() {
   auto ended = poller_.take_ended();
   auto lasting = poller_.take_lasting();
+  auto silent = poller_.take_silent();
   if (int due = poller_.due_ms(); due >= 0) due_.arm_after(std::chrono::milliseconds(due));
   if (poller_.size() > 0 && !std::exchange(will_look_, true)) look_.arm_after(kBriefLook);
+  // Not armed anew while it is: the first to be due is the first that came.
+  if (Instant next = poller_.next_look(); next != kNever && !std::exchange(will_listen_, true))
+    silence_.arm_at(next);
+  if (!silent.empty()) callbacks_.on_silent(silent);
   if (!ended.empty()) callbacks_.on_ended(ended);
   if (!lasting.empty()) callbacks_.on_lasting(std::move(lasting));
 }

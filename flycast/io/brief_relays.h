@@ -28,6 +28,8 @@ class BriefRelays {
     std::function<void(const std::vector<SessionId>&)> on_ended;
     // These are somebody else's from now on.
     std::function<void(std::vector<RelayPoller::Loose>)> on_lasting;
+    // Their machines, of this host, acknowledge nothing; again every kSilenceLook.
+    std::function<void(const std::vector<SessionId>&)> on_silent;
   };
 
   BriefRelays(EventLoop& loop, Duration hop_silence, Callbacks callbacks);
@@ -52,7 +54,9 @@ class BriefRelays {
   std::optional<FdWatch> watch_;
   LoopTimer due_;
   LoopTimer look_;
+  LoopTimer silence_;
   bool will_look_ = false;
+  bool will_listen_ = false;
 };
 
 }  // namespace sixpn::flycast

@@ -59,7 +59,9 @@ class ClientSession : public Session {
     streams.machine_is_hop = !dialled.here;
     streams.machine_is_bare = dialled.here;
     streams.idle_timeout = dialled.idle_timeout;
-    state_.relay(std::move(streams), std::move(dialled.tickets));
+    std::optional<MachineEnd> end;
+    if (dialled.here) end = dialled.end;
+    state_.relay(std::move(streams), std::move(dialled.tickets), end);
   }
 
   void reset(const DialFailure& failure) {

@@ -176,6 +176,7 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
     chosen = goal.candidate;
     load = goal.load;
     attempted_at = now;
+    end = {route.app->app.network, {chosen.machine, route.service->internal_port}};
     meter = state.meters.machine(route.app->app.network, chosen.machine);
     idle_timeout = route.port->http.idle_timeout;
     speaks_http2 = route.port->http.h2_backend;
@@ -278,7 +279,7 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
 
   void on_machine_connected(ConnectOutcome outcome) {
     if (outcome.error == 0) return succeed(std::move(outcome.stream));
-    load->on_connect_failure(monotonic_now(), state.rng);
+    state.on_no_connection(end, outcome.error);
     on_refused(HopStatus::kConnectFailed, outcome.error);
   }
 
@@ -313,6 +314,7 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
                        Trouble::kAbsent);
     }
     const HopReply& reply = *outcome.reply;
+    if (reply.tells) state.silence_listener.listen_to(chosen.host);
     state.loads.on_host_success(chosen.host);
     bool counted = reply.status == HopStatus::kOk || reply.status == HopStatus::kLimit;
     if (counted) load->on_report({reply.load, reply.queue, reply.sequence}, now);
@@ -378,6 +380,7 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
     dialled.tickets = std::move(tickets);
     dialled.app = app;
     dialled.machine = chosen.machine;
+    dialled.end = end;
     dialled.host = chosen.host;
     dialled.region = chosen.region;
     dialled.here = chosen.here;
@@ -417,6 +420,7 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
   std::optional<LoopTimer> again;  // most need none
   // The attempt that is under way.
   Candidate chosen;
+  MachineEnd end;
   LoadView::Entry load;
   Instant attempted_at{};
   Duration idle_timeout{};

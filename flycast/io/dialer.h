@@ -55,6 +55,7 @@ struct Dialled {
   SessionTickets tickets;  // own_load and admission
   std::string app;
   MachineId machine;
+  MachineEnd end;  // the same, where it is `here`
   HostId host;
   std::string region;  // of the machine
   bool here = false;   // on this host: the stream is the machine's own, else it is a hop's

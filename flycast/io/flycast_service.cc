@@ -110,6 +110,8 @@ struct FlycastService::Impl {
     auto sessions = state.sessions;
     for (auto& [id, session] : sessions) session->on_departure();
     state.kept_machines.clear();
+    // Who listens hears from the one that takes this one's place, once that has answered.
+    state.silence_teller.stop();
     log::info("flycast", "{} connections go on here, for {} at most", state.open(),
               sixpn::to_string(state.options.drain));
     departed_at = monotonic_now();
@@ -140,6 +142,8 @@ struct FlycastService::Impl {
     state.sessions.clear();
     state.kept_machines.clear();
     state.links.stop();
+    state.silence_listener.stop();
+    state.silence_teller.stop();
     state.relays.stop();
   }
 
@@ -253,6 +257,10 @@ FlycastStats FlycastService::stats() const {
   stats.waits = impl_->state.line.joined();
   stats.waits_refused = impl_->state.line.refused();
   return stats;
+}
+
+std::vector<RelayLoop*> FlycastService::relay_loops() const {
+  return impl_->state.relays.loops();
 }
 
 MeterReadings FlycastService::read_meters() {

@@ -12,6 +12,7 @@
 #include <memory>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "base/io/event_loop.h"
 #include "base/result.h"
@@ -20,6 +21,7 @@
 #include "flycast/core/stats.h"
 #include "flycast/core/status.h"
 #include "flycast/io/autostopper.h"
+#include "flycast/io/relay_loop.h"
 #include "flycast/io/waker.h"
 #include "registry/core/snapshot.h"
 
@@ -55,6 +57,8 @@ class FlycastService {
   Result<void> start();
   void set_snapshot(SnapshotPtr snapshot);
   [[nodiscard]] FlycastStats stats() const;
+  // The threads that move bytes, for who watches them: they run from start() to stop().
+  [[nodiscard]] std::vector<RelayLoop*> relay_loops() const;
   // What the metrics tell of apps and machines.
   [[nodiscard]] MeterReadings read_meters();
   // For the operator: see io/status.h.

@@ -53,12 +53,25 @@ void HopExchange::turn() {
 bool HopExchange::step() {
   hop_.flush();
   if (hop_.broken()) return cut(false), false;
-  machine_->flush();
+  flush_machine();
   bool moved = read_hop();
   if (!done_) return false;
   moved = read_machine() || moved;
   if (done_ && said_ != Machine::kOpen) end_behind_bytes();
   return moved;
+}
+
+void HopExchange::flush_machine() {
+  if (machine_->held() == 0) return;
+  asked_at_ = monotonic_now();
+  machine_->flush();
+}
+
+HopExchange::Look HopExchange::look_at_machine(Instant now) const {
+  if (said_ != Machine::kOpen || unacknowledged(machine_->fd()) == 0) return {};
+  Duration since = now - asked_at_;
+  if (since < kSilenceLook) return {false, asked_at_ + kSilenceLook};
+  return {acknowledges_nothing(machine_->fd(), kSilentMachine, since), now + kSilenceLook};
 }
 
 bool HopExchange::read_hop() {
@@ -86,6 +99,7 @@ void HopExchange::on_hop_bytes(std::string_view bytes) {
       case ExchangeReader::State::kMore:
         return;
       case ExchangeReader::State::kPiece:
+        asked_at_ = monotonic_now();
         machine_->send(frames_.piece());
         break;
       case ExchangeReader::State::kEnd:

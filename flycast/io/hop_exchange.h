@@ -37,10 +37,19 @@ class HopExchange : public std::enable_shared_from_this<HopExchange> {
 
   void start();
   [[nodiscard]] int hop() const { return hop_.fd(); }
+  [[nodiscard]] int machine() const { return machine_->fd(); }
+  // What is known of the machine's kernel, and when it is to be asked again; kNever: it owes no
+  // acknowledgement.
+  struct Look {
+    bool silent = false;
+    Instant next = kNever;
+  };
+  [[nodiscard]] Look look_at_machine(Instant now) const;
 
  private:
   void turn();
   bool step();
+  void flush_machine();
   bool read_hop();
   void on_hop_bytes(std::string_view bytes);
   bool read_machine();
@@ -56,6 +65,7 @@ class HopExchange : public std::enable_shared_from_this<HopExchange> {
   ExchangeReader frames_;
   enum class Machine : std::uint8_t { kOpen, kEnded, kReset };
   Machine said_ = Machine::kOpen;
+  Instant asked_at_{};  // when bytes went to the machine last
   bool in_turn_ = false;
   LoopTimer grace_;
   Instant patience_ = kNever;  // with a stream that has not taken all before its reset

@@ -70,7 +70,12 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
       return state_.end(id_);
     }
     if (is_unanswered(exchange_->hop(), state_.options.hop_silence)) return state_.end(id_);
-    deadline_.arm_after(state_.options.hop_silence / kSilenceChecks);
+    Instant now = monotonic_now();
+    HopExchange::Look look = exchange_->look_at_machine(now);
+    if (look.silent) state_.on_silent_machine(end_);
+    if (look.silent && is_unanswered(exchange_->machine(), state_.options.hop_silence))
+      return state_.end(id_);
+    deadline_.arm_at(std::min(look.next, now + state_.options.hop_silence / kSilenceChecks));
   }
 
   void on_frame(Result<std::string> body) {
@@ -98,12 +103,21 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
     state_.end(id_);
   }
 
+  // It is told of silent machines from here on, and is no session.
+  void on_listener() {
+    if (reply(HopStatus::kOk, 0)) state_.silence_teller.add(from_, std::move(hop_));
+    state_.end(id_);
+  }
+
   void on_preamble(const Preamble& preamble) {
     if (state_.departure.begun()) return refuse(HopStatus::kNotReady);
+    if (preamble.listens) return on_listener();
     Admission admission = admit(state_.table, from_, preamble, state_.options.replay);
     if (const auto* refusal = std::get_if<HopStatus>(&admission)) return refuse(*refusal);
     const Admitted& admitted = std::get<Admitted>(admission);
     key_ = admitted.key;
+    end_ = {preamble.network, key_, from_, 0};
+    if (auto asking = remote_endpoint(hop_.get())) end_.hop_port = asking->port;
     keep_as_.reset();
     fresh_ = preamble.fresh;
     // A header of the PROXY protocol speaks of one client's connection.
@@ -184,9 +198,11 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
 
   void on_connected(ConnectOutcome outcome) {
     if (outcome.error != 0) {
+      state_.on_no_connection(end_, outcome.error);
       tickets_.admission = {};
       return refuse(HopStatus::kConnectFailed, outcome.error);
     }
+    state_.loads.entry(key_, monotonic_now())->on_connected();
     if (keep_as_)
       return begin_exchange(
           std::make_unique<HttpStream>(state_, std::move(outcome.stream), nullptr));
@@ -195,7 +211,7 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
     RelayStreams streams{id_, std::move(hop_), std::move(outcome.stream)};
     streams.client_is_hop = true;
     streams.machine_is_bare = true;
-    state_.relay(std::move(streams), std::move(tickets_));
+    state_.relay(std::move(streams), std::move(tickets_), end_);
   }
 
   void begin_exchange(std::unique_ptr<HttpStream> machine) {
@@ -207,7 +223,7 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
         [weak = weak_from_this()](std::optional<HopExchange::Over> over) {
           if (auto self = weak.lock()) self->on_over(std::move(over));
         });
-    deadline_.arm_after(state_.options.hop_silence / kSilenceChecks);
+    deadline_.arm_after(kSilenceLook);
     exchange_->start();
   }
 
@@ -242,6 +258,7 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
     HopReply reply{status, state_.admissions.open(key_), connect_errno, state_.line.length(key_),
                    state_.next_sequence()};
     reply.exchange = status == HopStatus::kOk && keep_as_;
+    reply.tells = true;
     return send_frame(hop_.get(), encode_reply(reply));
   }
 
@@ -255,6 +272,7 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
   std::optional<WakeCall> waking_;
   std::shared_ptr<HopExchange> exchange_;  // while there is one; it has the stream
   ServiceKey key_;
+  MachineEnd end_;
   std::optional<KeptMachines::Key> keep_as_;  // the preamble asked for an exchange, and gets one
   bool fresh_ = false;
   std::unique_ptr<AdmissionLine::Place> place_;

@@ -48,6 +48,7 @@ void HttpCall::go_on() {
   await_progress();
   std::string bytes = std::exchange(to_machine_, {});
   if (machine_ && http_.attempting()) {
+    written_ = monotonic_now();
     machine_->send(bytes);
   } else if (!dialer_) {
     find_machine();
@@ -55,7 +56,9 @@ void HttpCall::go_on() {
 }
 
 void HttpCall::flush() {
-  if (machine_) machine_->stream->flush();
+  if (!machine_ || machine_->stream->held() == 0) return;
+  written_ = monotonic_now();
+  machine_->stream->flush();
 }
 
 bool HttpCall::body_is_in_doubt() {
@@ -63,6 +66,8 @@ bool HttpCall::body_is_in_doubt() {
 }
 
 void HttpCall::find_machine() {
+  // What is kept of a machine that fell silent since is worth nothing.
+  if (machine_ && machine_->dialled.load->is_silent(monotonic_now())) drop_machine(false);
   bool any_machine = replay_.is_plain();
   if (machine_ && any_machine && is_idempotent(http_.request().method)) return begin_attempt();
   if (machine_ && any_machine && machine_->stream->is_quiet()) return begin_attempt();
@@ -110,7 +115,7 @@ void HttpCall::on_no_machine(const DialFailure& failed) {
 }
 
 void HttpCall::begin_attempt() {
-  asked_ = monotonic_now();
+  asked_ = written_ = monotonic_now();
   sent_before_ = machine_->stream->sent();
   reset_reason_ = 0;
   std::string opening;
@@ -118,8 +123,7 @@ void HttpCall::begin_attempt() {
   http_.begin_attempt(opening);
   machine_->send(opening);
   await_progress();
-  bool may_go_elsewhere = http_.can_repeat() && is_idempotent(http_.request().method);
-  look_at_ = may_go_elsewhere ? asked_ + kSilenceLook : kNever;
+  begin_watch();
 }
 
 // ------------------------------------------------------------------ the response
@@ -134,7 +138,12 @@ HttpCall::Event HttpCall::next() {
 
 // Whether there are bytes_.
 bool HttpCall::read_machine() {
-  if (!readable() || !http_.attempting()) return false;
+  bool told_silent = std::exchange(told_silent_, false);
+  if (!http_.attempting()) return false;
+  if (!readable()) {
+    if (told_silent) on_silence_told();
+    return false;
+  }
   switch (machine_->stream->read(bytes_, gzip_ ? kCompressedAtOnce : kHttpChunk)) {
     case HttpStream::Got::kNothing:
       break;
@@ -333,6 +342,7 @@ RetryBudget& HttpCall::budget(const Route& route) {
 
 void HttpCall::drop_machine(bool clean) {
   if (machine_ && clean) allow_clean_close(machine_->stream->fd());
+  watch_.reset();
   machine_.reset();
   in_bytes_ = false;
 }
@@ -357,19 +367,52 @@ void HttpCall::await_progress() {
   }
 }
 
+// Whether the machine falls silent, before it answers: of one of this host its own socket shows it,
+// of another's that one's proxy tells.
+void HttpCall::begin_watch() {
+  look_at_ = kNever;
+  told_silent_ = false;
+  watch_.reset();
+  if (!may_go_elsewhere()) return;
+  look_at_ = asked_ + kSilenceLook;
+  if (machine_->hop_port == 0) return;
+  watch_.emplace(state_.silence_listener,
+                 SilenceListener::Stream{machine_->dialled.host, machine_->hop_port}, [this] {
+                   told_silent_ = true;
+                   client_.wake();
+                 });
+}
+
+bool HttpCall::may_go_elsewhere() {
+  return http_.can_repeat() && is_idempotent(http_.request().method);
+}
+
 // Of a machine that says nothing, though its kernel has the request, nothing is known.
 void HttpCall::look_for_silence() {
   look_at_ = kNever;
   if (!machine_ || !http_.attempting() || !http_.response().untouched()) return;
   int stream = machine_->stream->fd();
   if (unacknowledged(stream) == 0) return;
-  Duration limit = machine_->dialled.here ? kSilentMachine : kSilentHop;
-  look_at_ = monotonic_now() + kSilenceLook;
+  Instant now = monotonic_now();
+  look_at_ = now + kSilenceLook;
+  bool here = machine_->dialled.here;
   // On a kept connection the last acknowledgement may be old.
-  if (monotonic_now() - asked_ < limit || !is_unanswered(stream, limit)) return;
-  if (!take_resend()) return;  // then it is waited for, as long as it takes
+  if (!here && (now - asked_ < kSilentHop || !is_unanswered(stream, kSilentHop))) return;
+  if (here && !acknowledges_nothing(stream, kSilentMachine, now - written_)) return;
+  if (here) state_.on_silent_machine(machine_->dialled.end);
+  leave_silent_machine();
+}
+
+// The owner's word may be of the request before, on the same stream.
+void HttpCall::on_silence_told() {
+  if (http_.response().untouched() && monotonic_now() - asked_ >= kSilentMachine)
+    leave_silent_machine();
+}
+
+// Without budget it is waited for, as long as it takes.
+void HttpCall::leave_silent_machine() {
+  if (!may_go_elsewhere() || !take_resend()) return;
   look_at_ = kNever;
-  machine_->dialled.load->on_connect_failure(monotonic_now(), state_.rng);
   on_machine_failed(ErrorCode::kPC04, "it acknowledges nothing any more", false, true);
 }
 

@@ -27,13 +27,9 @@
 namespace sixpn::flycast {
 
 inline constexpr Duration kStallTimeout = std::chrono::seconds(60);  // of a request's body
-// A machine on this host that acknowledges nothing of a request for so long, though it was sent
-// again, is not there any more; another host's proxy, over the mesh, gets more time. Only of
-// requests that may be sent to another one.
-inline constexpr Duration kSilentMachine = std::chrono::milliseconds(150);
+// As kSilentMachine (relay.h), of another host's proxy, over the mesh. Only of requests that may be
+// sent to another machine. Looked at every kSilenceLook from the time that the request was sent.
 inline constexpr Duration kSilentHop = std::chrono::milliseconds(600);
-// How often that is looked at, from the time that the request was sent.
-inline constexpr Duration kSilenceLook = std::chrono::milliseconds(250);
 
 class HttpCall {
  public:
@@ -133,7 +129,11 @@ class HttpCall {
   void meter_response(int status);
   void drop_machine(bool clean);
   void await_progress();
+  void begin_watch();
   void look_for_silence();
+  void on_silence_told();
+  [[nodiscard]] bool may_go_elsewhere();
+  void leave_silent_machine();
   void fail(ProxyResponse told, std::string_view app, std::string_view why);
 
   ProxyState& state_;
@@ -158,9 +158,13 @@ class HttpCall {
   Instant began_{};
   std::uint32_t reset_reason_ = 0;
   Instant asked_{};                // when the request went to the machine
+  Instant written_{};              // and the last of it so far
   std::uint64_t sent_before_ = 0;  // over its connection, for others
   Instant deadline_ = kNever;
   Instant look_at_ = kNever;  // whether the machine has acknowledged the request
+  // Of another host's machine its owner tells.
+  std::optional<SilenceListener::Watch> watch_;
+  bool told_silent_ = false;
 };
 
 }  // namespace sixpn::flycast

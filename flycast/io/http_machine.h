@@ -3,6 +3,7 @@
 // thread.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <utility>
 
@@ -10,12 +11,14 @@
 #include "flycast/io/dialer.h"
 #include "flycast/io/http2_machine.h"
 #include "flycast/io/http_stream.h"
+#include "flycast/io/sockets.h"
 
 namespace sixpn::flycast {
 
 struct HttpMachine {
   HttpMachine(ProxyState& state, Dialled given, HttpStream::Ready ready)
       : dialled(std::move(given)), stream(std::move(dialled.kept)), used(stream != nullptr) {
+    if (!dialled.here) hop_port = port_of(dialled.stream);
     if (!stream) stream = std::make_unique<HttpStream>(state, reach(state), nullptr);
     stream->set_ready(std::move(ready));
   }
@@ -46,9 +49,14 @@ struct HttpMachine {
   Dialled dialled;
   Http2Reason reason;  // of a machine that speaks HTTP/2
   std::unique_ptr<HttpStream> stream;
-  bool used;  // it answered a request before
+  bool used;                   // it answered a request before
+  std::uint16_t hop_port = 0;  // of this end, where it is another host's; 0: it is not known
 
  private:
+  static std::uint16_t port_of(const Fd& hop) {
+    auto own = local_endpoint(hop.get());
+    return own ? own->port : std::uint16_t{0};
+  }
   Fd reach(ProxyState& state) {
     if (!dialled.speaks_http2) return std::move(dialled.stream);
     reason = std::make_shared<std::uint32_t>(0);

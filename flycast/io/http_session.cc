@@ -350,7 +350,9 @@ class HttpSession : public Session, public std::enable_shared_from_this<HttpSess
     RelayStreams streams{id_, client_.release(), machine_->stream->release()};
     streams.machine_is_hop = !machine_->dialled.here;
     streams.idle_timeout = relay_idle_timeout_;
-    state_.relay(std::move(streams), std::move(tickets));
+    std::optional<MachineEnd> end;
+    if (machine_->dialled.here) end = machine_->dialled.end;
+    state_.relay(std::move(streams), std::move(tickets), end);
   }
 
   void linger() {

@@ -6,6 +6,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/io/clock.h"
@@ -29,6 +30,8 @@
 #include "flycast/io/http_buffers.h"
 #include "flycast/io/kept_machines.h"
 #include "flycast/io/relays.h"
+#include "flycast/io/silence_listener.h"
+#include "flycast/io/silence_teller.h"
 #include "flycast/io/waker.h"
 #include "registry/core/address.h"
 
@@ -54,11 +57,17 @@ struct ProxyState {
   void keep(SessionId id, std::shared_ptr<Session> session) { sessions[id] = std::move(session); }
   void end(SessionId id) { sessions.erase(id); }
   // The session's two streams are joined: it ends, and they go on as a relay of the same id.
-  void relay(RelayStreams streams, SessionTickets tickets) {
+  void relay(RelayStreams streams, SessionTickets tickets,
+             const std::optional<MachineEnd>& machine = {}) {
     SessionId id = streams.id;
-    relays.add(std::move(streams), std::move(tickets));
+    relays.add(std::move(streams), std::move(tickets), machine);
     end(id);
   }
+  // A machine of this host acknowledges nothing: it is out here, and in the eyes of who listens.
+  void on_silent_machine(const MachineEnd& machine);
+  // It took no connection, `error` says why. Where it says nothing either, the others hear of it
+  // once it is out here for that: a queue that is full says nothing too.
+  void on_no_connection(const MachineEnd& machine, int error);
   // Connections to machines that may be kept: descriptors are few, and sessions come first.
   [[nodiscard]] std::size_t most_kept() const { return options.max_sessions / 4; }
   // All kinds together: on their way to a machine, joined to one, and requests of HTTP/2, several
@@ -86,6 +95,8 @@ struct ProxyState {
   RecentErrors errors;
   Relays relays;
   HopLinks links;
+  SilenceTeller silence_teller;
+  SilenceListener silence_listener;
   HttpBuffers http;
   KeptMachines kept_machines;
   ReplayCache replays = ReplayCache({});
@@ -93,6 +104,9 @@ struct ProxyState {
   std::map<SessionId, std::shared_ptr<Session>> sessions;
 
  private:
+  // An owner's word on one of its machines.
+  void on_silence_heard(HostId from, const Silence& silence);
+
   SessionId last_id_ = 0;
   // From the wall clock on, in microseconds: reports are rarer, so it grows over a restart.
   std::uint64_t last_sequence_;
@@ -109,8 +123,13 @@ inline ProxyState::ProxyState(EventLoop& event_loop, FlycastOptions given, std::
       rng(seed),
       give_up_log(std::chrono::seconds(5)),
       limit_log(std::chrono::seconds(5)),
-      relays(event_loop, options.hop_silence),
+      relays(event_loop, options.hop_silence,
+             [this](const MachineEnd& machine) { on_silent_machine(machine); }),
       links(event_loop, host_address(options.self), options.hop_link_idle),
+      silence_teller(event_loop),
+      silence_listener(
+          event_loop, host_address(options.self), options.hop_port,
+          [this](HostId from, const Silence& silence) { on_silence_heard(from, silence); }),
       kept_machines(event_loop),
       last_sequence_(static_cast<std::uint64_t>(
           std::chrono::duration_cast<std::chrono::microseconds>(wall_now().time_since_epoch())

@@ -42,6 +42,13 @@ struct RelayStreams {
   Duration idle_timeout{};       // without a byte in either direction; 0: none
 };
 
+// A machine of this host that acknowledges nothing of what was sent to it for so long, though it
+// was sent again, is not there any more.
+inline constexpr Duration kSilentMachine = std::chrono::milliseconds(150);
+// When that is looked at: so long after the last bytes went to it, and as often after. The kernel
+// sends the first of them again after 200 ms.
+inline constexpr Duration kSilenceLook = std::chrono::milliseconds(250);
+
 // What the relays of one poller share.
 struct RelayShared {
   // `pipes`: how many there may be; 0: the relays copy, whatever they move.
@@ -49,7 +56,7 @@ struct RelayShared {
   std::vector<char> chunk = std::vector<char>(kRelayChunk);  // of the relay that is running
   std::size_t held_bytes = 0;                                // read but not yet written
   PipePool pipes;
-  // How long bytes to another host's proxy may go without any acknowledgement.
+  // How long bytes to another host's proxy, or to a machine, may go without any acknowledgement.
   Duration hop_silence{};
   Instant now{};                    // of this turn of the loop
   std::uint64_t bytes = 0;          // passed on since start
@@ -78,9 +85,9 @@ class Relay {
     bool urgent = false;      // it sent urgent bytes once: short reads tell nothing
     bool reset = false;
     bool takes_bulk = false;  // its kernel may hold more than kUnsentBytes
-    bool is_hop = false;
-    bool is_bare = false;  // lacks what make_lasting() gives
-    bool owing = false;    // a hop: bytes were sent to it, and not seen to be acknowledged
+    bool is_bare = false;     // lacks what make_lasting() gives
+    bool is_watched = false;  // a hop, or a machine
+    bool owing = false;  // a watched one: bytes were sent to it, and not seen to be acknowledged
   };
 
   Relay(RelayStreams streams, RelayShared& shared);
@@ -104,6 +111,14 @@ class Relay {
   void move_some();
   // Once in a while: idle and silent ends.
   void sweep();
+  // While its machine, of this host, owes an acknowledgement: what is known of it, and when it is
+  // to be asked again (kNever: once it owes() again).
+  struct Look {
+    bool silent = false;
+    Instant next = kNever;
+  };
+  Look look_at_machine();
+  [[nodiscard]] bool owes() const { return is_near_ && machine_.owing; }
   // Soon, while is_ending(): whether the other side has all it should have before the reset.
   void check_ending();
 
@@ -117,6 +132,7 @@ class Relay {
   bool is_on_turns = false;
   bool is_on_ending = false;
   bool is_on_lasting = false;
+  bool is_on_owing = false;
 
  private:
   // One direction.
@@ -162,7 +178,9 @@ class Relay {
   Duration idle_timeout_;
   std::uint32_t reads_ = 0;
   Instant grace_until_ = kNever;
+  Instant asked_at_{};  // when bytes went to the machine last
   End* reset_next_ = nullptr;
+  bool is_near_ = false;    // the machine is of this host
   bool was_reset_ = false;  // since this turn began: what the end sent before is to be passed on
   bool wants_turn_ = false;
   bool ended_ = false;

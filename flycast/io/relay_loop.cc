@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <csignal>
+#include <functional>
 #include <iterator>
 #include <mutex>
 #include <system_error>
@@ -19,13 +20,16 @@ struct RelayLoop::Impl {
   struct Inbox {
     std::vector<RelayStreams> streams;
     std::vector<RelayPoller::Loose> relays;
-    [[nodiscard]] bool empty() const { return streams.empty() && relays.empty(); }
+    std::vector<std::function<void()>> tasks;
+    [[nodiscard]] bool empty() const { return streams.empty() && relays.empty() && tasks.empty(); }
   };
 
   explicit Impl(Duration hop_silence) : poller(hop_silence, PipePool::kMaxPipes) {}
 
+  std::string name;
   // The thread's own.
   OnEnded on_ended;
+  OnSilent on_silent;
   RelayPoller poller;
   // Shared with the callers.
   Fd wake;
@@ -44,13 +48,15 @@ struct RelayLoop::Impl {
     return {};
   }
 
-  // Signals are other threads' business; splice has no MSG_NOSIGNAL, so SIGPIPE too is blocked.
-  void start_thread(const std::string& name) {
+  // Signals are other threads' business, but for the watchdog's, which asks for the stack; splice
+  // has no MSG_NOSIGNAL, so SIGPIPE too is blocked.
+  void start_thread() {
     sigset_t all;
     sigset_t before;
     sigfillset(&all);
+    sigdelset(&all, SIGUSR2);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    thread = std::thread([this, name] {
+    thread = std::thread([this] {
       pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
       run();
     });
@@ -62,6 +68,7 @@ struct RelayLoop::Impl {
       poller.turn(poller.patience_ms());
       adopt_added();
       publish();
+      if (auto silent = poller.take_silent(); !silent.empty()) on_silent(std::move(silent));
       if (auto ended = poller.take_ended(); !ended.empty()) on_ended(std::move(ended));
     }
   }
@@ -72,6 +79,7 @@ struct RelayLoop::Impl {
       std::lock_guard lock(mutex);
       std::swap(added, inbox);
     }
+    for (const auto& task : added.tasks) task();
     for (RelayStreams& one : added.streams) poller.add(std::move(one));
     for (RelayPoller::Loose& one : added.relays) poller.add(std::move(one));
   }
@@ -101,12 +109,14 @@ struct RelayLoop::Impl {
 };
 
 Result<std::unique_ptr<RelayLoop>> RelayLoop::start(const std::string& name, Duration hop_silence,
-                                                    OnEnded on_ended) {
+                                                    OnEnded on_ended, OnSilent on_silent) {
   auto impl = std::make_unique<Impl>(hop_silence);
+  impl->name = name;
   impl->on_ended = std::move(on_ended);
+  impl->on_silent = std::move(on_silent);
   if (auto opened = impl->open(); !opened) return std::move(opened).error();
   try {
-    impl->start_thread(name);
+    impl->start_thread();
   } catch (const std::system_error& failed) {
     return Error(std::string("a relay thread: ") + failed.what(), failed.code().value());
   }
@@ -129,6 +139,14 @@ void RelayLoop::add(std::vector<RelayPoller::Loose> relays) {
   impl_->give([&](Impl::Inbox& inbox) {
     std::move(relays.begin(), relays.end(), std::back_inserter(inbox.relays));
   });
+}
+
+void RelayLoop::post(std::function<void()> task) {
+  impl_->give([&](Impl::Inbox& inbox) { inbox.tasks.push_back(std::move(task)); });
+}
+
+const std::string& RelayLoop::name() const {
+  return impl_->name;
 }
 
 RelayCounts RelayLoop::counts() const {

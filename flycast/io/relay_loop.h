@@ -17,10 +17,12 @@ class RelayLoop {
  public:
   // On its own thread: these streams have ended and are closed.
   using OnEnded = std::function<void(std::vector<SessionId>)>;
+  // Likewise, and again every kSilenceLook: their machine, of this host, acknowledges nothing.
+  using OnSilent = std::function<void(std::vector<SessionId>)>;
 
   // `hop_silence`: see RelayShared. Errors: no descriptors, no thread.
   static Result<std::unique_ptr<RelayLoop>> start(const std::string& name, Duration hop_silence,
-                                                  OnEnded on_ended);
+                                                  OnEnded on_ended, OnSilent on_silent);
   ~RelayLoop();  // resets what is open; calls nobody
   RelayLoop(const RelayLoop&) = delete;
   RelayLoop& operator=(const RelayLoop&) = delete;
@@ -28,6 +30,9 @@ class RelayLoop {
   void add(RelayStreams streams);
   // Begun elsewhere.
   void add(std::vector<RelayPoller::Loose> relays);
+  // Runs it on the thread, in its next turn: a sign of life.
+  void post(std::function<void()> task);
+  [[nodiscard]] const std::string& name() const;
   [[nodiscard]] RelayCounts counts() const;
 
  private:

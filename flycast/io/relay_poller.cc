@@ -72,6 +72,7 @@ void RelayPoller::turn(int patience_ms) {
     note(found->second);
   }
   check_ending();
+  look_at_machines();
   sweep();
 }
 
@@ -83,7 +84,9 @@ int RelayPoller::due_ms() const {
 int RelayPoller::patience_ms() const {
   int due = due_ms();
   if (due >= 0 || relays_.empty()) return due;
-  return static_cast<int>(kSweepEvery / std::chrono::milliseconds(1));
+  Duration wait = kSweepEvery;
+  if (!owing_.empty()) wait = std::clamp(next_look() - shared_.now, Duration::zero(), wait);
+  return static_cast<int>(wait / std::chrono::milliseconds(1)) + 1;
 }
 
 // Puts a relay on the lists of what it waits for.
@@ -94,6 +97,8 @@ void RelayPoller::note(Relay& relay) {
   }
   if (relay.wants_turn() && !std::exchange(relay.is_on_turns, true)) turns_.push_back(&relay);
   if (relay.is_ending() && !std::exchange(relay.is_on_ending, true)) ending_.push_back(&relay);
+  if (relay.owes() && !std::exchange(relay.is_on_owing, true))
+    owing_.emplace(shared_.now + kSilenceLook, relay.id());
   if (most_reads_ != 0 && relay.reads() > most_reads_ && !std::exchange(relay.is_on_lasting, true))
     lasting_.push_back(relay.id());
 }
@@ -111,6 +116,19 @@ void RelayPoller::check_ending() {
     relay->is_on_ending = false;
     if (!relay->has_ended()) relay->check_ending();
     note(*relay);
+  }
+}
+
+void RelayPoller::look_at_machines() {
+  while (!owing_.empty() && owing_.top().first <= shared_.now) {
+    auto found = relays_.find(owing_.top().second);
+    owing_.pop();
+    if (found == relays_.end()) continue;
+    Relay& relay = found->second;
+    Relay::Look look = relay.look_at_machine();
+    if (look.silent) silent_.push_back(relay.id());
+    relay.is_on_owing = look.next != kNever;
+    if (relay.is_on_owing) owing_.emplace(look.next, relay.id());
   }
 }
 
@@ -135,6 +153,10 @@ std::vector<SessionId> RelayPoller::take_ended() {
   return std::exchange(ended_, {});
 }
 
+std::vector<SessionId> RelayPoller::take_silent() {
+  return std::exchange(silent_, {});
+}
+
 std::vector<RelayPoller::Loose> RelayPoller::take_lasting() {
   std::vector<Loose> taken;
   for (SessionId id : std::exchange(lasting_, {})) take(id, taken);
@@ -156,7 +178,7 @@ void RelayPoller::take(SessionId id, std::vector<Loose>& into) {
   relay.is_on_lasting = false;
   if (relay.has_ended() || relay.is_ending()) return;
   std::erase(turns_, &relay);
-  relay.is_on_turns = false;
+  relay.is_on_turns = relay.is_on_owing = false;
   relay.leave();
   into.push_back(relays_.extract(found));
 }

@@ -5,7 +5,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <queue>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/fd.h"
@@ -53,12 +56,16 @@ class RelayPoller {
   // due.
   void turn(int patience_ms);
   // How long until somebody is due (-1: nobody is): those that stopped to be fair, and those that
-  // are ending; and of patience(), the sweep.
+  // are ending; and of patience(), the sweep and next_look().
   [[nodiscard]] int due_ms() const;
   [[nodiscard]] int patience_ms() const;
+  // When the first machine is to be looked at that owes an acknowledgement; kNever: none does.
+  [[nodiscard]] Instant next_look() const { return owing_.empty() ? kNever : owing_.top().first; }
 
   // After each turn() and add(), first of these. Those that have ended since, closed by now.
   std::vector<SessionId> take_ended();
+  // Those whose machines, of this host, acknowledge nothing; again every kSilenceLook.
+  std::vector<SessionId> take_silent();
   // Those that have read much, or all that can go: this poller has them no longer.
   std::vector<Loose> take_lasting();
   std::vector<Loose> take_all();
@@ -73,6 +80,7 @@ class RelayPoller {
   void note(Relay& relay);
   void take_turns();
   void check_ending();
+  void look_at_machines();
   void sweep();
   void take(SessionId id, std::vector<Loose>& into);
 
@@ -82,6 +90,10 @@ class RelayPoller {
   std::unordered_map<SessionId, Relay> relays_;
   std::vector<Relay*> turns_;   // stopped only to be fair: go on in the next turn
   std::vector<Relay*> ending_;  // wait for acknowledgements
+  // Whose machines owe an acknowledgement, by when they are looked at; some have gone.
+  using Owing = std::pair<Instant, SessionId>;
+  std::priority_queue<Owing, std::vector<Owing>, std::greater<>> owing_;
+  std::vector<SessionId> silent_;
   std::vector<SessionId> lasting_;
   std::vector<SessionId> ended_;
   Instant next_sweep_{};

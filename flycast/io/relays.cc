@@ -7,7 +7,8 @@
 
 namespace sixpn::flycast {
 
-Relays::Relays(EventLoop& loop, Duration hop_silence) : loop_(loop), hop_silence_(hop_silence) {}
+Relays::Relays(EventLoop& loop, Duration hop_silence, OnSilent on_silent)
+    : loop_(loop), hop_silence_(hop_silence), tell_silent_(std::move(on_silent)) {}
 
 Result<void> Relays::start(unsigned threads) {
   if (threads == 0) threads = std::clamp(std::thread::hardware_concurrency(), 1u, kMaxRelayLoops);
@@ -17,25 +18,30 @@ Result<void> Relays::start(unsigned threads) {
       loop_, hop_silence_,
       BriefRelays::Callbacks{
           [this](const std::vector<SessionId>& ended) { on_ended(ended); },
-          [this](std::vector<RelayPoller::Loose> relays) { on_lasting(std::move(relays)); }});
+          [this](std::vector<RelayPoller::Loose> relays) { on_lasting(std::move(relays)); },
+          [this](const std::vector<SessionId>& silent) { on_silent(silent); }});
   return brief_->start();
 }
 
 Result<void> Relays::start_lane(std::size_t number) {
-  auto on_ended = [&loop = loop_, weak = std::weak_ptr(self_)](std::vector<SessionId> ended) {
-    loop.post([weak, ended = std::move(ended)] {
-      if (auto self = weak.lock()) (*self)->on_ended(ended);
-    });
+  using Told = void (Relays::*)(const std::vector<SessionId>&);
+  auto tell = [&loop = loop_, weak = std::weak_ptr(self_)](Told what) {
+    return [&loop, weak, what](std::vector<SessionId> ids) {
+      loop.post([weak, what, ids = std::move(ids)] {
+        if (auto self = weak.lock()) ((*self)->*what)(ids);
+      });
+    };
   };
-  auto started =
-      RelayLoop::start("relay" + std::to_string(number), hop_silence_, std::move(on_ended));
+  auto started = RelayLoop::start("relay" + std::to_string(number), hop_silence_,
+                                  tell(&Relays::on_ended), tell(&Relays::on_silent));
   if (!started) return std::move(started).error();
   lanes_.push_back({std::move(*started), 0});
   return {};
 }
 
-void Relays::add(RelayStreams streams, SessionTickets tickets) {
-  Open& open = open_.insert_or_assign(streams.id, Open{std::move(tickets)}).first->second;
+void Relays::add(RelayStreams streams, SessionTickets tickets,
+                 const std::optional<MachineEnd>& end) {
+  Open& open = open_.insert_or_assign(streams.id, Open{std::move(tickets), end}).first->second;
   if (brief_->has_room()) return brief_->add(std::move(streams));
   open.lane = take_lane();
   lanes_[open.lane].loop->add(std::move(streams));
@@ -68,11 +74,24 @@ void Relays::on_lasting(std::vector<RelayPoller::Loose> relays) {
     if (!of_lane[i].empty()) lanes_[i].loop->add(std::move(of_lane[i]));
 }
 
+void Relays::on_silent(const std::vector<SessionId>& silent) {
+  for (SessionId id : silent) {
+    auto found = open_.find(id);
+    if (found != open_.end() && found->second.end) tell_silent_(*found->second.end);
+  }
+}
+
 void Relays::stop() {
   before_ = counts();
   brief_.reset();
   lanes_.clear();
   open_.clear();
+}
+
+std::vector<RelayLoop*> Relays::loops() const {
+  std::vector<RelayLoop*> loops;
+  for (const Lane& lane : lanes_) loops.push_back(lane.loop.get());
+  return loops;
 }
 
 RelayCounts Relays::counts() const {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <unordered_map>
@@ -31,27 +32,43 @@ struct SessionTickets {
   ServiceCounts::Ticket admission;  // owner side: in the machine's exact count
 };
 
+// The machine of this host that a relay, or an exchange, ends at; and over whose hop, if it is
+// another host's proxy that asked.
+struct MachineEnd {
+  NetworkId network;
+  ServiceKey service;
+  HostId asked_by{};
+  std::uint16_t hop_port = 0;  // of that proxy's end; 0: none
+};
+
 class Relays {
  public:
+  // Its machine acknowledges nothing; again every kSilenceLook.
+  using OnSilent = std::function<void(const MachineEnd&)>;
+
   // `hop_silence`: see RelayShared.
-  Relays(EventLoop& loop, Duration hop_silence);
+  Relays(EventLoop& loop, Duration hop_silence, OnSilent on_silent);
   Relays(const Relays&) = delete;
   Relays& operator=(const Relays&) = delete;
 
   // `threads` 0: one per processor, up to kMaxRelayLoops. Errors: no descriptors, no threads.
   Result<void> start(unsigned threads);
-  // Joins two streams, after start(). The tickets are given back once both are closed.
-  void add(RelayStreams streams, SessionTickets tickets);
+  // Joins two streams, after start(). The tickets are given back once both are closed. `end`: where
+  // the machine is of this host.
+  void add(RelayStreams streams, SessionTickets tickets, const std::optional<MachineEnd>& end);
   // Resets all of them. Idempotent.
   void stop();
 
   [[nodiscard]] std::size_t open() const { return open_.size(); }
   [[nodiscard]] RelayCounts counts() const;
+  // Until stop().
+  [[nodiscard]] std::vector<RelayLoop*> loops() const;
 
  private:
   static constexpr std::size_t kBrief = static_cast<std::size_t>(-1);  // on no lane
   struct Open {
     SessionTickets tickets;
+    std::optional<MachineEnd> end;
     std::size_t lane = kBrief;
   };
   struct Lane {
@@ -63,9 +80,11 @@ class Relays {
   std::size_t take_lane();
   void on_ended(const std::vector<SessionId>& ended);
   void on_lasting(std::vector<RelayPoller::Loose> relays);
+  void on_silent(const std::vector<SessionId>& silent);
 
   EventLoop& loop_;
   Duration hop_silence_;
+  OnSilent tell_silent_;
   std::unordered_map<SessionId, Open> open_;
   std::optional<BriefRelays> brief_;
   std::vector<Lane> lanes_;

@@ -19,6 +19,8 @@ constexpr int kKeepaliveIntervalSeconds = 10;
 constexpr int kKeepaliveProbes = 3;
 // How much the kernel holds that it has not sent: past it we stop reading the other side.
 constexpr int kUnsentBytes = 128 * 1024;
+// What was written is sent for the first time within this.
+constexpr Duration kFirstSending = std::chrono::milliseconds(50);
 
 int set_option(int socket, int level, int name, int value) {
   return setsockopt(socket, level, name, &value, sizeof value);
@@ -181,6 +183,20 @@ bool is_unanswered(int stream, Duration limit) {
   socklen_t length = sizeof state;
   if (getsockopt(stream, IPPROTO_TCP, TCP_INFO, &state, &length) != 0) return false;
   return state.tcpi_retransmits > 0 && std::chrono::milliseconds(state.tcpi_last_ack_recv) >= limit;
+}
+
+// tcpi_retransmits does not count loss probes. What was sent later than it was written was sent
+// again, or waited for a window: then either nothing is in flight, or the packet that opened the
+// window was an acknowledgement.
+bool acknowledges_nothing(int stream, Duration limit, Duration since_written) {
+  tcp_info state{};
+  socklen_t length = sizeof state;
+  if (getsockopt(stream, IPPROTO_TCP, TCP_INFO, &state, &length) != 0) return false;
+  if (std::chrono::milliseconds(state.tcpi_last_ack_recv) < limit) return false;
+  bool probed =
+      state.tcpi_unacked > 0 &&
+      std::chrono::milliseconds(state.tcpi_last_data_sent) + kFirstSending < since_written;
+  return state.tcpi_retransmits > 0 || probed;
 }
 
 }  // namespace sixpn::flycast

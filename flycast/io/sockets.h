@@ -66,5 +66,8 @@ int unacknowledged(int stream);
 // What was sent is being repeated, and no packet has acknowledged anything for that long. Not true
 // of an end that merely does not read: it answers that it does not.
 bool is_unanswered(int stream, Duration limit);
+// The same of an end as near as a machine of this host, and sooner: the kernel's first repetition,
+// a loss probe after 200 ms, counts. `since_written`: nothing was given to send for so long.
+bool acknowledges_nothing(int stream, Duration limit, Duration since_written);
 
 }  // namespace sixpn::flycast

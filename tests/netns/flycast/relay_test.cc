@@ -3,10 +3,16 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <functional>
+#include <future>
+#include <memory>
 #include <mutex>
 #include <set>
 #include <thread>
 
+#include "base/io/service_notify.h"
+#include "base/io/watchdog.h"
 #include "base/rng.h"
 #include "flycast/io/relay_loop.h"
 #include "flycast/io/sockets.h"
@@ -22,10 +28,11 @@ struct RelayStage : testing::Test {
   SessionId last_id = 0;
 
   std::unique_ptr<RelayLoop> start() {
-    auto started = RelayLoop::start("relay", std::chrono::seconds(15), [this](auto ids) {
+    auto on_ended = [this](auto ids) {
       std::lock_guard lock(mutex);
       ended.insert(ids.begin(), ids.end());
-    });
+    };
+    auto started = RelayLoop::start("relay", std::chrono::seconds(15), on_ended, [](auto) {});
     return std::move(*started);
   }
   bool has_ended(SessionId id) {
@@ -102,6 +109,33 @@ TEST_F(RelayStage, ChangesBetweenCopyAndSpliceLoseNothing) {
   server.send_fin();
   EXPECT_TRUE(has_ended(last_id));
   EXPECT_GT(loop->counts().bytes, 0u);
+}
+
+// A round of 10 ms stands for a second: a limit of 30 s passes in 0.3 s.
+TEST_F(RelayStage, TheWatchdogNoticesOneThatHangs) {
+  auto name = std::make_shared<std::promise<std::string>>();
+  auto told = std::make_shared<std::atomic<bool>>(false);
+  Watchdog::Options options;
+  options.limit = std::chrono::milliseconds(300);
+  options.round = std::chrono::milliseconds(10);
+  options.on_fatal = [name, told](const std::string& hanging, Duration) {
+    if (!told->exchange(true)) name->set_value(hanging);
+  };
+  auto other = start();
+  std::promise<void> release;
+  ServiceNotify nobody = ServiceNotify::from_environment();
+  auto watched = [](const std::string& as, RelayLoop& relay) {
+    return Watched(as, [&relay](std::function<void()> task) { relay.post(std::move(task)); });
+  };
+  Watchdog watchdog({watched("idle", *other), watched(loop->name(), *loop)}, nobody, options);
+  auto [client, server] = join();
+  ASSERT_TRUE(client.write_all("ping"));
+  EXPECT_EQ(server.read_exactly(4), "ping") << "it runs";
+  loop->post([&] { release.get_future().wait(); });
+  auto noticed = name->get_future();
+  ASSERT_EQ(noticed.wait_for(std::chrono::seconds(20)), std::future_status::ready);
+  EXPECT_EQ(noticed.get(), "relay");
+  release.set_value();
 }
 
 }  // namespace

@@ -130,6 +130,37 @@ TEST(LoadView, TurnedAwayIsOutForAMoment) {
   EXPECT_FALSE(view.entry->is_out(kStart + MachineLoad::kTurnedAway));
 }
 
+TEST(LoadView, OneSilenceTakesAMachineOut) {
+  View view;
+  Rng rng(1);
+  EXPECT_FALSE(view.entry->is_silent(kStart));
+  view.entry->on_silence(kStart, rng);
+  EXPECT_TRUE(view.entry->is_out(kStart) && view.entry->is_silent(kStart));
+  Instant back = view.entry->out_until();
+  EXPECT_LE(back - kStart, milliseconds(1200));
+  EXPECT_FALSE(view.entry->is_out(back) || view.entry->is_silent(back));
+  view.entry->on_silence(back, rng);
+  EXPECT_GT(view.entry->out_until() - back, milliseconds(1200)) << "longer each time";
+  view.entry->forget();
+  EXPECT_FALSE(view.entry->is_silent(back)) << "it was started anew";
+}
+
+TEST(LoadView, AMachineOutForFailedConnectsIsNotSilent) {
+  View view;
+  Rng rng(1);
+  for (int i = 0; i < 3; ++i) view.entry->on_connect_failure(kStart, rng);
+  EXPECT_TRUE(view.entry->is_out(kStart));
+  EXPECT_FALSE(view.entry->is_silent(kStart));
+}
+
+TEST(LoadView, OnlyWhatWasAskedForIsFound) {
+  LoadView loads;
+  EXPECT_EQ(loads.find({MachineId{1}, 80}), nullptr);
+  auto made = loads.entry({MachineId{1}, 80}, kStart);
+  EXPECT_EQ(loads.find({MachineId{1}, 80}), made);
+  EXPECT_EQ(loads.size(), 1u);
+}
+
 TEST(LoadView, OneSilenceTakesAHostOut) {
   LoadView loads;
   Rng rng(1);

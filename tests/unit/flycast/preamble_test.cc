@@ -75,6 +75,38 @@ TEST(HopReply, GrantsAnExchange) {
   EXPECT_TRUE(decoded->exchange);
 }
 
+TEST(Preamble, AsksToListen) {
+  Preamble asks = sample();
+  EXPECT_FALSE(asks.listens) << "an older agent's";
+  asks.listens = true;
+  auto decoded = decode_preamble(body_of(encode_preamble(asks)));
+  ASSERT_TRUE(decoded);
+  EXPECT_EQ(*decoded, asks);
+  HopReply reply{HopStatus::kOk, 1};
+  EXPECT_FALSE(reply.tells);
+  reply.tells = true;
+  auto told = decode_reply(body_of(encode_reply(reply)));
+  ASSERT_TRUE(told);
+  EXPECT_EQ(*told, reply);
+}
+
+TEST(Silence, RoundTrip) {
+  for (std::uint16_t stream : {std::uint16_t{0}, std::uint16_t{1}, std::uint16_t{65535}}) {
+    Silence word{kNetwork, MachineId{0x148e21dad76789}, 8080, stream};
+    auto decoded = decode_silence(body_of(encode_silence(word)));
+    ASSERT_TRUE(decoded);
+    EXPECT_EQ(*decoded, word);
+  }
+}
+
+TEST(Silence, RefusesBadPortsAndNoise) {
+  EXPECT_FALSE(decode_silence("")) << "no internal port";
+  EXPECT_FALSE(decode_silence(std::string("\x18\x80\x80\x04", 4))) << "internal port 65536";
+  EXPECT_FALSE(decode_silence(std::string("\x18\x50\x20\x80\x80\x04", 6))) << "stream 65536";
+  EXPECT_TRUE(decode_silence(std::string("\x18\x50", 2)));
+  EXPECT_FALSE(decode_silence("\xff\xff"));
+}
+
 TEST(Preamble, SaysHowLongTheOwnerMayTryToConnect) {
   Preamble limited = sample();
   limited.connect_limit = std::chrono::milliseconds(225);

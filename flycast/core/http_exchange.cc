@@ -55,8 +55,17 @@ void HttpExchange::begin_attempt(std::string& to_machine) {
   attempting_ = true;
   ++attempts_;
   response_ = ResponseReader(context());
+  write_opening(to_machine);
+}
+
+void HttpExchange::write_opening(std::string& to_machine) const {
   write_request_head(request_, to_machine);
   to_machine.append(kept_);
+}
+
+void HttpExchange::lose_attempt() {
+  ++attempts_;
+  end_attempt(false);
 }
 
 void HttpExchange::end_attempt(bool unseen) {

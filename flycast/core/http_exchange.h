@@ -52,6 +52,10 @@ class HttpExchange {
 
   // The machine's side. Each attempt begins with the head and all of the body that is kept.
   void begin_attempt(std::string& to_machine);
+  // What it would begin with now; what is read of the request later comes behind.
+  void write_opening(std::string& to_machine) const;
+  // An attempt that ended before it was known to have begun: a machine may have what it began with.
+  void lose_attempt();
   // The machine's connection failed or closed before the response was whole. `unseen`: it is known
   // that the machine got no byte of the request.
   void end_attempt(bool unseen = false);

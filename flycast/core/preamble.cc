@@ -92,6 +92,7 @@ std::string encode_preamble(const Preamble& preamble) {
   message.set_fresh(preamble.fresh);
   message.set_connect_limit_ms(static_cast<std::uint32_t>(preamble.connect_limit.count()));
   message.set_listens(preamble.listens);
+  message.set_ahead(preamble.ahead);
   return encode_frame(message);
 }
 
@@ -104,6 +105,7 @@ std::string encode_reply(const HopReply& reply) {
   message.set_sequence(reply.sequence);
   message.set_exchange(reply.exchange);
   message.set_tells(reply.tells);
+  message.set_takes_ahead(reply.takes_ahead);
   return encode_frame(message);
 }
 
@@ -150,7 +152,8 @@ Result<Preamble> decode_preamble(std::string_view body) {
                   message.exchange(),
                   message.fresh(),
                   std::chrono::milliseconds(message.connect_limit_ms()),
-                  message.listens()};
+                  message.listens(),
+                  message.ahead()};
 }
 
 Result<HopReply> decode_reply(std::string_view body) {
@@ -163,7 +166,8 @@ Result<HopReply> decode_reply(std::string_view body) {
                   message.queue(),
                   message.sequence(),
                   message.exchange(),
-                  message.tells()};
+                  message.tells(),
+                  message.takes_ahead()};
 }
 
 Result<Silence> decode_silence(std::string_view body) {

@@ -50,6 +50,9 @@ struct Preamble {
   // Nothing is to be joined: the sender wants to hear of machines that fall silent (Silence). Only
   // to owners that said that they tell.
   bool listens = false;
+  // The first frames of the exchange follow the preamble, and do not wait for the reply. Only to
+  // owners that said that they take them; one that grants no exchange refuses.
+  bool ahead = false;
   friend bool operator==(const Preamble&, const Preamble&) = default;
 };
 
@@ -75,6 +78,7 @@ struct HopReply {
   std::uint64_t sequence = 0;  // of the report: an older one is worth less; 0 from older agents
   bool exchange = false;       // granted, as the preamble asked
   bool tells = false;          // of machines that fall silent, to who listens
+  bool takes_ahead = false;    // see Preamble::ahead
   friend bool operator==(const HopReply&, const HopReply&) = default;
 };
 

@@ -60,7 +60,7 @@ class BackgroundStart : public Session, public std::enable_shared_from_this<Back
                            {host_address(candidate.host), state_.options.hop_port},
                            retry_.attempt_timeout(candidate, false, now),
                            {}};
-    HopRequest hop{connect, preamble_, -1, retry_.wake_timeout(now)};
+    HopRequest hop{connect, preamble_, -1, {}, retry_.wake_timeout(now)};
     call_ = std::make_unique<HopCall>(
         state_.loop, state_.links, hop, [weak = weak_from_this()](HopOutcome outcome) {
           auto self = weak.lock();

@@ -9,11 +9,13 @@
 #include "base/io/clock.h"
 #include "flycast/core/admission.h"
 #include "flycast/core/balancer.h"
+#include "flycast/core/exchange_frame.h"
 #include "flycast/core/retry.h"
 #include "flycast/io/background_start.h"
 #include "flycast/io/hop_call.h"
 #include "flycast/io/stream_connector.h"
 #include "registry/core/address.h"
+#include "registry/core/service_ports.h"
 
 namespace sixpn::flycast {
 namespace {
@@ -185,6 +187,8 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
                   route.service->concurrency == ConcurrencyType::kRequests;
     keep_as.reset();
     give_back_to.reset();
+    ahead = 0;
+    framed = false;
     bool may_wait = wake == Wake::kNo && retry.may_wait(chosen, goal.has_other, now);
     Preamble preamble{route.app->app.network,       chosen.machine, request.client, request.dialled,
                       route.service->internal_port, wake,           last,           may_wait};
@@ -197,7 +201,7 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
     if (chosen.here && !state.departure.begun()) {
       attempt_here(preamble, timeout);
     } else {
-      attempt_elsewhere(preamble, timeout);
+      attempt_elsewhere(route, preamble, timeout);
     }
   }
 
@@ -283,7 +287,19 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
     on_refused(HopStatus::kConnectFailed, outcome.error);
   }
 
-  void attempt_elsewhere(const Preamble& preamble, Duration timeout) {
+  // What a service gets ahead of it, a machine that sleeps does not wait for.
+  [[nodiscard]] bool may_go_ahead(const Route& route, const Preamble& preamble) const {
+    if (!request.ahead || speaks_http2 || preamble.wake != Wake::kNo) return false;
+    // Where the owner grants no exchange, frames would be the machine's.
+    IpEndpoint proxy{host_address(chosen.host), state.options.hop_port};
+    return !by_exchange || (proxy_protocol_of(*route.port) == 0 && state.links.takes_ahead(proxy));
+  }
+
+  void attempt_elsewhere(const Route& route, Preamble preamble, Duration timeout) {
+    std::string opening = may_go_ahead(route, preamble) ? request.ahead(chosen.machine) : "";
+    ahead = opening.size();
+    framed = preamble.ahead = by_exchange && ahead != 0;
+    if (framed) opening.insert(0, encode_bytes_header(ahead));
     tickets.own_load = LoadView::open(load);
     ConnectRequest connect{host_address(state.options.self),
                            SourceKind::kOwn,
@@ -291,7 +307,7 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
                            timeout,
                            {}};
     connect.speaks_at_once = true;  // the preamble
-    HopRequest hop{connect, preamble, request.early_from, {}};
+    HopRequest hop{connect, preamble, request.early_from, std::move(opening), {}};
     if (preamble.wake != Wake::kNo) hop.reply_timeout = retry.wake_timeout(monotonic_now());
     call = std::make_unique<HopCall>(state.loop, state.links, hop,
                                      [weak = weak_from_this()](HopOutcome outcome) {
@@ -314,13 +330,19 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
                        Trouble::kAbsent);
     }
     const HopReply& reply = *outcome.reply;
+    IpEndpoint proxy{host_address(chosen.host), state.options.hop_port};
     if (reply.tells) state.silence_listener.listen_to(chosen.host);
+    if (reply.takes_ahead) state.links.note_takes_ahead(proxy);
     state.loads.on_host_success(chosen.host);
     bool counted = reply.status == HopStatus::kOk || reply.status == HopStatus::kLimit;
     if (counted) load->on_report({reply.load, reply.queue, reply.sequence}, now);
-    if (reply.exchange) give_back_to = {host_address(chosen.host), state.options.hop_port};
-    if (reply.status == HopStatus::kOk)
+    if (reply.exchange) give_back_to = proxy;
+    if (reply.status == HopStatus::kOk) {
+      // An older agent took that one's place: to a machine frames are noise.
+      if (framed && !reply.exchange) return on_first_bytes_lost();
+      unsent = std::move(outcome.unsent);
       return succeed(std::move(outcome.stream), outcome.early_bytes);
+    }
     if (reply.status == HopStatus::kConnectFailed) load->on_connect_failure(now, state.rng);
     if (reply.status == HopStatus::kStopped || reply.status == HopStatus::kUnknown)
       load->on_turned_away(now);
@@ -334,7 +356,7 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
     ++state.stats.failed_attempts;
     last_failure = fmt::format("host {} took the client's first bytes and said nothing of them",
                                to_string(chosen.host));
-    fail(last_error);
+    fail(last_error, true);
   }
 
   void on_refused(HopStatus status, int connect_errno = 0) {
@@ -387,6 +409,9 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
     dialled.attempts = retry.attempts();
     dialled.idle_timeout = idle_timeout;
     dialled.early_bytes = early_bytes;
+    dialled.ahead = ahead;
+    dialled.unsent = std::move(unsent);
+    dialled.asked_at = attempted_at;
     dialled.load = load;
     dialled.meter = std::move(meter);
     dialled.speaks_http2 = speaks_http2;
@@ -400,11 +425,11 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
     on_failed("this agent is being replaced", Trouble::kAbsent);
   }
 
-  void fail(DialError error) {
+  void fail(DialError error, bool may_be_delivered = false) {
     if (error != DialError::kAbandoned)
       state.errors.add(
           {monotonic_now(), app, request.client, request.dialled, retry.attempts(), last_failure});
-    finish(DialFailure{error, app, last_failure, retry.attempts()});
+    finish(DialFailure{error, app, last_failure, retry.attempts(), may_be_delivered});
   }
 
   // Last: the callback may destroy the dialer.
@@ -428,6 +453,9 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
   bool by_exchange = false;  // its service counts requests, and this is for one
   std::optional<KeptMachines::Key> keep_as;
   std::optional<IpEndpoint> give_back_to;
+  std::size_t ahead = 0;  // bytes of the request that went with the question
+  bool framed = false;    // as an exchange's
+  std::string unsent;
   SessionTickets tickets;
   std::unique_ptr<AdmissionLine::Place> place;
   std::unique_ptr<StreamConnector> connector;

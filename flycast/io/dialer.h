@@ -40,6 +40,9 @@ struct DialRequest {
   int early_from = -1;
   // What comes of it is joined with the client's stream: see RelayStreams::machine_is_bare.
   bool for_relay = false;
+  // What an HTTP request begins with for that machine, where another host's proxy is to have it
+  // with the question; it may give it to the machine before its answer is here.
+  std::function<std::string(MachineId)> ahead;
   // Asked before every further attempt: false ends the call (kAbandoned). Empty: always wanted.
   std::function<bool()> is_wanted;
 };
@@ -62,6 +65,9 @@ struct Dialled {
   int attempts = 1;
   Duration idle_timeout{};      // of the port; 0: none is set
   std::size_t early_bytes = 0;  // the machine has them: take them off the client's socket
+  std::size_t ahead = 0;        // or of DialRequest::ahead
+  std::string unsent;           // except for these bytes of the stream, which come first
+  Instant asked_at{};           // when they went
   // What this proxy knows of the machine: who speaks with it tells it there how that went.
   LoadView::Entry load;
   std::shared_ptr<MachineMeter> meter;  // null beyond the bounds of meters.h
@@ -86,6 +92,7 @@ struct DialFailure {
   std::string app;  // "" while the address is not known
   std::string why;  // of the last attempt, in words
   int attempts = 0;
+  bool may_be_delivered = false;  // first bytes that went ahead: a machine may have them
 };
 
 using DialOutcome = std::variant<Dialled, DialFailure>;

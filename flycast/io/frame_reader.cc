@@ -36,7 +36,6 @@ void FrameReader::on_readable() {
     if (got == 0) return finish(end_error());
     frame_.append(buffer.data(), static_cast<std::size_t>(got));
     if (frame_.size() < wanted_) continue;
-    if (in_body_ && !first_.empty()) return finish(Error("bytes behind a hop frame", EPROTO));
     if (in_body_) return finish(std::move(frame_));
     auto length = decode_frame_header(frame_);
     if (!length) return finish(std::move(length).error());

@@ -20,14 +20,17 @@ class FrameReader {
   // frame.
   using Done = std::function<void(Result<std::string> body)>;
 
-  // `stream` must outlive it. `first`: bytes of the frame that were read off it already, and no
-  // more than those.
+  // `stream` must outlive it. `first`: what was read off it already, of the frame and behind it.
   FrameReader(EventLoop& loop, int stream, Done done, std::string first = {});
   FrameReader(const FrameReader&) = delete;
   FrameReader& operator=(const FrameReader&) = delete;
 
+  // From the callback on: what of `first` came behind the frame.
+  [[nodiscard]] std::string take_rest() { return std::move(first_); }
   // It still waits for its first byte: who destroys it takes nothing off the stream.
-  [[nodiscard]] bool is_untouched() const { return watch_ && !in_body_ && frame_.empty(); }
+  [[nodiscard]] bool is_untouched() const {
+    return watch_ && !in_body_ && frame_.empty() && first_.empty();
+  }
 
  private:
   void on_readable();

@@ -14,18 +14,21 @@ namespace {
 // Of a client's first bytes, at most so many go with the preamble.
 constexpr std::size_t kMaxEarlyBytes = 64 * 1024;
 
-// Sends a frame, which always fits an empty send buffer, and behind it what of the first bytes of
-// `early_from` is there and fits: how many of them; nothing when the stream is dead.
-std::optional<std::size_t> send_with_early(int stream, const std::string& frame, int early_from) {
+// What of the first bytes of a socket is there, and leaves it there.
+std::string peek_early(int early_from) {
   int ready = 0;
-  if (early_from >= 0 && ioctl(early_from, FIONREAD, &ready) != 0) ready = 0;
-  auto early = std::min(static_cast<std::size_t>(ready), kMaxEarlyBytes);
-  std::string bytes = frame;
-  if (early > 0) {
-    bytes.resize(frame.size() + early);
-    auto got = recv(early_from, bytes.data() + frame.size(), early, MSG_PEEK | MSG_DONTWAIT);
-    bytes.resize(frame.size() + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
-  }
+  if (early_from < 0 || ioctl(early_from, FIONREAD, &ready) != 0) return {};
+  std::string bytes(std::min(static_cast<std::size_t>(ready), kMaxEarlyBytes), '\0');
+  auto got = recv(early_from, bytes.data(), bytes.size(), MSG_PEEK | MSG_DONTWAIT);
+  bytes.resize(static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+  return bytes;
+}
+
+// Sends a frame, which always fits an empty send buffer, and behind it what fits of `early`: how
+// much of that; nothing when the stream is dead.
+std::optional<std::size_t> send_with_early(int stream, const std::string& frame,
+                                           const std::string& early) {
+  std::string bytes = frame + early;
   auto sent = send(stream, bytes.data(), bytes.size(), MSG_NOSIGNAL);
   if (sent < static_cast<ssize_t>(frame.size())) return std::nullopt;
   return static_cast<std::size_t>(sent) - frame.size();
@@ -38,6 +41,7 @@ HopCall::HopCall(EventLoop& loop, HopLinks& links, const HopRequest& request, Do
       request_(request.connect),
       preamble_(encode_preamble(request.preamble)),
       early_from_(request.early_from),
+      ahead_(request.ahead),
       reply_timeout_(request.reply_timeout),
       done_(std::move(done)),
       deadline_(loop, [this] { fail(ETIMEDOUT); }) {
@@ -59,8 +63,10 @@ void HopCall::on_connected(ConnectOutcome outcome) {
 }
 
 bool HopCall::speak(Fd stream) {
-  acknowledged_before_ = early_from_ >= 0 ? acknowledged(stream.get()) : 0;
-  auto early = send_with_early(stream.get(), preamble_, early_from_);
+  bool has_early = early_from_ >= 0 || !ahead_.empty();
+  acknowledged_before_ = has_early ? acknowledged(stream.get()) : 0;
+  auto early =
+      send_with_early(stream.get(), preamble_, ahead_.empty() ? peek_early(early_from_) : ahead_);
   if (!early) return false;
   early_bytes_ = *early;
   stream_ = std::move(stream);
@@ -85,6 +91,7 @@ void HopCall::on_reply(Result<std::string> body) {
   outcome.reply = *reply;
   outcome.stream = std::move(stream_);
   outcome.early_bytes = early_bytes_;
+  if (!ahead_.empty()) outcome.unsent = ahead_.substr(early_bytes_);
   finish(std::move(outcome));
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <string>
 
 #include "base/fd.h"
 #include "base/io/event_loop.h"
@@ -23,6 +24,7 @@ struct HopOutcome {
   int error = 0;
   Fd stream;                    // joined to the machine, when the reply is kOk
   std::size_t early_bytes = 0;  // of the client's, that went with the preamble
+  std::string unsent;           // of HopRequest::ahead, what did not: it comes next
   // Without a reply: that host's kernel has such bytes, and nobody can tell whether a machine got
   // them. They must not be sent to another.
   bool may_be_delivered = false;
@@ -36,6 +38,8 @@ struct HopRequest {
   // A socket whose first bytes, those that are there, go with the preamble. They also stay in its
   // kernel, so a refusal loses nothing; -1: none.
   int early_from = -1;
+  // Or these, of an HTTP request: they go with the preamble, and in full, before anything else.
+  std::string ahead;
   // Of the answer, where a machine has to be started first.
   std::optional<Duration> reply_timeout;
 };
@@ -64,6 +68,7 @@ class HopCall {
   ConnectRequest request_;
   std::string preamble_;
   int early_from_;
+  std::string ahead_;
   std::optional<Duration> reply_timeout_;
   std::size_t early_bytes_ = 0;
   std::uint64_t acknowledged_before_ = 0;  // of the stream's bytes, when the early ones went

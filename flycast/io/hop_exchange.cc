@@ -32,8 +32,10 @@ HopExchange::HopExchange(ProxyState& state, Fd hop, std::unique_ptr<HttpStream> 
   machine_->set_ready([this] { turn(); });
 }
 
-void HopExchange::start() {
+void HopExchange::start(std::string_view ahead) {
   if (!hop_.valid() || !machine_->valid()) return cut(false);
+  auto self = shared_from_this();  // it may be over with them
+  if (!ahead.empty()) on_hop_bytes(ahead);
   turn();
 }
 
@@ -71,6 +73,7 @@ HopExchange::Look HopExchange::look_at_machine(Instant now) const {
   if (said_ != Machine::kOpen || unacknowledged(machine_->fd()) == 0) return {};
   Duration since = now - asked_at_;
   if (since < kSilenceLook) return {false, asked_at_ + kSilenceLook};
+  if (since >= kSilenceTold) return {};
   return {acknowledges_nothing(machine_->fd(), kSilentMachine, since), now + kSilenceLook};
 }
 

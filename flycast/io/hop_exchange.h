@@ -35,9 +35,9 @@ class HopExchange : public std::enable_shared_from_this<HopExchange> {
   HopExchange(const HopExchange&) = delete;
   HopExchange& operator=(const HopExchange&) = delete;
 
-  void start();
+  // `ahead`: what was read of its frames already.
+  void start(std::string_view ahead);
   [[nodiscard]] int hop() const { return hop_.fd(); }
-  [[nodiscard]] int machine() const { return machine_->fd(); }
   // What is known of the machine's kernel, and when it is to be asked again; kNever: it owes no
   // acknowledgement.
   struct Look {

@@ -64,6 +64,16 @@ void HopLinks::give_back(const IpEndpoint& proxy, Fd link) {
   arm();
 }
 
+void HopLinks::note_takes_ahead(const IpEndpoint& proxy) {
+  auto found = peers_.find(proxy);
+  if (found != peers_.end()) found->second.takes_ahead = true;
+}
+
+bool HopLinks::takes_ahead(const IpEndpoint& proxy) const {
+  auto found = peers_.find(proxy);
+  return found != peers_.end() && found->second.takes_ahead;
+}
+
 void HopLinks::refill(const IpEndpoint& proxy, Peer& peer) {
   while (peer.spare.size() + peer.connecting.size() < peer.wanted) {
     std::uint64_t number = ++last_number_;

@@ -36,6 +36,9 @@ class HopLinks {
   Fd take(const IpEndpoint& proxy, bool exchange = false);
   // One on which an exchange is over.
   void give_back(const IpEndpoint& proxy, Fd link);
+  // That proxy takes an exchange's first frames before its reply; forgotten with its last link.
+  void note_takes_ahead(const IpEndpoint& proxy);
+  [[nodiscard]] bool takes_ahead(const IpEndpoint& proxy) const;
   void stop();  // closes all; idempotent
 
   [[nodiscard]] std::size_t spare() const;
@@ -50,6 +53,7 @@ class HopLinks {
     std::deque<Spare> rested;  // likewise
     std::map<std::uint64_t, std::unique_ptr<StreamConnector>> connecting;
     std::size_t wanted = 0;
+    bool takes_ahead = false;
   };
 
   void refill(const IpEndpoint& proxy, Peer& peer);

@@ -73,18 +73,19 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
     Instant now = monotonic_now();
     HopExchange::Look look = exchange_->look_at_machine(now);
     if (look.silent) state_.on_silent_machine(end_);
-    if (look.silent && is_unanswered(exchange_->machine(), state_.options.hop_silence))
-      return state_.end(id_);
     deadline_.arm_at(std::min(look.next, now + state_.options.hop_silence / kSilenceChecks));
   }
 
   void on_frame(Result<std::string> body) {
     deadline_.cancel();
+    ahead_ = reader_->take_rest();
     state_.silent.remove(from_, id_);
     if (!body && body.error().code == ENODATA) return on_unused();
     if (!body) return on_malformed(body.error());
     auto preamble = decode_preamble(*body);
     if (!preamble) return on_malformed(preamble.error());
+    if (!ahead_.empty() && !preamble->ahead)
+      return on_malformed(Error("bytes behind a hop frame", EPROTO));
     on_preamble(*preamble);
   }
 
@@ -123,6 +124,8 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
     // A header of the PROXY protocol speaks of one client's connection.
     if (preamble.exchange && admitted.greeting.empty())
       keep_as_ = {preamble.client.ip, admitted.source, admitted.machine};
+    // Frames are not for a machine that speaks with its client.
+    if (preamble.ahead && !keep_as_) return refuse(HopStatus::kNotReady);
     if (preamble.wake == Wake::kStart && !admitted.asleep) return answer_and_close(HopStatus::kOk);
     if (auto ticket = state_.line.admit(admitted.key, admitted.hard_limit))
       return join(preamble, admitted, std::move(*ticket));
@@ -224,7 +227,7 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
           if (auto self = weak.lock()) self->on_over(std::move(over));
         });
     deadline_.arm_after(kSilenceLook);
-    exchange_->start();
+    exchange_->start(std::exchange(ahead_, {}));
   }
 
   // What the other proxy says next is for the one that takes this one's place.
@@ -258,7 +261,7 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
     HopReply reply{status, state_.admissions.open(key_), connect_errno, state_.line.length(key_),
                    state_.next_sequence()};
     reply.exchange = status == HopStatus::kOk && keep_as_;
-    reply.tells = true;
+    reply.tells = reply.takes_ahead = true;
     return send_frame(hop_.get(), encode_reply(reply));
   }
 
@@ -268,6 +271,7 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
   HostId from_;
   LoopTimer deadline_;
   std::optional<FrameReader> reader_;
+  std::string ahead_;  // what was read behind the preamble: of an exchange
   std::optional<StreamConnector> connector_;
   std::optional<WakeCall> waking_;
   std::shared_ptr<HopExchange> exchange_;  // while there is one; it has the stream

@@ -16,6 +16,8 @@ namespace {
 
 // Of a response that is compressed, which takes a while: others wait for it.
 constexpr std::size_t kCompressedAtOnce = 32 * 1024;
+// Of a request, this much goes to a machine's owner with the question whether it takes it.
+constexpr std::size_t kMostAhead = 16 * 1024;
 
 }  // namespace
 
@@ -81,13 +83,14 @@ void HttpCall::find_machine() {
   if (http_.request().upgrade.empty())
     request.exchange = {is_idempotent(http_.request().method), fresh_};
   request.is_wanted = [this] { return !client_.is_gone(); };
+  request.ahead = [this](MachineId machine) { return opening_for(machine); };
   dialer_ = std::make_unique<Dialer>(
-      state_, std::move(request), [this](DialOutcome outcome) { on_dialled(std::move(outcome)); });
+      state_, std::move(request), [this](DialOutcome outcome) { on_dialled(outcome); });
   dialer_->start();
 }
 
 // Last: the client's session may end.
-void HttpCall::on_dialled(DialOutcome outcome) {
+void HttpCall::on_dialled(DialOutcome& outcome) {
   auto calling = std::move(dialer_);
   auto wake = client_.wake;
   if (const auto* failed = std::get_if<DialFailure>(&outcome)) {
@@ -106,6 +109,14 @@ void HttpCall::on_no_machine(const DialFailure& failed) {
     outcome_ = Event::kGone;
     return;
   }
+  if (failed.may_be_delivered) {
+    http_.lose_attempt();
+    fresh_ = true;
+    if (http_.may_resend() && take_resend()) {
+      ++state_.stats.http_resends;
+      return find_machine();
+    }
+  }
   bool had_candidates = failed.error != DialError::kNoCandidate;
   if (replay_.on_no_machine(had_candidates, http_.request(), state_.replays, read_clocks()))
     return find_machine();
@@ -121,9 +132,24 @@ void HttpCall::begin_attempt() {
   std::string opening;
   replay_.address(http_.request(), machine_->dialled.machine);
   http_.begin_attempt(opening);
-  machine_->send(opening);
+  went_ahead_ = std::exchange(machine_->dialled.ahead, 0);
+  if (went_ahead_ != 0) asked_ = machine_->dialled.asked_at;
+  machine_->send(std::string_view(opening).substr(went_ahead_));
   await_progress();
   begin_watch();
+}
+
+// A part of what the attempt begins with: more may be read of the request until then.
+std::string HttpCall::opening_for(MachineId machine) {
+  std::string opening;
+  replay_.address(http_.request(), machine);
+  http_.write_opening(opening);
+  opening.resize(std::min(opening.size(), kMostAhead));
+  return opening;
+}
+
+bool HttpCall::sent_nothing() const {
+  return went_ahead_ == 0 && machine_->stream->sent() == sent_before_;
 }
 
 // ------------------------------------------------------------------ the response
@@ -148,7 +174,7 @@ bool HttpCall::read_machine() {
     case HttpStream::Got::kNothing:
       break;
     case HttpStream::Got::kReset:
-      on_machine_failed(ErrorCode::kPC03, "", machine_->stream->sent() == sent_before_);
+      on_machine_failed(ErrorCode::kPC03, "", sent_nothing());
       break;
     case HttpStream::Got::kEnd:
       on_machine_end();
@@ -281,7 +307,7 @@ void HttpCall::on_machine_end() {
   bool begun = !http_.response().untouched();
   HttpStream& stream = *machine_->stream;
   bool unseen =
-      !begun && (stream.sent() == sent_before_ || closed_before(stream.fd(), sent_before_));
+      !begun && (sent_nothing() || (went_ahead_ == 0 && closed_before(stream.fd(), sent_before_)));
   on_machine_failed(begun ? ErrorCode::kPU02 : ErrorCode::kPC04, http_.response().fault().why,
                     unseen);
 }

@@ -107,9 +107,11 @@ class HttpCall {
 
  private:
   void find_machine();
-  void on_dialled(DialOutcome outcome);
+  void on_dialled(DialOutcome& outcome);
   void on_no_machine(const DialFailure& failed);
   void begin_attempt();
+  [[nodiscard]] std::string opening_for(MachineId machine);
+  [[nodiscard]] bool sent_nothing() const;
   bool read_machine();
   void on_read(ReadEvent event);
   void on_head();
@@ -160,6 +162,7 @@ class HttpCall {
   Instant asked_{};                // when the request went to the machine
   Instant written_{};              // and the last of it so far
   std::uint64_t sent_before_ = 0;  // over its connection, for others
+  std::size_t went_ahead_ = 0;     // of the request, with the question for that connection
   Instant deadline_ = kNever;
   Instant look_at_ = kNever;  // whether the machine has acknowledged the request
   // Of another host's machine its owner tells.

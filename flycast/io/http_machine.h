@@ -21,6 +21,7 @@ struct HttpMachine {
     if (!dialled.here) hop_port = port_of(dialled.stream);
     if (!stream) stream = std::make_unique<HttpStream>(state, reach(state), nullptr);
     stream->set_ready(std::move(ready));
+    if (!dialled.unsent.empty()) stream->send(dialled.unsent);
   }
 
   void send(std::string_view bytes) {

@@ -41,9 +41,9 @@ Relay::Relay(RelayStreams streams, RelayShared& shared)
   client_.name = client_name(id_);
   machine_.name = machine_name(id_);
   client_.fd = std::move(streams.client);
-  client_.is_watched = streams.client_is_hop;
+  client_.is_hop = streams.client_is_hop;
   machine_.fd = std::move(streams.machine);
-  machine_.is_watched = true;
+  machine_.is_hop = streams.machine_is_hop;
   machine_.is_bare = streams.machine_is_bare;
   // A client that speaks first has done so by now; of a machine that does, watch() brings an event.
   machine_.readable = false;
@@ -106,14 +106,14 @@ void Relay::sweep() {
   }
   for (End* end : {&client_, &machine_}) {
     if (ended_ || !is_silent(*end)) continue;
-    if (end != &machine_ || !is_near_) ++shared_->silent_hops;
+    ++shared_->silent_hops;
     on_reset(*end);
   }
   if (was_reset_) move_some();
 }
 
 bool Relay::is_silent(End& end) {
-  if (!end.owing || end.reset) return false;
+  if (!end.is_hop || !end.owing || end.reset) return false;
   end.owing = unacknowledged(end.fd.get()) != 0;
   return end.owing && is_unanswered(end.fd.get(), shared_->hop_silence);
 }
@@ -122,7 +122,7 @@ Relay::Look Relay::look_at_machine() {
   if (ended_ || machine_.reset || !machine_.owing) return {};
   Duration since = shared_->now - asked_at_;
   if (since < kSilenceLook) return {false, asked_at_ + kSilenceLook};
-  machine_.owing = unacknowledged(machine_.fd.get()) != 0;
+  machine_.owing = since < kSilenceTold && unacknowledged(machine_.fd.get()) != 0;
   if (!machine_.owing) return {};
   bool silent = acknowledges_nothing(machine_.fd.get(), kSilentMachine, since);
   return {silent, shared_->now + kSilenceLook};
@@ -205,7 +205,7 @@ void Relay::count_read(Flow& flow, std::size_t size) {
 void Relay::count_sent(Flow& flow, std::size_t size) {
   shared_->bytes += size;
   active_at_ = shared_->now;
-  flow.to.owing = flow.to.is_watched;
+  flow.to.owing = flow.to.is_hop || (&flow.to == &machine_ && is_near_);
   if (&flow.to == &machine_) asked_at_ = shared_->now;
 }
 

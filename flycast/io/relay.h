@@ -48,6 +48,9 @@ inline constexpr Duration kSilentMachine = std::chrono::milliseconds(150);
 // When that is looked at: so long after the last bytes went to it, and as often after. The kernel
 // sends the first of them again after 200 ms.
 inline constexpr Duration kSilenceLook = std::chrono::milliseconds(250);
+// For so long the same bytes speak against a machine: one stream that died alone must not keep it
+// out for ever.
+inline constexpr Duration kSilenceTold = std::chrono::seconds(2);
 
 // What the relays of one poller share.
 struct RelayShared {
@@ -56,7 +59,7 @@ struct RelayShared {
   std::vector<char> chunk = std::vector<char>(kRelayChunk);  // of the relay that is running
   std::size_t held_bytes = 0;                                // read but not yet written
   PipePool pipes;
-  // How long bytes to another host's proxy, or to a machine, may go without any acknowledgement.
+  // How long bytes to another host's proxy may go without any acknowledgement.
   Duration hop_silence{};
   Instant now{};                    // of this turn of the loop
   std::uint64_t bytes = 0;          // passed on since start
@@ -85,9 +88,9 @@ class Relay {
     bool urgent = false;      // it sent urgent bytes once: short reads tell nothing
     bool reset = false;
     bool takes_bulk = false;  // its kernel may hold more than kUnsentBytes
-    bool is_bare = false;     // lacks what make_lasting() gives
-    bool is_watched = false;  // a hop, or a machine
-    bool owing = false;  // a watched one: bytes were sent to it, and not seen to be acknowledged
+    bool is_hop = false;
+    bool is_bare = false;  // lacks what make_lasting() gives
+    bool owing = false;    // bytes were sent to it, and not seen to be acknowledged
   };
 
   Relay(RelayStreams streams, RelayShared& shared);

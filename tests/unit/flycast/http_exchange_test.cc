@@ -133,6 +133,28 @@ TEST(HttpExchange, NotWhenTheBodyWasTooLargeToKeep) {
   EXPECT_FALSE(exchange.may_resend());
 }
 
+// What went ahead is a part of what the attempt begins with, whatever is read meanwhile.
+TEST(HttpExchange, AnOpeningIsTheBeginningOfTheNextAttempt) {
+  HttpExchange exchange(head_of("PUT", BodyKind::kStreamed));
+  std::string sent, opening;
+  exchange.on_request_piece("hello", sent);
+  exchange.write_opening(opening);
+  EXPECT_EQ(opening, kOpening + "5\r\nhello\r\n");
+  EXPECT_FALSE(exchange.attempting());
+  exchange.on_request_piece("!", sent);
+  EXPECT_EQ(attempt(exchange), opening + "1\r\n!\r\n");
+}
+
+TEST(HttpExchange, AnAttemptThatWasLostMayHaveBeenSeen) {
+  HttpExchange get(head_of("GET", BodyKind::kNone)), post(head_of("POST", BodyKind::kNone));
+  get.lose_attempt();
+  post.lose_attempt();
+  EXPECT_TRUE(get.may_resend());
+  EXPECT_FALSE(post.may_resend());
+  get.lose_attempt();
+  EXPECT_FALSE(get.may_resend()) << "what kills those that read it must not meet them all";
+}
+
 TEST(HttpExchange, AnotherAttemptReadsAnotherResponse) {
   HttpExchange exchange(head_of("HEAD", BodyKind::kNone));
   attempt(exchange);

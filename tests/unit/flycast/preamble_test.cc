@@ -90,6 +90,21 @@ TEST(Preamble, AsksToListen) {
   EXPECT_EQ(*told, reply);
 }
 
+TEST(Preamble, SaysThatFramesComeAhead) {
+  Preamble asks = sample();
+  EXPECT_FALSE(asks.ahead) << "an older agent's";
+  asks.exchange = asks.ahead = true;
+  auto decoded = decode_preamble(body_of(encode_preamble(asks)));
+  ASSERT_TRUE(decoded);
+  EXPECT_EQ(*decoded, asks);
+  HopReply reply{HopStatus::kOk, 1};
+  EXPECT_FALSE(reply.takes_ahead);
+  reply.takes_ahead = true;
+  auto told = decode_reply(body_of(encode_reply(reply)));
+  ASSERT_TRUE(told);
+  EXPECT_EQ(*told, reply);
+}
+
 TEST(Silence, RoundTrip) {
   for (std::uint16_t stream : {std::uint16_t{0}, std::uint16_t{1}, std::uint16_t{65535}}) {
     Silence word{kNetwork, MachineId{0x148e21dad76789}, 8080, stream};

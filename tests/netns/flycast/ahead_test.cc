@@ -1,0 +1,218 @@
+// What an HTTP request begins with goes to another host together with the question whether a
+// machine there takes it: the machine has it before the answer is here, and no two machines do.
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <optional>
+#include <set>
+
+#include "flycast/core/exchange_frame.h"
+#include "flycast/core/preamble.h"
+#include "flycast/io/sockets.h"
+#include "tests/netns/flycast/http_words.h"
+
+namespace sixpn::flycast {
+namespace {
+
+// Machine 2 on host 2, the nearer one, and machine 4 on host 3; clients on host 1.
+struct Ahead : testing::TestWithParam<ConcurrencyType> {
+  Ahead() {
+    cluster.app.services[0].ports[0].handlers = {"http"};
+    cluster.app.services[0].concurrency = GetParam();
+    only({2, 4});
+  }
+  // Of the machines of the app, only those serve.
+  void only(const std::set<std::uint32_t>& ids) {
+    for (std::uint32_t id : {1u, 2u, 3u, 4u})
+      cluster.machines[MachineId{id}].state =
+          ids.contains(id) ? MachineState::kStarted : MachineState::kStopped;
+  }
+  // However slow the test is, nobody gives up.
+  static FlycastOptions patient() {
+    FlycastOptions options;
+    options.retry.connect_timeout = std::chrono::seconds(25);
+    options.retry.early_timeout = std::chrono::seconds(20);
+    options.hop_link_idle = std::chrono::minutes(10);
+    options.preamble_timeout = std::chrono::minutes(10);
+    return options;
+  }
+  static Tcp first(Tcp& client, Server& server) {
+    EXPECT_TRUE(client.write_all("GET / HTTP/1.1\r\nHost: h\r\n\r\n"));
+    Tcp machine = server.accept();
+    read_message(machine);
+    EXPECT_TRUE(machine.write_all(ok("hello")));
+    EXPECT_TRUE(read_message(client, 5).ends_with("hello"));
+    return machine;
+  }
+  void deafen_host1() {
+    lab.host(1).feed("nft -f -",
+                     "table inet silence {\n  chain prerouting {\n"
+                     "    type filter hook prerouting priority raw\n"
+                     "    tcp sport 7947 drop\n  }\n}\n");
+  }
+  void heal() {
+    lab.host(1).feed("nft -f -", "add table inet silence\ndelete table inet silence\n");
+  }
+  void TearDown() override { heal(); }
+  Lab& lab = Lab::instance();
+  TestCluster cluster = Lab::cluster();
+};
+
+// Nothing that host 2 says reaches host 1, and yet the machine has the request: it did not wait.
+TEST_P(Ahead, TheMachineHasTheRequestBeforeTheAnswerIsHere) {
+  only({2});
+  RunningHost host1(1, cluster, patient()), host2(2, cluster, patient());
+  Server server(2);
+  Tcp before = dial_web();
+  Tcp machine = first(before, server);
+  ASSERT_TRUE(eventually([&] { return host1.stats().spare_links > 0; }));
+  Tcp client = dial_web();
+  deafen_host1();
+  ASSERT_TRUE(client.write_all("POST /early HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody"));
+  Tcp next = server.accept();
+  std::string seen = read_message(next, 4);
+  EXPECT_TRUE(seen.starts_with("POST /early HTTP/1.1\r\n") && seen.ends_with("\r\n\r\nbody"));
+  heal();
+  ASSERT_TRUE(next.write_all(ok("hello")));
+  EXPECT_TRUE(read_message(client, 5).ends_with("hello"));
+  EXPECT_EQ(host1.stats().failed_attempts, 0u);
+}
+
+// More of it than goes along, while nobody listens on the nearer machine.
+TEST_P(Ahead, ARefusalLosesNothing) {
+  only({3, 4});
+  RunningHost host1(1, cluster, patient()), host2(2, cluster, patient()), host3(3, cluster);
+  Server four(4);
+  std::string body(50'000, 'y');
+  for (int i = 0; i < 5; ++i) {
+    Tcp client = dial_web();
+    ASSERT_TRUE(
+        client.write_all("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 50000\r\n\r\n" + body));
+    Tcp machine = four.accept();
+    ASSERT_TRUE(machine);
+    EXPECT_TRUE(read_message(machine, body.size()).ends_with("\r\n\r\n" + body));
+    ASSERT_TRUE(machine.write_all(
+        "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello"));
+    EXPECT_TRUE(read_message(client, 5).ends_with("hello"));
+  }
+  EXPECT_GE(host2.stats().hops_refused, 1u);
+  EXPECT_EQ(host1.stats().http_resends, 0u);
+}
+
+// The end of one exchange and the next question come in one piece, with what goes ahead.
+TEST_P(Ahead, RequestsFollowEachOther) {
+  only({2});
+  RunningHost host1(1, cluster, patient()), host2(2, cluster, patient());
+  Server server(2);
+  Tcp client = dial_web();
+  Tcp machine = first(client, server);
+  constexpr int kRequests = 50;
+  std::string all;
+  for (int i = 0; i < kRequests; ++i)
+    all += "GET /" + std::to_string(i) + " HTTP/1.1\r\nHost: h\r\n\r\n";
+  ASSERT_TRUE(client.write_all(all));
+  for (int i = 0; i < kRequests; ++i) {
+    EXPECT_TRUE(read_message(machine).starts_with("GET /" + std::to_string(i) + " "));
+    ASSERT_TRUE(machine.write_all(ok("hello")));
+    EXPECT_TRUE(read_message(client, 5).ends_with("hello"));
+  }
+  EXPECT_EQ(host2.stats().hops_malformed, 0u);
+  EXPECT_EQ(host1.stats().failed_attempts, 0u);
+}
+
+// An owner that the test plays, on host 2.
+struct ScriptedAhead : Ahead {
+  ScriptedAhead() {
+    lab.host(2).run([&] { hops = std::move(*listen_on({host_address(host(2)), 7947})); });
+  }
+  // The next connection that says something; spare links do not, until they are used.
+  Tcp accept_speaking() {
+    while (true) {
+      std::vector<pollfd> waits{{hops.get(), POLLIN, 0}};
+      for (const Fd& one : silent) waits.push_back({one.get(), POLLIN, 0});
+      if (poll(waits.data(), waits.size(), kPatienceMs) < 1) return {};
+      for (std::size_t i = 1; i < waits.size(); ++i)
+        if (waits[i].revents != 0) return take(i - 1);
+      silent.emplace_back(accept4(hops.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    }
+  }
+  Tcp take(std::size_t i) {
+    Fd taken = std::move(silent[i]);
+    silent.erase(silent.begin() + static_cast<std::ptrdiff_t>(i));
+    char byte = 0;
+    bool speaks = recv(taken.get(), &byte, 1, MSG_PEEK) == 1;
+    return speaks ? Tcp(std::move(taken)) : accept_speaking();  // else it has ended
+  }
+  static Preamble read_preamble(Tcp& hop) {
+    auto length = decode_frame_header(hop.read_exactly(kFrameHeaderBytes));
+    EXPECT_TRUE(length);
+    auto preamble = decode_preamble(hop.read_exactly(length ? *length : 0));
+    EXPECT_TRUE(preamble);
+    return preamble ? *preamble : Preamble{};
+  }
+  // Answers one request, so that its proxy knows this owner.
+  void serve_one(Tcp& client, bool takes_ahead) {
+    ASSERT_TRUE(client.write_all("GET / HTTP/1.1\r\nHost: h\r\n\r\n"));
+    Tcp hop = accept_speaking();
+    Preamble asked = read_preamble(hop);
+    EXPECT_FALSE(asked.ahead) << "nobody knows yet whether this owner takes it";
+    HopReply reply{HopStatus::kOk, 1};
+    reply.exchange = asked.exchange;
+    reply.takes_ahead = takes_ahead;
+    ASSERT_TRUE(hop.write_all(encode_reply(reply)));
+    if (asked.exchange) hop.read_exactly(kExchangeHeaderBytes);
+    read_message(hop);
+    ASSERT_TRUE(
+        hop.write_all("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello"));
+    EXPECT_TRUE(read_message(client, 5).ends_with("hello"));
+  }
+  Fd hops;
+  std::vector<Fd> silent;
+};
+
+// It had the request and died without a word: a request that may not be asked twice is not.
+TEST_P(ScriptedAhead, AnOwnerThatDiesWithAPostMayHaveDeliveredIt) {
+  for (std::string method : {"POST", "GET"}) {
+    RunningHost host1(1, cluster, patient()), host3(3, cluster);
+    Server four(4);
+    Tcp client = dial_web();
+    serve_one(client, true);
+    ASSERT_TRUE(
+        client.write_all(method + " /last HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nhi"));
+    Tcp hop = accept_speaking();
+    Preamble asked = read_preamble(hop);
+    EXPECT_EQ(asked.ahead, asked.exchange);
+    if (asked.ahead) hop.read_exactly(kExchangeHeaderBytes);
+    EXPECT_TRUE(read_message(hop, 2).starts_with(method + " /last"));
+    hop.send_reset();
+    if (method == "GET") {
+      Tcp machine = four.accept();
+      ASSERT_TRUE(machine);
+      EXPECT_TRUE(read_message(machine, 2).starts_with("GET /last"));
+      ASSERT_TRUE(machine.write_all(ok("other")));
+      EXPECT_TRUE(read_message(client, 5).ends_with("other"));
+    } else {
+      EXPECT_TRUE(read_message(client).starts_with("HTTP/1.1 50"));
+      EXPECT_EQ(host3.stats().hops_accepted, 0u);
+    }
+  }
+}
+
+TEST_P(ScriptedAhead, AnOlderOwnerGetsNoFramesAhead) {
+  RunningHost host1(1, cluster, patient());
+  Tcp client = dial_web();
+  serve_one(client, false);
+  serve_one(client, false);
+}
+
+std::string name_of(const testing::TestParamInfo<ConcurrencyType>& counted) {
+  return counted.param == ConcurrencyType::kRequests ? "ByRequests" : "ByConnections";
+}
+constexpr auto kCounted = {ConcurrencyType::kConnections, ConcurrencyType::kRequests};
+INSTANTIATE_TEST_SUITE_P(Limits, Ahead, testing::ValuesIn(kCounted), name_of);
+INSTANTIATE_TEST_SUITE_P(Limits, ScriptedAhead, testing::ValuesIn(kCounted), name_of);
+
+}  // namespace
+}  // namespace sixpn::flycast

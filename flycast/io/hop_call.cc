@@ -13,6 +13,9 @@ namespace {
 
 // Of a client's first bytes, at most so many go with the preamble.
 constexpr std::size_t kMaxEarlyBytes = 64 * 1024;
+// A host that has such bytes gets so much longer to say what became of them: a refusal that is late
+// is worth more than not knowing.
+constexpr Duration kAnswerGrace = std::chrono::milliseconds(500);
 
 // What of the first bytes of a socket is there, and leaves it there.
 std::string peek_early(int early_from) {
@@ -44,7 +47,7 @@ HopCall::HopCall(EventLoop& loop, HopLinks& links, const HopRequest& request, Do
       ahead_(request.ahead),
       reply_timeout_(request.reply_timeout),
       done_(std::move(done)),
-      deadline_(loop, [this] { fail(ETIMEDOUT); }) {
+      deadline_(loop, [this] { on_deadline(); }) {
   deadline_.arm_after(request_.timeout);
   Fd link = links.take(request_.remote, request.preamble.exchange);
   warm_ = link && speak(std::move(link));
@@ -99,6 +102,12 @@ void HopCall::on_reply(Result<std::string> body) {
 // other end was gone before they came.
 bool HopCall::may_be_delivered() const {
   return early_bytes_ > 0 && stream_ && acknowledged(stream_.get()) != acknowledged_before_;
+}
+
+void HopCall::on_deadline() {
+  if (in_grace_ || !may_be_delivered()) return fail(ETIMEDOUT);
+  in_grace_ = true;
+  deadline_.arm_after(kAnswerGrace);
 }
 
 void HopCall::fail(int error) {

@@ -60,6 +60,7 @@ class HopCall {
   bool speak(Fd stream);
   void on_connected(ConnectOutcome outcome);
   void on_reply(Result<std::string> body);
+  void on_deadline();
   void fail(int error);
   [[nodiscard]] bool may_be_delivered() const;
   void finish(HopOutcome outcome);
@@ -73,6 +74,7 @@ class HopCall {
   std::size_t early_bytes_ = 0;
   std::uint64_t acknowledged_before_ = 0;  // of the stream's bytes, when the early ones went
   bool warm_ = false;
+  bool in_grace_ = false;
   Done done_;
   Fd stream_;
   std::optional<FrameReader> reader_;

@@ -84,8 +84,8 @@ void HttpCall::find_machine() {
     request.exchange = {is_idempotent(http_.request().method), fresh_};
   request.is_wanted = [this] { return !client_.is_gone(); };
   request.ahead = [this](MachineId machine) { return opening_for(machine); };
-  dialer_ = std::make_unique<Dialer>(
-      state_, std::move(request), [this](DialOutcome outcome) { on_dialled(outcome); });
+  dialer_ = std::make_unique<Dialer>(state_, std::move(request),
+                                     [this](DialOutcome outcome) { on_dialled(outcome); });
   dialer_->start();
 }
 

@@ -5,8 +5,10 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <chrono>
 #include <cstring>
 #include <optional>
+#include <thread>
 
 #include "flycast/core/preamble.h"
 #include "tests/netns/flycast/stage.h"
@@ -101,6 +103,25 @@ TEST_F(FirstBytes, ThatAnOwnerTookAndDiedWithAreGivenToNobodyElse) {
   EXPECT_EQ(client.read_to_end(), "");
   EXPECT_TRUE(client.got_reset());
   EXPECT_EQ(host3.stats().hops_accepted, 0u);
+}
+
+// It answers when it has been given up already, for what is not known to have arrived. What it has
+// may be with a machine: its word is waited for a little longer.
+TEST_F(FirstBytes, AnAnswerThatIsLateIsWaitedFor) {
+  start_host1(std::chrono::milliseconds(1));  // and four round trips of 80
+  Fd owner = listen_as_host2();
+  auto sent = std::chrono::steady_clock::now();
+  Tcp client = send_once();
+  pollfd wait{owner.get(), POLLIN, 0};
+  ASSERT_EQ(poll(&wait, 1, kPatienceMs), 1);
+  Tcp hop(Fd(accept4(owner.get(), nullptr, nullptr, SOCK_CLOEXEC)));
+  auto length = decode_frame_header(hop.read_exactly(kFrameHeaderBytes));
+  ASSERT_TRUE(length);
+  hop.read_exactly(*length);
+  ASSERT_EQ(hop.read_exactly(kOnce.size()), kOnce);
+  std::this_thread::sleep_until(sent + std::chrono::milliseconds(400));
+  ASSERT_TRUE(hop.write_all(encode_reply({HopStatus::kConnectFailed})));
+  expect_served_by_four(client);
 }
 
 TEST_F(FirstBytes, ThatNeverArrivedGoToAnother) {

@@ -115,6 +115,7 @@ const std::vector<AdminApi::Route>& AdminApi::routes() {
       {"POST", "v1/machines/*/start", &AdminApi::start_machine},
       {"POST", "v1/machines/*/cordon", &AdminApi::cordon_machine},
       {"POST", "v1/machines/*/uncordon", &AdminApi::uncordon_machine},
+      {"POST", "v1/machines/*/suspend", &AdminApi::suspend_machine},
   };
   return kRoutes;
 }

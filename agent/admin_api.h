@@ -95,6 +95,7 @@ class AdminApi {
   void start_machine(const Call& call, Reply reply);
   void cordon_machine(const Call& call, Reply reply);
   void uncordon_machine(const Call& call, Reply reply);
+  void suspend_machine(const Call& call, Reply reply);
   void destroy_machine(const Call& call, Reply reply);
 
   [[nodiscard]] const HostCertificate& certificate() const { return rooms_.identity.certificate; }

@@ -12,14 +12,9 @@ namespace json = boost::json;
 
 namespace {
 
-struct AppConfig {
-  std::string primary_region;
-  std::vector<Service> services;
-};
-
 // The body's fly.toml, or nothing when there is none. On errors replies with all of them and
 // returns false.
-bool read_config(const Call& call, const Reply& reply, std::optional<AppConfig>& into) {
+bool read_config(const Call& call, const Reply& reply, std::optional<AppSettings>& into) {
   auto text = call.text("config_toml");
   auto path = call.text("config_path");
   if (!text || !path) {
@@ -32,7 +27,7 @@ bool read_config(const Call& call, const Reply& reply, std::optional<AppConfig>&
     reply.fail("the configuration has mistakes; nothing was changed", parsed.errors());
     return false;
   }
-  into = AppConfig{parsed->primary_region, parsed->services};
+  into = AppSettings{parsed->primary_region, parsed->services, parsed->checks};
   return true;
 }
 
@@ -64,11 +59,12 @@ void AdminApi::create_app(const Call& call, Reply reply) {
   request.name = *name;
   request.org = *org;
   if (!network->empty()) request.network = *network;
-  std::optional<AppConfig> config;
+  std::optional<AppSettings> config;
   if (!read_config(call, reply, config)) return;
   if (config) {
     request.primary_region = config->primary_region;
     request.services = config->services;
+    request.checks = config->checks;
   }
   write_then_app(plan_create_app(*rooms_.registry->snapshot(), certificate(), request),
                  {request.name, request.org, request.network}, reply);
@@ -88,12 +84,11 @@ void AdminApi::destroy_app(const Call& call, Reply reply) {
 void AdminApi::deploy(const Call& call, Reply reply) {
   auto name = app_name(call);
   if (!name) return reply.fail(name.error());
-  std::optional<AppConfig> config;
+  std::optional<AppSettings> config;
   if (!read_config(call, reply, config)) return;
   if (!config) return reply.fail(Error("config_toml: the text of a fly.toml is needed", kInvalid));
-  write_then_app(plan_deploy(*rooms_.registry->snapshot(), certificate(), *name,
-                             config->primary_region, config->services),
-                 *name, reply);
+  write_then_app(plan_deploy(*rooms_.registry->snapshot(), certificate(), *name, *config), *name,
+                 reply);
 }
 
 void AdminApi::get_ips(const Call& call, Reply reply) {

@@ -231,6 +231,14 @@ machine::MachineService::Done AdminApi::tell_machine(MachineId machine, Reply re
   };
 }
 
+void AdminApi::suspend_machine(const Call& call, Reply reply) {
+  auto id = local_machine(call);
+  if (!id) return reply.fail(id.error());
+  rooms_.machine_loop.post([this, reply, machine = *id] {
+    rooms_.machines->suspend(machine, tell_machine(machine, reply));
+  });
+}
+
 void AdminApi::destroy_machine(const Call& call, Reply reply) {
   auto id = local_machine(call);
   if (!id) return reply.fail(id.error());

@@ -7,6 +7,8 @@
 #include "base/encoding.h"
 #include "registry/core/address.h"
 #include "registry/core/certificate.h"
+#include "registry/core/service_health.h"
+#include "registry/core/service_ports.h"
 
 namespace sixpn::agent {
 namespace {
@@ -28,11 +30,34 @@ json::array strings(const std::vector<std::string>& items) {
   return out;
 }
 
+const AppView* app_of(const Snapshot& snapshot, const MachineRecord& machine) {
+  const NetworkView* network = snapshot.find_network(machine.network);
+  if (network == nullptr) return nullptr;
+  auto app = network->apps.find(machine.app);
+  return app == network->apps.end() ? nullptr : app->second.get();
+}
+
+// What the registry knows of each service that the machine serves.
+json::array services_json(const Snapshot& snapshot, const MachineRecord& machine) {
+  std::map<std::uint16_t, Health> services;
+  for (const ServiceHealth& service : machine.service_health)
+    services[service.internal_port] = service.health;
+  if (const AppView* app = app_of(snapshot, machine))
+    for (const Service& service : app->app.services)
+      if (is_served_by(service, machine))
+        services[service.internal_port] = health_of(machine, service.internal_port);
+  json::array out;
+  for (auto [port, health] : services)
+    out.push_back(json::object{{"port", port}, {"health", to_string(health)}});
+  return out;
+}
+
 json::array checks_json(const std::vector<machine::CheckResult>& checks) {
   json::array out;
   for (const auto& check : checks)
     out.push_back(json::object{{"name", check.name},
                                {"port", check.port},
+                               {"service", check.routed},
                                {"status", to_string(check.status)},
                                {"output", check.output},
                                {"updated_ms", unix_ms(check.changed)}});
@@ -114,6 +139,22 @@ json::object service_json(const Service& service) {
   return out;
 }
 
+json::array service_health_json(const MachineRecord& machine) {
+  json::array out;
+  for (const ServiceHealth& service : machine.service_health)
+    out.push_back(
+        json::object{{"port", service.internal_port}, {"health", to_string(service.health)}});
+  return out;
+}
+
+json::object app_check_json(const AppCheck& check) {
+  json::object out = check_json(check.check);
+  out["name"] = check.name;
+  out["port"] = check.port;
+  out["groups"] = strings(check.groups);
+  return out;
+}
+
 json::object machine_json(const Snapshot& snapshot, const MachineRecord& machine,
                           const LocalFacts* local) {
   const HostView* host = snapshot.find_host(machine.host);
@@ -133,6 +174,8 @@ json::object machine_json(const Snapshot& snapshot, const MachineRecord& machine
   out["state"] = to_string(machine.state);
   out["health"] = to_string(machine.health);
   out["cordoned"] = machine.cordoned;
+  out["services"] = services_json(snapshot, machine);
+  out["app_health"] = to_string(machine.app_health);
   out["address"] = to_string(machine.address);
   out["metadata"] = std::move(metadata);
   out["updated_ms"] = unix_ms(machine.updated);
@@ -149,6 +192,8 @@ json::object machine_json(const Snapshot& snapshot, const MachineRecord& machine
 json::object app_json(const Snapshot& snapshot, const AppView& view) {
   json::array services;
   for (const auto& service : view.app.services) services.push_back(service_json(service));
+  json::array checks;
+  for (const auto& check : view.app.checks) checks.push_back(app_check_json(check));
   json::array flycast;
   for (const auto& address : flycast_addresses(snapshot, view.app))
     flycast.emplace_back(to_string(address));
@@ -161,6 +206,7 @@ json::object app_json(const Snapshot& snapshot, const AppView& view) {
   out["prefix"] = to_string(network_prefix(view.app.network));
   out["primary_region"] = text_or_null(view.app.primary_region);
   out["services"] = std::move(services);
+  out["checks"] = std::move(checks);
   out["flycast"] = std::move(flycast);
   // Not a number where this host does not know it.
   out["machines"] =

@@ -44,6 +44,9 @@ boost::json::object machine_json(const Snapshot& snapshot, const MachineRecord& 
 boost::json::object app_json(const Snapshot& snapshot, const AppView& app);
 boost::json::object network_json(const NetworkRecord& network);
 boost::json::object service_json(const Service& service);
+boost::json::object app_check_json(const AppCheck& check);
+// The health of the services whose checks stand otherwise than the machine's record says.
+boost::json::array service_health_json(const MachineRecord& machine);
 boost::json::object host_json(const Snapshot& snapshot, const HostView& host,
                               const PeerFacts* peer);
 boost::json::array conflicts_json(const std::map<HostId, registry::EnrolmentConflict>& conflicts);

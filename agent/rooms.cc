@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/io/clock.h"
+#include "base/log.h"
 
 namespace sixpn::agent {
 namespace {
@@ -68,15 +69,26 @@ flycast::FlycastCallbacks Rooms::flycast_callbacks() {
       });
     });
   };
-  callbacks.stop_machine = [this](MachineId id, std::function<void(Result<void>)> done) {
-    machine_loop.post([this, id, done = std::move(done)] {
-      if (!machines) return;
-      machines->stop(id, {}, {}, [this, done](Result<void> outcome) {
-        flycast_loop.post([done, outcome = std::move(outcome)] { done(outcome); });
-      });
-    });
+  callbacks.stop_machine = [this](MachineId id, AutoStop how,
+                                  std::function<void(Result<void>)> done) {
+    machine_loop.post([this, id, how, done = std::move(done)] { put_to_sleep(id, how, done); });
   };
   return callbacks;
+}
+
+void Rooms::put_to_sleep(MachineId id, AutoStop how,
+                         const std::function<void(Result<void>)>& done) {
+  if (!machines) return;
+  auto stopped = [this, done](Result<void> outcome) {
+    flycast_loop.post([done, outcome = std::move(outcome)] { done(outcome); });
+  };
+  if (how != AutoStop::kSuspend) return machines->stop(id, {}, {}, stopped);
+  machines->suspend(id, [this, id, stopped](const Result<void>& outcome) {
+    if (outcome) return stopped(outcome);
+    log::warn("agent", "machine {} is stopped instead of suspended: {}", to_string(id),
+              outcome.error().message);
+    if (machines) machines->stop(id, {}, {}, stopped);
+  });
 }
 
 std::vector<Notice> Rooms::notices() const {

@@ -74,6 +74,8 @@ struct Rooms {
       std::function<void(std::variant<flycast::Explanation, flycast::LookupFailure>)> done);
 
  private:
+  // Machine loop. What cannot be suspended is stopped, as with Fly.
+  void put_to_sleep(MachineId id, AutoStop how, const std::function<void(Result<void>)>& done);
   void tell_resolver(const SnapshotPtr& snapshot, const std::function<void(Result<void>)>& done);
 };
 

@@ -34,11 +34,14 @@ struct ValueJson {
   json::value operator()(const AppRecord* r) const {
     json::array services;
     for (const auto& service : r->services) services.push_back(service_json(service));
+    json::array checks;
+    for (const auto& check : r->checks) checks.push_back(app_check_json(check));
     return json::object{{"name", r->name},
                         {"org", r->org},
                         {"network", to_string(r->network)},
                         {"primary_region", r->primary_region},
-                        {"services", std::move(services)}};
+                        {"services", std::move(services)},
+                        {"checks", std::move(checks)}};
   }
   json::value operator()(const MachineRecord* r) const {
     json::object metadata;
@@ -51,6 +54,8 @@ struct ValueJson {
                         {"region", r->region},
                         {"state", to_string(r->state)},
                         {"health", to_string(r->health)},
+                        {"service_health", service_health_json(*r)},
+                        {"app_health", to_string(r->app_health)},
                         {"address", to_string(r->address)},
                         {"cordoned", r->cordoned},
                         {"skip_dns", r->skip_dns},

@@ -14,6 +14,7 @@ using registry::kMaxCheckTime;
 using registry::kMinCheckTime;
 
 constexpr std::int64_t kMaxMilliseconds = 1'000'000'000;
+constexpr std::string_view kDefaultGroup = "app";
 
 // A duration such as "5s", or a whole number of milliseconds, as in Fly.
 std::optional<Read<Duration>> read_time(TableReader& table, std::string_view key) {
@@ -135,7 +136,73 @@ ServiceCheck read_check(TableReader& table, CheckKind kind) {
   return check;
 }
 
+void read_within(TableReader& table, std::string_view key, Duration least, Duration most,
+                 Duration& out) {
+  auto read = read_time(table, key);
+  if (!read) return;
+  out = read->value;
+  if (out < least || out > most)
+    table.error(read->at, key,
+                fmt::format("expected {} to {}, found {}", to_string(least), to_string(most),
+                            to_string(out)));
+}
+
+AppCheck read_app_check(TableReader& table, std::string name,
+                        const std::map<std::string, std::string>& processes) {
+  AppCheck out;
+  out.name = std::move(name);
+  ServiceCheck& check = out.check;
+  auto type = table.word("type", {"tcp", "http"});
+  if (type && type->value == "http") check.kind = CheckKind::kHttp;
+  if (table.find("type") == nullptr) table.error(table.at(), "type", "is required: tcp or http");
+  auto port = table.integer("port", 1, 65535);
+  if (port) out.port = static_cast<std::uint16_t>(port->value);
+  if (table.find("port") == nullptr)
+    table.error(table.at(), "port", "is required: where the machine is asked");
+  read_within(table, "interval", registry::kMinAppCheckInterval, registry::kMaxAppCheckTime,
+              check.interval);
+  read_within(table, "timeout", registry::kMinAppCheckTimeout, kMaxCheckTime, check.timeout);
+  read_within(table, "grace_period", Duration::zero(), registry::kMaxAppCheckTime, check.grace);
+  if (check.kind == CheckKind::kHttp) read_request(table, check);
+  read_groups(table, processes, out.groups);
+  table.accept_unused("restart_limit");
+  table.report_unknown_keys();
+  return out;
+}
+
 }  // namespace
+
+std::vector<AppCheck> read_app_checks(TableReader& checks,
+                                      const std::map<std::string, std::string>& processes) {
+  std::vector<AppCheck> out;
+  for (const TomlEntry& entry : checks.entries()) {
+    auto table = checks.table(entry.key);
+    if (!table) continue;
+    if (!registry::is_check_name(entry.key))
+      checks.error(entry.key_at, entry.key,
+                   fmt::format("a check's name is 1 to {} letters, digits, '-', '_' and '.'",
+                               registry::kMaxCheckNameBytes));
+    out.push_back(read_app_check(*table, entry.key, processes));
+  }
+  if (out.size() > registry::kMaxAppChecks)
+    checks.error(checks.at(), "",
+                 fmt::format("expected at most {} checks", registry::kMaxAppChecks));
+  return out;
+}
+
+void read_groups(TableReader& table, const std::map<std::string, std::string>& processes,
+                 std::vector<std::string>& out) {
+  for (const Read<std::string>& group : table.strings("processes")) {
+    bool known = processes.empty() ? group.value == kDefaultGroup : processes.contains(group.value);
+    if (!known)
+      table.error(group.at, "processes",
+                  fmt::format("there is no process group \"{}\" in [processes]", group.value));
+    else if (std::find(out.begin(), out.end(), group.value) != out.end())
+      table.error(group.at, "processes", fmt::format("\"{}\" is there twice", group.value));
+    else
+      out.push_back(group.value);
+  }
+}
 
 void read_checks(TableReader& service, std::string_view key, CheckKind kind,
                  std::vector<ServiceCheck>& out) {

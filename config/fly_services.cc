@@ -15,7 +15,6 @@ namespace {
 using Processes = std::map<std::string, std::string>;
 
 constexpr std::uint32_t kDefaultSoftLimit = 20;
-constexpr std::string_view kDefaultGroup = "app";
 
 // A service with the places that later checks point at.
 struct ServiceDraft {
@@ -73,9 +72,7 @@ AutoStop read_auto_stop(TableReader& table) {
     return *flag ? AutoStop::kStop : AutoStop::kOff;
   auto word = table.word(kKey, {"off", "stop", "suspend"});
   if (!word || word->value == "off") return AutoStop::kOff;
-  if (word->value == "stop") return AutoStop::kStop;
-  table.note(word->at, kKey, "machines are stopped, not suspended");
-  return AutoStop::kSuspend;
+  return word->value == "stop" ? AutoStop::kStop : AutoStop::kSuspend;
 }
 
 void read_machine_rules(TableReader& table, Service& service) {
@@ -89,18 +86,8 @@ void read_machine_rules(TableReader& table, Service& service) {
                "has no effect: auto_stop_machines is off, so that no machine is stopped");
 }
 
-void read_groups(TableReader& table, const Processes& processes, Service& service) {
-  for (const Read<std::string>& group : table.strings("processes")) {
-    bool known = processes.empty() ? group.value == kDefaultGroup : processes.contains(group.value);
-    if (!known)
-      table.error(group.at, "processes",
-                  fmt::format("there is no process group \"{}\" in [processes]", group.value));
-    else if (std::find(service.groups.begin(), service.groups.end(), group.value) !=
-             service.groups.end())
-      table.error(group.at, "processes", fmt::format("\"{}\" is there twice", group.value));
-    else
-      service.groups.push_back(group.value);
-  }
+void read_service_groups(TableReader& table, const Processes& processes, Service& service) {
+  read_groups(table, processes, service.groups);
   if (processes.size() > 1 && table.find("processes") == nullptr)
     table.error(table.at(), "processes",
                 fmt::format("is required: [processes] has {} groups", processes.size()));
@@ -111,7 +98,7 @@ void read_common(TableReader& table, const Processes& processes, Service& servic
   read_internal_port(table, service);
   read_machine_rules(table, service);
   read_concurrency(table, service);
-  read_groups(table, processes, service);
+  read_service_groups(table, processes, service);
 }
 
 // "port", or "start_port" and "end_port". False when the range cannot be told.

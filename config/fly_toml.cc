@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "config/config_file.h"
+#include "config/fly_checks.h"
 #include "config/fly_services.h"
 #include "config/table_reader.h"
 #include "config/toml_document.h"
@@ -86,13 +87,12 @@ void read_env(TableReader env, std::map<std::string, std::string>& out) {
   }
 }
 
-// Valid in a fly.toml; sixpn builds no images, keeps no volumes, and leaves checks to a later
-// version.
+// Valid in a fly.toml; sixpn builds no images and keeps no volumes.
 void accept_other_sections(TableReader& file) {
   for (std::string_view key :
-       {"build", "deploy", "mounts", "mount", "vm", "checks", "machine_checks", "statics",
-        "metrics", "files", "restart", "experimental", "swap_size_mb", "console_command",
-        "host_dedication_id", "machine_config", "container", "containers"})
+       {"build", "deploy", "mounts", "mount", "vm", "machine_checks", "statics", "metrics", "files",
+        "restart", "experimental", "swap_size_mb", "console_command", "host_dedication_id",
+        "machine_config", "container", "containers"})
     file.accept_unused(key);
 }
 
@@ -104,6 +104,8 @@ FlyToml read_fly_toml(TableReader file) {
   if (auto processes = file.table("processes")) read_processes(*processes, config.processes);
   if (auto env = file.table("env")) read_env(*env, config.env);
   config.services = read_services(file, config.processes);
+  if (auto checks = file.table("checks"))
+    config.checks = read_app_checks(*checks, config.processes);
   accept_other_sections(file);
   file.report_unknown_keys();
   return config;

@@ -25,6 +25,8 @@ struct FlyToml {
   // [http_service] first, then [[services]] in file order. Ports that need what sixpn has not got
   // (certificates, PROXY protocol) are left out, and noted.
   std::vector<Service> services;
+  // [checks.NAME], in file order.
+  std::vector<AppCheck> checks;
   // "accepted, not used: ...", in the order of the file.
   std::vector<ConfigNote> notes;
   friend bool operator==(const FlyToml&, const FlyToml&) = default;

@@ -112,7 +112,8 @@ Result<std::vector<registry::LocalWrite>> plan_create_app(const Snapshot& snapsh
   if (!snapshot.orgs.contains(request.org))
     writes.push_back(shared_write(OrgRecord{request.org}, request.org));
   if (is_new) writes.push_back(shared_write(record, request.org));
-  AppRecord app{request.name, request.org, record.id, request.primary_region, request.services};
+  AppRecord app{request.name,           request.org,      record.id,
+                request.primary_region, request.services, request.checks};
   writes.push_back(shared_write(std::move(app), request.org));
   return writes;
 }
@@ -120,14 +121,14 @@ Result<std::vector<registry::LocalWrite>> plan_create_app(const Snapshot& snapsh
 Result<std::vector<registry::LocalWrite>> plan_deploy(const Snapshot& snapshot,
                                                       const HostCertificate& self,
                                                       const AppName& name,
-                                                      const std::string& primary_region,
-                                                      const std::vector<Service>& services) {
+                                                      const AppSettings& settings) {
   auto found = find_app(snapshot, name);
   if (!found) return found.error();
   AppRecord app = (*found)->app;
   if (!self.invite.allows_org(app.org)) return forbidden(self, app.org);
-  if (!primary_region.empty()) app.primary_region = primary_region;
-  app.services = services;
+  if (!settings.primary_region.empty()) app.primary_region = settings.primary_region;
+  app.services = settings.services;
+  app.checks = settings.checks;
   if (app == (*found)->app) return std::vector<registry::LocalWrite>{};
   std::string org = app.org;
   return std::vector<registry::LocalWrite>{shared_write(std::move(app), org)};

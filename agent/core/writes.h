@@ -29,6 +29,14 @@ struct CreateApp {
   std::string network = "default";
   std::string primary_region;
   std::vector<Service> services;
+  std::vector<AppCheck> checks;
+};
+
+// What a deploy says of an app.
+struct AppSettings {
+  std::string primary_region;  // "": as it is
+  std::vector<Service> services;
+  std::vector<AppCheck> checks;
 };
 
 // An app as a command names it: `org` may be empty when the name is unique in the cluster.
@@ -48,8 +56,7 @@ Result<std::vector<registry::LocalWrite>> plan_create_app(const Snapshot& snapsh
 Result<std::vector<registry::LocalWrite>> plan_deploy(const Snapshot& snapshot,
                                                       const HostCertificate& self,
                                                       const AppName& name,
-                                                      const std::string& primary_region,
-                                                      const std::vector<Service>& services);
+                                                      const AppSettings& settings);
 // Why a command that looks at all machines of a network cannot run here, where they are not all
 // held; names hosts where it can.
 std::optional<Error> refuse_unheld(const Snapshot& snapshot, NetworkId network,

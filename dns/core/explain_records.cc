@@ -10,6 +10,7 @@
 #include "dns/core/selection.h"
 #include "dns/core/zone.h"
 #include "registry/core/address.h"
+#include "registry/core/service_health.h"
 
 namespace sixpn::dns {
 namespace {
@@ -71,7 +72,7 @@ class Records {
   void add_machine(const MachineRecord& machine, const std::set<Ip6>& answered) {
     add(fmt::format("machine {} of {}, group {}, region {}, {}{}, {}: {}", to_string(machine.id),
                     machine.app, machine.group, machine.region, to_string(machine.state),
-                    health_text(machine.health), host_text(snapshot_, machine.host),
+                    health_text(overall_health(machine)), host_text(snapshot_, machine.host),
                     verdict(snapshot_, machine, source_, said_, answered)));
   }
   void add_app(std::string_view label) {

@@ -1,5 +1,7 @@
 #include "dns/core/selection.h"
 
+#include "registry/core/service_health.h"
+
 namespace sixpn::dns {
 
 bool is_registered(const MachineRecord& machine) {
@@ -20,7 +22,8 @@ bool is_answered(const MachineRecord& machine, bool host_is_here, const Ip6* own
 }
 
 bool is_healthy(const MachineRecord& machine) {
-  return machine.health == Health::kPassing || machine.health == Health::kUnknown;
+  Health health = overall_health(machine);
+  return health == Health::kPassing || health == Health::kUnknown;
 }
 
 }  // namespace sixpn::dns

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "registry/core/service_health.h"
 #include "registry/core/service_ports.h"
 
 namespace sixpn::flycast {
@@ -13,10 +14,11 @@ Duration distance(const Candidate& candidate) {
   return candidate.round_trip.value_or(Duration::max());
 }
 
-// Its owner calls it a warning until its checks pass for the first time.
-bool is_starting(const MachineRecord& machine) {
+// Its owner calls a service a warning until its checks pass for the first time.
+bool is_starting(const MachineRecord& machine, std::uint16_t internal_port) {
   return machine.state == MachineState::kStarting ||
-         (machine.state == MachineState::kStarted && machine.health == Health::kWarning);
+         (machine.state == MachineState::kStarted &&
+          health_of(machine, internal_port) == Health::kWarning);
 }
 
 }  // namespace
@@ -24,7 +26,7 @@ bool is_starting(const MachineRecord& machine) {
 bool may_wake(const MachineRecord& machine, const Service& service) {
   if (!service.auto_start || machine.cordoned || !is_served_by(service, machine)) return false;
   return machine.state == MachineState::kStopped || machine.state == MachineState::kSuspended ||
-         is_starting(machine);
+         is_starting(machine, service.internal_port);
 }
 
 std::vector<Sleeper> sleepers(const ServiceTable& table, const Route& route) {
@@ -35,7 +37,7 @@ std::vector<Sleeper> sleepers(const ServiceTable& table, const Route& route) {
     if (!snapshot.find_host(machine->host)->usable()) continue;
     found.push_back({{machine->id, machine->host, machine->region, machine->host == snapshot.self,
                       snapshot.round_trip_to(machine->host)},
-                     is_starting(*machine)});
+                     is_starting(*machine, route.service->internal_port)});
   }
   return found;
 }
@@ -78,8 +80,9 @@ void BackgroundStarts::end(const StartKey& key, bool started, Instant now) {
   found->second = {false, now + kQuietAfterStart};
 }
 
-StartVerdict StartRules::judge(const MachineRecord& machine, bool last, Now now) const {
-  if (is_starting(machine)) return StartVerdict::kStart;
+StartVerdict StartRules::judge(const MachineRecord& machine, std::uint16_t internal_port, bool last,
+                               Now now) const {
+  if (is_starting(machine, internal_port)) return StartVerdict::kStart;
   auto failed = failures_.find(machine.id);
   if (failed != failures_.end() && now.mono < failed->second.until)
     return StartVerdict::kFailedLately;

@@ -83,9 +83,11 @@ enum class StartVerdict : std::uint8_t { kStart, kRecentlyStopped, kFailedLately
 // Owner side.
 class StartRules {
  public:
-  // `last`: the client's proxy knows of no other machine to wake in that region. now.wall is of the
-  // clock that wrote the machine's record, which is this host's.
-  [[nodiscard]] StartVerdict judge(const MachineRecord& machine, bool last, Now now) const;
+  // For the service with that internal port. `last`: the client's proxy knows of no other machine
+  // to wake in that region. now.wall is of the clock that wrote the machine's record, which is this
+  // host's.
+  [[nodiscard]] StartVerdict judge(const MachineRecord& machine, std::uint16_t internal_port,
+                                   bool last, Now now) const;
   void on_failed(MachineId machine, Instant now);
   void on_open(MachineId machine) { failures_.erase(machine); }
 

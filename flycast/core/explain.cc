@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "registry/core/service_health.h"
 #include "registry/core/service_ports.h"
 
 namespace sixpn::flycast {
@@ -18,7 +19,9 @@ std::string why_not(const ServiceTable& table, const Route& route, const Machine
   if (!is_served_by(*route.service, machine)) return "its process group does not serve this port";
   if (!table.trusts(machine.host)) return "its host is unknown or revoked";
   if (!table.snapshot()->is_serving(machine)) return "its host is down";
-  if (machine.health == Health::kCritical) return "its checks fail";
+  Health health = health_of(machine, route.service->internal_port);
+  if (health == Health::kCritical) return "its checks fail";
+  if (health == Health::kWarning) return "its checks have not passed since it started";
   return "not seen yet";
 }
 
@@ -101,7 +104,8 @@ Explanation explain(const ServiceTable& table, const Route& route, const Service
   }
   for (const MachinePtr& machine : route.app->machines) {
     if (candidates.contains(machine->id)) {
-      out.checks_ignored = out.checks_ignored || machine->health == Health::kCritical;
+      out.checks_ignored =
+          out.checks_ignored || health_of(*machine, out.internal_port) == Health::kCritical;
       continue;
     }
     ExplainedMachine one;

@@ -10,10 +10,12 @@ bool asks_for_kernel(const AppView& app) {
                      [](const Service& service) { return service.kernel_path; });
 }
 
-// Its process may still end what it was asked.
+// Its process may still end what it was asked; one that is frozen keeps what it has.
 bool may_have_connections(const Snapshot& snapshot, const MachineRecord& machine) {
   const HostView* host = snapshot.find_host(machine.host);
-  bool runs = machine.state == MachineState::kStarted || machine.state == MachineState::kStopping;
+  bool runs = machine.state == MachineState::kStarted || machine.state == MachineState::kStopping ||
+              machine.state == MachineState::kSuspending ||
+              machine.state == MachineState::kSuspended;
   return runs && host != nullptr && host->usable() && !snapshot.revocations.contains(machine.host);
 }
 

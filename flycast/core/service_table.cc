@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "registry/core/address.h"
+#include "registry/core/service_health.h"
 #include "registry/core/service_ports.h"
 
 namespace sixpn::flycast {
@@ -49,8 +50,8 @@ bool is_on_duty(const MachineRecord& machine, const Service& service) {
 }
 
 bool may_serve(const MachineRecord& machine, const Service& service) {
-  return is_on_duty(machine, service) && machine.health != Health::kCritical &&
-         machine.health != Health::kWarning;
+  Health health = health_of(machine, service.internal_port);
+  return is_on_duty(machine, service) && health != Health::kCritical && health != Health::kWarning;
 }
 
 bool speaks_http(const ServicePort& port) {
@@ -105,8 +106,9 @@ std::vector<Candidate> ServiceTable::candidates(const Route& route) const {
   for (const MachinePtr& machine : route.app->machines) {
     if (!is_on_duty(*machine, *route.service) || !snapshot_->is_serving(*machine)) continue;
     if (!trusts(machine->host)) continue;
-    starting = starting || machine->health == Health::kWarning;
-    if (machine->health == Health::kWarning) continue;
+    bool waits = health_of(*machine, route.service->internal_port) == Health::kWarning;
+    starting = starting || waits;
+    if (waits) continue;
     auto& list = may_serve(*machine, *route.service) ? healthy : failing;
     list.push_back({machine->id, machine->host, machine->region, machine->host == snapshot_->self,
                     snapshot_->round_trip_to(machine->host), route.service->soft_limit,

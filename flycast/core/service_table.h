@@ -95,7 +95,7 @@ class ServiceTable {
 // Started, not cordoned, and of a process group that serves `service`. Says nothing of its checks
 // and its host.
 bool is_on_duty(const MachineRecord& machine, const Service& service);
-// On duty, and its checks do not fail, nor wait for their first pass since the start.
+// On duty, and the service's checks do not fail, nor wait for their first pass since the start.
 bool may_serve(const MachineRecord& machine, const Service& service);
 
 }  // namespace sixpn::flycast

@@ -37,11 +37,11 @@ void Autostopper::put_to_sleep(const StopOrder& order) {
   ++state_.stats.put_to_sleep;
   state_.use.hold(order.machine);
   held_[order.machine] = order.network;
-  log::info("flycast", "machine {} of {} is stopped: it had no connection for {} s{}",
+  log::info("flycast", "machine {} of {} is {}: it had no connection for {} s",
             to_string(order.machine), order.app,
-            state_.options.idle_after / std::chrono::seconds(1),
-            order.how == AutoStop::kSuspend ? " (suspending it is not possible here)" : "");
-  stop_(order.machine,
+            order.how == AutoStop::kSuspend ? "suspended" : "stopped",
+            state_.options.idle_after / std::chrono::seconds(1));
+  stop_(order.machine, order.how,
         [weak = std::weak_ptr(alive_), machine = order.machine](const Result<void>& outcome) {
           if (auto alive = weak.lock()) (*alive)->on_stopped(machine, outcome);
         });

@@ -15,8 +15,9 @@ namespace sixpn::flycast {
 
 struct ProxyState;
 
-// Stops a machine of this host; `done` on the loop that called, once, with why not.
-using StopMachine = std::function<void(MachineId, std::function<void(Result<void>)> done)>;
+// Stops or suspends a machine of this host; `done` on the loop that called, once, with why not.
+using StopMachine =
+    std::function<void(MachineId, AutoStop how, std::function<void(Result<void>)> done)>;
 
 class Autostopper {
  public:

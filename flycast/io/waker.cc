@@ -173,7 +173,7 @@ std::optional<HopStatus> Waker::refusal(const Preamble& preamble, const ServiceK
   if (is_waking(key)) return std::nullopt;
   const MachineRecord* machine = find(preamble.network, preamble.machine);
   if (machine == nullptr) return HopStatus::kUnknown;
-  switch (rules_.judge(*machine, preamble.last, read_clocks())) {
+  switch (rules_.judge(*machine, key.internal_port, preamble.last, read_clocks())) {
     case StartVerdict::kStart:
       return std::nullopt;
     case StartVerdict::kRecentlyStopped:

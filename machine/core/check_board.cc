@@ -59,6 +59,7 @@ CheckBoard::Check CheckBoard::begin_check(const PlannedCheck& planned, CheckBegi
   CheckResult& result = check.result;
   result.name = planned.name;
   result.port = planned.port;
+  result.routed = planned.routed;
   result.changed = now.wall;
   if (!planned.runnable) {
     result.output = "not run: the machine's processes are not sixpn's";
@@ -182,18 +183,6 @@ std::vector<CheckResult> CheckBoard::results(MachineId machine) const {
   if (found == machines_.end()) return out;
   for (const Check& check : found->second) out.push_back(check.result);
   return out;
-}
-
-Health CheckBoard::health(MachineId machine) const {
-  auto found = machines_.find(machine);
-  if (found == machines_.end()) return Health::kUnknown;
-  auto has = [&](Health status) {
-    return std::any_of(found->second.begin(), found->second.end(),
-                       [&](const Check& check) { return check.result.status == status; });
-  };
-  for (Health status : {Health::kCritical, Health::kWarning, Health::kUnknown})
-    if (has(status)) return status;
-  return Health::kPassing;
 }
 
 }  // namespace sixpn::machine

@@ -61,7 +61,8 @@ struct Verdict {
 // A check as it stands. `changed` is of the status, `output` of the last run that was a verdict.
 struct CheckResult {
   std::string name;
-  std::uint16_t port = 0;  // of the service that it speaks for
+  std::uint16_t port = 0;  // of the service that it speaks for, or its own
+  bool routed = true;      // it speaks for a service
   Health status = Health::kUnknown;
   WallTime changed{};
   std::string output;
@@ -89,8 +90,6 @@ class CheckBoard {
 
   // In the plan's order; empty for a machine without checks.
   [[nodiscard]] std::vector<CheckResult> results(MachineId machine) const;
-  // The worst of them; kUnknown for a machine without checks.
-  [[nodiscard]] Health health(MachineId machine) const;
   [[nodiscard]] std::size_t in_flight() const { return runs_.size(); }
 
  private:

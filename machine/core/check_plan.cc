@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace sixpn::machine {
 namespace {
@@ -19,9 +20,8 @@ std::string_view kind_name(CheckKind kind) {
   return "unknown";
 }
 
-bool serves(const Service& service, const std::string& group) {
-  return service.groups.empty() ||
-         std::find(service.groups.begin(), service.groups.end(), group) != service.groups.end();
+bool is_for(const std::vector<std::string>& groups, const std::string& group) {
+  return groups.empty() || std::find(groups.begin(), groups.end(), group) != groups.end();
 }
 
 bool is_runnable(const ServiceCheck& check, bool has_processes) {
@@ -29,24 +29,34 @@ bool is_runnable(const ServiceCheck& check, bool has_processes) {
   return true;
 }
 
+void add(CheckPlan& plan, PlannedCheck check) {
+  if (plan.checks.size() < kMaxChecksPerMachine)
+    plan.checks.push_back(std::move(check));
+  else
+    ++plan.left_out;
+}
+
 }  // namespace
 
-CheckPlan plan_checks(const std::vector<Service>& services, const std::string& group,
-                      bool has_processes) {
+CheckPlan plan_checks(const AppRecord& app, const std::string& group, bool has_processes) {
   CheckPlan plan;
   int number = 0;
-  for (const Service& service : services) {
+  for (const Service& service : app.services) {
+    bool served = is_for(service.groups, group);
+    if (served) plan.ports.push_back(service.internal_port);
     for (const ServiceCheck& check : service.checks) {
       std::string name = fmt::format("servicecheck-{:02}-{}-{}", number++, kind_name(check.kind),
                                      service.internal_port);
-      if (!serves(service, group)) continue;
-      if (plan.checks.size() < kMaxChecksPerMachine)
-        plan.checks.push_back(
-            {std::move(name), service.internal_port, check, is_runnable(check, has_processes)});
-      else
-        ++plan.left_out;
+      if (served)
+        add(plan, {std::move(name), service.internal_port, true, check,
+                   is_runnable(check, has_processes)});
     }
   }
+  for (const AppCheck& own : app.checks)
+    if (is_for(own.groups, group))
+      add(plan, {own.name, own.port, false, own.check, is_runnable(own.check, has_processes)});
+  std::sort(plan.ports.begin(), plan.ports.end());
+  plan.ports.erase(std::unique(plan.ports.begin(), plan.ports.end()), plan.ports.end());
   return plan;
 }
 

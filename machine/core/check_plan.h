@@ -1,5 +1,6 @@
-// CheckPlan: which checks run against a machine, from its app's services: those of the services
-// that its process group serves, in their order, named as Fly names them. Pure.
+// CheckPlan: which checks run against a machine, from its app's record: those of the services that
+// its process group serves, in their order, named as Fly names them, then the app's own
+// (fly.toml's [checks]) for that group. Pure.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +14,7 @@ namespace sixpn::machine {
 struct PlannedCheck {
   std::string name;        // "servicecheck-00-http-8080"
   std::uint16_t port = 0;  // the service's internal port
+  bool routed = true;      // of a service; one of the app's own says nothing of any
   ServiceCheck check;
   bool runnable = true;  // by this agent, against this machine
   friend bool operator==(const PlannedCheck&, const PlannedCheck&) = default;
@@ -24,10 +26,10 @@ inline constexpr std::size_t kMaxChecksPerMachine = 64;
 // app's checks, so that a check has one name on all of its machines.
 struct CheckPlan {
   std::vector<PlannedCheck> checks;
+  std::vector<std::uint16_t> ports;  // of the services that the machine serves, ascending
   std::size_t left_out = 0;
 };
 // `has_processes`: they are sixpn's, so that scripts can be run among them.
-CheckPlan plan_checks(const std::vector<Service>& services, const std::string& group,
-                      bool has_processes);
+CheckPlan plan_checks(const AppRecord& app, const std::string& group, bool has_processes);
 
 }  // namespace sixpn::machine

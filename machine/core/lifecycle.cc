@@ -1,70 +1,25 @@
 #include "machine/core/lifecycle.h"
 
-#include <algorithm>
-#include <array>
-#include <iterator>
 #include <utility>
 
+#include "machine/core/lifecycle_actions.h"
 #include "machine/core/run_request.h"
 
 namespace sixpn::machine {
-namespace {
-
-Action plain(ActionKind kind) {
-  return Action{.kind = kind};
-}
-Action answer(Request request, std::string error = {}) {
-  return Action{.kind = ActionKind::kAnswer, .request = request, .error = std::move(error)};
-}
-
-Actions operator+(Actions first, Actions second) {
-  std::move(second.begin(), second.end(), std::back_inserter(first));
-  return first;
-}
-
-std::string seconds_text(Duration duration) {
-  auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
-  return ms % 1000 == 0 ? std::to_string(ms / 1000) + " s" : std::to_string(ms) + " ms";
-}
-
-constexpr std::array<std::string_view, 15> kActionNames{
-    "prepare",      "attach network", "spawn",   "announce", "open gate",
-    "withdraw",     "detach network", "publish", "signal",   "arm timer",
-    "cancel timer", "save desired",   "erase",   "remove",   "answer"};
-constexpr std::array<std::string_view, 3> kRequestNames{"start", "stop", "destroy"};
-constexpr std::array<std::string_view, 3> kDesiredNames{"started", "stopped", "destroyed"};
-
-}  // namespace
-
-std::string_view to_string(Desired desired) {
-  return kDesiredNames[static_cast<std::size_t>(desired) - 1];
-}
-
-std::optional<Desired> parse_desired(std::string_view text) {
-  for (auto desired : {Desired::kStarted, Desired::kStopped, Desired::kDestroyed})
-    if (text == to_string(desired)) return desired;
-  return std::nullopt;
-}
-
-std::string to_string(const Action& action) {
-  std::string text(kActionNames[static_cast<std::size_t>(action.kind)]);
-  if (action.kind == ActionKind::kSignal) text += " " + signal_name(action.signal);
-  if (action.kind == ActionKind::kArmTimer) text += " " + seconds_text(action.delay);
-  if (action.kind != ActionKind::kAnswer) return text;
-  text += " " + std::string(kRequestNames[static_cast<std::size_t>(action.request)]);
-  return action.error.empty() ? text : text + ": " + action.error;
-}
 
 Lifecycle::Lifecycle(MachineKind kind, StopPlan default_stop)
     : kind_(kind), default_stop_(default_stop) {}
 
-Lifecycle Lifecycle::restored(MachineKind kind, StopPlan default_stop, Desired desired,
-                              bool running, bool networked) {
+Lifecycle Lifecycle::restored(MachineKind kind, StopPlan default_stop, Desired desired, Found found,
+                              bool networked) {
   Lifecycle machine(kind, default_stop);
+  bool running = found != Found::kNothing;
   machine.state_ = running ? MachineState::kStarted : MachineState::kStopped;
+  if (found == Found::kFrozen) machine.state_ = MachineState::kSuspended;
   machine.desired_ = desired;
   machine.first_start_ = false;
   machine.process_ = running && kind == MachineKind::kRun;
+  machine.frozen_ = found == Found::kFrozen;
   machine.networked_ = networked;
   machine.published_ = true;  // perhaps; an erase too many is harmless
   return machine;
@@ -73,6 +28,11 @@ Lifecycle Lifecycle::restored(MachineKind kind, StopPlan default_stop, Desired d
 Actions Lifecycle::resumed(bool rebooted) {
   bool running = state_ == MachineState::kStarted;
   if (desired_ == Desired::kDestroyed) return destroy_requested(true);
+  if (state_ == MachineState::kSuspended) {
+    if (std::exchange(desired_, Desired::kStopped) == Desired::kStopped)
+      return {plain(ActionKind::kPublish)};
+    return {plain(ActionKind::kSaveDesired), plain(ActionKind::kPublish)};
+  }
   if (desired_ == Desired::kStopped && running) return begin_stop(default_stop_);
   if (desired_ == Desired::kStarted && !running) {
     if (rebooted && kind_ == MachineKind::kRun) return begin_start();
@@ -94,6 +54,9 @@ Actions Lifecycle::start_requested() {
     if (then_destroy_ || !std::exchange(then_stop_, std::nullopt)) return {};
     return {answer(Request::kStop, "a later start took its place")};
   }
+  if (phase_ == Phase::kResume) return {};
+  if (is_suspending()) return undo_suspend("a later start took its place");
+  if (phase_ == Phase::kRest && state_ == MachineState::kSuspended) return begin_resume();
   if (state_ == MachineState::kStarted && phase_ == Phase::kRest) return {answer(Request::kStart)};
   if (phase_ == Phase::kRest &&
       (state_ == MachineState::kCreated || state_ == MachineState::kStopped))
@@ -138,6 +101,7 @@ Actions Lifecycle::process_ready() {
 }
 
 Actions Lifecycle::announced() {
+  if (phase_ == Phase::kResume) return complete_resume();
   if (phase_ != Phase::kAnnounce) return {};
   if (kind_ == MachineKind::kAttached) return complete_start();
   phase_ = Phase::kExecute;
@@ -199,27 +163,39 @@ Actions Lifecycle::stop_requested(std::optional<StopPlan> plan) {
   if (phase_ == Phase::kWithdraw && plan) plan_ = chosen;
   if (is_stopping()) return {};
   if (phase_ == Phase::kDestroy) return {answer(Request::kStop, "the machine is being destroyed")};
-  if (state_ == MachineState::kStarted) return begin_stop(chosen);
+  if (state_ == MachineState::kStarted || state_ == MachineState::kSuspended || is_suspending())
+    return begin_stop(chosen);
   return {answer(Request::kStop)};
 }
 
 Actions Lifecycle::begin_stop(StopPlan plan) {
+  Actions answers = take_place_of("a later stop took its place");
   state_ = MachineState::kStopping;
   desired_ = then_destroy_ ? Desired::kDestroyed : Desired::kStopped;
   phase_ = Phase::kWithdraw;
   plan_ = plan;
   reason_.clear();
-  return {plain(ActionKind::kSaveDesired), plain(ActionKind::kWithdraw)};
+  return std::move(answers) +
+         Actions{plain(ActionKind::kSaveDesired), plain(ActionKind::kWithdraw)};
 }
 
 Actions Lifecycle::withdrawn() {
+  if (phase_ == Phase::kRetreat) {
+    phase_ = Phase::kFreeze;
+    frozen_ = true;
+    return {Action{.kind = ActionKind::kArmTimer, .delay = kFreezeTimeout},
+            plain(ActionKind::kFreeze)};
+  }
   if (phase_ != Phase::kWithdraw) return {};
   if (kind_ == MachineKind::kAttached) {
     phase_ = Phase::kDetach;
     return {plain(ActionKind::kDetachNetwork)};
   }
   phase_ = Phase::kSignalled;
-  return send_signal(plan_);
+  Actions actions = send_signal(plan_);
+  // After the signal: what ends by it does not go on before.
+  if (std::exchange(frozen_, false)) actions.push_back(plain(ActionKind::kThaw));
+  return actions;
 }
 
 Actions Lifecycle::send_signal(StopPlan plan) {
@@ -232,6 +208,8 @@ Actions Lifecycle::send_signal(StopPlan plan) {
 Actions Lifecycle::timer_fired() {
   if (phase_ == Phase::kSpawn || phase_ == Phase::kExecute)
     return abort_start("the command did not start within " + seconds_text(kStartTimeout));
+  if (phase_ == Phase::kFreeze)
+    return undo_suspend("its processes could not be frozen within " + seconds_text(kFreezeTimeout));
   if (phase_ != Phase::kSignalled) return {};
   reason_ = "killed: it did not end within " + seconds_text(plan_.timeout) + " of " +
             signal_name(plan_.signal);
@@ -242,7 +220,7 @@ Actions Lifecycle::timer_fired() {
 Actions Lifecycle::complete_stop(const std::string& error) {
   phase_ = Phase::kRest;
   state_ = MachineState::kStopped;
-  process_ = false;
+  process_ = frozen_ = false;
   return Actions{plain(ActionKind::kCancelTimer), plain(ActionKind::kPublish),
                  answer(Request::kStop, error)} +
          go_on();
@@ -250,7 +228,7 @@ Actions Lifecycle::complete_stop(const std::string& error) {
 
 Actions Lifecycle::exited() {
   if (!process_) return {};
-  process_ = false;
+  process_ = frozen_ = false;
   if (is_stopping()) {
     if (plan_.signal != SIGKILL) reason_.clear();
     return complete_stop({});
@@ -259,9 +237,11 @@ Actions Lifecycle::exited() {
     if (failure_.empty()) failure_ = "the process was killed before it began";
     return fail_start();
   }
+  Actions answers = take_place_of("its process ended");
+  phase_ = Phase::kRest;
   state_ = MachineState::kStopped;
   desired_ = Desired::kStopped;
-  return {plain(ActionKind::kSaveDesired), plain(ActionKind::kPublish)};
+  return std::move(answers) + Actions{plain(ActionKind::kSaveDesired), plain(ActionKind::kPublish)};
 }
 
 // ---- destroying
@@ -269,7 +249,7 @@ Actions Lifecycle::exited() {
 
 Actions Lifecycle::destroy_requested(bool force) {
   if (phase_ == Phase::kDestroy || phase_ == Phase::kRollback) return {};
-  bool running = is_starting() || state_ == MachineState::kStarted;
+  bool running = is_starting() || state_ == MachineState::kStarted || is_suspending();
   if (then_destroy_ && !force) return {};
   if (running && !force)
     return {answer(Request::kDestroy, "the machine is " + std::string(to_string(state_)) +
@@ -277,7 +257,7 @@ Actions Lifecycle::destroy_requested(bool force) {
   then_destroy_ = true;
   StopPlan kill{SIGKILL, {}};
   if (is_starting() || is_stopping()) return force ? stop_requested(kill) : Actions{};
-  if (running) return begin_stop(kill);
+  if (running || state_ == MachineState::kSuspended) return begin_stop(kill);
   return begin_destroy();
 }
 
@@ -324,6 +304,8 @@ Actions Lifecycle::step_failed(const std::string& why) {
     case Phase::kSpawn:
     case Phase::kExecute:
       return abort_start(why);
+    case Phase::kFreeze:
+      return undo_suspend(why);
     case Phase::kDetach:
       reason_ = why;
       return complete_stop(why);
@@ -364,8 +346,14 @@ std::optional<std::string> Lifecycle::check_invariants() const {
   if (phase_ == Phase::kRest &&
       (then_stop_ || (then_destroy_ && state_ < MachineState::kDestroying)))
     return "a request is forgotten";
-  if (state_ == MachineState::kStarted && kind_ == MachineKind::kRun && !process_)
-    return "started without a process";
+  bool lives = state_ == MachineState::kStarted || state_ == MachineState::kSuspended;
+  if (lives && kind_ == MachineKind::kRun && !process_) return "started without a process";
+  if (is_suspending() != (state_ == MachineState::kSuspending))
+    return "suspending in one, not the other";
+  if (state_ == MachineState::kSuspended && !(frozen_ && phase_ == Phase::kRest))
+    return "suspended, and not frozen";
+  if (frozen_ && phase_ == Phase::kRest && state_ != MachineState::kSuspended)
+    return "frozen, and not suspended";
   return std::nullopt;
 }
 

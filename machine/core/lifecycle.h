@@ -4,8 +4,10 @@
 // here: how any of it is done (machine/io/machine_service.h performs the actions and reports back
 // by the events).
 //
-// States are Fly's (fly.md 6.1): created, starting, started, stopping, stopped, destroying,
-// destroyed. Every event may come at any time: one that does not fit the phase changes nothing.
+// States are Fly's (fly.md 6.1): created, starting, started, stopping, stopped, suspending,
+// suspended, destroying, destroyed. A suspended machine is withdrawn, and its processes are there
+// and do not run; on disk it is one to be stopped, which it is after a reboot. Every event may come
+// at any time: one that does not fit the phase changes nothing.
 #pragma once
 
 #include <csignal>
@@ -21,6 +23,8 @@ namespace sixpn::machine {
 
 // A process that did not get to its first instruction by then is killed: the start has failed.
 inline constexpr Duration kStartTimeout = std::chrono::seconds(10);
+// Processes that cannot be frozen by then (they wait for a disk) go on: the suspend has failed.
+inline constexpr Duration kFreezeTimeout = std::chrono::seconds(10);
 // Between SIGTERM and SIGKILL.
 inline constexpr Duration kTermGrace = std::chrono::seconds(2);
 
@@ -36,7 +40,8 @@ struct StopPlan {
   friend bool operator==(const StopPlan&, const StopPlan&) = default;
 };
 
-enum class Request : std::uint8_t { kStart, kStop, kDestroy };
+enum class Request : std::uint8_t { kStart, kStop, kDestroy, kSuspend };
+inline constexpr std::size_t kRequests = 4;
 
 enum class ActionKind : std::uint8_t {
   // Awaited: the last of their list, each answered by the event named, or by step_failed() where it
@@ -46,11 +51,13 @@ enum class ActionKind : std::uint8_t {
   kSpawn,          // process held at its gate: process_ready(), may fail (then exited() follows)
   kAnnounce,       // publish the record, state started: announced()
   kOpenGate,       // executed(), may fail (then exited() follows)
-  kWithdraw,       // publish the record, state stopping: withdrawn()
+  kWithdraw,       // publish the record, state stopping or suspending: withdrawn()
   kDetachNetwork,  // network_detached(), may fail
+  kFreeze,         // all of its processes: frozen(), may fail
   // At once.
   kPublish,      // the record with state(), nobody waits
   kSignal,       // `signal` to the process; SIGKILL to all of the machine
+  kThaw,         // undoes kFreeze, also one under way
   kArmTimer,     // timer_fired() after `delay`
   kCancelTimer,  //
   kSaveDesired,  // desired() changed: write it, best effort
@@ -76,10 +83,14 @@ class Lifecycle {
   // fails.
   Lifecycle(MachineKind kind, StopPlan default_stop);
 
-  // A machine read back from disk. `running`: its process lives (attached: its namespace is there
-  // and it was started). `networked`: its namespace is there, so the mesh has or will have it
-  // attached.
-  static Lifecycle restored(MachineKind kind, StopPlan default_stop, Desired desired, bool running,
+  // What is there of a machine that is read back from disk.
+  enum class Found : std::uint8_t {
+    kNothing,
+    kRunning,  // its process lives (attached: its namespace is there and it was started)
+    kFrozen,   // its process lives, and is frozen
+  };
+  // `networked`: its namespace is there, so the mesh has or will have it attached.
+  static Lifecycle restored(MachineKind kind, StopPlan default_stop, Desired desired, Found found,
                             bool networked);
   // Once for a restored machine. `rebooted`: the host restarted since it was last started.
   Actions resumed(bool rebooted);
@@ -88,6 +99,8 @@ class Lifecycle {
   // together.
   Actions start_requested();
   Actions stop_requested(std::optional<StopPlan> plan);
+  // A suspended machine is started by start_requested() and ended by stop_requested().
+  Actions suspend_requested();
   Actions destroy_requested(bool force);
 
   // What became of actions.
@@ -98,6 +111,7 @@ class Lifecycle {
   Actions executed();
   Actions withdrawn();
   Actions network_detached();
+  Actions frozen();
   Actions step_failed(const std::string& why);
   Actions timer_fired();
   // Nothing of the machine runs any more.
@@ -126,10 +140,14 @@ class Lifecycle {
     kSignalled,  //
     kDetach,     // stopping an attached machine
     kDestroy,    // destroying, the network is being detached
+    kRetreat,    // suspending, in this order: withdrawn
+    kFreeze,     //
+    kResume,     // suspended before, being announced
   };
 
   [[nodiscard]] bool is_starting() const;
   [[nodiscard]] bool is_stopping() const;
+  [[nodiscard]] bool is_suspending() const;
   Actions begin_start();
   Actions complete_start();
   Actions abort_start(const std::string& why);
@@ -137,6 +155,10 @@ class Lifecycle {
   Actions begin_stop(StopPlan plan);
   Actions send_signal(StopPlan plan);
   Actions complete_stop(const std::string& error);
+  Actions begin_resume();
+  Actions undo_suspend(const std::string& why);
+  Actions complete_resume();
+  Actions take_place_of(const std::string& what);  // answers what a stop puts an end to
   Actions begin_destroy();
   Actions complete_destroy();
   Actions go_on();  // what was asked for while something else was under way
@@ -148,6 +170,7 @@ class Lifecycle {
   Phase phase_ = Phase::kRest;
   bool first_start_ = true;  // no start has succeeded yet
   bool process_ = false;     // a process may exist
+  bool frozen_ = false;      // or is being frozen
   bool networked_ = false;
   bool published_ = false;
   StopPlan plan_;  // of the stop under way

@@ -18,7 +18,8 @@ namespace sixpn::machine {
 // kShimError and a sentence. Agent: kShimGo. End of file without an error after kShimGo means
 // executed; an end of file before it shuts the gate for ever.
 inline constexpr int kShimControlFd = 3;
-inline constexpr int kShimSpecFd = 4;  // the encoded ShimSpec, a memfd
+inline constexpr int kShimSpecFd = 4;    // the encoded ShimSpec, a memfd
+inline constexpr int kShimCgroupFd = 5;  // the folder of the machine's cgroup; not open: none
 inline constexpr std::string_view kShimInit = "init";
 inline constexpr std::string_view kShimReady = "ready";
 inline constexpr std::string_view kShimGo = "go";

@@ -52,6 +52,8 @@ void MachineService::Impl::perform(Machine& machine, const Action& action) {
     case ActionKind::kSignal:
       if (machine.shim) machine.shim->signal(action.signal);
       return;
+    case ActionKind::kThaw:
+      return thaw(machine);
     case ActionKind::kArmTimer:
       return arm_timer(machine, action.delay);
     case ActionKind::kCancelTimer:
@@ -93,6 +95,8 @@ void MachineService::Impl::perform_awaited(Machine& machine, ActionKind kind) {
       update_checks(machine);
       return callbacks_.withdraw(record(machine),
                                  when_done(machine, [](Lifecycle& of) { return of.withdrawn(); }));
+    case ActionKind::kFreeze:
+      return freeze(machine);
     default:  // kDetachNetwork
       return callbacks_.detach_network(
           machine.file.id, when_done(machine, [](Lifecycle& of, const Result<void>& outcome) {
@@ -135,7 +139,9 @@ void MachineService::Impl::spawn(Machine& machine) {
   retire(std::move(machine.shim));
   machine.spawn = ++last_number_;
   auto spec = setup_.make_shim_spec(machine.file);
-  auto shim = spec ? ShimProcess::spawn(loop_, options_.shim_path, *spec, shim_events(machine))
+  auto cgroup = make_cgroup(machine);
+  auto shim = spec ? ShimProcess::spawn(loop_, options_.shim_path, *spec,
+                                        cgroup ? cgroup->get() : -1, shim_events(machine))
                    : Result<std::unique_ptr<ShimProcess>>(spec.error());
   if (shim) {
     machine.shim = std::move(*shim);
@@ -143,6 +149,42 @@ void MachineService::Impl::spawn(Machine& machine) {
   }
   perform(machine, machine.lifecycle.step_failed(shim.error().message));
   perform(machine, machine.lifecycle.exited());
+}
+
+// A machine without one runs as well; it is said once, and to whoever wants it suspended.
+Result<Fd> MachineService::Impl::make_cgroup(const Machine& machine) {
+  auto made = cgroups_.make(machine.file.id);
+  if (!made && !std::exchange(told_no_cgroups_, true))
+    log::warn(kRoom, "machines cannot be suspended on this host: {}", made.error().message);
+  return made;
+}
+
+void MachineService::Impl::find_cgroup(Machine& machine) {
+  machine.cgroup.reset();
+  if (auto found = cgroups_.find(machine.file.id, machine.shim->identity().pid))
+    machine.cgroup = std::move(*found);
+}
+
+// One that resumes is tried by its checks as one that starts.
+void MachineService::Impl::freeze(Machine& machine) {
+  machine.adopted = false;
+  auto& lifecycle = machine.lifecycle;
+  if (!machine.cgroup) return perform(machine, lifecycle.step_failed("it has no cgroup"));
+  auto watch = FreezeWatch::watch(loop_, *machine.cgroup,
+                                  when_done(machine, [](Lifecycle& of) { return of.frozen(); }));
+  if (!watch) return perform(machine, lifecycle.step_failed(watch.error().message));
+  machine.freezing = std::move(*watch);
+  if (auto asked = machine.cgroup->freeze(); !asked)
+    return perform(machine, lifecycle.step_failed(asked.error().message));
+  machine.freezing->look();
+}
+
+void MachineService::Impl::thaw(Machine& machine) {
+  machine.freezing.reset();
+  if (!machine.cgroup) return;
+  if (auto thawed = machine.cgroup->thaw(); !thawed)
+    log::error(kRoom, "{}: its processes stay frozen: {}", name_of(machine),
+               thawed.error().message);
 }
 
 ShimProcess::Events MachineService::Impl::shim_events(Machine& machine) {
@@ -167,12 +209,16 @@ void MachineService::Impl::on_ready(Machine& machine) {
   auto file = machine.shim->identity();
   file.boot_id = options_.boot_id;
   file.started = machine.started = wall_now();
+  find_cgroup(machine);
   auto saved = setup_.store().save_shim(machine.file.id, file);
   perform(machine, after(machine.lifecycle, saved, &Lifecycle::process_ready));
 }
 
 void MachineService::Impl::on_exited(Machine& machine) {
   retire(std::move(machine.shim));
+  machine.freezing.reset();
+  machine.cgroup.reset();
+  cgroups_.remove(machine.file.id);
   machine.exit = find_exit(machine);
   if (machine.exit) {
     log::info(kRoom, "{}: exited with code {}{}{}", name_of(machine), machine.exit->exit.code,
@@ -187,7 +233,8 @@ std::optional<ExitFile> MachineService::Impl::find_exit(Machine& machine) {
   if (!machine.executed) return std::nullopt;
   if (auto written = setup_.store().read_exit(machine.file.id)) return written;
   // Init was killed, by us or by another, and with it everything in its namespace.
-  if (machine.lifecycle.state() == MachineState::kStarted)
+  auto state = machine.lifecycle.state();
+  if (state == MachineState::kStarted || state == MachineState::kSuspended)
     machine.lifecycle.set_reason(
         "its shim was killed, and all of the machine with it, or could not write exit.json");
   ExitFile report{{128 + SIGKILL, SIGKILL, wall_now()}, machine.lifecycle.reason()};

@@ -34,9 +34,8 @@ void MachineChecks::replan() {
   will_replan_ = false;
   std::vector<MachineId> changed;
   for (auto& [machine, subject] : subjects_) {
-    Health before = board_.health(machine);
     plan(machine, subject, CheckBegin::kRunning);
-    if (board_.health(machine) != before) changed.push_back(machine);
+    if (renew(machine, subject)) changed.push_back(machine);
   }
   timer_.arm_at(board_.next_due());
   for (MachineId machine : changed) world_.on_changed(machine);
@@ -53,6 +52,7 @@ void MachineChecks::update(const MachineFile& file, MachineState state, CheckBeg
   subject.address = file.address;
   subject.has_processes = file.kind == MachineKind::kRun;
   plan(file.id, subject, begin);
+  renew(file.id, subject);
   timer_.arm_at(board_.next_due());
 }
 
@@ -60,6 +60,22 @@ void MachineChecks::remove(MachineId machine) {
   if (subjects_.erase(machine) == 0) return;
   board_.remove(machine);
   drop_probes(machine);
+}
+
+CheckSummary MachineChecks::summarise_now(MachineId machine, const Subject& subject) const {
+  return summarise(board_.results(machine), subject.ports);
+}
+
+bool MachineChecks::renew(MachineId machine, Subject& subject) {
+  CheckSummary now = summarise_now(machine, subject);
+  if (now == subject.told) return false;
+  subject.told = std::move(now);
+  return true;
+}
+
+CheckSummary MachineChecks::summary(MachineId machine) const {
+  auto found = subjects_.find(machine);
+  return found == subjects_.end() ? CheckSummary{} : found->second.told;
 }
 
 void MachineChecks::drop_probes(MachineId machine) {
@@ -74,11 +90,12 @@ void MachineChecks::plan(MachineId machine, Subject& subject, CheckBegin begin) 
   AppPtr view = app == network->apps.end() ? nullptr : app->second;
   if (view == subject.app_view && view != nullptr) return;
   CheckPlan planned;
-  if (view) planned = plan_checks(view->app.services, subject.group, subject.has_processes);
+  if (view) planned = plan_checks(view->app, subject.group, subject.has_processes);
   if (planned.left_out != 0 && planned.left_out != subject.left_out)
     log::warn("machine", "{} {}: {} of its checks are not run, at most {} are", subject.app,
               to_string(machine), planned.left_out, kMaxChecksPerMachine);
   subject.left_out = planned.left_out;
+  subject.ports = std::move(planned.ports);
   subject.app_view = std::move(view);
   if (board_.set(machine, planned.checks, begin, read_clocks())) drop_probes(machine);
 }
@@ -108,7 +125,7 @@ void MachineChecks::on_verdict(std::uint64_t run, const Verdict& verdict) {
   auto ended = probes_.extract(run);  // destroyed when this returns: it called
   auto changed = board_.on_verdict(run, verdict, read_clocks());
   timer_.arm_at(board_.next_due());
-  if (changed) world_.on_changed(*changed);
+  if (changed && renew(*changed, subjects_.at(*changed))) world_.on_changed(*changed);
 }
 
 }  // namespace sixpn::machine

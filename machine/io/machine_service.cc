@@ -29,7 +29,9 @@ std::uint32_t field_of(const Ip6& address) {
 WallTime state_since(const Machine& machine) {
   auto state = machine.lifecycle.state();
   if (machine.file.kind == MachineKind::kRun) {
-    if (state == MachineState::kStarted && machine.shim) return machine.started;
+    // Since it was resumed, where it was suspended.
+    if (state == MachineState::kStarted && machine.shim)
+      return std::max(machine.started, machine.file.updated);
     if (state == MachineState::kStopped && machine.exit) return machine.exit->exit.at;
   }
   return machine.file.updated;
@@ -93,7 +95,10 @@ void MachineService::Impl::fail_later(RecordDone done, Error error) {
 MachineRecord MachineService::Impl::record(const Machine& machine) const {
   auto made = make_record(machine.file, options_.self, options_.region, machine.lifecycle.state(),
                           state_since(machine));
-  made.health = checks_.health(machine.file.id);
+  CheckSummary checks = checks_.summary(machine.file.id);
+  made.health = checks.health;
+  made.app_health = checks.app_health;
+  made.service_health = std::move(checks.services);
   return made;
 }
 
@@ -150,8 +155,11 @@ void MachineService::Impl::restore(StoredMachine stored) {
   bool networked = setup_.has_namespace(machine.file);
   if (kind == MachineKind::kAttached)
     running = networked = networked && machine.file.desired == Desired::kStarted;
-  machine.lifecycle = Lifecycle::restored(kind, plan, machine.file.desired, running, networked);
+  auto there = running ? Lifecycle::Found::kRunning : Lifecycle::Found::kNothing;
+  if (machine.cgroup && machine.cgroup->is_to_be_frozen()) there = Lifecycle::Found::kFrozen;
+  machine.lifecycle = Lifecycle::restored(kind, plan, machine.file.desired, there, networked);
   if (running) return;
+  cgroups_.remove(id);
   if (kind == MachineKind::kRun)
     note_unseen_exit(machine, stored);
   else if (machine.file.desired == Desired::kStarted)
@@ -167,6 +175,7 @@ bool MachineService::Impl::adopt(Machine& machine, const std::optional<ShimFile>
   machine.shim = std::move(*adopted);
   machine.executed = true;
   machine.started = shim->started;
+  find_cgroup(machine);
   return true;
 }
 
@@ -265,6 +274,17 @@ void MachineService::Impl::stop(MachineId id, const std::optional<std::string>& 
   perform(*machine, machine->lifecycle.stop_requested(own ? std::optional(*plan) : std::nullopt));
 }
 
+void MachineService::Impl::suspend(MachineId id, RecordDone done) {
+  auto* machine = find_for(id, done);
+  if (!machine) return;
+  bool runs = machine->lifecycle.state() == MachineState::kStarted && machine->shim;
+  if (runs && !machine->cgroup)
+    return fail_later(std::move(done), Error("the machine cannot be suspended: it has no cgroup of "
+                                             "its own (of version 2, on a host that has those)"));
+  machine->waiting[static_cast<std::size_t>(Request::kSuspend)].push_back(std::move(done));
+  perform(*machine, machine->lifecycle.suspend_requested());
+}
+
 void MachineService::Impl::destroy(MachineId id, bool force, RecordDone done) {
   auto* machine = find_for(id, done);
   if (!machine) return;
@@ -329,6 +349,9 @@ void MachineService::stop(MachineId id, std::optional<std::string> signal,
 }
 void MachineService::start(MachineId id, Done done) {
   impl_->start(id, without_record(std::move(done)));
+}
+void MachineService::suspend(MachineId id, Done done) {
+  impl_->suspend(id, without_record(std::move(done)));
 }
 void MachineService::destroy(MachineId id, bool force, Done done) {
   impl_->destroy(id, force, without_record(std::move(done)));

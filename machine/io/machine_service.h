@@ -95,12 +95,20 @@ class MachineService {
   void stop(MachineId id, std::optional<std::string> signal, std::optional<Duration> timeout,
             Done done);
 
-  // Completes when the command has been executed; at once when it already runs. Errors as run, and:
-  // no such machine, being stopped or destroyed.
+  // Completes when the command has been executed, or the machine's processes go on where it was
+  // suspended; at once when it already runs. Errors as run, and: no such machine, being stopped or
+  // destroyed.
   void start(MachineId id, Done done);
 
-  // Removes a stopped machine and all its files, log included; `force` kills a running one first.
-  // Errors: no such machine, running and not forced, an attached one's network cannot be detached.
+  // Withdraws, then freezes all of the machine's processes (io/machine_cgroup.h): they keep their
+  // memory and run again at the next start. Completes when they are frozen. After a reboot of the
+  // host the machine is stopped. Errors: no such machine, attached, not started, no cgroup of its
+  // own, not frozen within kFreezeTimeout (then it goes on).
+  void suspend(MachineId id, Done done);
+
+  // Removes a stopped or suspended machine and all its files, log included; `force` kills a running
+  // one first. Errors: no such machine, running and not forced, an attached one's network cannot be
+  // detached.
   void destroy(MachineId id, bool force, Done done);
 
   // A cordoned machine goes on as it is and gets no new connection from Flycast; kept on disk.
@@ -108,8 +116,8 @@ class MachineService {
   // the disk (then nothing is changed).
   void set_cordoned(MachineId id, bool cordoned, Done done);
 
-  // The registry, for the checks of the machines' services. What a check finds reaches the cluster
-  // as `health` of the machine's record, when it changes; a failing check stops nothing.
+  // The registry, for the checks of the machines. What they find reaches the cluster as the health
+  // of the machine's record and of its services, when it changes; a failing check stops nothing.
   void set_snapshot(SnapshotPtr snapshot);
 
   [[nodiscard]] std::vector<LocalMachine> list() const;  // by id

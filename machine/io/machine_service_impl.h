@@ -13,6 +13,7 @@
 #include "base/rng.h"
 #include "machine/core/lifecycle.h"
 #include "machine/core/machine_file.h"
+#include "machine/io/machine_cgroup.h"
 #include "machine/io/machine_checks.h"
 #include "machine/io/machine_service.h"
 #include "machine/io/machine_setup.h"
@@ -35,9 +36,11 @@ struct Machine {
   std::optional<ExitFile> exit;
   std::unique_ptr<ShimProcess> shim;
   std::unique_ptr<LoopTimer> timer;
+  std::optional<MachineCgroup> cgroup;  // while it runs; none: it cannot be frozen
+  std::unique_ptr<FreezeWatch> freezing;
   std::uint64_t step = 0;   // number of the awaited step; completions of others come too late
   std::uint64_t spawn = 0;  // number of the shim whose events count
-  std::array<std::vector<RecordDone>, 3> waiting{};  // by Request
+  std::array<std::vector<RecordDone>, kRequests> waiting{};  // by Request
 };
 
 class MachineService::Impl : public std::enable_shared_from_this<Impl> {
@@ -51,6 +54,7 @@ class MachineService::Impl : public std::enable_shared_from_this<Impl> {
   void stop(MachineId id, const std::optional<std::string>& signal, std::optional<Duration> timeout,
             RecordDone done);
   void start(MachineId id, RecordDone done);
+  void suspend(MachineId id, RecordDone done);
   void destroy(MachineId id, bool force, RecordDone done);
   void set_cordoned(MachineId id, bool cordoned, RecordDone done);
   void set_snapshot(SnapshotPtr snapshot) { checks_.set_snapshot(std::move(snapshot)); }
@@ -81,6 +85,10 @@ class MachineService::Impl : public std::enable_shared_from_this<Impl> {
   Result<void> prepare(Machine& machine);
   [[nodiscard]] Result<void> check_foreign(Machine& machine) const;
   void spawn(Machine& machine);
+  Result<Fd> make_cgroup(const Machine& machine);
+  void find_cgroup(Machine& machine);
+  void freeze(Machine& machine);
+  void thaw(Machine& machine);
   void remove(Machine& machine);
   void answer(Machine& machine, const Action& action);
   void arm_timer(Machine& machine, Duration delay);
@@ -108,6 +116,8 @@ class MachineService::Impl : public std::enable_shared_from_this<Impl> {
   Options options_;
   Callbacks callbacks_;
   MachineSetup setup_;
+  MachineCgroups cgroups_;
+  bool told_no_cgroups_ = false;
   Rng rng_;
   std::uint64_t last_number_ = 0;  // of steps and spawns
   std::map<MachineId, Machine> machines_;

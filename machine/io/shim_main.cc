@@ -10,10 +10,12 @@
 // mode runs a check inside a machine (shim_check.h).
 // Single-threaded, static, needs nothing of the agent once it runs.
 #include <fcntl.h>
+#include <linux/sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -236,15 +238,27 @@ volatile bool* shared_flag() {
   _exit(0);
 }
 
+// A fork whose child is born in the cgroup that a descriptor names, which costs nothing: moving a
+// process later would wait for all processors, some 8 ms. Where there is none, an ordinary fork.
+pid_t fork_into(int cgroup) {
+  clone_args arguments{};
+  arguments.flags = CLONE_INTO_CGROUP;
+  arguments.exit_signal = SIGCHLD;
+  arguments.cgroup = static_cast<std::uint64_t>(cgroup);
+  auto pid = syscall(SYS_clone3, &arguments, sizeof arguments);
+  return pid < 0 ? fork() : static_cast<pid_t>(pid);
+}
+
 [[noreturn]] void run_shim(bool check) {
-  close_range(kShimSpecFd + 1, ~0U, 0);
+  close_range((check ? kShimSpecFd : kShimCgroupFd) + 1, ~0U, 0);
   umask(022);  // whatever the agent's is: the machine's /etc must be readable to all of its users
   fcntl(kShimControlFd, F_SETFD, FD_CLOEXEC);
   auto spec = read_spec();
   if (check) run_check(spec);
   require(enter_namespaces(spec));
-  pid_t init = fork();
+  pid_t init = fork_into(kShimCgroupFd);
   if (init < 0) fail(Error::from_errno("fork"));
+  close(kShimCgroupFd);
   if (init == 0) run_init(spec);
   _exit(0);
 }

@@ -209,7 +209,8 @@ ShimProcess::ShimProcess(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 ShimProcess::~ShimProcess() = default;
 
 Result<std::unique_ptr<ShimProcess>> ShimProcess::spawn(EventLoop& loop, const std::string& program,
-                                                        const ShimSpec& spec, Events events) {
+                                                        const ShimSpec& spec, int cgroup,
+                                                        Events events) {
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
     return Error::from_errno("making a control socket");
@@ -218,7 +219,7 @@ Result<std::unique_ptr<ShimProcess>> ShimProcess::spawn(EventLoop& loop, const s
   int on = 1;
   setsockopt(ends[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
   Fd theirs(ends[1]);
-  auto pid = spawn_shim({program, "", theirs.get()}, spec);
+  auto pid = spawn_shim({program, "", theirs.get(), -1, cgroup}, spec);
   if (!pid) return pid.error();
   impl->watch_launcher(*pid);
   impl->control_watch.emplace(loop, ends[0], [raw = impl.get()] { raw->on_control(); });

@@ -35,10 +35,12 @@ class ShimProcess {
     std::function<void()> on_exited;
   };
 
+  // `cgroup`: the folder of the cgroup that the machine is born in; negative: none of its own.
   // Errors: the program cannot be executed, no more descriptors or processes. Then no event
   // follows.
   static Result<std::unique_ptr<ShimProcess>> spawn(EventLoop& loop, const std::string& program,
-                                                    const ShimSpec& spec, Events events);
+                                                    const ShimSpec& spec, int cgroup,
+                                                    Events events);
   // A shim started by an earlier agent. Errors: it does not run any more (or its pid is another's
   // now).
   static Result<std::unique_ptr<ShimProcess>> adopt(EventLoop& loop, const ShimFile& file,

@@ -78,13 +78,15 @@ Result<pid_t> spawn_shim(const ShimStart& start, const ShimSpec& spec) {
   if (!description) return description.error();
   Fd working = moved_up(start.working_fd);
   Fd output = start.output >= 0 ? moved_up(start.output) : Fd();
-  if (!*description || !working || (start.output >= 0 && !output))
+  Fd cgroup = start.cgroup >= 0 ? moved_up(start.cgroup) : Fd();
+  if (!*description || !working || (start.output >= 0 && !output) || (start.cgroup >= 0 && !cgroup))
     return Error::from_errno("starting " + start.program);
   OpenFiles files;
   files.put(output ? output.get() : STDIN_FILENO, STDOUT_FILENO);
   files.put(output ? output.get() : STDIN_FILENO, STDERR_FILENO);
   files.put(working.get(), kShimControlFd);
   files.put(description->get(), kShimSpecFd);
+  if (cgroup) files.put(cgroup.get(), kShimCgroupFd);
   std::string name = "sixpn-shim";
   std::string id = spec.hostname;
   std::string mode = start.mode;

@@ -17,6 +17,7 @@ struct ShimStart {
   std::string mode;     // its second argument; none when empty
   int working_fd = -1;  // kShimControlFd of a machine, kShimMachineFd of a check; the caller's
   int output = -1;      // of the program that it starts, the caller's; -1: nowhere
+  int cgroup = -1;      // that a machine is born in, its folder, the caller's; -1: the caller's own
 };
 
 // The spec's hostname is its first argument, for whoever lists processes. The descriptors are

@@ -23,6 +23,18 @@ void read_metadata(FieldReader& fields, TextMap& out) {
   }
 }
 
+void read_service_health(FieldReader& fields, std::vector<ServiceHealth>& out) {
+  constexpr std::uint64_t kPorts = 65536;
+  constexpr auto kHealths = static_cast<std::uint64_t>(Health::kCritical) + 1;
+  while (auto service = fields.message(14)) {
+    FieldReader inner(*service);
+    auto port = static_cast<std::uint16_t>(inner.number_below(1, kPorts));
+    auto health = static_cast<Health>(inner.number_below(2, kHealths));
+    if (!inner.done() || out.size() > kMaxServices) return fields.fail();
+    out.push_back({port, health});
+  }
+}
+
 std::optional<MachineRecord> read_machine(std::string_view bytes) {
   FieldReader fields(bytes);
   MachineRecord out;
@@ -43,6 +55,9 @@ std::optional<MachineRecord> read_machine(std::string_view bytes) {
   out.skip_dns = fields.boolean(11);
   out.cordoned = fields.boolean(12);
   out.updated = from_unix_ms(static_cast<std::int64_t>(fields.varint(13)));
+  read_service_health(fields, out.service_health);
+  last = static_cast<std::uint64_t>(Health::kCritical);
+  out.app_health = static_cast<Health>(fields.number_below(15, last + 1));
   if (!fields.done() || out.state < MachineState::kCreated) return std::nullopt;
   return out;
 }

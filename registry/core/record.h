@@ -124,6 +124,14 @@ std::optional<MachineState> parse_machine_state(std::string_view text);
 enum class Health : std::uint8_t { kUnknown = 0, kPassing = 1, kWarning = 2, kCritical = 3 };
 std::string_view to_string(Health health);  // "passing"
 
+// A service of a machine, by its internal port, whose checks stand otherwise than `health` says.
+struct ServiceHealth {
+  std::uint16_t internal_port = 0;
+  Health health = Health::kUnknown;
+  friend bool operator==(const ServiceHealth&, const ServiceHealth&) = default;
+};
+
+// Read its health by service_health.h.
 struct MachineRecord {
   MachineId id;
   HostId host;  // where it lives now (its address tells where it was born)
@@ -134,10 +142,12 @@ struct MachineRecord {
   Ip6 address;
   TextMap metadata;
   MachineState state = MachineState::kCreated;
-  Health health = Health::kUnknown;
+  Health health = Health::kUnknown;      // the worst of its services' checks
+  Health app_health = Health::kUnknown;  // of the app's own checks: nothing is routed by it
   bool skip_dns = false;  // never registered in .internal
   bool cordoned = false;  // Flycast does not choose it
   WallTime updated{};     // of the last state change, for people; never compared
+  std::vector<ServiceHealth> service_health{};  // ascending by port; not written by sixpn 0.1
   friend bool operator==(const MachineRecord&, const MachineRecord&) = default;
 };
 
@@ -159,6 +169,7 @@ struct AppRecord {
   NetworkId network;
   std::string primary_region;
   std::vector<Service> services;
+  std::vector<AppCheck> checks{};  // no two of one name
   friend bool operator==(const AppRecord&, const AppRecord&) = default;
 };
 

@@ -85,6 +85,26 @@ Result<void> check_metadata(const TextMap& metadata) {
   return {};
 }
 
+Result<void> check_service_health(const std::vector<ServiceHealth>& services) {
+  if (services.size() > kMaxServices) return Error("a machine has the health of too many services");
+  bool rising = std::adjacent_find(services.begin(), services.end(), [](auto& a, auto& b) {
+                  return a.internal_port >= b.internal_port;
+                }) == services.end();
+  return require(rising && (services.empty() || services.front().internal_port != 0),
+                 "the health of a machine's services must be by ascending ports, none of them 0");
+}
+
+Result<void> check_app_checks(const std::vector<AppCheck>& checks) {
+  if (checks.size() > kMaxAppChecks) return Error("the app has too many checks");
+  for (std::size_t i = 0; i < checks.size(); ++i) {
+    if (auto checked = check_app_check(checks[i]); !checked) return checked;
+    bool again = std::any_of(checks.begin(), checks.begin() + static_cast<std::ptrdiff_t>(i),
+                             [&](const AppCheck& other) { return other.name == checks[i].name; });
+    if (again) return Error("two checks of the app have one name");
+  }
+  return {};
+}
+
 struct ValueRules {
   const Record& record;
 
@@ -114,6 +134,7 @@ struct ValueRules {
     if (!is_dns_label(machine.app)) return Error("the machine's app is no DNS label");
     if (!is_dns_label(machine.group)) return Error("the machine's process group is no DNS label");
     if (!is_region(machine.region)) return Error("the machine's region is not three letters a-z");
+    if (auto health = check_service_health(machine.service_health); !health) return health;
     return check_metadata(machine.metadata);
   }
 
@@ -137,7 +158,7 @@ struct ValueRules {
     if (app.services.size() > kMaxServices) return Error("the app has too many services");
     for (const auto& service : app.services)
       if (auto checked = check_service(service); !checked) return checked;
-    return {};
+    return check_app_checks(app.checks);
   }
 
   Result<void> operator()(const FlycastRecord& flycast) const {

@@ -1,6 +1,7 @@
 // What an app's record says of its services: on which ports Flycast takes connections for it, what
-// is done with the bytes, how machines are checked, started and stopped. The names and meanings are
-// fly.toml's (docs/guide.md); config/ reads them, service_rules.h bounds them. Plain values.
+// is done with the bytes, how machines are checked, started and stopped; and its checks beside
+// them. The names and meanings are fly.toml's (docs/guide.md); config/ reads them, service_rules.h
+// bounds them. Plain values.
 #pragma once
 
 #include <cstdint>
@@ -100,6 +101,17 @@ struct Service {
   std::vector<ServiceCheck> checks;
   bool kernel_path = false;  // raw TCP by nftables alone, without the proxy
   friend bool operator==(const Service&, const Service&) = default;
+};
+
+// A check of the app itself (fly.toml's [checks.NAME]): of no service, and nothing is routed by it.
+// Its interval is 2 s to an hour, its grace period at most an hour, its timeout as a service
+// check's or shorter.
+struct AppCheck {
+  std::string name;
+  std::uint16_t port = 0;
+  std::vector<std::string> groups;  // process groups it is run against; empty: all
+  ServiceCheck check;
+  friend bool operator==(const AppCheck&, const AppCheck&) = default;
 };
 
 }  // namespace sixpn

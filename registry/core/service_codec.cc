@@ -103,6 +103,19 @@ bool take(const wire::Check& in, ServiceCheck& out) {
 
 }  // namespace
 
+void put_check(wire::AppCheck& out, const AppCheck& in) {
+  out.set_name(in.name);
+  out.set_port(in.port);
+  for (const auto& group : in.groups) out.add_groups(group);
+  put(*out.mutable_check(), in.check);
+}
+
+bool take_check(const wire::AppCheck& in, AppCheck& out) {
+  out.name = in.name();
+  out.groups.assign(in.groups().begin(), in.groups().end());
+  return take(in.port(), out.port) && take(in.check(), out.check);
+}
+
 void put_service(wire::Service& out, const Service& in) {
   out.set_protocol(static_cast<std::uint32_t>(in.protocol));
   out.set_internal_port(in.internal_port);

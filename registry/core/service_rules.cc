@@ -76,12 +76,7 @@ Result<void> check_request(const ServiceCheck& check) {
   return require(fields, "a check has too many headers, or one with a bad name or value");
 }
 
-Result<void> check_check(const ServiceCheck& check) {
-  bool timed =
-      is_within(check.interval, kMinCheckTime, kMaxCheckTime) &&
-      is_within(check.timeout, kMinCheckTime, kMaxCheckTime) &&
-      (check.grace == Duration::zero() || is_within(check.grace, kMinCheckTime, kMaxCheckTime));
-  if (!timed) return Error("a check's interval, timeout and grace period must be 1 s to 60 s");
+Result<void> check_kind(const ServiceCheck& check) {
   switch (check.kind) {
     case CheckKind::kTcp:
       return {};
@@ -95,7 +90,24 @@ Result<void> check_check(const ServiceCheck& check) {
   return {};
 }
 
+Result<void> check_check(const ServiceCheck& check) {
+  bool timed =
+      is_within(check.interval, kMinCheckTime, kMaxCheckTime) &&
+      is_within(check.timeout, kMinCheckTime, kMaxCheckTime) &&
+      (check.grace == Duration::zero() || is_within(check.grace, kMinCheckTime, kMaxCheckTime));
+  if (!timed) return Error("a check's interval, timeout and grace period must be 1 s to 60 s");
+  return check_kind(check);
+}
+
 }  // namespace
+
+bool is_check_name(std::string_view name) {
+  return !name.empty() && name.size() <= kMaxCheckNameBytes &&
+         std::all_of(name.begin(), name.end(), [](char c) {
+           bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+           return letter || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+         });
+}
 
 bool is_header_name(std::string_view name) {
   constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
@@ -133,6 +145,23 @@ Result<void> check_service(const Service& service) {
   for (const auto& check : service.checks)
     if (auto checked = check_check(check); !checked) return checked;
   return {};
+}
+
+Result<void> check_app_check(const AppCheck& check) {
+  if (!is_check_name(check.name))
+    return Error("a check's name must be 1 to 63 letters, digits, '-', '_' and '.'");
+  if (check.port == 0) return Error("a check's port must be 1..65535");
+  if (!each(check.groups, kMaxGroupsPerService, is_dns_label))
+    return Error("a check has too many process groups, or one with a bad name");
+  const ServiceCheck& how = check.check;
+  bool timed = is_within(how.interval, kMinAppCheckInterval, kMaxAppCheckTime) &&
+               is_within(how.timeout, kMinAppCheckTimeout, kMaxCheckTime) &&
+               is_within(how.grace, Duration::zero(), kMaxAppCheckTime);
+  if (!timed)
+    return Error(
+        "an app's check has an interval of 2 s to 1 h, a timeout of at most 60 s and a grace "
+        "period of at most 1 h");
+  return check_kind(how);
 }
 
 }  // namespace sixpn::registry

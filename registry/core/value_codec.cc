@@ -61,6 +61,12 @@ wire::Machine to_wire(const MachineRecord& in) {
   out.set_skip_dns(in.skip_dns);
   out.set_cordoned(in.cordoned);
   out.set_updated_ms(unix_ms(in.updated));
+  for (const ServiceHealth& service : in.service_health) {
+    auto* added = out.add_service_health();
+    added->set_internal_port(service.internal_port);
+    added->set_health(static_cast<std::uint32_t>(service.health));
+  }
+  out.set_app_health(static_cast<std::uint32_t>(in.app_health));
   return out;
 }
 
@@ -85,6 +91,7 @@ wire::App to_wire(const AppRecord& in) {
   out.set_network(in.network.value);
   out.set_primary_region(in.primary_region);
   for (const auto& service : in.services) put_service(*out.add_services(), service);
+  for (const auto& check : in.checks) put_check(*out.add_checks(), check);
   return out;
 }
 
@@ -164,6 +171,11 @@ bool take(const wire::Host& in, HostRecord& out) {
          take(in.rotation(), out.rotation, Rotation::kNone, Rotation::kReturn);
 }
 
+bool take(const wire::ServiceHealth& in, ServiceHealth& out) {
+  return take(in.internal_port(), out.internal_port) &&
+         take(in.health(), out.health, Health::kUnknown, Health::kCritical);
+}
+
 bool take(const wire::Machine& in, MachineRecord& out) {
   out.id = MachineId{in.id()};
   out.host = HostId{in.host()};
@@ -178,7 +190,11 @@ bool take(const wire::Machine& in, MachineRecord& out) {
   out.skip_dns = in.skip_dns();
   out.cordoned = in.cordoned();
   out.updated = from_unix_ms(in.updated_ms());
+  int services = std::min(in.service_health_size(), static_cast<int>(kMaxServices) + 1);
+  for (int i = 0; i < services; ++i)
+    if (!take(in.service_health(i), out.service_health.emplace_back())) return false;
   return take(in.address(), out.address) &&
+         take(in.app_health(), out.app_health, Health::kUnknown, Health::kCritical) &&
          take(in.state(), out.state, MachineState::kCreated, MachineState::kDestroyed) &&
          take(in.health(), out.health, Health::kUnknown, Health::kCritical);
 }
@@ -202,6 +218,8 @@ bool take(const wire::App& in, AppRecord& out) {
   out.primary_region = in.primary_region();
   for (const auto& service : in.services())
     if (!take_service(service, out.services.emplace_back())) return false;
+  for (const auto& check : in.checks())
+    if (!take_check(check, out.checks.emplace_back())) return false;
   return true;
 }
 

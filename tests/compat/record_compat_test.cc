@@ -55,10 +55,16 @@ std::unique_ptr<google::protobuf::Message> old_value(std::uint32_t kind) {
   }
 }
 
-// What sixpn 0.1 can say of a record: its services have fewer fields.
+// What sixpn 0.1 can say of a record: its services have fewer fields, a machine has one health, and
+// an app no checks of its own.
 Record known_to_old(Record record) {
+  if (auto* machine = std::get_if<MachineRecord>(&record.value)) {
+    machine->service_health.clear();
+    machine->app_health = Health::kUnknown;
+  }
   auto* app = std::get_if<AppRecord>(&record.value);
   if (app == nullptr) return record;
+  app->checks.clear();
   for (Service& service : app->services) {
     Service old;
     old.protocol = service.protocol;

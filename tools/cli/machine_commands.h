@@ -42,7 +42,7 @@ struct StopMachineOptions {
   std::optional<std::int64_t> timeout_s;  // before it is killed
 };
 CommandResult stop_machine(CommandContext& context, const StopMachineOptions& options);
-// `action`: start, cordon or uncordon.
+// `action`: start, suspend, cordon or uncordon.
 CommandResult tell_machine(CommandContext& context, const std::string& id,
                            const std::string& action);
 CommandResult destroy_machine(CommandContext& context, const std::string& id, bool force);

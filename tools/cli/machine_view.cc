@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <utility>
+#include <vector>
+
 #include "tools/cli/table.h"
 #include "tools/cli/units.h"
 
@@ -23,6 +27,33 @@ std::string metadata(JsonView machine) {
   for (const auto& [key, value] : machine["metadata"].members())
     pairs.push_back(key + "=" + value.text());
   return join(pairs, ", ");
+}
+
+// What every host knows of a machine's checks: the worst of each service's, and of the app's own.
+std::vector<std::pair<std::string, std::string>> known_afar(JsonView machine) {
+  std::vector<std::pair<std::string, std::string>> out;
+  auto add = [&](std::string name, std::string status) {
+    if (!status.empty() && status != "unknown")
+      out.emplace_back(std::move(name), std::move(status));
+  };
+  for (const JsonView& service : machine["services"].items())
+    add(fmt::format("(service {})", service["port"].integer().value_or(0)),
+        service["health"].text());
+  add("(app)", machine["app_health"].text());
+  return out;
+}
+
+// "2/3": how many pass; of a machine of another host the worst of its services.
+std::string checks_of(JsonView machine) {
+  auto checks = machine["checks"].items();
+  if (checks.empty()) {
+    std::string health = machine["health"].text();
+    return machine["local"].flag() || health == "unknown" ? "" : health;
+  }
+  auto passing = std::count_if(checks.begin(), checks.end(), [](const JsonView& check) {
+    return check["status"].text() == "passing";
+  });
+  return fmt::format("{}/{}", passing, checks.size());
 }
 
 void add_text(Lines& lines, std::string key, std::string value) {
@@ -51,23 +82,29 @@ std::string checks_text(JsonView machines, std::int64_t now_ms) {
                  age(check, now_ms), check["output"].text()});
       any = true;
     }
-    if (machine["local"].flag() || machine["health"].text() == "unknown") continue;
-    table.add({"(all)", machine["health"].text(), machine["id"].text(), "",
-               fmt::format("run `sixpn checks list` on host {}", machine["host_name"].text())});
-    any = true;
+    if (machine["local"].flag()) continue;
+    for (const auto& [name, status] : known_afar(machine)) {
+      table.add({name, status, machine["id"].text(), "",
+                 fmt::format("run `sixpn checks list` on host {}", machine["host_name"].text())});
+      any = true;
+    }
   }
-  if (!any) return "No checks: fly.toml adds them to a service, such as [[services.tcp_checks]].\n";
+  if (!any)
+    return "No checks: fly.toml adds them to a service, such as [[services.tcp_checks]], or to the "
+           "app, as [checks.NAME].\n";
   return table.text();
 }
 
 std::string machines_text(JsonView machines, std::int64_t now_ms) {
   if (machines.items().empty())
     return "No machines: `sixpn machine run --app APP -- COMMAND` starts one.\n";
-  Table table({"MACHINE", "APP", "ORG", "GROUP", "REGION", "HOST", "STATE", "ADDRESS", "UPDATED"});
+  Table table({"MACHINE", "APP", "ORG", "GROUP", "REGION", "HOST", "STATE", "CHECKS", "ADDRESS",
+               "UPDATED"});
   for (const JsonView& machine : machines.items())
     table.add({machine["id"].text(), machine["app"].text(), machine["org"].text(),
                machine["group"].text(), machine["region"].text(), machine["host_name"].text(),
-               machine_state(machine), machine["address"].text(), age(machine, now_ms)});
+               machine_state(machine), checks_of(machine), machine["address"].text(),
+               age(machine, now_ms)});
   return table.text();
 }
 
@@ -83,6 +120,9 @@ std::string machine_text(JsonView machine, std::int64_t now_ms) {
   add_text(lines, "Reason", machine["reason"].text());
   if (auto health = machine["health"].text(); health != "unknown")
     add_text(lines, "Health", health);
+  if (!machine["local"].flag())
+    for (const auto& [name, status] : known_afar(machine))
+      lines.emplace_back("Checks", fmt::format("{} {}", name, status));
   for (const JsonView& check : machine["checks"].items())
     lines.emplace_back("Check",
                        fmt::format("{} {} {}: {}", check["name"].text(), check["status"].text(),

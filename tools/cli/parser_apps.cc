@@ -84,7 +84,8 @@ void add_lifecycle(CLI::App& machine, Invocation& invocation) {
   stop.app->add_option("--signal", stop.options->signal, "such as SIGTERM (the app's, or SIGINT)");
   stop.app->add_option("--timeout", stop.options->timeout_s, "seconds before it is killed (5)");
   for (const auto& [action, what] :
-       {std::pair("start", "run a stopped machine again"),
+       {std::pair("start", "run a stopped or suspended machine again"),
+        std::pair("suspend", "withdraw its names, then freeze its processes"),
         std::pair("cordon", "give it no new connection by Flycast; it goes on as it is"),
         std::pair("uncordon", "let Flycast choose it again")})
     add_machine_id(add_command<MachineIdOptions>(
@@ -145,7 +146,7 @@ void add_app_commands(CLI::App& root, Invocation& invocation) {
 }
 
 void add_machine_commands(CLI::App& root, Invocation& invocation) {
-  CLI::App& checks = add_group(root, "checks", "how machines do by the checks of their services");
+  CLI::App& checks = add_group(root, "checks", "how machines do by the checks of their app");
   auto standing = add_command<AppOptions>(checks, invocation, "list", "each check of each machine",
                                           list_checks);
   standing.app->add_option("app", standing.options->app, "only of this app");

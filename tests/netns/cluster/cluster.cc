@@ -82,9 +82,11 @@ void Cluster::remove_machines(ClusterHost& host) {
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(host.state_dir() + "/machines", ignored)) {
     std::string id = entry.path().filename();
-    if (!fs::exists("/run/netns/" + id)) continue;
-    remove_netns(id);
+    if (fs::exists("/run/netns/" + id)) remove_netns(id);
     fs::remove_all("/etc/netns/" + id, ignored);
+    // Empty by now, unless what was killed is still on its way out.
+    for (const char* root : {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"})
+      fs::remove(root + ("/sixpn-machine-" + id), ignored);
   }
 }
 

@@ -53,7 +53,8 @@ class SleepyHost {
   }
   FlycastCallbacks callbacks() {
     FlycastCallbacks made;
-    made.stop_machine = [this](MachineId id, std::function<void(Result<void>)> done) {
+    made.stop_machine = [this](MachineId id, AutoStop how, std::function<void(Result<void>)> done) {
+      last_how = how;
       stopping_[id].push_back(std::move(done));
     };
     made.start_machine = [this](MachineId id, std::function<void(Result<void>)> done) {
@@ -67,6 +68,7 @@ class SleepyHost {
   Waiting stopping_;
 
  public:
+  AutoStop last_how = AutoStop::kOff;  // of what was put to sleep last
   RunningHost host;
 };
 
@@ -294,12 +296,13 @@ TEST(SleepTest, WhoComesWhileAnIdleMachineIsStoppedWaitsAndWakesIt) {
 TEST(SleepTest, AMachineThatCouldNotBeStoppedServesOn) {
   TestCluster cluster = Lab::cluster();
   for (std::uint32_t id : {2u, 3u, 4u}) cluster.machines.erase(MachineId{id});
-  cluster.app.services[0].auto_stop = AutoStop::kStop;
+  cluster.app.services[0].auto_stop = AutoStop::kSuspend;
   FlycastOptions options;
   options.idle_after = std::chrono::milliseconds(100);
   Server server(1);
   SleepyHost host1(1, cluster, options);
   ASSERT_TRUE(host1.is_asked_to_stop(1));
+  EXPECT_EQ(host1.last_how, AutoStop::kSuspend);
   Tcp client = dial_web();
   host1.complete_stop(1, Error("its files cannot be written"));
   EXPECT_TRUE(server.accept());

@@ -114,11 +114,13 @@ TEST_F(Writes, DeployOfTheSameServicesWritesNothing) {
   create("web", "acme");
   Service service;
   service.ports = {{80, 80, {}, false}};
-  auto first = plan_deploy(snapshot_, self_, {"web", "", ""}, "fra", {service});
+  AppCheck check{"alive", 8080, {}, {}};
+  auto first = plan_deploy(snapshot_, self_, {"web", "", ""}, {"fra", {service}, {check}});
   ASSERT_TRUE(first);
   ASSERT_EQ(first->size(), 1U);
   apply(*first);
-  EXPECT_TRUE(plan_deploy(snapshot_, self_, {"web", "", ""}, "fra", {service})->empty());
+  EXPECT_EQ((*find_app(snapshot_, {"web", "", ""}))->app.checks, std::vector{check});
+  EXPECT_TRUE(plan_deploy(snapshot_, self_, {"web", "", ""}, {"fra", {service}, {check}})->empty());
 }
 
 TEST_F(Writes, FlycastAllocationIsIdempotentAndPerNetwork) {

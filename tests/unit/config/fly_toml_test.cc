@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/rng.h"
+#include "registry/core/service_rules.h"
 
 namespace sixpn::config {
 namespace {
@@ -163,7 +164,6 @@ restart_limit = 6
   words.command = {"/bin/true"};
   EXPECT_EQ(service.checks, (std::vector<ServiceCheck>{tcp, http, script, words}));
   EXPECT_EQ(to_string(config->notes),
-            "fly.toml:4: services.auto_stop_machines: machines are stopped, not suspended\n"
             "fly.toml:7: services.tcp_checks.interval: 500ms is taken as 1s: it must be 1s to 1m\n"
             "fly.toml:8: services.tcp_checks.timeout: 1m30s is taken as 1m: it must be 1s to 1m\n"
             "fly.toml:23: accepted, not used: services.script_checks.restart_limit\n");
@@ -242,7 +242,6 @@ TEST(FlyToml, OtherValidSectionsAreNoted) {
                      "[deploy]\nstrategy = \"rolling\"\n"
                      "[[mounts]]\nsource = \"data\"\ndestination = \"/data\"\n"
                      "[[vm]]\nsize = \"shared-cpu-1x\"\n"
-                     "[checks.alive]\ntype = \"tcp\"\nport = 1\n"
                      "[[statics]]\nguest_path = \"/a\"\nurl_prefix = \"/\"\n"
                      "[metrics]\nport = 9091\n"
                      "[[restart]]\npolicy = \"always\"\n"
@@ -252,12 +251,46 @@ TEST(FlyToml, OtherValidSectionsAreNoted) {
             "fly.toml:2: accepted, not used: deploy\n"
             "fly.toml:4: accepted, not used: mounts\n"
             "fly.toml:7: accepted, not used: vm\n"
-            "fly.toml:9: accepted, not used: checks\n"
-            "fly.toml:12: accepted, not used: statics\n"
-            "fly.toml:15: accepted, not used: metrics\n"
-            "fly.toml:17: accepted, not used: restart\n"
-            "fly.toml:19: accepted, not used: files\n"
-            "fly.toml:21: accepted, not used: experimental\n");
+            "fly.toml:9: accepted, not used: statics\n"
+            "fly.toml:12: accepted, not used: metrics\n"
+            "fly.toml:14: accepted, not used: restart\n"
+            "fly.toml:16: accepted, not used: files\n"
+            "fly.toml:18: accepted, not used: experimental\n");
+}
+
+TEST(FlyToml, ChecksOfTheApp) {
+  auto parsed = parse_fly_toml(R"(
+[processes]
+web = "serve"
+worker = "work"
+[checks.alive]
+type = "tcp"
+port = 8080
+[checks.queue_depth]
+type = "http"
+port = 9091
+method = "head"
+path = "/queue"
+interval = "5m"
+timeout = "500ms"
+grace_period = "10m"
+processes = ["worker"]
+headers = { Host = "queue" }
+)",
+                               "fly.toml");
+  ASSERT_TRUE(parsed) << to_string(parsed.errors());
+  AppCheck alive{"alive", 8080, {}, {}};
+  AppCheck queue{"queue_depth", 9091, {"worker"}, {}};
+  queue.check.kind = CheckKind::kHttp;
+  queue.check.method = "HEAD";
+  queue.check.path = "/queue";
+  queue.check.interval = std::chrono::minutes(5);
+  queue.check.timeout = std::chrono::milliseconds(500);
+  queue.check.grace = std::chrono::minutes(10);
+  queue.check.headers = {{"Host", "queue"}};
+  EXPECT_EQ(parsed->checks, (std::vector<AppCheck>{alive, queue}));
+  for (const AppCheck& check : parsed->checks) EXPECT_TRUE(registry::check_app_check(check));
+  EXPECT_TRUE(parsed->notes.empty());
 }
 
 TEST(FlyToml, PortsThatNeedACertificateAreLeftOutAndNoted) {
@@ -430,6 +463,19 @@ INSTANTIATE_TEST_SUITE_P(
                 "fly.toml:8: services.http_checks.headers.A: expected a header's value, found the "
                 "integer 1\n"
                 "fly.toml:9: services.script_checks.command: is required\n"},
+        Mistake{"[checks.a]\ninterval = \"1s\"\ntimeout = \"61s\"\n[checks.\"b c\"]\ntype = "
+                "\"script\"\nport = 0\nkind = \"x\"\nprocesses = [\"db\"]\n",
+                "fly.toml:1: checks.a.type: is required: tcp or http\n"
+                "fly.toml:1: checks.a.port: is required: where the machine is asked\n"
+                "fly.toml:2: checks.a.interval: expected 2s to 1h, found 1s\n"
+                "fly.toml:3: checks.a.timeout: expected 1ms to 1m, found 1m1s\n"
+                "fly.toml:4: checks.b c: a check's name is 1 to 63 letters, digits, '-', '_' and "
+                "'.'\n"
+                "fly.toml:5: checks.b c.type: expected \"tcp\" or \"http\", found \"script\"\n"
+                "fly.toml:6: checks.b c.port: expected 1..65535, found 0\n"
+                "fly.toml:7: checks.b c.kind: unknown key\n"
+                "fly.toml:8: checks.b c.processes: there is no process group \"db\" in "
+                "[processes]\n"},
         Mistake{"[http_service]\ninternal_port = 1\n[http_service.http_options]\nidle_timeout = "
                 "0\nresponse = { headers = { \"a b\" = \"c\", d = true } }\n[[http_service."
                 "http_options.replay_cache]]\nttl_seconds = 9\ntype = \"ip\"\n",

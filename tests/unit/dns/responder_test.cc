@@ -272,6 +272,18 @@ TEST(Responder, HealthyMeansThatNoCheckFails) {
   EXPECT_EQ(brief_sorted(ask(*snapshot, "healthy.nothing.internal", kTypeAaaa)), "NXDOMAIN");
 }
 
+TEST(Responder, HealthyMeansTheAppsOwnChecksToo) {
+  World world;
+  edit_machine(world, kAcme, MachineId{0xa3}, [](MachineRecord& m) {
+    m.health = Health::kPassing;
+    m.app_health = Health::kCritical;
+  });
+  edit_machine(world, kAcme, MachineId{0xa4},
+               [](MachineRecord& m) { m.app_health = Health::kPassing; });
+  auto snapshot = world.snapshot();
+  EXPECT_EQ(brief_sorted(ask(*snapshot, "healthy.web.internal", kTypeAaaa)), "a1 a2 a4");
+}
+
 TEST(Responder, WithoutItsAppAMachineHasNoName) {
   World world;
   Kept kept;

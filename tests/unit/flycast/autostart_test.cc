@@ -55,6 +55,13 @@ TEST(Autostart, WhoMayBeWoken) {
          s.machine(10).health = Health::kWarning;
        },
        true},
+      {"without a first pass of another service",
+       [](Scene& s) {
+         s.machine(10).state = MachineState::kStarted;
+         s.machine(10).health = Health::kWarning;
+         s.machine(10).service_health = {{8080, Health::kPassing}};
+       },
+       false},
       {"failing",
        [](Scene& s) {
          s.machine(10).state = MachineState::kStarted;
@@ -138,7 +145,9 @@ TEST(Autostart, TheOwnerRefusesWhatWasStoppedMinutesAgoUnlessItIsTheLast) {
   StartRules rules;
   MachineRecord& machine = scene.machine(10);
   machine.updated = kWall;
-  auto judge = [&](bool last, WallTime wall) { return rules.judge(machine, last, {kStart, wall}); };
+  auto judge = [&](bool last, WallTime wall) {
+    return rules.judge(machine, 8080, last, {kStart, wall});
+  };
   EXPECT_EQ(judge(false, kWall), StartVerdict::kRecentlyStopped);
   EXPECT_EQ(judge(false, kWall + minutes(5) - milliseconds(1)), StartVerdict::kRecentlyStopped);
   EXPECT_EQ(judge(false, kWall + minutes(5)), StartVerdict::kStart);
@@ -146,13 +155,17 @@ TEST(Autostart, TheOwnerRefusesWhatWasStoppedMinutesAgoUnlessItIsTheLast) {
   EXPECT_EQ(judge(false, kWall - seconds(1)), StartVerdict::kStart) << "the clock was set back";
   machine.state = MachineState::kStarting;
   EXPECT_EQ(judge(false, kWall), StartVerdict::kStart) << "it starts already";
+  machine.state = MachineState::kStarted;
+  machine.health = Health::kCritical;
+  machine.service_health = {{8080, Health::kWarning}};
+  EXPECT_EQ(judge(false, kWall), StartVerdict::kStart) << "this service of it does";
 }
 
 TEST(Autostart, AMachineThatDoesNotStartIsLeftAloneForLongerEachTime) {
   Scene scene;
   StartRules rules;
   const MachineRecord& machine = scene.machine(10);
-  auto judge = [&](Instant now) { return rules.judge(machine, true, {now, kWall}); };
+  auto judge = [&](Instant now) { return rules.judge(machine, 8080, true, {now, kWall}); };
   Instant now = kStart;
   for (Duration penalty : {milliseconds(500), milliseconds(1000), milliseconds(2000)}) {
     rules.on_failed(machine.id, now);

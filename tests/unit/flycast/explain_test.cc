@@ -74,6 +74,12 @@ TEST(Explain, SaysWhyAMachineIsNone) {
       {[&](TestCluster& c) { machine(c).state = MachineState::kStopped; }, "stopped"},
       {[&](TestCluster& c) { machine(c).cordoned = true; }, "cordoned"},
       {[&](TestCluster& c) { machine(c).health = Health::kCritical; }, "its checks fail"},
+      {[&](TestCluster& c) {
+         machine(c).service_health = {{8080, Health::kCritical}};
+       },
+       "its checks fail"},
+      {[&](TestCluster& c) { machine(c).health = Health::kWarning; },
+       "its checks have not passed since it started"},
       {[](TestCluster& c) { c.hosts[host(2)].status = HostStatus::kDown; }, "its host is down"},
       {[](TestCluster& c) { c.revoked.insert(host(2)); }, "its host is unknown or revoked"},
       {[&](TestCluster& c) {

@@ -65,6 +65,19 @@ TEST(ServiceTable, WhoMayServe) {
       {"suspended", [&](TestCluster& c) { machine(c).state = MachineState::kSuspended; }, false},
       {"cordoned", [&](TestCluster& c) { machine(c).cordoned = true; }, false},
       {"critical", [&](TestCluster& c) { machine(c).health = Health::kCritical; }, false},
+      {"critical in another service",
+       [&](TestCluster& c) {
+         machine(c).health = Health::kCritical;
+         machine(c).service_health = {{8080, Health::kPassing}};
+       },
+       true},
+      {"critical in this service alone",
+       [&](TestCluster& c) {
+         machine(c).service_health = {{8080, Health::kCritical}};
+       },
+       false},
+      {"critical by the app's own checks",
+       [&](TestCluster& c) { machine(c).app_health = Health::kCritical; }, true},
       {"warning", [&](TestCluster& c) { machine(c).health = Health::kWarning; }, false},
       {"host down", [](TestCluster& c) { c.hosts[host(2)].status = HostStatus::kDown; }, false},
       {"host left", [](TestCluster& c) { c.hosts[host(2)].status = HostStatus::kLeft; }, false},
@@ -93,6 +106,30 @@ TEST(ServiceTable, WhereAllChecksFailAllAreCandidates) {
   EXPECT_EQ(candidate_ids(cluster).size(), 2u);
   cluster.machines.begin()->second.cordoned = true;
   EXPECT_EQ(candidate_ids(cluster).size(), 1u) << "what was taken out on purpose stays out";
+}
+
+TEST(ServiceTable, AServiceThatFailsLeavesRotationAloneAndItsFailOpenIsItsOwn) {
+  TestCluster cluster = two_hosts();
+  Service admin = cluster.app.services[0];
+  admin.internal_port = 9090;
+  admin.ports = {{90, 90, {}, false}};
+  cluster.app.services.push_back(admin);
+  auto ids = [&](std::uint16_t port) {
+    ServiceTable table(cluster.snapshot(1));
+    auto route = std::get<Route>(table.route(kNetwork, {kFlycast, port}));
+    std::vector<std::uint64_t> found;
+    for (const Candidate& one : table.candidates(route)) found.push_back(one.machine.value);
+    return found;
+  };
+  using Ids = std::vector<std::uint64_t>;
+  MachineRecord& first = cluster.machines[MachineId{1}];
+  first.health = Health::kCritical;
+  first.service_health = {{9090, Health::kPassing}};
+  EXPECT_EQ(ids(80), Ids{2});
+  EXPECT_EQ(ids(90), (Ids{1, 2}));
+  cluster.machines[MachineId{2}].health = Health::kCritical;
+  EXPECT_EQ(ids(80), (Ids{1, 2})) << "all fail";
+  EXPECT_EQ(ids(90), Ids{1});
 }
 
 TEST(ServiceTable, Errors) {

@@ -32,8 +32,8 @@ Lifecycle started() {
 }
 
 Lifecycle stopped() {
-  return Lifecycle::restored(MachineKind::kRun, {SIGINT, seconds(5)}, Desired::kStopped, false,
-                             true);
+  return Lifecycle::restored(MachineKind::kRun, {SIGINT, seconds(5)}, Desired::kStopped,
+                             Lifecycle::Found::kNothing, true);
 }
 
 TEST(Lifecycle, StartsInTheOrderThatKeepsNamesHonest) {
@@ -211,7 +211,8 @@ TEST(Lifecycle, ANetworkThatWillNotDetachKeepsOnlyAForeignNamespace) {
   EXPECT_THAT(text(own.step_failed("netlink")),
               ElementsAre("erase", "answer stop", "answer destroy", "remove"));
 
-  auto foreign = Lifecycle::restored(MachineKind::kAttached, {}, Desired::kStopped, false, true);
+  auto foreign = Lifecycle::restored(MachineKind::kAttached, {}, Desired::kStopped,
+                                     Lifecycle::Found::kNothing, true);
   foreign.destroy_requested(false);
   EXPECT_THAT(text(foreign.step_failed("netlink")),
               ElementsAre("save desired", "publish", "answer destroy: netlink"));
@@ -245,11 +246,121 @@ TEST(Lifecycle, ResumesByWhatWasWanted) {
       {kAttached, D::kStopped, false, false, {"publish"}},
   };
   for (const auto& c : cases) {
-    auto m = Lifecycle::restored(c.kind, {SIGINT, seconds(5)}, c.desired, c.running, true);
+    auto m = Lifecycle::restored(
+        c.kind, {SIGINT, seconds(5)}, c.desired,
+        c.running ? Lifecycle::Found::kRunning : Lifecycle::Found::kNothing, true);
     EXPECT_EQ(text(m.resumed(c.rebooted)), c.expected)
         << to_string(c.desired) << " running " << c.running << " rebooted " << c.rebooted;
     EXPECT_EQ(m.check_invariants(), std::nullopt);
   }
+}
+
+Lifecycle suspended() {
+  auto machine = started();
+  machine.suspend_requested();
+  machine.withdrawn();
+  machine.frozen();
+  return machine;
+}
+
+TEST(Lifecycle, SuspendWithdrawsThenFreezesAndResumeAnnouncesThenThaws) {
+  auto m = started();
+  EXPECT_THAT(text(m.suspend_requested()), ElementsAre("withdraw"));
+  EXPECT_EQ(m.state(), MachineState::kSuspending);
+  EXPECT_THAT(text(m.suspend_requested()), IsEmpty()) << "both wait";
+  EXPECT_THAT(text(m.withdrawn()), ElementsAre("arm timer 10 s", "freeze"));
+  EXPECT_THAT(text(m.frozen()),
+              ElementsAre("cancel timer", "save desired", "publish", "answer suspend"));
+  EXPECT_EQ(m.state(), MachineState::kSuspended);
+  EXPECT_EQ(m.desired(), Desired::kStopped) << "what a reboot makes of it";
+  EXPECT_THAT(text(m.suspend_requested()), ElementsAre("answer suspend"));
+  EXPECT_THAT(text(m.start_requested()), ElementsAre("save desired", "announce"));
+  EXPECT_EQ(m.state(), MachineState::kStarted);
+  EXPECT_EQ(m.desired(), Desired::kStarted);
+  EXPECT_THAT(text(m.start_requested()), IsEmpty()) << "one that resumes is resumed once";
+  EXPECT_THAT(text(m.suspend_requested()), ElementsAre("answer suspend: the machine is starting"));
+  EXPECT_THAT(text(m.announced()), ElementsAre("thaw", "answer start"));
+}
+
+TEST(Lifecycle, WhatCannotBeFrozenGoesOn) {
+  for (bool late : {true, false}) {
+    auto m = started();
+    m.suspend_requested();
+    m.withdrawn();
+    std::string why = late ? "its processes could not be frozen within 10 s" : "no cgroup";
+    EXPECT_THAT(text(late ? m.timer_fired() : m.step_failed(why)),
+                ElementsAre("cancel timer", "answer suspend: " + why, "thaw", "announce"));
+    EXPECT_EQ(m.state(), MachineState::kStarted);
+    EXPECT_THAT(text(m.announced()), ElementsAre("answer start"));
+    EXPECT_EQ(m.desired(), Desired::kStarted);
+  }
+}
+
+TEST(Lifecycle, AStartTakesTheSuspendBack) {
+  auto m = started();
+  m.suspend_requested();
+  EXPECT_THAT(
+      text(m.start_requested()),
+      ElementsAre("cancel timer", "answer suspend: a later start took its place", "announce"));
+  EXPECT_THAT(text(m.withdrawn()), IsEmpty());
+  EXPECT_THAT(text(m.announced()), ElementsAre("answer start"));
+}
+
+TEST(Lifecycle, ASuspendedMachineIsSignalledThenThawed) {
+  auto m = suspended();
+  EXPECT_THAT(text(m.stop_requested({})), ElementsAre("save desired", "withdraw"));
+  EXPECT_THAT(text(m.withdrawn()), ElementsAre("signal SIGINT", "arm timer 5 s", "thaw"));
+  EXPECT_THAT(text(m.exited()), ElementsAre("cancel timer", "publish", "answer stop"));
+}
+
+TEST(Lifecycle, ASuspendedMachineIsDestroyedWithoutForce) {
+  auto m = suspended();
+  EXPECT_THAT(text(m.destroy_requested(false)), ElementsAre("save desired", "withdraw"));
+  EXPECT_THAT(text(m.withdrawn()), ElementsAre("cancel timer", "signal SIGKILL", "thaw"));
+  EXPECT_THAT(text(m.exited()), ElementsAre("cancel timer", "publish", "answer stop",
+                                            "save desired", "detach network"));
+}
+
+TEST(Lifecycle, ASuspendedMachineThatIsKilledIsStopped) {
+  auto m = suspended();
+  EXPECT_THAT(text(m.exited()), ElementsAre("save desired", "publish"));
+  EXPECT_EQ(m.state(), MachineState::kStopped);
+  auto on_its_way = started();
+  on_its_way.suspend_requested();
+  on_its_way.withdrawn();
+  EXPECT_THAT(
+      text(on_its_way.exited()),
+      ElementsAre("cancel timer", "answer suspend: its process ended", "save desired", "publish"));
+}
+
+TEST(Lifecycle, OnlyWhatRunsIsSuspended) {
+  auto m = stopped();
+  EXPECT_THAT(text(m.suspend_requested()), ElementsAre("answer suspend: the machine is stopped"));
+  auto attached = Lifecycle::restored(MachineKind::kAttached, {}, Desired::kStarted,
+                                      Lifecycle::Found::kRunning, true);
+  EXPECT_THAT(text(attached.suspend_requested()),
+              ElementsAre("answer suspend: an attached machine cannot be suspended: its processes "
+                          "are not sixpn's"));
+}
+
+// The kernel tells what it is, whatever the disk was told last.
+TEST(Lifecycle, ANewAgentFindsAFrozenMachineSuspended) {
+  for (Desired desired : {Desired::kStopped, Desired::kStarted}) {
+    auto m = Lifecycle::restored(MachineKind::kRun, {SIGINT, seconds(5)}, desired,
+                                 Lifecycle::Found::kFrozen, true);
+    if (desired == Desired::kStarted) {
+      EXPECT_THAT(text(m.resumed(false)), ElementsAre("save desired", "publish"));
+    } else {
+      EXPECT_THAT(text(m.resumed(false)), ElementsAre("publish"));
+    }
+    EXPECT_EQ(m.state(), MachineState::kSuspended);
+    EXPECT_EQ(m.desired(), Desired::kStopped);
+    m.start_requested();
+    EXPECT_THAT(text(m.announced()), ElementsAre("thaw", "answer start"));
+  }
+  auto doomed = Lifecycle::restored(MachineKind::kRun, {SIGINT, seconds(5)}, Desired::kDestroyed,
+                                    Lifecycle::Found::kFrozen, true);
+  EXPECT_THAT(text(doomed.resumed(false)), ElementsAre("save desired", "withdraw"));
 }
 
 }  // namespace

@@ -29,13 +29,16 @@ class World {
   }
 
   [[nodiscard]] bool gone() const { return removed_; }
+  [[nodiscard]] int frozen_times() const { return frozen_times_; }
   [[nodiscard]] const std::string& log() const { return log_; }
 
   void step() {
     switch (rng_.below(8)) {
       case 0:
-        return ask(static_cast<Request>(rng_.below(3)));
+        return ask(static_cast<Request>(rng_.below(kRequests)));
       case 1:
+        if (machine_.state() == MachineState::kStarted && rng_.chance(0.7))
+          return ask(Request::kSuspend);
         return stray();
       case 2:
         return process_ ? exit() : fire();
@@ -69,6 +72,7 @@ class World {
     waiting_.insert(request);
     note("? " + std::to_string(static_cast<int>(request)));
     if (request == Request::kStart) return perform(machine_.start_requested());
+    if (request == Request::kSuspend) return perform(machine_.suspend_requested());
     if (request == Request::kDestroy) return perform(machine_.destroy_requested(rng_.chance(0.5)));
     std::optional<StopPlan> plan;
     if (rng_.chance(0.5)) plan = StopPlan{rng_.chance(0.5) ? SIGKILL : SIGUSR1, seconds(1)};
@@ -95,6 +99,9 @@ class World {
     if (awaited_ != K::kWithdraw) {
       EXPECT_THAT(text(machine_.withdrawn()), IsEmpty()) << log_;
     }
+    if (awaited_ != K::kFreeze) {
+      EXPECT_THAT(text(machine_.frozen()), IsEmpty()) << log_;
+    }
     if (!awaited_) {
       EXPECT_THAT(text(machine_.step_failed("stray")), IsEmpty()) << log_;
     }
@@ -107,8 +114,9 @@ class World {
   }
 
   void exit() {
-    process_ = killed_ = false;
-    if (awaited_ == K::kSpawn || awaited_ == K::kOpenGate) awaited_.reset();
+    process_ = killed_ = frozen_ = false;
+    if (awaited_ == K::kSpawn || awaited_ == K::kOpenGate || awaited_ == K::kFreeze)
+      awaited_.reset();
     note("exit");
     perform(machine_.exited());
   }
@@ -133,6 +141,9 @@ class World {
       case K::kWithdraw:
         announced_ = false;
         return perform(machine_.withdrawn());
+      case K::kFreeze:
+        ++frozen_times_;
+        return perform(well ? machine_.frozen() : machine_.step_failed("x"));
       default:
         if (well) attached_ = false;
         return perform(well ? machine_.network_detached() : machine_.step_failed("x"));
@@ -148,6 +159,9 @@ class World {
     auto broken = machine_.check_invariants();
     if (!removed_) {
       EXPECT_EQ(broken, std::nullopt) << log_;
+      if (!awaited_ && process_ && !killed_) {
+        EXPECT_EQ(frozen_, machine_.state() == MachineState::kSuspended) << log_;
+      }
     }
   }
 
@@ -160,6 +174,16 @@ class World {
       case K::kOpenGate:
         EXPECT_TRUE(announced_ && process_) << log_;
         break;
+      case K::kFreeze:
+        EXPECT_FALSE(announced_) << "frozen before withdrawn: " << log_;
+        EXPECT_TRUE(process_) << log_;
+        frozen_ = true;
+        break;
+      case K::kThaw:
+        EXPECT_TRUE(frozen_ && process_) << log_;
+        frozen_ = false;
+        if (awaited_ == K::kFreeze) awaited_.reset();
+        return;
       case K::kSignal:
         if (action.signal == SIGKILL)
           killed_ = true;
@@ -200,6 +224,8 @@ class World {
   std::optional<ActionKind> awaited_;
   std::set<Request> waiting_;
   bool process_ = false;
+  bool frozen_ = false;
+  int frozen_times_ = 0;
   bool killed_ = false;
   bool attached_ = false;
   bool announced_ = false;
@@ -210,14 +236,17 @@ class World {
 
 TEST(LifecycleWalk, HoldsItsPromisesInEveryOrderOfEvents) {
   int removed = 0;
-  for (std::uint64_t seed = 0; seed < 3000; ++seed) {
+  int frozen = 0;
+  for (std::uint64_t seed = 0; seed < 30000; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     World world(seed, seed % 3 == 0 ? MachineKind::kAttached : MachineKind::kRun);
     for (int i = 0; i < 60 && !world.gone(); ++i) world.step();
     world.drain();
     removed += world.gone() ? 1 : 0;
+    frozen += world.frozen_times();
     if (::testing::Test::HasFailure()) break;
   }
+  EXPECT_GT(frozen, 300);
   EXPECT_GT(removed, 1000);  // the walk does reach the end of many lives
 }
 

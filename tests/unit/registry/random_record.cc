@@ -72,6 +72,13 @@ Service random_service(Rng& rng) {
   return service;
 }
 
+AppCheck random_app_check(Rng& rng, const std::string& name) {
+  AppCheck check{name, static_cast<std::uint16_t>(1 + rng.below(65535)), {}, random_check(rng)};
+  check.check.interval = std::chrono::seconds(2 + rng.below(3599));
+  if (rng.chance(0.5)) check.groups = {"app", "worker"};
+  return check;
+}
+
 RecordValue random_shared_value(Rng& rng, const std::string& org) {
   switch (rng.below(5)) {
     case 0:
@@ -81,6 +88,8 @@ RecordValue random_shared_value(Rng& rng, const std::string& org) {
     case 2: {
       AppRecord app{pick(rng, {"web", "db"}), org, kTestNetwork, pick(rng, {"", "iad"}), {}};
       for (std::uint64_t i = rng.below(3); i > 0; --i) app.services.push_back(random_service(rng));
+      if (rng.chance(0.5))
+        app.checks = {random_app_check(rng, "alive"), random_app_check(rng, "q_1")};
       return app;
     }
     case 3:
@@ -170,6 +179,11 @@ Record random_record(const sim::EnrolledHost& host, Rng& rng) {
     machine.metadata = {{"note", pick(rng, {"", "caf\xc3\xa9", "\xf0\x9f\x9a\x80"})}};
     machine.state = static_cast<MachineState>(1 + rng.below(9));
     machine.health = static_cast<Health>(rng.below(4));
+    if (rng.chance(0.5))
+      machine.service_health = {
+          {80, static_cast<Health>(rng.below(4))},
+          {static_cast<std::uint16_t>(81 + rng.below(65000)), static_cast<Health>(rng.below(4))}};
+    machine.app_health = static_cast<Health>(rng.below(4));
     machine.skip_dns = rng.chance(0.5);
     machine.cordoned = rng.chance(0.5);
     machine.updated = from_unix_ms(static_cast<std::int64_t>(rng.below(1'000'000)));

@@ -136,7 +136,11 @@ TEST(RecordCodec, BothWaysOfReadingAMachineAgree) {
   Rng rng(5);
   int read = 0;
   for (int i = 0; i < 20'000; ++i) {
-    auto good = kHost.sign(test::make_owned_record(kHost, test::make_machine(kHost, 7), 1, 1));
+    MachineRecord plain = test::make_machine(kHost, 7);
+    plain.service_health = {{80, Health::kCritical}, {8080, Health::kUnknown}};
+    plain.app_health = Health::kWarning;
+    auto good = kHost.sign(test::make_owned_record(kHost, plain, 1, 1));
+    EXPECT_TRUE(good->bytes == nullptr) << "read the short way";
     wire::SignedRecord envelope;
     ASSERT_TRUE(envelope.ParseFromString(good->wire()));
     std::string body = envelope.body();
@@ -276,6 +280,23 @@ std::vector<Broken> broken_owned_values() {
       {"app is no DNS label", with<M>(machine_rec(), [](M& m) { m.app = "-web"; })},
       {"group is no DNS label", with<M>(machine_rec(), [](M& m) { m.group = ""; })},
       {"three letters", with<M>(machine_rec(), [](M& m) { m.region = "iad1"; })},
+      {"ascending ports", with<M>(machine_rec(),
+                                  [](M& m) {
+                                    m.service_health = {{81, {}}, {80, {}}};
+                                  })},
+      {"ascending ports", with<M>(machine_rec(),
+                                  [](M& m) {
+                                    m.service_health = {{80, {}}, {80, Health::kCritical}};
+                                  })},
+      {"ascending ports", with<M>(machine_rec(),
+                                  [](M& m) {
+                                    m.service_health = {{0, {}}};
+                                  })},
+      {"too many services", with<M>(machine_rec(),
+                                    [](M& m) {
+                                      for (std::uint16_t i = 1; i <= 33; ++i)
+                                        m.service_health.push_back({i, {}});
+                                    })},
       {"metadata key", with<M>(machine_rec(),
                                [](M& m) {
                                  m.metadata = {{"", "v"}};
@@ -325,7 +346,34 @@ std::vector<Broken> broken_shared_values() {
     return with_service([&](Service& s) { s.checks = {check}; });
   };
   const Duration kHour = std::chrono::hours(1);
+  auto with_own = [](const std::function<void(AppCheck&)>& change) {
+    AppCheck check{"alive", 80, {}, {}};
+    change(check);
+    return with<A>(app_rec(), [&](A& a) { a.checks = {check}; });
+  };
   return {
+      {"app has too many checks", with<A>(app_rec(),
+                                          [](A& a) {
+                                            for (int i = 0; i < 17; ++i)
+                                              a.checks.push_back({std::to_string(i), 1, {}, {}});
+                                          })},
+      {"one name", with<A>(app_rec(),
+                           [](A& a) {
+                             a.checks = {{"up", 1, {}, {}}, {"up", 2, {}, {}}};
+                           })},
+      {"check's name", with_own([](AppCheck& c) { c.name = "a b"; })},
+      {"check's port", with_own([](AppCheck& c) { c.port = 0; })},
+      {"process groups", with_own([](AppCheck& c) { c.groups = {"A"}; })},
+      {"interval of 2 s",
+       with_own([](AppCheck& c) { c.check.interval = std::chrono::seconds(1); })},
+      {"timeout of at most",
+       with_own([](AppCheck& c) { c.check.timeout = std::chrono::hours(1); })},
+      {"grace period of", with_own([](AppCheck& c) { c.check.grace = std::chrono::hours(2); })},
+      {"begin with '/'", with_own([](AppCheck& c) {
+         c.check.kind = CheckKind::kHttp;
+         c.check.method = "GET";
+         c.check.path = "up";
+       })},
       {"too many checks", with_service([](Service& s) { s.checks.resize(17); })},
       {"1 s to 60 s", with_check([&](ServiceCheck& c) { c.interval = Duration::zero(); })},
       {"1 s to 60 s", with_check([&](ServiceCheck& c) { c.timeout = kHour; })},
@@ -449,6 +497,16 @@ TEST(RecordCodec, ValuesOutOfRangeAreErrors) {
   state.set_state(10);
   EXPECT_THAT(decode_record(reseal(with_value(state), machine_rec())).error().message,
               HasSubstr("malformed"));
+  wire::Machine health = machine();
+  health.add_service_health()->set_internal_port(70'000);
+  EXPECT_FALSE(decode_record(reseal(with_value(health), machine_rec())));
+  health.mutable_service_health(0)->set_internal_port(80);
+  EXPECT_TRUE(decode_record(reseal(with_value(health), machine_rec())));
+  health.mutable_service_health(0)->set_health(4);
+  EXPECT_FALSE(decode_record(reseal(with_value(health), machine_rec())));
+  wire::Machine own = machine();
+  own.set_app_health(4);
+  EXPECT_FALSE(decode_record(reseal(with_value(own), machine_rec())));
   wire::Machine address = machine();
   address.set_address("short");
   EXPECT_FALSE(decode_record(reseal(with_value(address), machine_rec())));

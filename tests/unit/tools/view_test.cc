@@ -60,9 +60,9 @@ TEST(StatusView, WholeCluster) {
       "APP  ORG   NETWORK  SERVICES  FLYCAST  MACHINES\n"
       "web  acme  default  -         -        1\n"
       "\n"
-      "MACHINE         APP  ORG   GROUP  REGION  HOST  STATE    ADDRESS                 "
+      "MACHINE         APP  ORG   GROUP  REGION  HOST  STATE    CHECKS  ADDRESS                 "
       "UPDATED\n"
-      "148e21dad76789  web  acme  app    iad     a     started  fdaa:0:1:a1:b2c3:2:3:2  1m "
+      "148e21dad76789  web  acme  app    iad     a     started  -       fdaa:0:1:a1:b2c3:2:3:2  1m "
       "ago\n"
       "\n"
       "Warning: the registry is not on disk: No space left on device\n");
@@ -106,6 +106,38 @@ TEST(StatusView, ForeignAnswersAreShownAsFarAsTheyGo) {
     machine_text(JsonView(value), kNow);
     dig_text(JsonView(value));
   }
+}
+
+// Of the own host each check; of others what their records say of services.
+TEST(ChecksView, EachCheckHereAndEachServiceElsewhere) {
+  auto machines = parse(R"([
+    {"id":"148e21dad76789","local":true,"state":"started","health":"critical","host_name":"a",
+     "services":[{"port":8080,"health":"critical"}],"app_health":"passing",
+     "checks":[{"name":"servicecheck-00-http-8080","port":8080,"service":true,"status":"critical",
+                "output":"503","updated_ms":1789999940000},
+               {"name":"alive","port":1,"service":false,"status":"passing","output":"ok",
+                "updated_ms":1789999940000}]},
+    {"id":"148e21dad76780","local":false,"state":"started","health":"critical","host_name":"b",
+     "services":[{"port":8080,"health":"critical"},{"port":9090,"health":"passing"},
+                 {"port":9091,"health":"unknown"}],"app_health":"warning","checks":null}])");
+  EXPECT_EQ(checks_text(JsonView(machines), kNow),
+            "NAME                       STATUS    MACHINE         LAST UPDATED  OUTPUT\n"
+            "servicecheck-00-http-8080  critical  148e21dad76789  1m ago        503\n"
+            "alive                      passing   148e21dad76789  1m ago        ok\n"
+            "(service 8080)             critical  148e21dad76780  -             run `sixpn checks "
+            "list` on "
+            "host b\n"
+            "(service 9090)             passing   148e21dad76780  -             run `sixpn checks "
+            "list` on "
+            "host b\n"
+            "(app)                      warning   148e21dad76780  -             run `sixpn checks "
+            "list` on "
+            "host b\n");
+  std::string list = machines_text(JsonView(machines), kNow);
+  EXPECT_NE(list.find("1/2"), std::string::npos) << list;
+  EXPECT_NE(list.find("critical"), std::string::npos) << list;
+  EXPECT_NE(machine_text(JsonView(machines.at(1)), kNow).find("(service 9090) passing"),
+            std::string::npos);
 }
 
 TEST(HostsView, EverythingKnown) {

@@ -76,6 +76,10 @@ class AdminApi {
   void renew_hosts(const Call& call, Reply reply);
   void rotate_key(const Call& call, Reply reply);
   void leave_cluster(const Call& call, Reply reply);
+  // admin_certs.cc
+  void get_certs(const Call& call, Reply reply);
+  void get_cert_material(const Call& call, Reply reply);
+  void add_certs(const Call& call, Reply reply);
   // admin_watch.cc
   void watch_registry(const Call& call, Reply reply);
   // admin_apps.cc
@@ -113,6 +117,9 @@ class AdminApi {
   Rooms& rooms_;
   WatchHub watchers_;
 };
+
+// The signed statements of the body's list `statements`, each in base64.
+Result<std::vector<std::string>> statements_of(const Call& call);
 
 // The app a call means: {app} of the path, or `app` of the body; org and network from body or
 // query.

@@ -21,6 +21,18 @@ Result<std::string> statement_of(const json::value& value) {
 
 }  // namespace
 
+Result<std::vector<std::string>> statements_of(const Call& call) {
+  const json::value* given = call.body.if_contains("statements");
+  if (given == nullptr || !given->is_array()) return Error("statements: expected a list", kInvalid);
+  std::vector<std::string> statements;
+  for (const auto& each : given->as_array()) {
+    auto statement = statement_of(each);
+    if (!statement) return std::move(statement).error();
+    statements.push_back(std::move(*statement));
+  }
+  return statements;
+}
+
 void AdminApi::revoke_host(const Call& call, Reply reply) {
   const json::value* given = call.body.if_contains("statement");
   auto statement = statement_of(given == nullptr ? json::value() : *given);
@@ -36,17 +48,10 @@ void AdminApi::revoke_host(const Call& call, Reply reply) {
 }
 
 void AdminApi::renew_hosts(const Call& call, Reply reply) {
-  std::vector<std::string> statements;
-  const json::value* given = call.body.if_contains("statements");
-  if (given == nullptr || !given->is_array())
-    return reply.fail(Error("statements: expected a list", kInvalid));
-  for (const auto& each : given->as_array()) {
-    auto statement = statement_of(each);
-    if (!statement) return reply.fail(statement.error());
-    statements.push_back(std::move(*statement));
-  }
+  auto statements = statements_of(call);
+  if (!statements) return reply.fail(statements.error());
   SnapshotPtr snapshot = rooms_.registry->snapshot();
-  auto writes = plan_renewals(*snapshot, rooms_.identity.root_key, statements);
+  auto writes = plan_renewals(*snapshot, rooms_.identity.root_key, *statements);
   if (!writes) return reply.fail(writes.error());
   std::size_t count = writes->size();
   rooms_.write(std::move(*writes), [reply, count](const Result<void>& written) {

@@ -18,6 +18,7 @@
 #include "base/rng.h"
 #include "flycast/core/kernel_path.h"
 #include "registry/core/address.h"
+#include "registry/core/tls_authority.h"
 
 namespace sixpn::agent {
 namespace {
@@ -73,6 +74,7 @@ HostRecord own_host(const AgentOptions& options) {
                          : wireguard.endpoints;
   record.knock_port = options.config.knock.port;
   record.version = SIXPN_VERSION;
+  record.tls_key = host_tls_key(options.tls_seed).public_key();
   return record;
 }
 
@@ -104,6 +106,8 @@ flycast::FlycastOptions flycast_options(const AgentOptions& options) {
   out.handover_path = options.config.run_dir + "/handover.sock";
   out.max_sessions = options.config.flycast.max_sessions;
   out.max_sessions_per_client = options.config.flycast.max_sessions_per_client;
+  out.tls_seed = options.tls_seed;
+  out.root_key = options.identity.root_key;
   out.replay = {options.config.flycast.replay_across_networks,
                 options.config.flycast.replay_sources};
   return out;
@@ -164,6 +168,7 @@ struct Agent::Impl {
             const SnapshotPtr& snapshot, const std::set<NetworkId>& networks) mutable {
           return path.plan(snapshot, networks);
         });
+    rooms.tls_key = registry_options.own_host.tls_key;
     rooms.interface = options.config.wireguard.interface;
     rooms.host_network = options.config.dns.host_network;
     rooms.dns = std::make_unique<dns::DnsService>(rooms.dns_loop, dns_options(options));

@@ -100,6 +100,7 @@ std::vector<Notice> Rooms::notices() const {
                std::make_move_iterator(more.end()));
   };
   add(conflict_notices(registry->conflicts(), snapshot->self, now));
+  add(tls_notices(*snapshot, identity.certificate, tls_key, identity.root_key, now));
   std::map<std::string, std::chrono::milliseconds> ahead;
   for (const auto& [id, heard] : registry->last_heard())
     if (const HostView* host = snapshot->find_host(id); host != nullptr && heard.clock_ahead)

@@ -39,6 +39,7 @@ struct Rooms {
   std::unique_ptr<dns::DnsService> dns;
   std::unique_ptr<flycast::FlycastService> flycast;
   std::string backend;  // of WireGuard; set once at start
+  std::string tls_key;  // of this host, as HostRecord says it; set once at start
   // [wireguard] interface, [dns] host_network: for the command line, set once at start.
   std::string interface;
   std::string host_network;

@@ -7,6 +7,8 @@
 
 #include "config/fly_checks.h"
 #include "config/fly_http_options.h"
+#include "registry/core/service_ports.h"
+#include "registry/core/service_rules.h"
 
 namespace sixpn::config {
 
@@ -25,17 +27,76 @@ struct ServiceDraft {
 // A handler that changes what the client sends or gets, and that sixpn cannot carry out yet: the
 // machine would get other bytes than it expects, so such a port is not opened at all.
 std::string_view missing_for(std::string_view handler) {
-  if (handler == "tls" || handler == "pg_tls")
-    return "needs a certificate, and none exists for private addresses yet";
+  if (handler == "pg_tls")
+    return "needs PostgreSQL's way to begin TLS, which the proxy does not speak";
   return {};
 }
 
-void read_force_https(TableReader& table) {
+bool is_https(const ServicePort& port) {
+  return has_handler(port, "tls") && has_handler(port, "http");
+}
+
+// Where clients are redirected to must be there.
+void read_force_https(TableReader& table, ServicePort& port) {
   auto force = table.boolean("force_https");
-  if (force && force->value)
-    table.error(force->at, "force_https",
-                "must be false: no certificate exists for private addresses, so that HTTPS cannot "
-                "be forced (traffic inside the mesh is encrypted already)");
+  if (!force || !force->value) return;
+  port.force_https = true;
+  if (!has_handler(port, "http"))
+    table.error(force->at, "force_https", "needs the handler \"http\": only HTTP can redirect");
+}
+
+void check_force_https(TableReader& table, const Service& service) {
+  auto forces = [](const ServicePort& port) { return port.force_https; };
+  auto answers = [](const ServicePort& port) {
+    return port.first <= 443 && 443 <= port.last && is_https(port);
+  };
+  const auto& ports = service.ports;
+  if (std::any_of(ports.begin(), ports.end(), forces) &&
+      std::none_of(ports.begin(), ports.end(), answers))
+    table.error(table.at(), "ports.force_https",
+                "needs a port 443 with the handlers \"tls\" and \"http\" in this service, to "
+                "redirect to");
+}
+
+bool is_alpn(const std::string& protocol) {
+  return !protocol.empty() && protocol.size() <= registry::kMaxAlpnBytes;
+}
+
+void read_alpn(TableReader& options, ServicePort& port) {
+  auto named = options.strings("alpn");
+  for (const Read<std::string>& protocol : named) {
+    bool http = protocol.value == "h2" || protocol.value == "http/1.1";
+    if (!is_alpn(protocol.value) || (has_handler(port, "http") && !http))
+      options.error(protocol.at, "alpn",
+                    "expected \"h2\" or \"http/1.1\", or without the handler \"http\" any "
+                    "protocol of at most 255 bytes");
+    port.tls.alpn.push_back(protocol.value);
+  }
+  if (named.size() > registry::kMaxAlpn)
+    options.error(options.at(), "alpn",
+                  fmt::format("expected at most {} protocols", registry::kMaxAlpn));
+}
+
+void read_tls_versions(TableReader& options, ServicePort& port) {
+  bool tls12 = false;
+  bool tls13 = false;
+  for (const Read<std::string>& version : options.strings("versions")) {
+    tls12 = tls12 || version.value == "TLSv1.2";
+    tls13 = tls13 || version.value == "TLSv1.3";
+    if (version.value != "TLSv1.2" && version.value != "TLSv1.3")
+      options.error(version.at, "versions", "expected \"TLSv1.2\" or \"TLSv1.3\"");
+  }
+  port.tls.only_tls13 = tls13 && !tls12;
+  if (tls12 && !tls13) options.note(options.at(), "versions", "TLSv1.3 is spoken too");
+}
+
+void read_tls_options(TableReader& table, ServicePort& port) {
+  auto options = table.table("tls_options");
+  if (!options) return;
+  read_alpn(*options, port);
+  read_tls_versions(*options, port);
+  options->accept_unused("default_self_signed");
+  options->report_unknown_keys();
 }
 
 void read_internal_port(TableReader& table, Service& service) {
@@ -136,7 +197,8 @@ std::string read_handlers(TableReader& table, ServicePort& port) {
   std::string missing;
   for (const Read<std::string>& handler : table.strings("handlers")) {
     std::string_view lacks = missing_for(handler.value);
-    bool known = handler.value == "http" || handler.value == "proxy_proto" || !lacks.empty();
+    bool known = handler.value == "http" || handler.value == "tls" ||
+                 handler.value == "proxy_proto" || !lacks.empty();
     if (!known) {
       std::string_view meant =
           nearest_word(handler.value, {"http", "tls", "pg_tls", "proxy_proto"});
@@ -164,10 +226,10 @@ void read_port(TableReader table, ServiceDraft& draft) {
   ServicePort port;
   bool has_range = read_port_range(table, port);
   std::string missing = read_handlers(table, port);
-  read_force_https(table);
+  read_force_https(table, port);
   read_http_options(table, port.http);
   read_proxy_protocol(table, port);
-  table.accept_unused("tls_options");
+  read_tls_options(table, port);
   table.report_unknown_keys();
   if (!has_range) return;
   if (!missing.empty()) {
@@ -180,19 +242,20 @@ void read_port(TableReader table, ServiceDraft& draft) {
 
 ServiceDraft read_http_service(TableReader& table, const Processes& processes) {
   ServiceDraft draft;
-  draft.service.ports = {{80, 80, {"http"}}};
-  draft.port_at = {table.at()};
+  draft.service.ports = {{80, 80, {"http"}}, {443, 443, {"tls", "http"}}};
+  draft.port_at = {table.at(), table.at()};
   read_common(table, processes, draft.service);
   if (table.find("internal_port") == nullptr)
     table.error(table.at(), "internal_port", "is required: the port that your program listens on");
-  read_force_https(table);
-  read_http_options(table, draft.service.ports.front().http);
+  ServicePort& plain = draft.service.ports[0];
+  ServicePort& secure = draft.service.ports[1];
+  read_force_https(table, plain);
+  read_http_options(table, plain.http);
+  secure.http = plain.http;
+  read_tls_options(table, secure);
   read_checks(table, "checks", CheckKind::kHttp, draft.service.checks);
-  for (std::string_view key : {"machine_checks", "tls_options"}) table.accept_unused(key);
+  table.accept_unused("machine_checks");
   table.report_unknown_keys();
-  table.note(table.at(), "",
-             "port 443 is left out: handler \"tls\" needs a certificate, and none exists for "
-             "private addresses yet");
   return draft;
 }
 
@@ -231,6 +294,7 @@ ServiceDraft read_service(TableReader& table, const Processes& processes) {
   }
   read_common(table, processes, draft.service);
   for (TableReader& port : table.tables("ports")) read_port(port, draft);
+  check_force_https(table, draft.service);
   if (const TomlEntry* ports = table.find("ports"); ports == nullptr)
     table.error(table.at(), "ports", "expected at least one [[services.ports]]");
   read_checks(table, "tcp_checks", CheckKind::kTcp, draft.service.checks);

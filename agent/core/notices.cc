@@ -8,6 +8,7 @@
 #include "base/encoding.h"
 #include "mesh/core/utc.h"
 #include "registry/core/clock_offset.h"
+#include "registry/core/tls_authority.h"
 #include "registry/core/validity.h"
 
 namespace sixpn::agent {
@@ -166,6 +167,33 @@ std::vector<Notice> clock_notices(const std::map<std::string, milliseconds>& ahe
        fmt::format("the clocks of most hosts are {} this one's: this host's clock is wrong, set "
                    "it by NTP",
                    away(median))}};
+}
+
+std::vector<Notice> tls_notices(const Snapshot& snapshot, const HostCertificate& self,
+                                const std::string& tls_key, const PublicKey& root_key,
+                                WallTime now) {
+  std::vector<Notice> out;
+  for (const auto& [org, record] : snapshot.orgs) {
+    if (out.size() >= kMaxCertificateNotices) break;
+    bool has_authority = snapshot.tls_grants.contains(tls_grant_key(org, HostId{}).id);
+    if (!has_authority || !self.invite.allows_org(org)) continue;
+    auto issuer = find_issuer(snapshot, org, self.invite.host, tls_key, root_key, now);
+    const std::string about = "tls/" + org;
+    if (!issuer) {
+      out.push_back({about, kExpiredLevel, false, issuer.error().message});
+      continue;
+    }
+    const WallTime until = issuer->times.until;
+    if (until - now > kExpiryNotice) continue;
+    Notice notice{about, level_of(until - now), false, ""};
+    notice.urgent = notice.level >= kUrgentLevel;
+    notice.sentence = fmt::format(
+        "this host's certificate for TLS of org {} expires in {}, at {}: run `sixpn "
+        "certs issue --org {}` where the root key is",
+        org, format_span(until - now), format_utc(until), org);
+    out.push_back(std::move(notice));
+  }
+  return out;
 }
 
 std::vector<Notice> NoticeMemory::news(const std::vector<Notice>& all) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "registry/core/certificate.h"
 #include "registry/core/enrolment_conflicts.h"
 #include "registry/core/snapshot.h"
 
@@ -38,6 +39,13 @@ std::vector<Notice> conflict_notices(const std::map<HostId, registry::EnrolmentC
 // Clocks more than kClockOffsetNoted away from this host's. When it is this host that most others
 // disagree with, one sentence says that instead. `ahead`: by host name.
 std::vector<Notice> clock_notices(const std::map<std::string, std::chrono::milliseconds>& ahead);
+
+// This host's certificates for TLS, of orgs that have an authority: those that end within
+// kExpiryNotice, have ended, or are missing. `self`: its certificate, which says what orgs it may
+// serve; `tls_key`: as HostRecord says it.
+std::vector<Notice> tls_notices(const Snapshot& snapshot, const HostCertificate& self,
+                                const std::string& tls_key, const PublicKey& root_key,
+                                WallTime now);
 
 // Remembers what was said. Bounded by what there is to say.
 class NoticeMemory {

@@ -4,6 +4,7 @@
 
 #include "agent/core/writes.h"
 #include "registry/core/certificate.h"
+#include "registry/core/tls_grant.h"
 
 namespace sixpn::agent {
 namespace {
@@ -80,6 +81,41 @@ Result<std::vector<registry::LocalWrite>> plan_renewals(
   std::vector<registry::LocalWrite> writes;
   for (const auto& statement : statements) {
     auto write = plan_renewal(snapshot, root_key, statement);
+    if (!write) return std::move(write).error();
+    writes.push_back(std::move(*write));
+  }
+  return writes;
+}
+
+namespace {
+
+Result<registry::LocalWrite> plan_tls_grant(const Snapshot& snapshot, const HostCertificate& self,
+                                            const PublicKey& root_key,
+                                            const std::string& statement) {
+  auto grant = verify_tls_grant(statement, root_key);
+  if (!grant) return Error(grant.error().message, kInvalid);
+  if (snapshot.orgs.find(grant->org) == snapshot.orgs.end())
+    return Error("there is no org " + grant->org + ": it begins with its first app", kNotFound);
+  if (!self.invite.allows_org(grant->org))
+    return Error(
+        "this host may not serve org " + grant->org + ": run the command on a host of that org",
+        kForbidden);
+  registry::LocalWrite write;
+  write.org = grant->org;
+  write.value = TlsGrantRecord{grant->org, grant->host, statement};
+  return write;
+}
+
+}  // namespace
+
+Result<std::vector<registry::LocalWrite>> plan_tls_grants(
+    const Snapshot& snapshot, const HostCertificate& self, const PublicKey& root_key,
+    const std::vector<std::string>& statements) {
+  if (statements.empty() || statements.size() > kMaxTlsGrants)
+    return Error(fmt::format("statements: expected 1 to {}", kMaxTlsGrants), kInvalid);
+  std::vector<registry::LocalWrite> writes;
+  for (const auto& statement : statements) {
+    auto write = plan_tls_grant(snapshot, self, root_key, statement);
     if (!write) return std::move(write).error();
     writes.push_back(std::move(*write));
   }

@@ -23,8 +23,8 @@ std::vector<const FlycastRecord*> records_of(const View& view, std::string_view 
   return records;
 }
 
-// One record for each port that Flycast opens. HTTPS records there are none: they would tell a
-// client to speak TLS (RFC 9460 section 9.5), which ends nowhere here.
+// One record for each port that Flycast opens for plain bytes. HTTPS records there are none: they
+// would tell a client to speak TLS (RFC 9460 section 9.5), which not every app ends.
 NameContent describe_services(const View& view, const FlycastRecord& first,
                               std::vector<Rdata> addresses) {
   NameContent content{.type = kTypeSvcb,
@@ -38,7 +38,7 @@ NameContent describe_services(const View& view, const FlycastRecord& first,
   for (const Service& service : app->second->app.services)
     for (const ServicePort& port : service.ports) {
       bool named = service.protocol == ServiceProtocol::kTcp && port.first == port.last;
-      if (!named || !is_relayed(port) || content.rdata.size() >= kMostServicePorts) continue;
+      if (!named || !is_spoken_plainly(port) || content.rdata.size() >= kMostServicePorts) continue;
       bool http =
           std::find(port.handlers.begin(), port.handlers.end(), "http") != port.handlers.end();
       std::vector<std::string> alpn;

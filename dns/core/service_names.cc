@@ -50,7 +50,7 @@ bool bears(const Service& service, const ServiceName& name) {
   if (service.protocol != name.protocol) return false;
   auto number = parse_port(name.service);
   return std::any_of(service.ports.begin(), service.ports.end(), [&](const ServicePort& port) {
-    if (!is_relayed(port)) return false;
+    if (!is_spoken_plainly(port)) return false;
     if (name.service == kNoService) return true;
     if (number) return port.first <= *number && *number <= port.last;
     return name.service == "http" &&

@@ -20,14 +20,17 @@ HttpPort http_port_of(const Route& route) {
   port.h2_backend = options.h2_backend;
   port.counts_requests = route.service->concurrency == ConcurrencyType::kRequests;
   port.compress = options.compress;
+  port.force_https = route.port->force_https;
   return port;
 }
 
-HttpArrival::HttpArrival(const Ip6& client, const IpEndpoint& dialled, std::string_view region)
+HttpArrival::HttpArrival(const Ip6& client, const IpEndpoint& dialled, std::string_view region,
+                         bool tls)
     : chain_(to_string(client)),
       client_chars_(chain_.size()),
       port_(dialled.port),
-      region_(region) {
+      region_(region),
+      tls_(tls) {
   chain_.append(", ").append(to_string(dialled.ip));
 }
 
@@ -37,6 +40,7 @@ RequestArrival HttpArrival::of(HttpVersion version, std::string_view request_id)
   arrival.client = arrival.chain.substr(0, client_chars_);
   arrival.port = port_;
   arrival.version = version;
+  arrival.tls = tls_;
   arrival.region = region_;
   arrival.request_id = request_id;
   return arrival;

@@ -20,15 +20,18 @@ struct HttpPort {
   bool counts_requests = false;  // its limits do, not connections
   bool compress = false;
   bool h2_backend = false;  // the machine speaks HTTP/2
+  bool force_https = false;
 };
 HttpPort http_port_of(const Route& route);
 
 // Who asks, through which proxy, as the fields say it: written once per connection of a client.
 class HttpArrival {
  public:
-  // `region`, of the proxy, must outlive it.
-  HttpArrival(const Ip6& client, const IpEndpoint& dialled, std::string_view region);
+  // `region`, of the proxy, must outlive it. `tls`: the client spoke it to the proxy.
+  HttpArrival(const Ip6& client, const IpEndpoint& dialled, std::string_view region,
+              bool tls = false);
   [[nodiscard]] RequestArrival of(HttpVersion version, std::string_view request_id) const;
+  [[nodiscard]] bool is_tls() const { return tls_; }
   [[nodiscard]] std::string host() const;  // what was dialled, for a request that names no host
 
  private:
@@ -36,6 +39,7 @@ class HttpArrival {
   std::size_t client_chars_;
   std::uint16_t port_;
   std::string_view region_;
+  bool tls_;
 };
 // Makes a client's request the machine's. `request_id` as make_request_id gives it.
 void prepare_request(RequestHead& request, const HttpArrival& arrival,

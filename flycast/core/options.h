@@ -5,11 +5,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 
 #include "base/ids.h"
 #include "base/time.h"
+#include "registry/core/keys.h"
 
 namespace sixpn::flycast {
 
@@ -74,6 +76,14 @@ struct FlycastOptions {
   std::string handover_path;
   // How long a hop connection may take to send its preamble.
   Duration preamble_timeout = std::chrono::seconds(5);
+  // Of this host's key for TLS (tls_authority.h), and who vouches for its certificates. Nothing:
+  // ports that end TLS are reset.
+  std::optional<Secret> tls_seed;
+  PublicKey root_key{};
+  // From the acceptance of a connection until its TLS handshake is done; and how many such there
+  // may be at once: beyond it, they are reset.
+  Duration tls_handshake_timeout = std::chrono::seconds(10);
+  std::size_t max_tls_handshakes = 1024;
 };
 
 }  // namespace sixpn::flycast

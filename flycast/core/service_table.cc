@@ -99,6 +99,12 @@ bool ServiceTable::is_http(NetworkId client_network, const IpEndpoint& dialled) 
   return found != nullptr && speaks_http(*found->port);
 }
 
+bool ServiceTable::is_tls(NetworkId client_network, const IpEndpoint& dialled) const {
+  auto routed = route(client_network, dialled);
+  const Route* found = std::get_if<Route>(&routed);
+  return found != nullptr && ends_tls(*found->port);
+}
+
 std::vector<Candidate> ServiceTable::candidates(const Route& route) const {
   std::vector<Candidate> healthy;
   std::vector<Candidate> failing;

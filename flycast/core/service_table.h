@@ -32,7 +32,7 @@ enum class LookupError {
   kNotReady,            // no registry state yet, or not all machines of the app's network
   kNoSuchAddress,       // not allocated, or not for the client's network
   kNoServiceOnPort,     // the app has no TCP service on that external port
-  kUnsupportedHandler,  // the port wants TLS, which this proxy does not speak
+  kUnsupportedHandler,  // the port wants what this proxy does not speak: PostgreSQL's TLS
 };
 std::string_view to_string(LookupError error);  // "no service on that port"
 
@@ -62,6 +62,8 @@ class ServiceTable {
                                                          const IpEndpoint& dialled) const;
   // Whether the proxy reads connections to there as HTTP. False too while nobody can know.
   [[nodiscard]] bool is_http(NetworkId client_network, const IpEndpoint& dialled) const;
+  // Whether the proxy ends TLS there. False too while nobody can know.
+  [[nodiscard]] bool is_tls(NetworkId client_network, const IpEndpoint& dialled) const;
   // The app behind an address; null when there is none for the client's network. Says nothing of
   // whether its machines are here.
   [[nodiscard]] const AppView* find_dialled(NetworkId client_network, const Ip6& address) const;

@@ -37,6 +37,12 @@ struct FlycastStats {
   std::uint64_t http_timeouts = 0;      // connections closed: a head or body did not come in time
   std::uint64_t http2_connections = 0;  // of clients
   std::uint64_t http2_sent_away = 0;    // of those, ended: a flood of resets or empty frames
+  std::uint64_t tls_handshakes = 0;     // done, on ports with the handler tls
+  std::uint64_t tls_resumed = 0;        // of those, without a signature
+  std::uint64_t tls_failed = 0;         // not done: refused, not understood, or not in time
+  std::uint64_t tls_uncertified = 0;    // reset at once: no certificate for the org here
+  std::uint64_t over_tls_limit = 0;     // reset at once: max_tls_handshakes
+  std::uint64_t tls_leaves = 0;         // certificates made
   std::uint64_t woken = 0;              // connections that waited for a machine of this host
   std::uint64_t starts_failed = 0;      // of those, in vain: it did not start, or ended
   std::uint64_t put_to_sleep = 0;       // machines of this host, as they were not needed

@@ -7,6 +7,8 @@
 #include "flycast/io/dialer.h"
 #include "flycast/io/http_session.h"
 #include "flycast/io/sockets.h"
+#include "flycast/io/tls_relay.h"
+#include "flycast/io/tls_session.h"
 #include "registry/core/address.h"
 
 namespace sixpn::flycast {
@@ -20,7 +22,7 @@ bool is_unknown(DialError error) {
 
 class ClientSession : public Session {
  public:
-  ClientSession(ProxyState& state, SessionId id, Fd client, DialRequest request,
+  ClientSession(ProxyState& state, SessionId id, ClientStream client, DialRequest request,
                 ClientCounts::Ticket ticket, bool is_known)
       : state_(state),
         id_(id),
@@ -37,10 +39,10 @@ class ClientSession : public Session {
 
  private:
   DialRequest wanted_while_open(DialRequest request) {
-    // Of a port that may turn out to be HTTP, no byte may reach a machine unread.
-    if (is_known_) request.early_from = client_.get();
-    request.for_relay = true;
-    request.is_wanted = [this] { return !is_reset(client_.get()); };
+    // Of a port that may turn out to be HTTP or TLS, no byte may reach a machine unread.
+    if (is_known_ && !client_.tls) request.early_from = client_.fd.get();
+    request.for_relay = !client_.tls;
+    request.is_wanted = [this] { return !is_reset(client_.fd.get()); };
     return request;
   }
 
@@ -48,14 +50,21 @@ class ClientSession : public Session {
   void on_dialled(DialOutcome outcome) {
     if (const auto* failure = std::get_if<DialFailure>(&outcome)) return reset(*failure);
     // Nobody knew at first, for the registry was not read.
+    if (!is_known_ && state_.table.is_tls(network_of(from_.ip), dialled_))
+      return start_tls_session(state_, id_, std::move(client_.fd), from_, dialled_,
+                               std::move(ticket_));
     if (!is_known_ && state_.table.is_http(network_of(from_.ip), dialled_))
       return start_http_session(state_, id_, std::move(client_), from_, dialled_,
                                 std::move(ticket_));
     Dialled& dialled = std::get<Dialled>(outcome);
     ++state_.stats.relayed;
-    discard_input(client_.get(), dialled.early_bytes);
     dialled.tickets.client = std::move(ticket_);
-    RelayStreams streams{id_, std::move(client_), std::move(dialled.stream)};
+    if (client_.tls)
+      return start_tls_relay(state_, id_, std::move(client_),
+                             {std::move(dialled.stream), !dialled.here, dialled.idle_timeout,
+                              std::move(dialled.tickets)});
+    discard_input(client_.fd.get(), dialled.early_bytes);
+    RelayStreams streams{id_, std::move(client_.fd), std::move(dialled.stream)};
     streams.machine_is_hop = !dialled.here;
     streams.machine_is_bare = dialled.here;
     streams.idle_timeout = dialled.idle_timeout;
@@ -84,7 +93,7 @@ class ClientSession : public Session {
 
   ProxyState& state_;
   SessionId id_;
-  Fd client_;
+  ClientStream client_;
   IpEndpoint from_;
   IpEndpoint dialled_;
   ClientCounts::Ticket ticket_;
@@ -94,8 +103,9 @@ class ClientSession : public Session {
 
 }  // namespace
 
-void start_client_session(ProxyState& state, SessionId id, Fd client, const IpEndpoint& from,
-                          const IpEndpoint& dialled, ClientCounts::Ticket ticket, bool is_known) {
+void start_client_session(ProxyState& state, SessionId id, ClientStream client,
+                          const IpEndpoint& from, const IpEndpoint& dialled,
+                          ClientCounts::Ticket ticket, bool is_known) {
   DialRequest request;
   request.client = from;
   request.dialled = dialled;

@@ -16,7 +16,9 @@
 #include "flycast/io/proxy_state.h"
 #include "flycast/io/sockets.h"
 #include "flycast/io/status.h"
+#include "flycast/io/tls_session.h"
 #include "registry/core/address.h"
+#include "registry/core/service_ports.h"
 
 namespace sixpn::flycast {
 namespace {
@@ -175,9 +177,12 @@ struct FlycastService::Impl {
     if (route != nullptr)
       ticket.keep(state.meters.connection(route->app->app.network, route->app->app.name));
     SessionId id = state.next_id();
+    if (route != nullptr && ends_tls(*route->port))
+      return start_tls_session(state, id, std::move(stream), from, dialled, std::move(ticket));
+    ClientStream client{std::move(stream), nullptr};
     if (route != nullptr && speaks_http(*route->port))
-      return start_http_session(state, id, std::move(stream), from, dialled, std::move(ticket));
-    start_client_session(state, id, std::move(stream), from, dialled, std::move(ticket),
+      return start_http_session(state, id, std::move(client), from, dialled, std::move(ticket));
+    start_client_session(state, id, std::move(client), from, dialled, std::move(ticket),
                          route != nullptr);
   }
 
@@ -253,6 +258,7 @@ FlycastStats FlycastService::stats() const {
   stats.silent_hops = relayed.silent_hops;
   stats.kept_machines = impl_->state.kept_machines.size();
   stats.spare_links = impl_->state.links.spare();
+  stats.tls_leaves = impl_->state.tls.made();
   stats.sessions = impl_->state.open();
   stats.waits = impl_->state.line.joined();
   stats.waits_refused = impl_->state.line.refused();

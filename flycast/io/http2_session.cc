@@ -1,7 +1,5 @@
 #include "flycast/io/http2_session.h"
 
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
@@ -31,13 +29,13 @@ constexpr std::size_t kOutputBatch = 64 * 1024;
 
 class Http2Session : public Session, public std::enable_shared_from_this<Http2Session> {
  public:
-  Http2Session(ProxyState& state, SessionId id, Fd client, const IpEndpoint& from,
+  Http2Session(ProxyState& state, SessionId id, ClientStream client, const IpEndpoint& from,
                const IpEndpoint& dialled, ClientCounts::Ticket ticket)
       : state_(state),
         id_(id),
         from_(from),
         dialled_(dialled),
-        arrival_(from.ip, dialled, state.options.region),
+        arrival_(from.ip, dialled, state.options.region, client.tls != nullptr),
         ticket_(std::move(ticket)),
         client_(state, std::move(client), [this] { turn(); }),
         codec_(events()),
@@ -327,7 +325,7 @@ class Http2Session : public Session, public std::enable_shared_from_this<Http2Se
     if (!codec_.reproach().empty()) log_reproach();
     streams_.clear();
     drop_all_kept();
-    shutdown(client_.fd(), SHUT_WR);
+    client_.finish();
     active_at_ = monotonic_now();
     go_on_later();
   }
@@ -386,8 +384,8 @@ class Http2Session : public Session, public std::enable_shared_from_this<Http2Se
 
 }  // namespace
 
-void start_http2_session(ProxyState& state, SessionId id, Fd client, std::string_view first,
-                         const IpEndpoint& from, const IpEndpoint& dialled,
+void start_http2_session(ProxyState& state, SessionId id, ClientStream client,
+                         std::string_view first, const IpEndpoint& from, const IpEndpoint& dialled,
                          ClientCounts::Ticket ticket) {
   auto session = std::make_shared<Http2Session>(state, id, std::move(client), from, dialled,
                                                 std::move(ticket));

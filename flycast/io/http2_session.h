@@ -7,7 +7,7 @@
 
 #include <string_view>
 
-#include "base/fd.h"
+#include "flycast/io/http_stream.h"
 #include "flycast/io/proxy_state.h"
 
 namespace sixpn::flycast {
@@ -21,8 +21,8 @@ inline constexpr std::size_t kMaxHttp2Kept = 32;
 inline constexpr Duration kHttp2IdleTimeout = std::chrono::seconds(60);
 
 // `first`: what was read of the connection already, the preface at its beginning.
-void start_http2_session(ProxyState& state, SessionId id, Fd client, std::string_view first,
-                         const IpEndpoint& from, const IpEndpoint& dialled,
+void start_http2_session(ProxyState& state, SessionId id, ClientStream client,
+                         std::string_view first, const IpEndpoint& from, const IpEndpoint& dialled,
                          ClientCounts::Ticket ticket);
 
 }  // namespace sixpn::flycast

@@ -16,10 +16,13 @@ namespace sixpn::flycast {
 inline constexpr std::size_t kHttpChunk = 256 * 1024;
 // While the sessions hold more than kMaxHttpHeld together, they read no more than this at once.
 inline constexpr std::size_t kSmallHttpChunk = 16 * 1024;
+// What is read of TLS at once.
+inline constexpr std::size_t kTlsChunk = 64 * 1024;
 inline constexpr std::size_t kMaxHttpHeld = 32 * 1024 * 1024;
 
 struct HttpBuffers {
   std::vector<char> chunk = std::vector<char>(kHttpChunk);
+  std::vector<char> wire;              // since the first TLS: what it was read into
   std::size_t held = 0;                // read, and not taken yet by the other side
   std::unique_ptr<HttpPoller> poller;  // since the first of them
   std::uint64_t bytes = 0;             // sent since start, both directions

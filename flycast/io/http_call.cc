@@ -48,6 +48,7 @@ bool HttpCall::wants_body() const {
 
 void HttpCall::go_on() {
   await_progress();
+  if (port_.force_https && !client_.arrival.is_tls()) return redirect();
   std::string bytes = std::exchange(to_machine_, {});
   if (machine_ && http_.attempting()) {
     written_ = monotonic_now();
@@ -55,6 +56,13 @@ void HttpCall::go_on() {
   } else if (!dialer_) {
     find_machine();
   }
+}
+
+// The client is to come again over HTTPS: no machine hears of it.
+void HttpCall::redirect() {
+  meter_response(301);
+  failure_ = redirect_to_https(http_.request());
+  outcome_ = Event::kFailed;
 }
 
 void HttpCall::flush() {

@@ -107,6 +107,7 @@ class HttpCall {
 
  private:
   void find_machine();
+  void redirect();
   void on_dialled(DialOutcome& outcome);
   void on_no_machine(const DialFailure& failed);
   void begin_attempt();

@@ -9,6 +9,8 @@ namespace {
 
 std::string_view reason_of(int status) {
   switch (status) {
+    case 301:
+      return "Moved Permanently";
     case 400:
       return "Bad Request";
     case 408:
@@ -49,6 +51,13 @@ ProxyResponse make_response(int status, std::string body) {
   return made;
 }
 
+// "[fdaa::1]:80" -> "[fdaa::1]"
+std::string_view without_port(std::string_view host) {
+  std::size_t colon = host.rfind(':');
+  bool is_port = colon != std::string_view::npos && host.find(']', colon) == std::string_view::npos;
+  return is_port ? host.substr(0, colon) : host;
+}
+
 ErrorCode code_of(DialError error, bool counts_requests) {
   switch (error) {
     case DialError::kNoCandidate:
@@ -83,6 +92,14 @@ ProxyResponse failure(ErrorCode code, std::string_view why) {
   const ErrorEntry& entry = entry_of(code);
   ProxyResponse made = make_response(entry.status, error_body(code, why));
   made.head.fields.add(kErrorHeader, entry.name);
+  return made;
+}
+
+ProxyResponse redirect_to_https(const RequestHead& request) {
+  std::string location = "https://" + std::string(without_port(request.host));
+  location += request.target == "*" ? "/" : request.target;
+  ProxyResponse made = make_response(301, "Moved Permanently: " + location + "\n");
+  made.head.fields.add("Location", location);
   return made;
 }
 

@@ -24,6 +24,9 @@ ProxyResponse failure(const DialFailure& failure, bool counts_requests);
 // A machine was found, and failed.
 ProxyResponse failure(ErrorCode code, std::string_view why);
 
+// The same over HTTPS, on its own port.
+ProxyResponse redirect_to_https(const RequestHead& request);
+
 // Whose request no machine answered.
 struct FailedRequest {
   Ip6 client;

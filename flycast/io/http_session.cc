@@ -1,7 +1,5 @@
 #include "flycast/io/http_session.h"
 
-#include <sys/socket.h>
-
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 
@@ -13,6 +11,7 @@
 #include "flycast/io/http_machine.h"
 #include "flycast/io/http_stream.h"
 #include "flycast/io/sockets.h"
+#include "flycast/io/tls_relay.h"
 #include "registry/core/address.h"
 
 namespace sixpn::flycast {
@@ -29,13 +28,13 @@ constexpr std::size_t kCopiedPiece = 16 * 1024;
 
 class HttpSession : public Session, public std::enable_shared_from_this<HttpSession> {
  public:
-  HttpSession(ProxyState& state, SessionId id, Fd client, const IpEndpoint& from,
+  HttpSession(ProxyState& state, SessionId id, ClientStream client, const IpEndpoint& from,
               const IpEndpoint& dialled, ClientCounts::Ticket ticket)
       : state_(state),
         id_(id),
         from_(from),
         dialled_(dialled),
-        arrival_(from.ip, dialled, state.options.region),
+        arrival_(from.ip, dialled, state.options.region, client.tls != nullptr),
         ticket_(std::move(ticket)),
         client_(state, std::move(client), [this] { turn(); }),
         timer_(state.loop, [this] { on_timer(); }) {}
@@ -96,7 +95,7 @@ class HttpSession : public Session, public std::enable_shared_from_this<HttpSess
     switch (phase_) {
       case Phase::kReading:
         if (machine_ && machine_->stream->readable()) drop_machine();  // it closed, or spoke
-        if (state_.departure.begun() && is_between_requests()) return pass_on(), false;
+        if (state_.departure.begun() && may_pass_on()) return pass_on(), false;
         return read_client();
       case Phase::kExchange: {
         call_->flush();
@@ -119,8 +118,10 @@ class HttpSession : public Session, public std::enable_shared_from_this<HttpSess
     return false;
   }
 
-  [[nodiscard]] bool is_between_requests() const {
-    return reader_.idle() && unread_.empty() && client_.held() == 0;
+  // Between two requests. The keys of TLS are this proxy's alone: such a client stays until it was
+  // told with its next response.
+  [[nodiscard]] bool may_pass_on() const {
+    return !client_.is_tls() && reader_.idle() && unread_.empty() && client_.held() == 0;
   }
 
   // The next request is for the proxy that takes this one's place.
@@ -199,7 +200,7 @@ class HttpSession : public Session, public std::enable_shared_from_this<HttpSess
       case FirstBytes::kHttp2:
         phase_ = Phase::kEnded;
         timer_.cancel();
-        return start_http2_session(state_, id_, client_.release(), bytes, from_, dialled_,
+        return start_http2_session(state_, id_, client_.release_client(), bytes, from_, dialled_,
                                    std::move(ticket_));
       case FirstBytes::kHttp1:
         is_new_ = false;
@@ -275,8 +276,9 @@ class HttpSession : public Session, public std::enable_shared_from_this<HttpSess
   }
 
   void write_head(std::string& out) {
-    // The next request could not be told from the body.
-    if (call_->body_is_in_doubt()) response_.keeps_alive = false;
+    // The next request could not be told from the body, or is another proxy's.
+    bool leaves = client_.is_tls() && state_.departure.begun();
+    if (leaves || call_->body_is_in_doubt()) response_.keeps_alive = false;
     WireForm form =
         response_form(call_->response_head(), response_.to_http10, response_.keeps_alive);
     response_.keeps_alive = form.keep_alive;
@@ -347,6 +349,10 @@ class HttpSession : public Session, public std::enable_shared_from_this<HttpSess
     SessionTickets tickets = std::move(machine_->dialled.tickets);
     tickets.client = std::move(ticket_);
     timer_.cancel();
+    if (client_.is_tls())
+      return start_tls_relay(state_, id_, client_.release_client(),
+                             {machine_->stream->release(), !machine_->dialled.here,
+                              relay_idle_timeout_, std::move(tickets)});
     RelayStreams streams{id_, client_.release(), machine_->stream->release()};
     streams.machine_is_hop = !machine_->dialled.here;
     streams.idle_timeout = relay_idle_timeout_;
@@ -358,7 +364,7 @@ class HttpSession : public Session, public std::enable_shared_from_this<HttpSess
   void linger() {
     drop_machine();
     unread_ = {};
-    shutdown(client_.fd(), SHUT_WR);
+    client_.finish();
     phase_ = Phase::kLingering;
     await(kLinger);
   }
@@ -473,8 +479,9 @@ class HttpSession : public Session, public std::enable_shared_from_this<HttpSess
 
 }  // namespace
 
-void start_http_session(ProxyState& state, SessionId id, Fd client, const IpEndpoint& from,
-                        const IpEndpoint& dialled, ClientCounts::Ticket ticket) {
+void start_http_session(ProxyState& state, SessionId id, ClientStream client,
+                        const IpEndpoint& from, const IpEndpoint& dialled,
+                        ClientCounts::Ticket ticket) {
   auto session =
       std::make_shared<HttpSession>(state, id, std::move(client), from, dialled, std::move(ticket));
   state.keep(id, session);

@@ -9,7 +9,7 @@
 // http1_limits.h; times below.
 #pragma once
 
-#include "base/fd.h"
+#include "flycast/io/http_stream.h"
 #include "flycast/io/proxy_state.h"
 
 namespace sixpn::flycast {
@@ -24,7 +24,8 @@ inline constexpr Duration kKeptMachine = std::chrono::seconds(4);
 inline constexpr Duration kLinger = std::chrono::seconds(2);
 inline constexpr std::size_t kMaxLingerBytes = 1024 * 1024;
 
-void start_http_session(ProxyState& state, SessionId id, Fd client, const IpEndpoint& from,
-                        const IpEndpoint& dialled, ClientCounts::Ticket ticket);
+void start_http_session(ProxyState& state, SessionId id, ClientStream client,
+                        const IpEndpoint& from, const IpEndpoint& dialled,
+                        ClientCounts::Ticket ticket);
 
 }  // namespace sixpn::flycast

@@ -11,7 +11,15 @@
 namespace sixpn::flycast {
 
 HttpStream::HttpStream(ProxyState& state, Fd fd, Ready ready)
-    : state_(state), fd_(std::move(fd)), ready_(std::move(ready)) {
+    : HttpStream(state, ClientStream{std::move(fd), nullptr}, std::move(ready)) {}
+
+// Of TLS, more may have come already than whoever had it before has read.
+HttpStream::HttpStream(ProxyState& state, ClientStream client, Ready ready)
+    : state_(state),
+      fd_(std::move(client.fd)),
+      tls_(std::move(client.tls)),
+      ready_(std::move(ready)),
+      readable_(tls_ != nullptr) {
   if (!state.http.poller) state.http.poller = std::make_unique<HttpPoller>(state.loop);
   if (!state.http.poller->add(fd_.get(), *this)) fd_.close();
 }
@@ -35,6 +43,7 @@ void HttpStream::on_events(std::uint32_t events) {
 HttpStream::Got HttpStream::read(std::string_view& bytes, std::size_t most) {
   HttpBuffers& shared = state_.http;
   if (shared.held >= kMaxHttpHeld) most = std::min(most, kSmallHttpChunk);
+  if (tls_) return read_tls(bytes, most);
   auto got = recv(fd(), shared.chunk.data(), most, 0);
   if (got > 0) {
     bytes = {shared.chunk.data(), static_cast<std::size_t>(got)};
@@ -48,6 +57,57 @@ HttpStream::Got HttpStream::read(std::string_view& bytes, std::size_t most) {
   if (got == 0) return Got::kEnd;
   return error == EAGAIN ? Got::kNothing : Got::kReset;
 }
+
+// ---------------------------------------------------------------- TLS
+
+TlsServer::State HttpStream::shake_hands() {
+  while (true) {
+    TlsServer::State state = tls_->advance();
+    send_tls();
+    if (state != TlsServer::State::kHandshake) return state;
+    Got got = receive_tls();
+    if (got == Got::kNothing) return state;
+    if (got != Got::kBytes) return TlsServer::State::kFailed;
+  }
+}
+
+// From the socket into TLS. A FIN without a close_notify before it may be anybody's who can cut the
+// stream: it is no end (RFC 8446 section 6.1).
+HttpStream::Got HttpStream::receive_tls() {
+  std::vector<char>& wire = state_.http.wire;
+  if (wire.empty()) wire.resize(kTlsChunk);
+  auto got = recv(fd(), wire.data(), wire.size(), 0);
+  if (got > 0) {
+    tls_->receive({wire.data(), static_cast<std::size_t>(got)});
+    return Got::kBytes;
+  }
+  return got < 0 && (errno == EAGAIN || errno == EINTR) ? Got::kNothing : Got::kReset;
+}
+
+HttpStream::Got HttpStream::read_tls(std::string_view& bytes, std::size_t most) {
+  HttpBuffers& shared = state_.http;
+  while (true) {
+    std::size_t size = 0;
+    TlsServer::Got got = tls_->read(shared.chunk.data(), most, size);
+    readable_ = got == TlsServer::Got::kBytes || got == TlsServer::Got::kEnd;
+    if (got == TlsServer::Got::kBytes) {
+      bytes = {shared.chunk.data(), size};
+      return Got::kBytes;
+    }
+    send_tls();  // an alert, or new keys
+    if (got == TlsServer::Got::kEnd) return Got::kEnd;
+    if (got == TlsServer::Got::kFailed) return Got::kReset;
+    Got received = receive_tls();
+    if (received != Got::kBytes) return received;
+  }
+}
+
+void HttpStream::send_tls() {
+  std::string wire = tls_->take_outgoing();
+  if (!wire.empty() && !broken_) send_wire(wire, {});
+}
+
+// ---------------------------------------------------------------- what is sent
 
 bool HttpStream::is_quiet() const {
   char byte = 0;
@@ -70,6 +130,12 @@ void HttpStream::hold(std::string_view bytes) {
 
 void HttpStream::send(std::string_view first, std::string_view second) {
   if (broken_) return;
+  if (!tls_) return send_wire(first, second);
+  if (!tls_->write(first) || !tls_->write(second)) broken_ = readable_ = true;
+  send_tls();
+}
+
+void HttpStream::send_wire(std::string_view first, std::string_view second) {
   std::size_t sent = 0;
   if (held_.empty()) {
     std::array<iovec, 2> parts = {{{const_cast<char*>(first.data()), first.size()},
@@ -90,9 +156,21 @@ void HttpStream::flush() {
   std::string bytes = std::exchange(held_, {});
   state_.http.held -= bytes.size();
   std::size_t sent = on_sent(::send(fd(), bytes.data(), bytes.size(), MSG_NOSIGNAL));
-  if (broken_ || sent == bytes.size()) return;
+  if (broken_) return;
+  if (sent == bytes.size()) return end_sending();
   state_.http.held += bytes.size() - sent;
   held_ = std::move(bytes.erase(0, sent));
+}
+
+void HttpStream::finish() {
+  if (std::exchange(finishing_, true)) return;
+  if (tls_) tls_->finish();
+  if (tls_) send_tls();
+  end_sending();
+}
+
+void HttpStream::end_sending() {
+  if (finishing_ && held_.empty()) shutdown(fd(), SHUT_WR);
 }
 
 void HttpStream::await_room() {
@@ -102,10 +180,14 @@ void HttpStream::await_room() {
 }
 
 Fd HttpStream::release() {
+  return release_client().fd;
+}
+
+ClientStream HttpStream::release_client() {
   ready_ = nullptr;
   state_.http.poller->remove(fd());
   state_.http.poller->forget(*this);
-  return std::move(fd_);
+  return {std::move(fd_), std::move(tls_)};
 }
 
 }  // namespace sixpn::flycast

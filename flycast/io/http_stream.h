@@ -1,20 +1,29 @@
 // HttpStream: one side of an HTTP exchange, a non-blocking socket without a buffer of its own: it
 // reads into its loop's shared chunk, and holds only what the other end did not take. It tells when
-// something has come, or there is room again; destroying it closes the socket. Loop thread.
+// something has come, or there is room again; destroying it closes the socket. Where a client
+// speaks TLS, what is read and sent is what is inside. Loop thread.
 #pragma once
 
 #include <sys/types.h>
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 
 #include "base/fd.h"
 #include "flycast/io/http_poller.h"
 #include "flycast/io/proxy_state.h"
+#include "flycast/io/tls_server.h"
 
 namespace sixpn::flycast {
+
+// A client's connection on its way from one session to the next.
+struct ClientStream {
+  Fd fd;
+  std::unique_ptr<TlsServer> tls;  // null: it speaks none
+};
 
 class HttpStream final : private HttpPoller::Listener {
  public:
@@ -22,6 +31,7 @@ class HttpStream final : private HttpPoller::Listener {
   using Ready = std::function<void()>;
 
   HttpStream(ProxyState& state, Fd fd, Ready ready);
+  HttpStream(ProxyState& state, ClientStream client, Ready ready);
   ~HttpStream();
   HttpStream(const HttpStream&) = delete;
   HttpStream& operator=(const HttpStream&) = delete;
@@ -29,6 +39,12 @@ class HttpStream final : private HttpPoller::Listener {
   [[nodiscard]] int fd() const { return fd_.get(); }
   // False when the loop could not take the socket; nothing works then.
   [[nodiscard]] bool valid() const { return static_cast<bool>(fd_); }
+
+  [[nodiscard]] bool is_tls() const { return tls_ != nullptr; }
+  // Of TLS, before anything else is read or sent: takes it as far as what has come allows. Once it
+  // has failed, the reason was sent to the client.
+  TlsServer::State shake_hands();
+  [[nodiscard]] const TlsServer& tls() const { return *tls_; }
 
   enum class Got { kBytes, kNothing, kEnd, kReset };
   // One read of at most `most` bytes into the shared chunk: `bytes` live until anybody reads again.
@@ -41,6 +57,8 @@ class HttpStream final : private HttpPoller::Listener {
   // Sends both, one behind the other; what does not go is held.
   void send(std::string_view first, std::string_view second = {});
   void flush();  // what is held
+  // Says that nothing more is sent (FIN, and close_notify before it), once what is held has gone.
+  void finish();
   [[nodiscard]] std::size_t held() const { return held_.size(); }
   // The other end takes nothing any more: what is sent is dropped. What it sent before may still be
   // there to read, and the end of it.
@@ -48,18 +66,25 @@ class HttpStream final : private HttpPoller::Listener {
   // Bytes that the kernel took, since the socket is here.
   [[nodiscard]] std::uint64_t sent() const { return sent_; }
 
-  // Gives the socket away.
+  // Gives the socket away; of a stream that speaks no TLS.
   Fd release();
+  ClientStream release_client();
   void set_ready(Ready ready) { ready_ = std::move(ready); }
 
  private:
   void on_events(std::uint32_t events) override;
+  Got read_tls(std::string_view& bytes, std::size_t most);
+  Got receive_tls();
+  void send_wire(std::string_view first, std::string_view second);
+  void send_tls();
+  void end_sending();
   std::size_t on_sent(ssize_t put);
   void hold(std::string_view bytes);
   void await_room();
 
   ProxyState& state_;
   Fd fd_;
+  std::unique_ptr<TlsServer> tls_;
   Ready ready_;
   std::string held_;
   std::uint64_t sent_ = 0;
@@ -67,6 +92,7 @@ class HttpStream final : private HttpPoller::Listener {
   bool ended_ = false;  // a FIN or a reset was seen: behind what was read it is still there
   bool broken_ = false;
   bool told_of_room_ = false;
+  bool finishing_ = false;
 };
 
 }  // namespace sixpn::flycast

@@ -32,6 +32,7 @@
 #include "flycast/io/relays.h"
 #include "flycast/io/silence_listener.h"
 #include "flycast/io/silence_teller.h"
+#include "flycast/io/tls_certificates.h"
 #include "flycast/io/waker.h"
 #include "registry/core/address.h"
 
@@ -99,6 +100,8 @@ struct ProxyState {
   SilenceListener silence_listener;
   HttpBuffers http;
   KeptMachines kept_machines;
+  TlsCertificates tls;
+  std::size_t tls_handshakes = 0;  // going on
   ReplayCache replays = ReplayCache({});
   std::size_t http2_streams = 0;  // open
   std::map<SessionId, std::shared_ptr<Session>> sessions;
@@ -131,6 +134,7 @@ inline ProxyState::ProxyState(EventLoop& event_loop, FlycastOptions given, std::
           event_loop, host_address(options.self), options.hop_port,
           [this](HostId from, const Silence& silence) { on_silence_heard(from, silence); }),
       kept_machines(event_loop),
+      tls(options),
       last_sequence_(static_cast<std::uint64_t>(
           std::chrono::duration_cast<std::chrono::microseconds>(wall_now().time_since_epoch())
               .count())) {

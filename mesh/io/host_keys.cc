@@ -25,9 +25,9 @@ std::string next(const std::string& path) {
 }
 
 // The key in `path`; made when there is none.
-Result<Secret> read_or_make(const std::string& path) {
+Result<Secret> read_or_make(const std::string& path, Secret (*make)() = generate_wireguard_key) {
   if (path_exists(path)) return read_secret(path);
-  Secret key = generate_wireguard_key();
+  Secret key = make();
   if (auto written = write_line(path, as_bytes(key.bytes())); !written)
     return std::move(written).error();
   return key;
@@ -59,6 +59,10 @@ Result<HostKeys> load_host_keys(const std::string& state_dir) {
   auto next_spare = read_if_there(next(spare_file(state_dir)));
   if (!next_spare) return std::move(next_spare).error();
   return HostKeys{*main, *spare, *next_main, *next_spare};
+}
+
+Result<Secret> load_tls_seed(const std::string& state_dir) {
+  return read_or_make(folder_of(state_dir) + "/tls.key", Secret::random);
 }
 
 Result<HostKeys> begin_rotation(const std::string& state_dir, HostKeys keys) {

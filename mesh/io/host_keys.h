@@ -6,6 +6,7 @@
 //   wireguard.key  spare.key                       no rotation
 //   ... and wireguard.key.next  spare.key.next     the links leave the main device
 //   ... and spare.key.next                         the main key is changed; the links come back
+//   tls.key                                        of TLS; has no part in it
 //
 // Called by the agent, at start and on the mesh loop: blocks on the disk. The lock on the state
 // folder is the caller's.
@@ -34,6 +35,11 @@ struct HostKeys {
 // Makes the spare key when there is none: the identity is of an older program, or new. Errors: a
 // file that is damaged or that others could read, the disk.
 Result<HostKeys> load_host_keys(const std::string& state_dir);
+
+// The secret that this host's key for TLS is made from (registry/core/tls_authority.h), in tls.key;
+// made when there is none. Without it the host's certificates for TLS are worth nothing: new ones
+// are needed. Errors: as load_host_keys.
+Result<Secret> load_tls_seed(const std::string& state_dir);
 
 // Each takes what it is called with to the next phase, in the files and then in the result; done
 // again after an error it goes on. Errors: the disk.

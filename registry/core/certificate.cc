@@ -5,6 +5,7 @@
 #include "base/encoding.h"
 #include "registry/core/address.h"
 #include "registry/core/record.h"
+#include "registry/core/statement.h"
 #include "registry/core/stored_certificate.h"
 #include "registry/core/trust.pb.h"
 #include "registry/core/wire_values.h"
@@ -12,59 +13,12 @@
 namespace sixpn {
 namespace {
 
-// The tag and the byte after it are signed before the body, so that a statement of one kind never
-// verifies as another.
 constexpr std::string_view kInviteTag = "sixpn invite v1";
 constexpr std::string_view kCertificateTag = "sixpn certificate v1";
 constexpr std::string_view kRevocationTag = "sixpn revocation v1";
 constexpr std::string_view kRenewalTag = "sixpn renewal v1";
 
 constexpr std::size_t kClusterIdBytes = 16;
-
-std::string signed_bytes(std::string_view tag, std::string_view body) {
-  std::string bytes(tag);
-  bytes += '\0';
-  bytes += body;
-  return bytes;
-}
-
-// The only encoding of a statement.
-std::string encode_statement(std::string_view body, const Signature& signature) {
-  trust::Signed statement;
-  statement.set_body(std::string(body));
-  statement.set_signature(std::string(as_bytes(signature)));
-  return statement.SerializeAsString();
-}
-
-std::string seal(std::string_view tag, std::string_view body, const SigningKey& key) {
-  return encode_statement(body, key.sign(signed_bytes(tag, body)));
-}
-
-// A statement as it came: not verified yet.
-struct Unverified {
-  std::string body;
-  Signature signature{};
-};
-
-Result<Unverified> unseal(std::string_view encoded, std::size_t limit, const std::string& what) {
-  if (encoded.size() > limit)
-    return Error("the " + what + " has " + std::to_string(encoded.size()) + " bytes, at most " +
-                 std::to_string(limit) + " are allowed");
-  trust::Signed statement;
-  if (!statement.ParseFromArray(encoded.data(), static_cast<int>(encoded.size())))
-    return Error("not a signed " + what + ": the bytes are damaged or cut short");
-  auto signature = to_array<64>(statement.signature());
-  if (!signature || statement.body().empty())
-    return Error("not a signed " + what + ": the bytes are damaged or cut short");
-  // Equality of enrolments is equality of bytes: no second encoding of a statement passes.
-  if (encode_statement(statement.body(), *signature) != encoded)
-    return Error("not a signed " + what + ": bytes that do not belong there");
-  return Unverified{statement.body(), *signature};
-}
-
-bool is_signed_by(const Unverified& statement, std::string_view tag, const PublicKey& key) {
-  return verify(key, signed_bytes(tag, statement.body), statement.signature);
-}
 
 Result<WallTime> read_time(std::int64_t ms, const std::string& what) {
   auto time = decode_unix_ms(ms);

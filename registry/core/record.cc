@@ -34,6 +34,8 @@ std::string_view to_string(RecordKind kind) {
       return "renewal";
     case RecordKind::kInterest:
       return "interest";
+    case RecordKind::kTlsGrant:
+      return "tls";
   }
   return "unknown";
 }
@@ -98,6 +100,10 @@ RecordKey interest_key(HostId host) {
   return {RecordKind::kInterest, to_string(host)};
 }
 
+RecordKey tls_grant_key(const std::string& org, HostId host) {
+  return {RecordKind::kTlsGrant, host == HostId{} ? org : org + "/" + to_string(host)};
+}
+
 NetworkId interest_network(const Record& record) {
   const auto* machine = std::get_if<MachineRecord>(&record.value);
   return machine == nullptr ? record.network : machine->network;
@@ -116,6 +122,7 @@ RecordKey key_of(const RecordValue& value) {
     RecordKey operator()(const RevocationRecord& r) const { return revocation_key(r.host); }
     RecordKey operator()(const RenewalRecord& r) const { return renewal_key(r.host); }
     RecordKey operator()(const InterestRecord& r) const { return interest_key(r.host); }
+    RecordKey operator()(const TlsGrantRecord& r) const { return tls_grant_key(r.org, r.host); }
   };
   return std::visit(Keyed{}, value);
 }

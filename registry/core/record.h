@@ -34,6 +34,7 @@ enum class RecordKind : std::uint8_t {
   kRevocation = 8,
   kRenewal = 9,
   kInterest = 10,
+  kTlsGrant = 11,
 };
 std::string_view to_string(RecordKind kind);  // "machine"
 
@@ -62,7 +63,7 @@ constexpr bool is_owned(RecordKind kind) {
 
 // Identifies a record for ever. `id` is, by kind: host id; machine id; org name; network id;
 // "<network id>/<app>"; the Flycast address; "<network id>/<peer>"; revoked host id; renewed host
-// id; interested host id.
+// id; interested host id; "<org>" for its authority, "<org>/<host id>" for a host's certificate.
 struct RecordKey {
   RecordKind kind{};
   std::string id;
@@ -103,6 +104,9 @@ struct HostRecord {
   PublicKey spare_key{};
   std::uint16_t spare_port = 0;
   Rotation rotation = Rotation::kNone;
+  // Of the key that its certificates for TLS name (tls_grant.h): a compressed point of P-256. "":
+  // an older program, which ends no TLS.
+  std::string tls_key;
   friend bool operator==(const HostRecord&, const HostRecord&) = default;
 };
 
@@ -217,14 +221,24 @@ struct InterestRecord {
   friend bool operator==(const InterestRecord&, const InterestRecord&) = default;
 };
 
+// A certificate for TLS on an org's Flycast addresses: its authority's own, or a host's, which lets
+// the host issue certificates for names of the org's apps. Any host of the org passes it on; it
+// counts only where the root signed its statement (tls_authority.h).
+struct TlsGrantRecord {
+  std::string org;
+  HostId host;            // zero: the authority's own
+  std::string statement;  // encoded and signed by the root key (tls_grant.h)
+  friend bool operator==(const TlsGrantRecord&, const TlsGrantRecord&) = default;
+};
+
 // The largest value is of the rarest kinds: inside, it would set the size of every machine's
 // record.
 using HostValue = Boxed<HostRecord>;
 
 // std::monostate: a tombstone, or a kind from a newer version whose value travels opaque.
-using RecordValue =
-    std::variant<std::monostate, HostValue, MachineRecord, OrgRecord, NetworkRecord, AppRecord,
-                 FlycastRecord, PeerRecord, RevocationRecord, RenewalRecord, InterestRecord>;
+using RecordValue = std::variant<std::monostate, HostValue, MachineRecord, OrgRecord, NetworkRecord,
+                                 AppRecord, FlycastRecord, PeerRecord, RevocationRecord,
+                                 RenewalRecord, InterestRecord, TlsGrantRecord>;
 
 struct Record {
   RecordKey key;
@@ -252,6 +266,7 @@ RecordKey peer_key(NetworkId network, const std::string& peer);
 RecordKey revocation_key(HostId host);
 RecordKey renewal_key(HostId host);
 RecordKey interest_key(HostId host);
+RecordKey tls_grant_key(const std::string& org, HostId host);
 
 // The network whose interest decides who holds a record: a machine's. Zero: everybody holds it.
 NetworkId interest_network(const Record& record);

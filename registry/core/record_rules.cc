@@ -118,6 +118,8 @@ struct ValueRules {
     if (host.certificate.empty() || host.certificate.size() > kMaxCertificateBytes)
       return Error("the host record has no certificate, or one that is too long");
     if (host.endpoints.size() > kMaxEndpoints) return Error("the host has too many endpoints");
+    if (!host.tls_key.empty() && host.tls_key.size() != kTlsKeyBytes)
+      return Error("the host's key for TLS is not 33 bytes");
     return require(host.version.size() <= kMaxVersionBytes && is_printable_ascii(host.version),
                    "the host's program version is not short text");
   }
@@ -209,6 +211,16 @@ struct ValueRules {
     });
     return require(known && is_rising(filling), "an interest is filling what it does not name");
   }
+
+  Result<void> operator()(const TlsGrantRecord& grant) const {
+    if (grant.org != record.org)
+      return Error("a certificate for TLS must be written under its org's right");
+    if (grant.host != HostId{} && !is_host_id(grant.host))
+      return Error("the certified host's id is no host id");
+    return require(is_statement(grant.statement),
+                   "the certificate for TLS has no statement, or one that is too long");
+  }
+
   static bool is_rising(const std::vector<NetworkId>& networks) {
     return std::adjacent_find(networks.begin(), networks.end(),
                               [](auto a, auto b) { return a >= b; }) == networks.end();
@@ -216,7 +228,7 @@ struct ValueRules {
 };
 
 bool is_known(RecordKind kind) {
-  return kind >= RecordKind::kHost && kind <= RecordKind::kInterest;
+  return kind >= RecordKind::kHost && kind <= RecordKind::kTlsGrant;
 }
 
 Result<void> check_right(const Record& record) {

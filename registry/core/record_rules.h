@@ -17,6 +17,7 @@ inline constexpr std::size_t kMaxIdBytes = 160;
 inline constexpr std::size_t kMaxCertificateBytes = 4096;
 inline constexpr std::size_t kMaxStatementBytes = 1024;
 inline constexpr std::size_t kMaxVersionBytes = 64;
+inline constexpr std::size_t kTlsKeyBytes = 33;
 // Of one interest record, so that it fits into a datagram. A host that uses more holds all.
 inline constexpr std::size_t kMaxInterests = 192;
 

@@ -77,6 +77,13 @@ struct HttpOptions {
   friend bool operator==(const HttpOptions&, const HttpOptions&) = default;
 };
 
+// With the handler "tls".
+struct TlsOptions {
+  std::vector<std::string> alpn;  // protocols to agree on, best first; none: by the handlers
+  bool only_tls13 = false;
+  friend bool operator==(const TlsOptions&, const TlsOptions&) = default;
+};
+
 struct ServicePort {
   std::uint16_t first = 0;  // external ports first..last, inclusive
   std::uint16_t last = 0;
@@ -84,6 +91,7 @@ struct ServicePort {
   bool force_https = false;
   std::uint8_t proxy_protocol = kProxyProtocolText;  // version, with the handler "proxy_proto"
   HttpOptions http = {};
+  TlsOptions tls = {};
   friend bool operator==(const ServicePort&, const ServicePort&) = default;
 };
 

@@ -45,6 +45,9 @@ void put(wire::ServicePort& out, const ServicePort& in) {
   out.set_force_https(in.force_https);
   if (in.proxy_protocol != kProxyProtocolText) out.set_proxy_protocol(in.proxy_protocol);
   if (in.http != HttpOptions{}) put(*out.mutable_http(), in.http);
+  if (in.tls == TlsOptions{}) return;
+  for (const auto& protocol : in.tls.alpn) out.mutable_tls()->add_alpn(protocol);
+  out.mutable_tls()->set_only_tls13(in.tls.only_tls13);
 }
 
 void put(wire::Check& out, const ServiceCheck& in) {
@@ -82,6 +85,7 @@ bool take(const wire::ServicePort& in, ServicePort& out) {
   out.handlers.assign(in.handlers().begin(), in.handlers().end());
   out.force_https = in.force_https();
   if (in.has_http()) take(in.http(), out.http);
+  out.tls = {{in.tls().alpn().begin(), in.tls().alpn().end()}, in.tls().only_tls13()};
   std::uint32_t version = in.proxy_protocol() == 0 ? kProxyProtocolText : in.proxy_protocol();
   return take(in.first(), out.first) && take(in.last(), out.last) &&
          take(version, out.proxy_protocol, kProxyProtocolText, kProxyProtocolBinary);

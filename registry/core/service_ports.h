@@ -3,26 +3,34 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <string_view>
 
 #include "registry/core/record.h"
 
 namespace sixpn {
 
-// Whether Flycast opens the port. It holds no certificate: none whose handler ends TLS
-// (docs/decisions/0071).
+inline bool has_handler(const ServicePort& port, std::string_view handler) {
+  return std::find(port.handlers.begin(), port.handlers.end(), handler) != port.handlers.end();
+}
+
+// Whether Flycast opens the port: it speaks no PostgreSQL (docs/decisions/0071).
 inline bool is_relayed(const ServicePort& port) {
-  constexpr std::array<std::string_view, 2> kNotRelayed = {"tls", "pg_tls"};
-  return std::none_of(port.handlers.begin(), port.handlers.end(), [&](const auto& handler) {
-    return std::find(kNotRelayed.begin(), kNotRelayed.end(), handler) != kNotRelayed.end();
-  });
+  return !has_handler(port, "pg_tls");
+}
+
+// Whether Flycast ends TLS there (docs/decisions/0126): its machines get the plain bytes.
+inline bool ends_tls(const ServicePort& port) {
+  return has_handler(port, "tls");
+}
+
+// Whether a client says on the port what it would say to a machine.
+inline bool is_spoken_plainly(const ServicePort& port) {
+  return is_relayed(port) && !ends_tls(port);
 }
 
 // The version of the PROXY protocol in which the machine is told of its client; 0: none.
 inline std::uint8_t proxy_protocol_of(const ServicePort& port) {
-  bool wanted =
-      std::find(port.handlers.begin(), port.handlers.end(), "proxy_proto") != port.handlers.end();
+  bool wanted = has_handler(port, "proxy_proto");
   return wanted ? port.proxy_protocol : std::uint8_t{0};
 }
 

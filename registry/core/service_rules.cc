@@ -36,6 +36,10 @@ bool is_command_word(const std::string& word) {
   return word.size() <= kMaxServiceTextBytes && word.find('\0') == std::string::npos;
 }
 
+bool is_alpn(const std::string& protocol) {
+  return !protocol.empty() && protocol.size() <= kMaxAlpnBytes;
+}
+
 bool is_edit(const HeaderEdit& edit) {
   return is_header_name(edit.name) && each(edit.values, kMaxHeaderEditValues, is_header_value);
 }
@@ -63,6 +67,8 @@ Result<void> check_port(const ServicePort& port) {
   bool version =
       port.proxy_protocol == kProxyProtocolText || port.proxy_protocol == kProxyProtocolBinary;
   if (!version) return Error("a port's PROXY protocol must be of version 1 or 2");
+  if (!each(port.tls.alpn, kMaxAlpn, is_alpn))
+    return Error("a port agrees on too many protocols of TLS, or on one that is no name");
   return check_http(port.http);
 }
 

@@ -47,6 +47,7 @@ struct ShutOut {
 };
 
 using RenewalPtr = std::shared_ptr<const RenewalRecord>;
+using TlsGrantPtr = std::shared_ptr<const TlsGrantRecord>;
 using MachinePtr = std::shared_ptr<const MachineRecord>;
 
 // Shared between the views of one network: an app whose record and machines have not changed is the
@@ -98,6 +99,8 @@ struct Snapshot {
   SharedMap<std::map<HostId, RenewalPtr>> renewals;
   SharedMap<std::map<HostId, InterestRecord>>
       interests;  // of hosts in `hosts`; who has none holds all
+  // By the key's id; what of them counts says tls_authority.h.
+  SharedMap<std::map<std::string, TlsGrantPtr>> tls_grants;
   // Of which networks all machines are here. Others show what happens to be here: nobody may take
   // that for the whole.
   registry::Selection held;

@@ -268,6 +268,12 @@ void add_statements(const Store& store, Snapshot& out) {
   for (const auto& [host, record] : renewals_in(store))
     renewals[host] = RenewalPtr(store.find(slot_of(record->record)),
                                 std::get_if<RenewalRecord>(&record->record.value));
+  std::map<std::string, TlsGrantPtr> grants;
+  for (auto it = records.lower_bound(Slot{{RecordKind::kTlsGrant, ""}, ""});
+       it != records.end() && (*it)->record.key.kind == RecordKind::kTlsGrant; ++it)
+    if (const auto* grant = std::get_if<TlsGrantRecord>(&(*it)->record.value))
+      grants.emplace((*it)->record.key.id, TlsGrantPtr(*it, grant));
+  out.tls_grants = std::move(grants);
   out.orgs = std::move(orgs);
   out.revocations = std::move(revocations);
   out.interests = std::move(interests);

@@ -28,6 +28,7 @@ Importance importance_of(RecordKind kind) {
     case RecordKind::kApp:
     case RecordKind::kFlycast:
     case RecordKind::kPeer:
+    case RecordKind::kTlsGrant:
     case RecordKind::kInterest:  // after the hosts that wrote them
       return Importance::kShared;
     case RecordKind::kMachine:

@@ -39,6 +39,7 @@ wire::Host to_wire(const HostRecord& in) {
   if (in.spare_key != PublicKey{}) out.set_spare_key(bytes_of(in.spare_key));
   out.set_spare_port(in.spare_port);
   out.set_rotation(static_cast<std::uint32_t>(in.rotation));
+  out.set_tls_key(in.tls_key);
   return out;
 }
 
@@ -140,6 +141,14 @@ wire::Interest to_wire(const InterestRecord& in) {
   return out;
 }
 
+wire::TlsGrant to_wire(const TlsGrantRecord& in) {
+  wire::TlsGrant out;
+  out.set_org(in.org);
+  out.set_host(in.host.value);
+  out.set_statement(in.statement);
+  return out;
+}
+
 // ---- decoding: each `take` returns false when the bytes have the wrong shape
 // -------------------------
 
@@ -165,6 +174,7 @@ bool take(const wire::Host& in, HostRecord& out) {
     if (!take(endpoint.ip(), added.ip) || !take(endpoint.port(), added.port)) return false;
   }
   out.version = in.version();
+  out.tls_key = in.tls_key();
   if (!in.spare_key().empty() && !take(in.spare_key(), out.spare_key)) return false;
   return take(in.wireguard_key(), out.wireguard_key) && take(in.knock_port(), out.knock_port) &&
          take(in.spare_port(), out.spare_port) &&
@@ -259,6 +269,13 @@ bool take(const wire::Interest& in, InterestRecord& out) {
   return true;
 }
 
+bool take(const wire::TlsGrant& in, TlsGrantRecord& out) {
+  out.org = in.org();
+  out.host = HostId{in.host()};
+  out.statement = in.statement();
+  return true;
+}
+
 template <class Message, class Value>
 Result<RecordValue> decode_as(std::string_view bytes) {
   Message message;
@@ -302,6 +319,8 @@ Result<RecordValue> decode_value(RecordKind kind, std::string_view bytes) {
       return decode_as<wire::Renewal, RenewalRecord>(bytes);
     case RecordKind::kInterest:
       return decode_as<wire::Interest, InterestRecord>(bytes);
+    case RecordKind::kTlsGrant:
+      return decode_as<wire::TlsGrant, TlsGrantRecord>(bytes);
   }
   return RecordValue{};
 }

@@ -46,6 +46,9 @@ CREATE TABLE IF NOT EXISTS renewals (
 CREATE TABLE IF NOT EXISTS interests (
   id TEXT NOT NULL, scope TEXT NOT NULL, host TEXT, holds TEXT, networks TEXT,
   incarnation INTEGER, writer TEXT, PRIMARY KEY (id, scope)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS tls_grants (
+  id TEXT NOT NULL, scope TEXT NOT NULL, org TEXT, host TEXT, updated TEXT, writer TEXT,
+  PRIMARY KEY (id, scope)) WITHOUT ROWID;
 )";
 
 namespace {
@@ -68,8 +71,9 @@ constexpr std::array<Shape, kReadableKinds> kShapes = {{{"", 0},
                                                         {"peers", 9},
                                                         {"revocations", 5},
                                                         {"renewals", 7},
-                                                        {"interests", 7}}};
-static_assert(static_cast<std::size_t>(RecordKind::kInterest) + 1 == kShapes.size());
+                                                        {"interests", 7},
+                                                        {"tls_grants", 6}}};
+static_assert(static_cast<std::size_t>(RecordKind::kTlsGrant) + 1 == kShapes.size());
 
 std::string key_text(const PublicKey& key) {
   return to_base64(as_bytes(key));
@@ -168,6 +172,9 @@ struct Facts {
     json::array networks;
     for (NetworkId network : r.networks) networks.emplace_back(to_string(network));
     return {to_string(r.host), r.all ? "all" : "used", json::serialize(networks)};
+  }
+  Row operator()(const TlsGrantRecord& r) const {
+    return {r.org, r.host == HostId{} ? SqlValue() : SqlValue(to_string(r.host))};
   }
   Row operator()(const auto&) const { return {}; }  // a tombstone, or a kind without a table
 };

@@ -24,7 +24,7 @@ namespace sixpn::registry {
 // version gets its table in an old file too.
 extern const char* const kReadableTables;
 
-inline constexpr std::size_t kReadableKinds = 11;  // RecordKind's values below this have a table
+inline constexpr std::size_t kReadableKinds = 12;  // RecordKind's values below this have a table
 
 using SqlValue = std::variant<std::monostate, std::int64_t, std::string>;  // monostate: NULL
 

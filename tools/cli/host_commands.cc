@@ -7,6 +7,7 @@
 #include <boost/json.hpp>
 #include <iostream>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "base/encoding.h"
@@ -14,6 +15,7 @@
 #include "mesh/io/identity_store.h"
 #include "registry/core/certificate.h"
 #include "tools/cli/api_client.h"
+#include "tools/cli/cert_commands.h"
 #include "tools/cli/json_view.h"
 #include "tools/cli/table.h"
 #include "tools/cli/units.h"
@@ -21,8 +23,6 @@
 namespace sixpn::cli {
 
 namespace json = boost::json;
-
-namespace {
 
 Result<SigningKey> load_root_key(const RootKeyOptions& options, std::string_view what) {
   const std::string path = options.root_key.empty()
@@ -36,6 +36,8 @@ Result<SigningKey> load_root_key(const RootKeyOptions& options, std::string_view
                     what, path));
   return root;
 }
+
+namespace {
 
 // A host as the agent's status shows it.
 struct KnownHost {
@@ -76,6 +78,8 @@ Result<KnownHost> find_host(const std::vector<KnownHost>& hosts, const std::stri
   return *found;
 }
 
+}  // namespace
+
 Result<json::value> status_of_cluster(ApiClient& agent, const SigningKey& root) {
   auto status = agent.get(ApiTarget("/v1/status"));
   if (!status) return status;
@@ -85,6 +89,8 @@ Result<json::value> status_of_cluster(ApiClient& agent, const SigningKey& root) 
                              JsonView(*status)["cluster"].text()));
   return status;
 }
+
+namespace {
 
 // ---- revoke
 // ----------------------------------------------------------------------------------------
@@ -203,13 +209,15 @@ CommandResult host_renew(CommandContext& context, const HostRenewOptions& option
   auto answer =
       agent.post(ApiTarget("/v1/renewals"), json::object{{"statements", std::move(statements)}});
   if (!answer) return answer.error();
-  if (context.json) {
-    context.out << pretty(renewed);
-    return ExitCode::kOk;
+  if (context.json) context.out << pretty(renewed);
+  std::set<HostId> ids;
+  for (const KnownHost& host : *hosts) {
+    ids.insert(host.id);
+    if (!context.json)
+      context.out << fmt::format("Renewed host {} until {}.\n", host.text(),
+                                 format_utc(unix_ms(until)));
   }
-  for (const KnownHost& host : *hosts)
-    context.out << fmt::format("Renewed host {} until {}.\n", host.text(),
-                               format_utc(unix_ms(until)));
+  renew_certs(context, agent, *root, ids, until);
   return ExitCode::kOk;
 }
 

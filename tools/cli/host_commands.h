@@ -2,9 +2,13 @@
 // signed here, where the root key is; the agent only passes them on.
 #pragma once
 
+#include <boost/json/value.hpp>
 #include <string>
+#include <string_view>
 
 #include "base/time.h"
+#include "registry/core/keys.h"
+#include "tools/cli/api_client.h"
 #include "tools/cli/cluster_commands.h"
 #include "tools/cli/command.h"
 
@@ -14,6 +18,11 @@ struct RootKeyOptions {
   std::string state_dir;  // where the root key lies unless root_key says
   std::string root_key;   // path
 };
+
+// Errors: no such file, or as IdentityStore; `what` needs it.
+Result<SigningKey> load_root_key(const RootKeyOptions& options, std::string_view what);
+// What the agent says of its cluster. Errors: another cluster than the root key's.
+Result<boost::json::value> status_of_cluster(ApiClient& agent, const SigningKey& root);
 
 struct HostRevokeOptions {
   std::string host;  // name or id

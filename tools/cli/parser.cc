@@ -194,6 +194,7 @@ std::variant<Invocation, ExitCode> parse_command_line(const std::vector<std::str
   root.set_version_flag("--version", "sixpn " SIXPN_VERSION);
   add_cluster_commands(root, invocation);
   add_host_commands(root, invocation);
+  add_cert_commands(root, invocation);
   add_app_commands(root, invocation);
   add_machine_commands(root, invocation);
   add_network_commands(root, invocation);

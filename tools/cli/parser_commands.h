@@ -59,6 +59,7 @@ void add_state_dir(CLI::App& app, std::string& out);
 void add_name_and_region(CLI::App& app, std::string& name, std::string& region);
 
 void add_cluster_commands(CLI::App& root, Invocation& invocation);
+void add_cert_commands(CLI::App& root, Invocation& invocation);
 void add_host_commands(CLI::App& root, Invocation& invocation);
 void add_app_commands(CLI::App& root, Invocation& invocation);
 void add_machine_commands(CLI::App& root, Invocation& invocation);

@@ -56,7 +56,7 @@ primary_region = "fra"
   EXPECT_EQ(config->primary_region, "fra");
   Service expected;
   expected.internal_port = 3000;
-  expected.ports = {{80, 80, {"http"}}};
+  expected.ports = {{80, 80, {"http"}}, {443, 443, {"tls", "http"}}};
   expected.groups = {"app"};
   expected.concurrency = ConcurrencyType::kRequests;
   expected.auto_stop = AutoStop::kStop;
@@ -70,10 +70,7 @@ primary_region = "fra"
   expected.soft_limit = 200;
   expected.hard_limit = 250;
   EXPECT_EQ(config->services, std::vector<Service>{expected});
-  EXPECT_EQ(to_string(config->notes),
-            "fly.toml:5: accepted, not used: build\n"
-            "fly.toml:8: http_service: port 443 is left out: handler \"tls\" needs a "
-            "certificate, and none exists for private addresses yet\n");
+  EXPECT_EQ(to_string(config->notes), "fly.toml:5: accepted, not used: build\n");
 }
 
 TEST(FlyToml, HttpOptions) {
@@ -109,10 +106,35 @@ allow_bypass = true
   expected.response_headers = {
       {"server", {}}, {"vary", {"Accept", "Cookie"}}, {"x-frame-options", {"DENY"}}};
   expected.replay_cache = {{"/app", std::chrono::minutes(1), false, "sid", true}};
-  EXPECT_EQ(config->services.at(0).ports.at(0).http, expected);
+  for (const ServicePort& port : config->services.at(0).ports) EXPECT_EQ(port.http, expected);
+  EXPECT_EQ(to_string(config->notes), "");
+}
+
+TEST(FlyToml, TlsOptions) {
+  auto config = parse_fly_toml(R"(
+[http_service]
+internal_port = 3000
+force_https = true
+[http_service.tls_options]
+alpn = ["http/1.1"]
+versions = ["TLSv1.3"]
+[[services]]
+[[services.ports]]
+port = 5000
+handlers = ["tls"]
+tls_options = { alpn = ["mqtt"], versions = ["TLSv1.2"], default_self_signed = true }
+)",
+                               "fly.toml");
+  ASSERT_TRUE(config) << to_string(config.errors());
+  const auto& http = config->services.at(0).ports;
+  EXPECT_TRUE(http.at(0).force_https);
+  EXPECT_FALSE(http.at(1).force_https);
+  EXPECT_EQ(http.at(0).tls, TlsOptions{});
+  EXPECT_EQ(http.at(1).tls, (TlsOptions{{"http/1.1"}, true}));
+  EXPECT_EQ(config->services.at(1).ports.at(0).tls, (TlsOptions{{"mqtt"}, false}));
   EXPECT_EQ(to_string(config->notes),
-            "fly.toml:2: http_service: port 443 is left out: handler \"tls\" needs a certificate, "
-            "and none exists for private addresses yet\n");
+            "fly.toml:12: services.ports.tls_options.versions: TLSv1.3 is spoken too\n"
+            "fly.toml:12: accepted, not used: services.ports.tls_options.default_self_signed\n");
 }
 
 TEST(FlyToml, ChecksOfEveryKind) {
@@ -293,7 +315,7 @@ headers = { Host = "queue" }
   EXPECT_TRUE(parsed->notes.empty());
 }
 
-TEST(FlyToml, PortsThatNeedACertificateAreLeftOutAndNoted) {
+TEST(FlyToml, PortsOfPostgresAreLeftOutAndNoted) {
   auto config = parse_fly_toml(
       "[[services]]\nprotocol = \"tcp\"\n"
       "[[services.ports]]\nport = 80\nhandlers = [\"http\"]\n"
@@ -306,12 +328,11 @@ TEST(FlyToml, PortsThatNeedACertificateAreLeftOutAndNoted) {
   ASSERT_EQ(config->services.size(), 1u);
   ServicePort smtp{25, 25, {"proxy_proto"}};
   smtp.proxy_protocol = kProxyProtocolBinary;
-  EXPECT_EQ(config->services[0].ports, (std::vector<ServicePort>{{80, 80, {"http"}}, smtp}));
+  EXPECT_EQ(config->services[0].ports,
+            (std::vector<ServicePort>{{80, 80, {"http"}}, {443, 443, {"tls", "http"}}, smtp}));
   EXPECT_EQ(to_string(config->notes),
-            "fly.toml:6: services.ports: port 443 is left out: handler \"tls\" needs a "
-            "certificate, and none exists for private addresses yet\n"
-            "fly.toml:9: services.ports: port 5433 is left out: handler \"pg_tls\" needs a "
-            "certificate, and none exists for private addresses yet\n");
+            "fly.toml:9: services.ports: port 5433 is left out: handler \"pg_tls\" needs "
+            "PostgreSQL's way to begin TLS, which the proxy does not speak\n");
 }
 
 TEST(FlyToml, UdpIsKeptAndNoted) {
@@ -377,10 +398,12 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"[http_service]\nforce_https = false\n",
                 "fly.toml:1: http_service.internal_port: is required: the port that your program "
                 "listens on\n"},
-        Mistake{"[http_service]\ninternal_port = 8080\nforce_https = true\n",
-                "fly.toml:3: http_service.force_https: must be false: no certificate exists for "
-                "private addresses, so that HTTPS cannot be forced (traffic inside the mesh is "
-                "encrypted already)\n"},
+        Mistake{"[http_service]\ninternal_port = 8080\ntls_options = { alpn = [\"mqtt\"], versions "
+                "= [\"TLSv1.1\"] }\n",
+                "fly.toml:3: http_service.tls_options.alpn: expected \"h2\" or \"http/1.1\", or "
+                "without the handler \"http\" any protocol of at most 255 bytes\n"
+                "fly.toml:3: http_service.tls_options.versions: expected \"TLSv1.2\" or "
+                "\"TLSv1.3\"\n"},
         Mistake{"[http_service]\ninternal_port = 0\nauto_stop_machines = \"halt\"\n",
                 "fly.toml:2: http_service.internal_port: expected 1..65535, found 0\n"
                 "fly.toml:3: http_service.auto_stop_machines: expected \"off\", \"stop\" or "
@@ -426,9 +449,10 @@ INSTANTIATE_TEST_SUITE_P(
                 "fly.toml:4: services.ports.handlers: expected an array of strings, found the "
                 "integer 4\n"},
         Mistake{"[[services]]\n[[services.ports]]\nport = 80\nforce_https = true\nhandler = 1\n",
-                "fly.toml:4: services.ports.force_https: must be false: no certificate exists for "
-                "private addresses, so that HTTPS cannot be forced (traffic inside the mesh is "
-                "encrypted already)\n"
+                "fly.toml:1: services.ports.force_https: needs a port 443 with the handlers "
+                "\"tls\" and \"http\" in this service, to redirect to\n"
+                "fly.toml:4: services.ports.force_https: needs the handler \"http\": only HTTP can "
+                "redirect\n"
                 "fly.toml:5: services.ports.handler: unknown key, did you mean \"handlers\"?\n"},
         Mistake{"[http_service]\ninternal_port = 1\n[[services]]\n[[services.ports]]\nstart_port = "
                 "70\nend_port = 90\n",
@@ -499,19 +523,15 @@ TEST(FlyToml, OnePortMayBeBothTcpAndUdp) {
 }
 
 TEST(FlyToml, AllMistakesAtOnceInTheOrderOfTheFile) {
-  EXPECT_EQ(
-      errors_of("app = 1\n"
-                "ap = \"web\"\n"
-                "[http_service]\n"
-                "force_https = true\n"
-                "internal_port = \"8080\"\n"),
-      "fly.toml:1: app: expected a string, found the integer 1\n"
-      "fly.toml:2: ap: unknown key, did you mean \"app\"?\n"
-      "fly.toml:4: http_service.force_https: must be false: no certificate exists for private "
-      "addresses, so that HTTPS cannot be forced (traffic inside the mesh is encrypted "
-      "already)\n"
-      "fly.toml:5: http_service.internal_port: expected an integer, found the string "
-      "\"8080\"\n");
+  EXPECT_EQ(errors_of("app = 1\n"
+                      "ap = \"web\"\n"
+                      "[http_service]\n"
+                      "force_https = true\n"
+                      "internal_port = \"8080\"\n"),
+            "fly.toml:1: app: expected a string, found the integer 1\n"
+            "fly.toml:2: ap: unknown key, did you mean \"app\"?\n"
+            "fly.toml:5: http_service.internal_port: expected an integer, found the string "
+            "\"8080\"\n");
 }
 
 // A good file with bytes changed, cut and doubled is either read or refused with places inside it.

@@ -155,14 +155,14 @@ TEST(ServiceTable, PartOfANetworksMachinesIsNotTakenForAll) {
 }
 
 TEST(ServiceTable, HandlersThatARelayCannotServe) {
-  for (const char* handler : {"tls", "pg_tls"}) {
-    TestCluster cluster = two_hosts();
-    cluster.app.services[0].ports[0].handlers = {"http", handler};
-    EXPECT_EQ(lookup_error(cluster, kNetwork, kDialled), LookupError::kUnsupportedHandler)
-        << handler;
-  }
   TestCluster cluster = two_hosts();
+  cluster.app.services[0].ports[0].handlers = {"http", "pg_tls"};
+  EXPECT_EQ(lookup_error(cluster, kNetwork, kDialled), LookupError::kUnsupportedHandler);
+  cluster.app.services[0].ports[0].handlers = {"tls", "http"};
+  EXPECT_TRUE(ServiceTable(cluster.snapshot(1)).is_tls(kNetwork, kDialled));
+  EXPECT_EQ(candidate_ids(cluster).size(), 2u);
   cluster.app.services[0].ports[0].handlers = {"http"};
+  EXPECT_FALSE(ServiceTable(cluster.snapshot(1)).is_tls(kNetwork, kDialled));
   EXPECT_EQ(candidate_ids(cluster).size(), 2u);
 }
 

@@ -32,6 +32,7 @@ struct TestCluster {
   std::vector<FlycastRecord> flycast = {{kFlycast, "web", kNetwork, ""}};
   std::vector<PeerRecord> peers;
   std::set<HostId> revoked;
+  std::map<std::string, TlsGrantPtr> tls_grants;
   bool synced = true;
   registry::Selection held;
 
@@ -72,6 +73,7 @@ struct TestCluster {
     made->synced = synced;
     made->held = held;
     made->hosts = hosts;
+    made->tls_grants = tls_grants;
     for (HostId gone : revoked) made->revocations[gone] = {gone, ""};
     for (NetworkId id : {kNetwork, kOtherNetwork}) made->networks[id] = network(id);
     return made;

@@ -53,11 +53,15 @@ TEST(FlycastPorts, OverlappingRangesBecomeOne) {
 }
 
 TEST(FlycastPorts, OnlyThoseThatFlycastOpens) {
+  ServicePort postgres{5433, 5433, {"pg_tls"}};
   ServicePort tls{443, 443, {"tls"}};
   SnapshotBuilder world;
-  world.flycast(kNet, 1, kNet, "web", {tls});
+  world.flycast(kNet, 1, kNet, "web", {postgres});
   EXPECT_THAT(texts(flycast_elements(world.build(), kNet)),
               ElementsAre("flycast_addresses fdaa:0:11:0:1::1"));
+  SnapshotBuilder other;
+  other.flycast(kNet, 1, kNet, "web", {tls});
+  EXPECT_EQ(texts(flycast_elements(other.build(), kNet)).size(), 2u);
 }
 
 TEST(FlycastPorts, AnAppThatIsGoneLeavesAnAddressThatRefuses) {

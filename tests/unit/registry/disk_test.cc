@@ -256,10 +256,10 @@ TEST_F(DiskTest, ReadableTablesSayWhatTheRecordsSay) {
   }
   std::map<std::string, std::size_t> rows;
   const std::map<RecordKind, std::string> tables = {
-      {RecordKind::kMachine, "machines"},  {RecordKind::kOrg, "orgs"},
-      {RecordKind::kNetwork, "networks"},  {RecordKind::kApp, "apps"},
-      {RecordKind::kFlycast, "flycast"},   {RecordKind::kPeer, "peers"},
-      {RecordKind::kInterest, "interests"}};
+      {RecordKind::kMachine, "machines"},   {RecordKind::kOrg, "orgs"},
+      {RecordKind::kNetwork, "networks"},   {RecordKind::kApp, "apps"},
+      {RecordKind::kFlycast, "flycast"},    {RecordKind::kPeer, "peers"},
+      {RecordKind::kInterest, "interests"}, {RecordKind::kTlsGrant, "tls_grants"}};
   for (const auto& [slot, record] : expected) {
     const auto& table = tables.at(slot.key.kind);
     auto found = run_sql_query("SELECT * FROM " + table + " WHERE id = '" + slot.key.id +

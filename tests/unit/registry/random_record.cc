@@ -80,9 +80,11 @@ AppCheck random_app_check(Rng& rng, const std::string& name) {
 }
 
 RecordValue random_shared_value(Rng& rng, const std::string& org) {
-  switch (rng.below(5)) {
+  switch (rng.below(6)) {
     case 0:
       return OrgRecord{org};
+    case 5:
+      return TlsGrantRecord{org, rng.chance(0.5) ? HostId{} : sim::host_id(1), "statement"};
     case 1:
       return NetworkRecord{kTestNetwork, org, pick(rng, {"default", "staging"})};
     case 2: {

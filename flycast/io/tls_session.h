@@ -1,0 +1,17 @@
+// TlsSession: a client's connection to a port with the handler `tls`, from its acceptance until the
+// handshake is done: then what is inside goes on as HTTP (http_session.h) or as bytes
+// (client_session.h). Without a certificate for the org here the client is reset, the log says
+// which command mends that. Loop thread. Limits: FlycastOptions::tls_handshake_timeout and
+// max_tls_handshakes.
+#pragma once
+
+#include "base/fd.h"
+#include "base/ip.h"
+#include "flycast/io/proxy_state.h"
+
+namespace sixpn::flycast {
+
+void start_tls_session(ProxyState& state, SessionId id, Fd client, const IpEndpoint& from,
+                       const IpEndpoint& dialled, ClientCounts::Ticket ticket);
+
+}  // namespace sixpn::flycast

@@ -1,0 +1,244 @@
+// TLS that ends in the proxy, the machine's side scripted: what is inside reaches it, ends pass
+// each for itself, and who does not shake hands is bounded. Certificates and real clients:
+// tests/netns/cluster/tls_test.cc.
+#include <gtest/gtest.h>
+
+#include "base/io/clock.h"
+#include "machine/io/tls_client.h"
+#include "registry/core/tls_authority.h"
+#include "tests/netns/flycast/http_words.h"
+
+namespace sixpn::flycast {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr char kAlert = 21;  // a record's first byte
+
+// A client that believes any certificate.
+class TlsEnd {
+ public:
+  explicit TlsEnd(const std::string& name = "web.flycast") : tls_(name, false), tcp_(dial_web()) {}
+
+  bool shake_hands() {
+    while (tls_.advance() == machine::TlsClient::State::kHandshake) {
+      push();
+      std::string wire = tcp_.read_some();
+      if (wire.empty()) return false;
+      tls_.receive(wire);
+    }
+    push();
+    return tls_.advance() == machine::TlsClient::State::kOpen;
+  }
+  void write(std::string_view plain) {
+    tls_.write(plain);
+    push();
+  }
+  std::string read(std::size_t size) {
+    std::string plain = tls_.read();
+    while (plain.size() < size && !tls_.ended()) {
+      std::string wire = tcp_.read_some();
+      if (wire.empty()) break;
+      tls_.receive(wire);
+      plain += tls_.read();
+    }
+    return plain;
+  }
+  // To the end, and whether that was a proper one.
+  bool ends_cleanly() {
+    read(static_cast<std::size_t>(-1));
+    return tls_.ended() && tls_.error().empty();
+  }
+  Tcp& tcp() { return tcp_; }
+  [[nodiscard]] const std::string& error() const { return tls_.error(); }
+
+ private:
+  void push() { tcp_.write_all(tls_.take_outgoing()); }
+  machine::TlsClient tls_;
+  Tcp tcp_;
+};
+
+struct TlsFlycast : testing::Test {
+  TlsFlycast() {
+    options.tls_seed = Secret::random();
+    options.root_key = root.public_key();
+    for (std::uint32_t id : {2u, 3u, 4u})
+      cluster.machines[MachineId{id}].state = MachineState::kStopped;
+    handlers({"tls"});
+    const WallTime now = wall_now();
+    TlsGrant authority = *make_authority_grant(
+        root, "acme", {now - kCertificateBackdate, now + std::chrono::hours(24)}, now);
+    put(authority);
+    TlsKey key = host_tls_key(*options.tls_seed);
+    put(*make_issuer_grant(
+        root, {"acme", authority.certificate, *read_certificate(authority.certificate)},
+        {host(1), "h1", key.public_key(), now + std::chrono::hours(1)}, now));
+  }
+  void put(const TlsGrant& grant) {
+    TlsGrantRecord record{grant.org, grant.host, sign_tls_grant(grant, root)};
+    cluster.tls_grants[tls_grant_key(grant.org, grant.host).id] =
+        std::make_shared<const TlsGrantRecord>(record);
+  }
+  void handlers(std::vector<std::string> names) {
+    cluster.app.services[0].ports[0].handlers = std::move(names);
+  }
+
+  SigningKey root = SigningKey::generate();
+  Lab& lab = Lab::instance();
+  TestCluster cluster = Lab::cluster();
+  FlycastOptions options;
+};
+
+TEST_F(TlsFlycast, BytesReachTheMachinePlainAndEachSideEndsAlone) {
+  RunningHost host1(1, cluster, options);
+  Server server(1);
+  TlsEnd client;
+  ASSERT_TRUE(client.shake_hands()) << client.error();
+  client.write("question");
+  Tcp machine = server.accept();
+  EXPECT_EQ(machine.read_exactly(8), "question");
+  EXPECT_EQ(machine.remote().ip, lab.address(9));
+  ASSERT_TRUE(machine.write_all("answer"));
+  EXPECT_EQ(client.read(6), "answer");
+  machine.send_fin();
+  EXPECT_TRUE(client.ends_cleanly());
+  // The other direction still flows.
+  client.write("more");
+  EXPECT_EQ(machine.read_exactly(4), "more");
+  EXPECT_EQ(host1.stats().tls_handshakes, 1u);
+}
+
+TEST_F(TlsFlycast, ACutIsNoEnd) {
+  RunningHost host1(1, cluster, options);
+  Server server(1);
+  TlsEnd client;
+  ASSERT_TRUE(client.shake_hands());
+  client.write("half of it");
+  Tcp machine = server.accept();
+  EXPECT_EQ(machine.read_exactly(10), "half of it");
+  client.tcp().send_fin();  // without a close_notify
+  machine.read_to_end();
+  EXPECT_TRUE(machine.got_reset());
+
+  TlsEnd second;
+  ASSERT_TRUE(second.shake_hands());
+  second.write("x");
+  Tcp other = server.accept();
+  EXPECT_EQ(other.read_exactly(1), "x");
+  other.send_reset();
+  EXPECT_FALSE(second.ends_cleanly());
+}
+
+TEST_F(TlsFlycast, RequestsAreToldOfItAndUpgradesPass) {
+  handlers({"tls", "http"});
+  RunningHost host1(1, cluster, options);
+  Server server(1);
+  TlsEnd client;
+  ASSERT_TRUE(client.shake_hands());
+  client.write(
+      "GET /chat HTTP/1.1\r\nHost: web.flycast\r\nX-Forwarded-Proto: gopher\r\n"
+      "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+  Tcp machine = server.accept();
+  std::string seen = read_message(machine);
+  EXPECT_TRUE(has(seen, "X-Forwarded-Proto: https\r\n") && has(seen, "X-Forwarded-SSL: on\r\n"))
+      << seen;
+  EXPECT_FALSE(has(seen, "gopher"));
+  ASSERT_TRUE(
+      machine.write_all("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: "
+                        "websocket\r\n\r\nfirst"));
+  std::string answer;
+  while (!answer.ends_with("first")) {
+    std::string more = client.read(1);
+    if (more.empty()) break;
+    answer += more;
+  }
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 101 ")) << answer;
+  client.write("frame");
+  EXPECT_EQ(machine.read_exactly(5), "frame");
+  machine.send_fin();
+  EXPECT_TRUE(client.ends_cleanly());
+}
+
+TEST_F(TlsFlycast, ABulkResponseWaitsForItsReader) {
+  handlers({"tls", "http"});
+  RunningHost host1(1, cluster, options);
+  Server server(1);
+  TlsEnd client;
+  ASSERT_TRUE(client.shake_hands());
+  constexpr std::size_t kSize = 20'000'000;
+  client.write("GET / HTTP/1.1\r\nHost: web.flycast\r\n\r\n");
+  Tcp machine = server.accept();
+  read_message(machine);
+  ASSERT_TRUE(machine.write_all("HTTP/1.1 200 OK\r\nContent-Length: 20000000\r\n\r\n"));
+  // Nobody reads: what is taken is what kernels and bounds hold.
+  std::string written = machine.write_until_stuck(std::string(65536, 'b'), kSize);
+  EXPECT_LT(written.size(), kSize);
+  auto rest = std::async(std::launch::async, [&] {
+    return machine.write_all(std::string(kSize - written.size(), 'b'));
+  });
+  std::string answer = client.read(kSize);
+  while (answer.size() < kSize) {
+    std::string more = client.read(1);
+    if (more.empty()) break;
+    answer += more;
+  }
+  EXPECT_TRUE(rest.get());
+  std::size_t head = answer.find("\r\n\r\n") + 4;
+  while (answer.size() < head + kSize) {
+    std::string more = client.read(1);
+    if (more.empty()) break;
+    answer += more;
+  }
+  EXPECT_EQ(answer.size(), head + kSize);
+  EXPECT_EQ(answer.find_first_not_of('b', head), std::string::npos);
+}
+
+TEST_F(TlsFlycast, WhoDoesNotShakeHandsIsBoundedInTimeAndNumber) {
+  options.tls_handshake_timeout = milliseconds(300);
+  options.max_tls_handshakes = 3;
+  RunningHost host1(1, cluster, options);
+  std::vector<Tcp> silent;
+  for (int i = 0; i < 3; ++i) silent.push_back(dial_web());
+  Tcp surplus = dial_web();
+  surplus.read_to_end();
+  EXPECT_TRUE(surplus.got_reset());
+  EXPECT_EQ(host1.stats().over_tls_limit, 1u);
+  Instant before = monotonic_now();
+  for (Tcp& each : silent) each.read_to_end();
+  EXPECT_LT(monotonic_now() - before, milliseconds(3000));
+  EXPECT_EQ(host1.stats().tls_failed, 3u);
+  // Their places are free again.
+  Server server(1);
+  TlsEnd client;
+  EXPECT_TRUE(client.shake_hands());
+  EXPECT_TRUE(eventually([&] { return host1.stats().tls_handshakes == 1; }));
+}
+
+TEST_F(TlsFlycast, NonsenseGetsAnAlert) {
+  RunningHost host1(1, cluster, options);
+  Tcp stranger = dial_web();
+  ASSERT_TRUE(stranger.write_all("GET / HTTP/1.1\r\n\r\n"));
+  EXPECT_EQ(stranger.read_to_end(), "");  // who speaks no TLS would not understand an alert
+  EXPECT_TRUE(stranger.ended());
+  Tcp broken = dial_web();
+  ASSERT_TRUE(broken.write_all(std::string_view("\x16\x03\x01\0\x05hello", 10)));
+  std::string said = broken.read_to_end();
+  ASSERT_FALSE(said.empty());
+  EXPECT_EQ(said.front(), kAlert);
+  TlsEnd misled("other.flycast");
+  EXPECT_FALSE(misled.shake_hands());
+  EXPECT_NE(misled.error().find("unrecognized name"), std::string::npos) << misled.error();
+  EXPECT_EQ(host1.stats().tls_failed, 3u);
+}
+
+TEST_F(TlsFlycast, WithoutACertificateTheClientIsReset) {
+  cluster.tls_grants.erase(tls_grant_key("acme", host(1)).id);
+  RunningHost host1(1, cluster, options);
+  Tcp client = dial_web();
+  client.read_to_end();
+  EXPECT_TRUE(client.got_reset());
+  EXPECT_EQ(host1.stats().tls_uncertified, 1u);
+}
+
+}  // namespace
+}  // namespace sixpn::flycast

@@ -53,8 +53,10 @@ std::optional<std::string> choose_alpn(const TlsOffer& offer, std::string_view l
   std::vector<std::string_view> theirs;
   while (!listed.empty()) {
     std::size_t size = static_cast<unsigned char>(listed.front());
-    theirs.push_back(listed.substr(1, size));
-    listed.remove_prefix(std::min(listed.size(), size + 1));
+    listed.remove_prefix(1);
+    if (size > listed.size()) break;  // cut short
+    theirs.push_back(listed.substr(0, size));
+    listed.remove_prefix(size);
   }
   for (const auto& ours : offer.alpn)
     if (std::find(theirs.begin(), theirs.end(), ours) != theirs.end()) return ours;

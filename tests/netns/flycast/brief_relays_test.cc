@@ -36,12 +36,14 @@ struct BriefStage : testing::Test {
       std::lock_guard lock(mutex);
       ended.insert(ids.begin(), ids.end());
     };
-    lane = std::move(*RelayLoop::start("relay", std::chrono::seconds(15), note));
+    lane = std::move(*RelayLoop::start("relay", std::chrono::seconds(15), note, [](auto) {}));
     brief.emplace(loop, std::chrono::seconds(15),
-                  BriefRelays::Callbacks{note, [this](std::vector<RelayPoller::Loose> relays) {
+                  BriefRelays::Callbacks{note,
+                                         [this](std::vector<RelayPoller::Loose> relays) {
                                            lasted += static_cast<int>(relays.size());
                                            lane->add(std::move(relays));
-                                         }});
+                                         },
+                                         [](const auto&) {}});
     ASSERT_TRUE(brief->start());
     loop.start_thread();
   }

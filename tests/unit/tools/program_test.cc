@@ -338,8 +338,12 @@ class RootHolder : public Program {
     words.insert(words.end(), {"--state-dir", state_});
     return sixpn(words);
   }
-  // The body of the last request.
-  boost::json::value sent() { return boost::json::parse(agent_.requests().back().body); }
+  // The body of the last command; renewals ask for the hosts' certificates behind it.
+  boost::json::value sent() {
+    auto requests = agent_.requests();
+    while (requests.back().method != "POST") requests.pop_back();
+    return boost::json::parse(requests.back().body);
+  }
 
   std::string state_ = agent_.folder() + "/state";
   std::string digest_;

@@ -243,7 +243,7 @@ TEST_F(DiskTest, ReadableTablesSayWhatTheRecordsSay) {
   Rng rng(1);
   std::map<Slot, SignedRecordPtr> expected;
   auto disk = must_open();
-  for (int batch = 0; batch < 20; ++batch) {
+  for (int batch = 0; batch < 40; ++batch) {
     std::vector<Disk::Write> writes;
     for (int i = 0; i < 10; ++i) {
       auto record = host_.sign(test::random_record(host_, rng));

@@ -261,7 +261,7 @@ class Http2Session : public Session, public std::enable_shared_from_this<Http2Se
   void drop_ended() {
     if (!std::exchange(kept_speaks_, false)) return;
     for (auto each = kept_.begin(); each != kept_.end();)
-      each = each->machine->stream->readable() ? drop_kept(each) : std::next(each);
+      each = each->machine->stream->rests() ? std::next(each) : drop_kept(each);
   }
 
   // ---------------------------------------------------------------- time

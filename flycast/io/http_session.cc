@@ -94,7 +94,7 @@ class HttpSession : public Session, public std::enable_shared_from_this<HttpSess
     if (client_.broken()) return end(), false;
     switch (phase_) {
       case Phase::kReading:
-        if (machine_ && machine_->stream->readable()) drop_machine();  // it closed, or spoke
+        if (machine_ && !machine_->stream->rests()) drop_machine();  // it closed, or spoke
         if (state_.departure.begun() && may_pass_on()) return pass_on(), false;
         return read_client();
       case Phase::kExchange: {

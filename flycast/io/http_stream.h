@@ -51,6 +51,12 @@ class HttpStream final : private HttpPoller::Listener {
   Got read(std::string_view& bytes, std::size_t most = kHttpChunk);
   // Open, as far as the kernel knows, and without a byte to read.
   [[nodiscard]] bool is_quiet() const;
+  // Between two messages: nothing has come and it is open. An event that is older than the last
+  // read may say otherwise, so the kernel is asked before that is believed.
+  [[nodiscard]] bool rests() {
+    if (readable_ && is_quiet()) readable_ = false;
+    return !readable_;
+  }
   // Worth a read: the kernel said so, or the last read may have left something.
   [[nodiscard]] bool readable() const { return readable_; }
 

@@ -18,7 +18,7 @@ std::unique_ptr<HttpStream> KeptMachines::take(const Key& key) {
     auto found = by_key_.find(key);
     if (found == by_key_.end()) return nullptr;
     auto newest = remove(found->second.back());
-    if (!newest->readable() && newest->is_quiet()) {
+    if (newest->is_quiet()) {
       newest->set_ready(nullptr);
       return newest;
     }
@@ -27,7 +27,7 @@ std::unique_ptr<HttpStream> KeptMachines::take(const Key& key) {
 }
 
 void KeptMachines::keep(const Key& key, std::unique_ptr<HttpStream> stream, std::size_t most) {
-  if (stream->readable()) return allow_clean_close(stream->fd());  // an end, or what nobody asked
+  if (!stream->rests()) return allow_clean_close(stream->fd());  // an end, or what nobody asked
   if (auto found = by_key_.find(key); found != by_key_.end() && found->second.size() >= kMaxOfKey)
     drop(found->second.front());
   while (!by_age_.empty() && by_age_.size() >= std::min(most, kMaxInAll)) drop(by_age_.begin());
@@ -35,7 +35,9 @@ void KeptMachines::keep(const Key& key, std::unique_ptr<HttpStream> stream, std:
   Place place = std::prev(by_age_.end());
   by_key_[key].push_back(place);
   // Whatever comes now, it is not kept any longer.
-  place->stream->set_ready([this, place] { drop(place); });
+  place->stream->set_ready([this, place] {
+    if (!place->stream->rests()) drop(place);
+  });
   if (std::exchange(armed_, true)) return;
   expiry_.arm_at(place->until);
 }

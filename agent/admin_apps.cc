@@ -41,7 +41,9 @@ void AdminApi::write_then_app(Result<std::vector<registry::LocalWrite>> writes, 
     SnapshotPtr snapshot = rooms_.registry->snapshot();
     auto app = find_app(*snapshot, name);
     if (!app) return reply.fail(app.error());
-    reply.ok(app_json(*snapshot, **app));
+    json::object out = app_json(*snapshot, **app);
+    out["no_tls_because"] = rooms_.why_no_tls((*app)->app);
+    reply.ok(std::move(out));
   });
 }
 

@@ -218,14 +218,15 @@ void AdminApi::explain_flycast(const Call& call, Reply reply) {
     return reply.fail(*refused);
   rooms_.explain_flycast(
       (*app)->app.network, (*app)->app.name, *port,
-      [this, reply, app = name->app,
-       port = *port](const std::variant<flycast::Explanation, flycast::LookupFailure>& said) {
+      [this, reply, app = name->app, port = *port, no_tls = rooms_.why_no_tls((*app)->app)](
+          const std::variant<flycast::Explanation, flycast::LookupFailure>& said) {
         if (const auto* explanation = std::get_if<flycast::Explanation>(&said)) {
           return rooms_.report_kernel_services(
-              [this, reply, explanation = *explanation](const KernelServices& kernel) {
+              [this, reply, no_tls, explanation = *explanation](const KernelServices& kernel) {
                 SnapshotPtr now = rooms_.registry->snapshot();
                 json::object out = explanation_json(*now, explanation);
                 out["kernel_path"] = path_json(*now, explanation, kernel);
+                out["no_tls_because"] = no_tls;
                 reply.ok(std::move(out));
               });
         }

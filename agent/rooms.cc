@@ -13,7 +13,7 @@ namespace {
 // Which calls of Flycast addresses reach the proxy may be another matter after it.
 bool is_of_flycast(const registry::LocalWrite& write) {
   RecordKind kind = write.erase ? write.key.kind : key_of(write.value).kind;
-  return kind == RecordKind::kApp || kind == RecordKind::kFlycast;
+  return kind == RecordKind::kApp || kind == RecordKind::kFlycast || kind == RecordKind::kTlsGrant;
 }
 
 }  // namespace
@@ -107,6 +107,10 @@ std::vector<Notice> Rooms::notices() const {
       ahead[host->record.name] = *heard.clock_ahead;
   add(clock_notices(ahead));
   return out;
+}
+
+std::string Rooms::why_no_tls(const AppRecord& app) const {
+  return agent::why_no_tls(*registry->snapshot(), app, tls_key, identity.root_key, wall_now());
 }
 
 void Rooms::list_machines(std::function<void(std::vector<machine::LocalMachine>)> done) {

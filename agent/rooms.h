@@ -62,6 +62,7 @@ struct Rooms {
 
   // What an operator should know about trust now, for status and the log.
   [[nodiscard]] std::vector<Notice> notices() const;
+  [[nodiscard]] std::string why_no_tls(const AppRecord& app) const;
   // Gathers from other loops; `done` on the control loop.
   void list_machines(std::function<void(std::vector<machine::LocalMachine>)> done);
   void report_mesh(std::function<void(MeshFacts)> done);

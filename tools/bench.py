@@ -322,6 +322,12 @@ def flycast_http(bench):
     bench_flycast_http.run(bench.build, [])
 
 
+def flycast_steady(bench):
+    """How much later requests at 3,200 a second are answered through Flycast, HAProxy and nginx than without a proxy."""
+    import bench_flycast_steady  # pylint: disable=import-outside-toplevel
+    bench_flycast_steady.run(bench.build, [])
+
+
 def flycast_failover(bench):
     """What clients notice of machines, hosts and agents that end, at 1,000 requests per second."""
     import bench_failover  # pylint: disable=import-outside-toplevel
@@ -343,6 +349,7 @@ BENCHMARKS = {
     "dns-forward": dns_forward,
     "flycast": flycast,
     "flycast-http": flycast_http,
+    "flycast-steady": flycast_steady,
     "flycast-failover": flycast_failover,
 }
 

@@ -8,6 +8,7 @@
 #include "base/encoding.h"
 #include "mesh/core/utc.h"
 #include "registry/core/clock_offset.h"
+#include "registry/core/service_ports.h"
 #include "registry/core/tls_authority.h"
 #include "registry/core/validity.h"
 
@@ -194,6 +195,16 @@ std::vector<Notice> tls_notices(const Snapshot& snapshot, const HostCertificate&
     out.push_back(std::move(notice));
   }
   return out;
+}
+
+std::string why_no_tls(const Snapshot& snapshot, const AppRecord& app, const std::string& tls_key,
+                       const PublicKey& root_key, WallTime now) {
+  bool offered = std::any_of(app.services.begin(), app.services.end(), [](const Service& service) {
+    return std::any_of(service.ports.begin(), service.ports.end(), ends_tls);
+  });
+  if (!offered) return "";
+  auto issuer = find_issuer(snapshot, app.org, snapshot.self, tls_key, root_key, now);
+  return issuer ? "" : issuer.error().message;
 }
 
 std::vector<Notice> NoticeMemory::news(const std::vector<Notice>& all) {

@@ -47,6 +47,11 @@ std::vector<Notice> tls_notices(const Snapshot& snapshot, const HostCertificate&
                                 const std::string& tls_key, const PublicKey& root_key,
                                 WallTime now);
 
+// Why this host's machines cannot speak TLS with an app that offers it; "" when they can, or when
+// no port of it ends TLS. Not a notice: an org may do without.
+std::string why_no_tls(const Snapshot& snapshot, const AppRecord& app, const std::string& tls_key,
+                       const PublicKey& root_key, WallTime now);
+
 // Remembers what was said. Bounded by what there is to say.
 class NoticeMemory {
  public:

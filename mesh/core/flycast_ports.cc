@@ -8,6 +8,7 @@
 #include "mesh/core/firewall.h"
 #include "registry/core/address.h"
 #include "registry/core/service_ports.h"
+#include "registry/core/tls_authority.h"
 
 namespace sixpn::mesh {
 namespace {
@@ -29,20 +30,22 @@ std::vector<PortRange> merged(std::vector<PortRange> ranges) {
   return out;
 }
 
-std::vector<PortRange> ports_of(const AppRecord& app) {
+std::vector<PortRange> ports_of(const AppRecord& app, bool with_tls) {
   std::vector<PortRange> ranges;
   for (const Service& service : app.services)
     for (const ServicePort& port : service.ports)
-      if (service.protocol == ServiceProtocol::kTcp && is_relayed(port))
+      if (service.protocol == ServiceProtocol::kTcp && is_relayed(port) &&
+          (with_tls || !ends_tls(port)))
         ranges.emplace_back(port.first, port.last);
   return merged(std::move(ranges));
 }
 
-std::vector<PortRange> ports_behind(const Snapshot& snapshot, const FlycastRecord& record) {
+std::vector<PortRange> ports_behind(const Snapshot& snapshot, const FlycastRecord& record,
+                                    bool with_tls) {
   const NetworkView* home = snapshot.find_network(record.app_network);
   if (home == nullptr) return {};
   auto app = home->apps.find(record.app);
-  return app == home->apps.end() ? std::vector<PortRange>{} : ports_of(app->second->app);
+  return app == home->apps.end() ? std::vector<PortRange>{} : ports_of(app->second->app, with_tls);
 }
 
 void add_address(const Ip6& address, const std::vector<PortRange>& ports,
@@ -70,10 +73,11 @@ std::set<SetElement> flycast_elements(const Snapshot& snapshot, NetworkId networ
   std::set<SetElement> elements;
   const NetworkView* view = snapshot.find_network(network);
   if (view == nullptr) return elements;
+  const bool with_tls = has_issuer_grant(snapshot, view->network.org, snapshot.self);
   for (const auto& [address, record] : view->flycast) {
     // What is not of this network's prefix is never dialled by it.
     if (!flycast_prefix(network).contains(address)) continue;
-    add_address(address, ports_behind(snapshot, record), elements);
+    add_address(address, ports_behind(snapshot, record, with_tls), elements);
     if (elements.size() > kMaxFlycastElements) return open_network(network);
   }
   return elements;

@@ -1,6 +1,7 @@
 // Which calls of Flycast addresses the firewall hands to the proxy, as elements of its sets: the
 // addresses that a network may dial and the TCP ports of the apps behind them. Whatever else is
-// dialled there is refused by the kernel, at the first packet (docs/decisions/0102).
+// dialled there is refused by the kernel, at the first packet (docs/decisions/0102). Ports on which
+// TLS ends are among them once this host was given a certificate for the network's org (0134).
 //
 // It is not the routing of a connection: which machine serves it is the flycast room's business,
 // asleep or not. Called by make_desired for each network with machines here. Pure. Limits:

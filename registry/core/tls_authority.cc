@@ -59,6 +59,10 @@ Result<TlsAuthority> find_authority(const Snapshot& snapshot, const std::string&
   return TlsAuthority{org, std::move(grant->certificate), std::move(*facts)};
 }
 
+bool has_issuer_grant(const Snapshot& snapshot, const std::string& org, HostId host) {
+  return snapshot.tls_grants.contains(tls_grant_key(org, host).id);
+}
+
 Result<TlsIssuer> find_issuer(const Snapshot& snapshot, const std::string& org, HostId host,
                               const std::string& tls_key, const PublicKey& root_key, WallTime now) {
   auto authority = find_authority(snapshot, org, root_key);

@@ -40,6 +40,10 @@ struct TlsIssuer {
 Result<TlsIssuer> find_issuer(const Snapshot& snapshot, const std::string& org, HostId host,
                               const std::string& tls_key, const PublicKey& root_key, WallTime now);
 
+// Whether a host was given a certificate for the org at all. It may count no more: find_issuer
+// says.
+bool has_issuer_grant(const Snapshot& snapshot, const std::string& org, HostId host);
+
 // ---- what the holder of the root key makes. Errors: OpenSSL's.
 
 // The key follows from the root key and the org's name: it is made when it is needed, and stored

@@ -1,6 +1,6 @@
 // steady_load: requests at a steady rate, whatever becomes of them, and the server for them. For
 // tools/bench flycast-failover and tests/netns/cluster/failover_test.cc: what clients notice while
-// machines, hosts and agents end.
+// machines, hosts and agents end; and for tools/bench flycast-steady: what a proxy adds to each.
 //
 //   steady_load serve PORT NAME               HTTP/1.1; every answer is NAME. SIGINT: answers what
 //                                             it has, takes nothing more, and ends
@@ -157,11 +157,13 @@ class Client {
       auto now = Clock::now();
       for (; !stopping_ && due <= now; due += pause_) begin(due);
       expire(now);
-      auto wait =
-          stopping_ ? milliseconds(10) : std::chrono::ceil<milliseconds>(due - Clock::now());
+      // To the nanosecond: at thousands a second whole milliseconds would send them in bursts.
+      Clock::duration wait = stopping_ ? milliseconds(10) : due - Clock::now();
+      wait = std::clamp<Clock::duration>(wait, Clock::duration(0), milliseconds(100));
+      timespec until{0, static_cast<long>(std::chrono::nanoseconds(wait).count())};
       std::array<epoll_event, 256> events;
-      int count = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()),
-                             static_cast<int>(std::max(wait, milliseconds(0)).count()));
+      int count =
+          epoll_pwait2(epoll_, events.data(), static_cast<int>(events.size()), &until, nullptr);
       for (int i = 0; i < count; ++i) {
         const epoll_event& event = events[static_cast<std::size_t>(i)];
         if (event.data.fd == signals_) {
@@ -182,7 +184,7 @@ class Client {
     };
     std::size_t failed = 0;
     for (const auto& [why, count] : failures_) failed += count;
-    std::printf("%zu %zu %.1f %.1f %.1f\n", times_.size() + failed, failed, at(0.5), at(0.99),
+    std::printf("%zu %zu %.3f %.3f %.3f\n", times_.size() + failed, failed, at(0.5), at(0.99),
                 at(1));
     for (const auto& [why, count] : failures_) std::printf("%zu %s\n", count, why.c_str());
   }

@@ -43,13 +43,16 @@ std::string apps_text(JsonView apps) {
 
 std::string app_text(JsonView app) {
   auto or_none = [](std::string text) { return text.empty() ? "none" : text; };
-  return key_values(
-      {{"App", app["name"].text()},
-       {"Organisation", app["org"].text()},
-       {"Network", fmt::format("{} ({})", app["network"].text(), app["prefix"].text())},
-       {"Services", or_none(services_text(app["services"]))},
-       {"Flycast", or_none(join(app["flycast"].texts(), ", "))},
-       {"Machines", machine_count(app)}});
+  std::string text =
+      key_values({{"App", app["name"].text()},
+                  {"Organisation", app["org"].text()},
+                  {"Network", fmt::format("{} ({})", app["network"].text(), app["prefix"].text())},
+                  {"Services", or_none(services_text(app["services"]))},
+                  {"Flycast", or_none(join(app["flycast"].texts(), ", "))},
+                  {"Machines", machine_count(app)}});
+  if (auto why = app["no_tls_because"].text(); !why.empty())
+    text += "TLS is refused: " + printable(why) + "\n";
+  return text;
 }
 
 std::string ips_text(JsonView addresses) {

@@ -190,10 +190,20 @@ class Tls : public ::testing::Test {
   std::string ca_;  // acme's, on disk
 };
 
-TEST_F(Tls, WithoutAnAuthorityTheClientIsResetAndTheLogSaysWhatMendsIt) {
-  auto refused = does(client_, {"curl", "-sS", "--max-time", "5", "-k", "https://web.flycast/"});
-  EXPECT_EQ(refused.status, 35) << refused.err;
-  EXPECT_TRUE(eventually([&] { return log_says("sixpn certs create-ca --org acme"); }));
+TEST_F(Tls, WithoutAnAuthorityThePortsAreClosedAndItIsSaidWhatOpensThem) {
+  for (const char* url : {"https://web.flycast/", "https://web.flycast:5000/"}) {
+    auto refused = does(client_, {"curl", "-sS", "--max-time", "5", "-k", url});
+    EXPECT_EQ(refused.status, 7) << refused.err;  // at the first packet: no handshake began
+    EXPECT_THAT(refused.err, HasSubstr("Couldn't connect"));
+  }
+  EXPECT_FALSE(log_says("reset a connection")) << "the proxy saw none";
+  const std::string mends =
+      "refused: there is no authority for TLS of org acme: run `sixpn certs "
+      "create-ca --org acme` with the root key\n";
+  EXPECT_THAT(cluster_.must("a", {"flycast", "explain", "web"}), HasSubstr("TLS: " + mends));
+  EXPECT_THAT(cluster_.must("a", {"deploy", "--app", "web", "--config",
+                                  cluster_.host("a").folder + "/fly.toml"}),
+              HasSubstr("TLS is " + mends));
   auto none = cluster_.sixpn("a", {"certs", "ca", "--org", "acme"});
   EXPECT_EQ(none.status, 1);
   EXPECT_THAT(none.err, HasSubstr("sixpn certs create-ca --org acme"));

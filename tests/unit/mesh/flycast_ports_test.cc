@@ -54,14 +54,28 @@ TEST(FlycastPorts, OverlappingRangesBecomeOne) {
 
 TEST(FlycastPorts, OnlyThoseThatFlycastOpens) {
   ServicePort postgres{5433, 5433, {"pg_tls"}};
-  ServicePort tls{443, 443, {"tls"}};
   SnapshotBuilder world;
   world.flycast(kNet, 1, kNet, "web", {postgres});
   EXPECT_THAT(texts(flycast_elements(world.build(), kNet)),
               ElementsAre("flycast_addresses fdaa:0:11:0:1::1"));
-  SnapshotBuilder other;
-  other.flycast(kNet, 1, kNet, "web", {tls});
-  EXPECT_EQ(texts(flycast_elements(other.build(), kNet)).size(), 2u);
+}
+
+// Nobody could answer there.
+TEST(FlycastPorts, ThoseWithTlsOnceThisHostHasACertificateForTheOrg) {
+  ServicePort plain{80, 80, {"http"}};
+  ServicePort tls{443, 443, {"tls", "http"}};
+  SnapshotBuilder world;
+  world.flycast(kNet, 1, kNet, "web", {plain, tls});
+  auto without =
+      ElementsAre("flycast_addresses fdaa:0:11:0:1::1", "flycast_ports fdaa:0:11:0:1::1 . 80");
+  EXPECT_THAT(texts(flycast_elements(world.build(), kNet)), without);
+  world.tls_grant(HostId{}).tls_grant(HostId{0x10002});
+  EXPECT_THAT(texts(flycast_elements(world.build(), kNet)), without) << "another's is of no use";
+  world.tls_grant(kSelf);
+  EXPECT_THAT(
+      texts(flycast_elements(world.build(), kNet)),
+      ElementsAre("flycast_addresses fdaa:0:11:0:1::1", "flycast_ports fdaa:0:11:0:1::1 . 443",
+                  "flycast_ports fdaa:0:11:0:1::1 . 80"));
 }
 
 TEST(FlycastPorts, AnAppThatIsGoneLeavesAnAddressThatRefuses) {

@@ -94,12 +94,19 @@ class SnapshotBuilder {
     networks_[home].apps[app] = std::move(view);
     Ip6 address = flycast_address(network, counter);
     networks_[network].network.id = network;
+    networks_[network].network.org = "acme";
     networks_[network].flycast[address] = {address, app, home, ""};
     return *this;
   }
 
   SnapshotBuilder& revoke(HostId id) {
     snapshot_.revocations[id] = {id, "statement"};
+    return *this;
+  }
+  // A certificate for TLS of the org that all networks here are of.
+  SnapshotBuilder& tls_grant(HostId host) {
+    auto record = std::make_shared<TlsGrantRecord>(TlsGrantRecord{"acme", host, "statement"});
+    snapshot_.tls_grants[tls_grant_key("acme", host).id] = record;
     return *this;
   }
   SnapshotBuilder& unsynced() {

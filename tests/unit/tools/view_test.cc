@@ -191,6 +191,9 @@ TEST(AppView, OneAndMany) {
             "Services      80 => 8080, udp 5000-5010 => 5000\n"
             "Flycast       fdaa:0:1:0:1::2\n"
             "Machines      3\n");
+  app.as_object()["no_tls_because"] = "there is no authority\x1b";
+  EXPECT_TRUE(app_text(JsonView(app)).ends_with("3\nTLS is refused: there is no authority?\n"))
+      << app_text(JsonView(app));
   boost::json::value apps = boost::json::array{app};
   EXPECT_EQ(apps_text(JsonView(apps)),
             "APP  ORG   NETWORK  SERVICES                           FLYCAST          MACHINES\n"
@@ -272,6 +275,12 @@ TEST(FlycastView, Explanation) {
             " 0.0 %    out: it failed lately, 700 ms more, starting (50 %)\n"
             "348e21dad76789  h3    fra     88.1 ms     -     -      -           -         -        "
             " -        stopped\n");
+}
+
+TEST(FlycastView, TlsThatIsRefused) {
+  auto said = parse(R"({"app": "web", "rule": "nearest", "no_tls_because": "no authority"})");
+  EXPECT_NE(flycast_explain_text(JsonView(said)).find("nearest\nTLS: refused: no authority\n"),
+            std::string::npos);
 }
 
 TEST(FlycastView, TheKernelPath) {

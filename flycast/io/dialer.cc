@@ -20,6 +20,12 @@
 namespace sixpn::flycast {
 namespace {
 
+// Another host's agent that has a client's first bytes is waited for so long: it may be one that
+// starts, whose listening socket took them, on a busy machine. One that died is known sooner
+//. What may be asked of another as well is not worth the wait.
+constexpr Duration kAnswerGrace = std::chrono::seconds(5);
+constexpr Duration kRepeatableGrace = std::chrono::milliseconds(500);
+
 DialError dial_error(LookupError error) {
   switch (error) {
     case LookupError::kNotReady:
@@ -307,7 +313,7 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
                            timeout,
                            {}};
     connect.speaks_at_once = true;  // the preamble
-    HopRequest hop{connect, preamble, request.early_from, std::move(opening), {}};
+    HopRequest hop{connect, preamble, request.early_from, std::move(opening), {}, answer_grace()};
     if (preamble.wake != Wake::kNo) hop.reply_timeout = retry.wake_timeout(monotonic_now());
     call = std::make_unique<HopCall>(state.loop, state.links, hop,
                                      [weak = weak_from_this()](HopOutcome outcome) {
@@ -315,6 +321,12 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
                                          self->on_hop_answered(std::move(outcome));
                                      });
     if (call->was_warm()) ++state.stats.warm_hops;
+  }
+
+  [[nodiscard]] Duration answer_grace() const {
+    bool repeatable = request.exchange && request.exchange->idempotent;
+    return std::min(repeatable ? kRepeatableGrace : kAnswerGrace,
+                    retry.wake_timeout(monotonic_now()));
   }
 
   void on_hop_answered(HopOutcome outcome) {

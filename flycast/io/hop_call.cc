@@ -13,9 +13,6 @@ namespace {
 
 // Of a client's first bytes, at most so many go with the preamble.
 constexpr std::size_t kMaxEarlyBytes = 64 * 1024;
-// A host that has such bytes gets so much longer to say what became of them: a refusal that is late
-// is worth more than not knowing.
-constexpr Duration kAnswerGrace = std::chrono::milliseconds(500);
 
 // What of the first bytes of a socket is there, and leaves it there.
 std::string peek_early(int early_from) {
@@ -46,6 +43,7 @@ HopCall::HopCall(EventLoop& loop, HopLinks& links, const HopRequest& request, Do
       early_from_(request.early_from),
       ahead_(request.ahead),
       reply_timeout_(request.reply_timeout),
+      answer_grace_(request.answer_grace),
       done_(std::move(done)),
       deadline_(loop, [this] { on_deadline(); }) {
   deadline_.arm_after(request_.timeout);
@@ -107,7 +105,7 @@ bool HopCall::may_be_delivered() const {
 void HopCall::on_deadline() {
   if (in_grace_ || !may_be_delivered()) return fail(ETIMEDOUT);
   in_grace_ = true;
-  deadline_.arm_after(kAnswerGrace);
+  deadline_.arm_after(answer_grace_);
 }
 
 void HopCall::fail(int error) {

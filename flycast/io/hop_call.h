@@ -42,6 +42,9 @@ struct HopRequest {
   std::string ahead;
   // Of the answer, where a machine has to be started first.
   std::optional<Duration> reply_timeout;
+  // A host that has first bytes gets so much longer to say what became of them: a refusal that is
+  // late is worth more than not knowing.
+  Duration answer_grace{};
 };
 
 class HopCall {
@@ -71,6 +74,7 @@ class HopCall {
   int early_from_;
   std::string ahead_;
   std::optional<Duration> reply_timeout_;
+  Duration answer_grace_;
   std::size_t early_bytes_ = 0;
   std::uint64_t acknowledged_before_ = 0;  // of the stream's bytes, when the early ones went
   bool warm_ = false;

@@ -50,7 +50,9 @@ Relay::Relay(RelayStreams streams, RelayShared& shared)
   is_near_ = !streams.machine_is_hop;
 }
 
+// Between leave() and join() it shares nothing.
 Relay::~Relay() {
+  if (shared_ == nullptr) return;
   for (Flow* flow : {&up_, &down_}) {
     drop_held(*flow);
     drop_pipe(*flow);

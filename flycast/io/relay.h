@@ -105,7 +105,7 @@ class Relay {
   // The options that only a relay needs which lasts.
   void make_lasting();
   // Leaves that instance and what it shares there. Not while is_ending(), nor with a pipe. Next is
-  // join(), maybe on another thread, then watch() and move_some().
+  // join(), maybe on another thread, then watch() and move_some(); or its end, if nobody takes it.
   void leave();
   void join(RelayShared& shared);
 

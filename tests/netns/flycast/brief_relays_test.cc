@@ -177,6 +177,28 @@ TEST_F(BriefStage, WhatWaitsGoesToAThreadAndAnswersThere) {
   EXPECT_TRUE(has_ended(last_id));
 }
 
+// As a thread that stops has been given some that it had no turn for.
+TEST(RelayOnItsWay, IsResetWhereNobodyTakesIt) {
+  auto [client, ours] = make_stream();
+  auto [theirs, server] = make_stream();
+  linger reset{1, 0};
+  for (int fd : {ours.get(), theirs.get()}) {
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+  }
+  RelayPoller poller(std::chrono::seconds(15), 0, kBriefReads);
+  ASSERT_TRUE(poller.open());
+  poller.add(RelayStreams{1, std::move(ours), std::move(theirs)});
+  auto on_their_way = poller.take_all();
+  ASSERT_EQ(on_their_way.size(), 1u);
+  on_their_way.clear();
+  for (Fd* end : {&client, &server}) {
+    Tcp left(std::move(*end));
+    EXPECT_EQ(left.read_to_end(), "");
+    EXPECT_TRUE(left.got_reset());
+  }
+}
+
 // What its socket was not given when it was opened.
 TEST_F(BriefStage, WhatLastsIsKeptAlive) {
   auto [client, ours] = make_stream();

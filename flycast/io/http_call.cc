@@ -97,11 +97,13 @@ void HttpCall::find_machine() {
   dialer_->start();
 }
 
-// Last: the client's session may end.
+// Last: the client's session may end. Who looks for another machine may have one before it returns:
+// the session was told then, and may have ended with this call.
 void HttpCall::on_dialled(DialOutcome& outcome) {
   auto calling = std::move(dialer_);
   auto wake = client_.wake;
   if (const auto* failed = std::get_if<DialFailure>(&outcome)) {
+    if (looks_again(*failed)) return find_machine();
     on_no_machine(*failed);
   } else {
     ++state_.stats.relayed;
@@ -112,23 +114,26 @@ void HttpCall::on_dialled(DialOutcome& outcome) {
   wake();
 }
 
-void HttpCall::on_no_machine(const DialFailure& failed) {
-  if (failed.error == DialError::kAbandoned) {
-    outcome_ = Event::kGone;
-    return;
-  }
+bool HttpCall::looks_again(const DialFailure& failed) {
+  if (failed.error == DialError::kAbandoned) return false;
   if (failed.may_be_delivered) {
     http_.lose_attempt();
     fresh_ = true;
     if (http_.may_resend() && take_resend()) {
       ++state_.stats.http_resends;
-      return find_machine();
+      return true;
     }
   }
   bool had_candidates = failed.error != DialError::kNoCandidate;
-  if (replay_.on_no_machine(had_candidates, http_.request(), state_.replays, read_clocks()))
-    return find_machine();
-  bool not_found = !had_candidates && replay_.wish().only_machine;
+  return replay_.on_no_machine(had_candidates, http_.request(), state_.replays, read_clocks());
+}
+
+void HttpCall::on_no_machine(const DialFailure& failed) {
+  if (failed.error == DialError::kAbandoned) {
+    outcome_ = Event::kGone;
+    return;
+  }
+  bool not_found = failed.error == DialError::kNoCandidate && replay_.wish().only_machine;
   fail(not_found ? failure(ErrorCode::kPR02, failed.why) : failure(failed, port_.counts_requests),
        failed.app, failed.why);
 }

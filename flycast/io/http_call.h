@@ -109,6 +109,7 @@ class HttpCall {
   void find_machine();
   void redirect();
   void on_dialled(DialOutcome& outcome);
+  [[nodiscard]] bool looks_again(const DialFailure& failed);
   void on_no_machine(const DialFailure& failed);
   void begin_attempt();
   [[nodiscard]] std::string opening_for(MachineId machine);

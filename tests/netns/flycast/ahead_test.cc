@@ -5,8 +5,10 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <future>
 #include <optional>
 #include <set>
+#include <thread>
 
 #include "flycast/core/exchange_frame.h"
 #include "flycast/core/preamble.h"
@@ -198,6 +200,47 @@ TEST_P(ScriptedAhead, AnOwnerThatDiesWithAPostMayHaveDeliveredIt) {
       EXPECT_EQ(host3.stats().hops_accepted, 0u);
     }
   }
+}
+
+// Its request is sent once more, to a machine here that takes the connection at once, and only then
+// the proxy sees that the client has gone.
+TEST_P(ScriptedAhead, AClientMayGoAsItsRequestIsSentOnceMore) {
+  RunningHost host1(1, cluster, patient());
+  Server here(1);
+  Tcp client = dial_web();
+  serve_one(client, true);
+  ASSERT_TRUE(client.write_all("GET /last HTTP/1.1\r\nHost: h\r\n\r\n"));
+  Tcp hop = accept_speaking();
+  if (read_preamble(hop).ahead) hop.read_exactly(kExchangeHeaderBytes);
+  EXPECT_TRUE(read_message(hop).starts_with("GET /last"));
+  only({1});
+  host1.set_snapshot(cluster);
+  // Another request, which is not read yet: its socket is known to have something.
+  ASSERT_TRUE(client.write_all("GET /next HTTP/1.1\r\nHost: h\r\n\r\n"));
+  for (int i = 0; i < 10; ++i) host1.stats();  // turns of the loop
+  std::promise<void> held;
+  std::promise<void> go_on;
+  std::jthread holder([&] {
+    host1.on_loop([&] {
+      held.set_value();
+      go_on.get_future().wait();
+    });
+  });
+  held.get_future().wait();
+  hop.send_reset();
+  client.send_reset();
+  go_on.set_value();
+  Tcp machine = here.accept();
+  ASSERT_TRUE(machine);
+  machine.read_to_end();
+  EXPECT_EQ(host1.stats().http_resends, 1u);
+  Tcp other = dial_web();
+  ASSERT_TRUE(other.write_all("GET / HTTP/1.1\r\nHost: h\r\n\r\n"));
+  Tcp next = here.accept();
+  ASSERT_TRUE(next);
+  EXPECT_TRUE(read_message(next).starts_with("GET / "));
+  ASSERT_TRUE(next.write_all(ok("hello")));
+  EXPECT_TRUE(read_message(other, 5).ends_with("hello"));
 }
 
 TEST_P(ScriptedAhead, AnOlderOwnerGetsNoFramesAhead) {

@@ -234,6 +234,7 @@ std::string own_text(const Labels& labels, const flycast::FlycastStats& stats) {
                                       {"bytes", &S::bytes},
                                       {"idle_timeouts", &S::idle_timeouts},
                                       {"silent_hops", &S::silent_hops},
+                                      {"dead_hosts", &S::dead_hosts},
                                       {"silent_machines", &S::silent_machines},
                                       {"silences_heard", &S::silences_heard}};
   static constexpr Own kGauges[] = {{"spare_links", &S::spare_links},

@@ -50,6 +50,7 @@ struct FlycastStats {
   std::uint64_t bytes = 0;              // relayed, both directions
   std::uint64_t idle_timeouts = 0;      // relays reset because nothing passed for their timeout
   std::uint64_t silent_hops = 0;        // relays reset because the other host stopped answering
+  std::uint64_t dead_hosts = 0;         // times one was found dead: what was open to it was ended
   std::uint64_t silent_machines = 0;    // of this host: times one was seen to acknowledge nothing
   std::uint64_t silences_heard = 0;     // that owners told of machines of theirs
   std::uint64_t kept_machines = 0;      // * connections to machines here that await a request

@@ -26,6 +26,11 @@ void BriefRelays::add(RelayStreams streams) {
   settle();
 }
 
+void BriefRelays::lose_hops(const std::vector<SessionId>& relays) {
+  poller_.lose_hops(relays);
+  settle();
+}
+
 void BriefRelays::serve() {
   poller_.turn(0);
   settle();

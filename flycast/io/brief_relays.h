@@ -41,6 +41,8 @@ class BriefRelays {
   [[nodiscard]] bool has_room() const { return poller_.size() < kMostBrief; }
   // After start(), and while has_room(). May call back before it returns.
   void add(RelayStreams streams);
+  // As RelayPoller's; may call back likewise.
+  void lose_hops(const std::vector<SessionId>& relays);
   [[nodiscard]] RelayCounts counts() const { return poller_.counts(); }
 
  private:

@@ -36,6 +36,8 @@ class ClientSession : public Session {
 
   void start() { dialer_.start(); }
   void on_departure() override { dialer_.on_departure(); }
+  [[nodiscard]] bool deals_with(HostId host) const override { return dialer_.is_asking(host); }
+  void on_host_dead(HostId host) override { dialer_.on_host_dead(host); }
 
  private:
   DialRequest wanted_while_open(DialRequest request) {
@@ -61,11 +63,12 @@ class ClientSession : public Session {
     dialled.tickets.client = std::move(ticket_);
     if (client_.tls)
       return start_tls_relay(state_, id_, std::move(client_),
-                             {std::move(dialled.stream), !dialled.here, dialled.idle_timeout,
+                             {std::move(dialled.stream), dialled.hop_host(), dialled.idle_timeout,
                               std::move(dialled.tickets)});
     discard_input(client_.fd.get(), dialled.early_bytes);
     RelayStreams streams{id_, std::move(client_.fd), std::move(dialled.stream)};
     streams.machine_is_hop = !dialled.here;
+    streams.hop_host = dialled.hop_host();
     streams.machine_is_bare = dialled.here;
     streams.idle_timeout = dialled.idle_timeout;
     std::optional<MachineEnd> end;

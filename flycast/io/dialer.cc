@@ -437,6 +437,15 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
     on_failed("this agent is being replaced", Trouble::kAbsent);
   }
 
+  [[nodiscard]] bool is_asking(HostId host) const {
+    return call && call->is_open() && chosen.host == host;
+  }
+
+  void on_host_dead(HostId host) {
+    auto self = shared_from_this();  // the callback may destroy the dialer
+    if (is_asking(host)) call->give_up();
+  }
+
   void fail(DialError error, bool may_be_delivered = false) {
     if (error != DialError::kAbandoned)
       state.errors.add(
@@ -496,6 +505,14 @@ void Dialer::start() {
 
 void Dialer::on_departure() {
   impl_->on_departure();
+}
+
+bool Dialer::is_asking(HostId host) const {
+  return impl_->is_asking(host);
+}
+
+void Dialer::on_host_dead(HostId host) {
+  impl_->on_host_dead(host);
 }
 
 }  // namespace sixpn::flycast

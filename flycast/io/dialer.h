@@ -62,6 +62,8 @@ struct Dialled {
   HostId host;
   std::string region;  // of the machine
   bool here = false;   // on this host: the stream is the machine's own, else it is a hop's
+  // Of the hop; HostId{} where it is none.
+  [[nodiscard]] HostId hop_host() const { return here ? HostId{} : host; }
   int attempts = 1;
   Duration idle_timeout{};      // of the port; 0: none is set
   std::size_t early_bytes = 0;  // the machine has them: take them off the client's socket
@@ -112,6 +114,10 @@ class Dialer {
   // This proxy departs: a wait here, for a place or for a machine that starts, goes on as one more
   // attempt, which asks the proxy that takes its place.
   void on_departure();
+  // It waits for the answer of that host's proxy.
+  [[nodiscard]] bool is_asking(HostId host) const;
+  // That host is dead: no answer is waited for.
+  void on_host_dead(HostId host);
 
  private:
   struct Impl;

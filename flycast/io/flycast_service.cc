@@ -145,6 +145,7 @@ struct FlycastService::Impl {
     state.kept_machines.clear();
     state.links.stop();
     state.silence_listener.stop();
+    state.host_questions.stop();
     state.silence_teller.stop();
     state.relays.stop();
   }
@@ -246,7 +247,8 @@ Result<void> FlycastService::start() {
 }
 
 void FlycastService::set_snapshot(SnapshotPtr snapshot) {
-  impl_->state.table = ServiceTable(std::move(snapshot));
+  impl_->state.table = ServiceTable(snapshot);
+  impl_->state.host_questions.on_snapshot(snapshot);
   impl_->autostopper.on_snapshot();
 }
 
@@ -254,8 +256,8 @@ FlycastStats FlycastService::stats() const {
   FlycastStats stats = impl_->state.stats;
   RelayCounts relayed = impl_->state.relays.counts();
   stats.bytes = impl_->state.http.bytes + relayed.bytes;
-  stats.idle_timeouts = relayed.idle_timeouts;
-  stats.silent_hops = relayed.silent_hops;
+  stats.idle_timeouts += relayed.idle_timeouts;
+  stats.silent_hops += relayed.silent_hops;
   stats.kept_machines = impl_->state.kept_machines.size();
   stats.spare_links = impl_->state.links.spare();
   stats.tls_leaves = impl_->state.tls.made();

@@ -108,6 +108,13 @@ void HopCall::on_deadline() {
   deadline_.arm_after(answer_grace_);
 }
 
+// What connects after that must not be spoken to.
+void HopCall::give_up() {
+  connector_.reset();
+  reader_.reset();
+  fail(ETIMEDOUT);
+}
+
 void HopCall::fail(int error) {
   HopOutcome outcome;
   outcome.may_be_delivered = may_be_delivered();

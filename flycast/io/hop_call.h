@@ -55,6 +55,10 @@ class HopCall {
   HopCall(const HopCall&) = delete;
   HopCall& operator=(const HopCall&) = delete;
 
+  // It has not called back.
+  [[nodiscard]] bool is_open() const { return static_cast<bool>(done_); }
+  // Nobody will answer any more: calls back at once, as if the time was over.
+  void give_up();
   // Whether its stream was a spare link.
   [[nodiscard]] bool was_warm() const { return warm_; }
 

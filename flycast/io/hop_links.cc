@@ -74,6 +74,10 @@ bool HopLinks::takes_ahead(const IpEndpoint& proxy) const {
   return found != peers_.end() && found->second.takes_ahead;
 }
 
+void HopLinks::forget(const IpEndpoint& proxy) {
+  peers_.erase(proxy);
+}
+
 void HopLinks::refill(const IpEndpoint& proxy, Peer& peer) {
   while (peer.spare.size() + peer.connecting.size() < peer.wanted) {
     std::uint64_t number = ++last_number_;

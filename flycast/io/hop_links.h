@@ -39,6 +39,8 @@ class HopLinks {
   // That proxy takes an exchange's first frames before its reply; forgotten with its last link.
   void note_takes_ahead(const IpEndpoint& proxy);
   [[nodiscard]] bool takes_ahead(const IpEndpoint& proxy) const;
+  // That proxy's host is dead, and so are the links to it.
+  void forget(const IpEndpoint& proxy);
   void stop();  // closes all; idempotent
 
   [[nodiscard]] std::size_t spare() const;

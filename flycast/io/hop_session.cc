@@ -48,6 +48,12 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
     if (hop_) discard_input(hop_.get());
   }
 
+  // Whoever asked, and what it waits for, is gone.
+  [[nodiscard]] bool deals_with(HostId host) const override { return host == from_; }
+  void on_host_dead(HostId host) override {
+    if (deals_with(host)) state_.end(id_);
+  }
+
   // `first`: what was read of the preamble already.
   void await_preamble(std::string first = {}) {
     deadline_.arm_after(state_.options.preamble_timeout);
@@ -213,6 +219,7 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
     ++state_.stats.hops_admitted;
     RelayStreams streams{id_, std::move(hop_), std::move(outcome.stream)};
     streams.client_is_hop = true;
+    streams.hop_host = from_;
     streams.machine_is_bare = true;
     state_.relay(std::move(streams), std::move(tickets_), end_);
   }

@@ -62,6 +62,19 @@ class Http2Session : public Session, public std::enable_shared_from_this<Http2Se
     turn();
   }
 
+  [[nodiscard]] bool deals_with(HostId host) const override {
+    return std::any_of(streams_.begin(), streams_.end(),
+                       [host](const auto& one) { return one.second.deals_with(host); }) ||
+           std::any_of(kept_.begin(), kept_.end(),
+                       [host](const Kept& one) { return one.machine->is_behind(host); });
+  }
+
+  // Its streams wake this session, later.
+  void on_host_dead(HostId host) override {
+    std::erase_if(kept_, [host](const Kept& one) { return one.machine->is_behind(host); });
+    for (auto& [id, stream] : streams_) stream.on_host_dead(host);
+  }
+
  private:
   Http2Codec::Events events() {
     return {[this](Http2StreamId id, RequestHead head) { on_request(id, std::move(head)); },

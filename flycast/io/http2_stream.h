@@ -46,6 +46,11 @@ class Http2Stream {
   void on_departure() {
     if (call_) call_->on_departure();
   }
+  // As HttpCall's.
+  [[nodiscard]] bool deals_with(HostId host) const { return call_ && call_->deals_with(host); }
+  void on_host_dead(HostId host) {
+    if (call_) call_->on_host_dead(host);
+  }
 
  private:
   [[nodiscard]] bool is_full() const;

@@ -179,12 +179,10 @@ HttpCall::Event HttpCall::next() {
 bool HttpCall::read_machine() {
   bool told_silent = std::exchange(told_silent_, false);
   if (!http_.attempting()) return false;
-  if (!readable()) {
-    if (told_silent) on_silence_told();
-    return false;
-  }
+  if (!readable()) return on_nothing_read(told_silent), false;
   switch (machine_->stream->read(bytes_, gzip_ ? kCompressedAtOnce : kHttpChunk)) {
     case HttpStream::Got::kNothing:
+      on_nothing_read(told_silent);
       break;
     case HttpStream::Got::kReset:
       on_machine_failed(ErrorCode::kPC03, "", sent_nothing());
@@ -410,7 +408,7 @@ void HttpCall::await_progress() {
 // of another's that one's proxy tells.
 void HttpCall::begin_watch() {
   look_at_ = kNever;
-  told_silent_ = false;
+  told_silent_ = host_is_dead_ = false;
   watch_.reset();
   if (!may_go_elsewhere()) return;
   look_at_ = asked_ + kSilenceLook;
@@ -440,6 +438,19 @@ void HttpCall::look_for_silence() {
   if (here && !acknowledges_nothing(stream, kSilentMachine, now - written_)) return;
   if (here) state_.on_silent_machine(machine_->dialled.end);
   leave_silent_machine();
+}
+
+// Last: the client's session may end.
+void HttpCall::on_host_dead(HostId host) {
+  if (!deals_with(host)) return;
+  if (dialer_) return dialer_->on_host_dead(host);
+  host_is_dead_ = true;
+  client_.wake();
+}
+
+void HttpCall::on_nothing_read(bool told_silent) {
+  if (host_is_dead_) return on_machine_failed(ErrorCode::kPU03, "it is dead", sent_nothing());
+  if (told_silent) on_silence_told();
 }
 
 // The owner's word may be of the request before, on the same stream.

@@ -97,6 +97,14 @@ class HttpCall {
     if (dialer_) dialer_->on_departure();
   }
 
+  // It waits for a machine behind that host, or for that host's answer.
+  [[nodiscard]] bool deals_with(HostId host) const {
+    return dialer_ ? dialer_->is_asking(host) : machine_ && machine_->is_behind(host);
+  }
+  // That host is dead: what it sent is the client's still, and then nothing more is waited for. May
+  // destroy the call.
+  void on_host_dead(HostId host);
+
   // kNever: as long as it takes.
   [[nodiscard]] Instant deadline() const { return std::min(deadline_, look_at_); }
   // Once it has passed: next() may have something, that it failed for one.
@@ -136,6 +144,7 @@ class HttpCall {
   void begin_watch();
   void look_for_silence();
   void on_silence_told();
+  void on_nothing_read(bool told_silent);
   [[nodiscard]] bool may_go_elsewhere();
   void leave_silent_machine();
   void fail(ProxyResponse told, std::string_view app, std::string_view why);
@@ -170,6 +179,7 @@ class HttpCall {
   // Of another host's machine its owner tells.
   std::optional<SilenceListener::Watch> watch_;
   bool told_silent_ = false;
+  bool host_is_dead_ = false;  // the machine's
 };
 
 }  // namespace sixpn::flycast

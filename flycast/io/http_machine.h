@@ -44,6 +44,8 @@ struct HttpMachine {
     return true;
   }
 
+  // It is another host's, and this one that host.
+  [[nodiscard]] bool is_behind(HostId host) const { return !dialled.here && dialled.host == host; }
   // Why it reset the last request (http2_machine.h); 0 for none.
   [[nodiscard]] std::uint32_t reset_reason() const { return reason ? *reason : 0; }
 

@@ -50,6 +50,16 @@ class HttpSession : public Session, public std::enable_shared_from_this<HttpSess
     turn();
   }
 
+  [[nodiscard]] bool deals_with(HostId host) const override {
+    return call_ ? call_->deals_with(host) : machine_ && machine_->is_behind(host);
+  }
+  void on_host_dead(HostId host) override {
+    if (!deals_with(host)) return;
+    if (call_) return call_->on_host_dead(host);
+    if (phase_ == Phase::kSwitching) return end();
+    machine_.reset();
+  }
+
  private:
   enum class Phase : std::uint8_t {
     kReading,    // a request's head, or idle
@@ -351,10 +361,11 @@ class HttpSession : public Session, public std::enable_shared_from_this<HttpSess
     timer_.cancel();
     if (client_.is_tls())
       return start_tls_relay(state_, id_, client_.release_client(),
-                             {machine_->stream->release(), !machine_->dialled.here,
+                             {machine_->stream->release(), machine_->dialled.hop_host(),
                               relay_idle_timeout_, std::move(tickets)});
     RelayStreams streams{id_, client_.release(), machine_->stream->release()};
     streams.machine_is_hop = !machine_->dialled.here;
+    streams.hop_host = machine_->dialled.hop_host();
     streams.idle_timeout = relay_idle_timeout_;
     std::optional<MachineEnd> end;
     if (machine_->dialled.here) end = machine_->dialled.end;

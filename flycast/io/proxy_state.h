@@ -27,6 +27,7 @@
 #include "flycast/io/admission_line.h"
 #include "flycast/io/departure.h"
 #include "flycast/io/hop_links.h"
+#include "flycast/io/host_questions.h"
 #include "flycast/io/http_buffers.h"
 #include "flycast/io/kept_machines.h"
 #include "flycast/io/relays.h"
@@ -44,6 +45,11 @@ class Session {
   // This proxy's place is about to be taken by another (departure.h): pass on what is not begun,
   // let go of what waits here for a machine of this host. May end the session.
   virtual void on_departure() {}
+  // Something of it is open to that host, or from it, or waits for its answer.
+  [[nodiscard]] virtual bool deals_with(HostId /*host*/) const { return false; }
+  // That host is dead, and what it does not say any more is not to be waited for. May end the
+  // session.
+  virtual void on_host_dead(HostId /*host*/) {}
   // The service stops, and destroys the session next.
   virtual void on_stop() {}
 };
@@ -69,6 +75,9 @@ struct ProxyState {
   // It took no connection, `error` says why. Where it says nothing either, the others hear of it
   // once it is out here for that: a queue that is full says nothing too.
   void on_no_connection(const MachineEnd& machine, int error);
+  // Of another host: whether anything here is open to it or from it; and it is dead, all that ends.
+  [[nodiscard]] bool deals_with(HostId host) const;
+  void on_host_dead(HostId host);
   // Connections to machines that may be kept: descriptors are few, and sessions come first.
   [[nodiscard]] std::size_t most_kept() const { return options.max_sessions / 4; }
   // All kinds together: on their way to a machine, joined to one, and requests of HTTP/2, several
@@ -98,6 +107,7 @@ struct ProxyState {
   HopLinks links;
   SilenceTeller silence_teller;
   SilenceListener silence_listener;
+  HostQuestions host_questions;
   HttpBuffers http;
   KeptMachines kept_machines;
   TlsCertificates tls;
@@ -133,6 +143,9 @@ inline ProxyState::ProxyState(EventLoop& event_loop, FlycastOptions given, std::
       silence_listener(
           event_loop, host_address(options.self), options.hop_port,
           [this](HostId from, const Silence& silence) { on_silence_heard(from, silence); }),
+      host_questions(event_loop, host_address(options.self), options.hop_port,
+                     {[this](HostId host) { return deals_with(host); },
+                      [this](HostId host) { on_host_dead(host); }}),
       kept_machines(event_loop),
       tls(options),
       last_sequence_(static_cast<std::uint64_t>(

@@ -107,11 +107,22 @@ void Relay::sweep() {
     return;
   }
   for (End* end : {&client_, &machine_}) {
-    if (ended_ || !is_silent(*end)) continue;
-    ++shared_->silent_hops;
-    on_reset(*end);
+    if (!ended_ && is_silent(*end)) give_up_hop(*end);
   }
   if (was_reset_) move_some();
+}
+
+void Relay::lose_hop() {
+  for (End* end : {&client_, &machine_}) {
+    if (!ended_ && end->is_hop && !end->reset) give_up_hop(*end);
+  }
+  if (was_reset_) move_some();
+}
+
+void Relay::give_up_hop(End& end) {
+  ++shared_->silent_hops;
+  end.is_gone = true;
+  on_reset(end);
 }
 
 bool Relay::is_silent(End& end) {
@@ -212,7 +223,7 @@ void Relay::count_sent(Flow& flow, std::size_t size) {
 }
 
 void Relay::on_no_input(Flow& flow, int error) {
-  if (error == EAGAIN) {
+  if (error == EAGAIN && !flow.from.is_gone) {
     flow.from.readable = false;
     return;
   }

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/fd.h"
+#include "base/ids.h"
 #include "base/time.h"
 #include "flycast/core/silent_hops.h"
 #include "flycast/io/pipe_pool.h"
@@ -38,6 +39,7 @@ struct RelayStreams {
   // To or from another host's proxy: given up when that host is silent for too long.
   bool client_is_hop = false;
   bool machine_is_hop = false;
+  HostId hop_host{};             // that host, if one of them is
   bool machine_is_bare = false;  // opened with Lasting::kLater
   Duration idle_timeout{};       // without a byte in either direction; 0: none
 };
@@ -87,6 +89,7 @@ class Relay {
     bool hung_up = false;     // it has sent its FIN, read or not
     bool urgent = false;      // it sent urgent bytes once: short reads tell nothing
     bool reset = false;
+    bool is_gone = false;     // its host is: nothing is on its way from it any more
     bool takes_bulk = false;  // its kernel may hold more than kUnsentBytes
     bool is_hop = false;
     bool is_bare = false;  // lacks what make_lasting() gives
@@ -114,6 +117,9 @@ class Relay {
   void move_some();
   // Once in a while: idle and silent ends.
   void sweep();
+  // The host at the other end of its hop is dead: what that sent before is passed on, then the
+  // reset.
+  void lose_hop();
   // While its machine, of this host, owes an acknowledgement: what is known of it, and when it is
   // to be asked again (kNever: once it owes() again).
   struct Look {
@@ -166,6 +172,7 @@ class Relay {
   void drop_pipe(Flow& flow);
   void finish(Flow& flow);
   bool is_silent(End& end);
+  void give_up_hop(End& end);
   void on_reset(End& end);
   void mark_reset(End& end);
   void reset_when_received(End& end);

@@ -20,8 +20,11 @@ struct RelayLoop::Impl {
   struct Inbox {
     std::vector<RelayStreams> streams;
     std::vector<RelayPoller::Loose> relays;
+    std::vector<SessionId> lost;
     std::vector<std::function<void()>> tasks;
-    [[nodiscard]] bool empty() const { return streams.empty() && relays.empty() && tasks.empty(); }
+    [[nodiscard]] bool empty() const {
+      return streams.empty() && relays.empty() && lost.empty() && tasks.empty();
+    }
   };
 
   explicit Impl(Duration hop_silence) : poller(hop_silence, PipePool::kMaxPipes) {}
@@ -82,6 +85,7 @@ struct RelayLoop::Impl {
     for (const auto& task : added.tasks) task();
     for (RelayStreams& one : added.streams) poller.add(std::move(one));
     for (RelayPoller::Loose& one : added.relays) poller.add(std::move(one));
+    poller.lose_hops(added.lost);
   }
 
   void publish() {
@@ -138,6 +142,12 @@ void RelayLoop::add(RelayStreams streams) {
 void RelayLoop::add(std::vector<RelayPoller::Loose> relays) {
   impl_->give([&](Impl::Inbox& inbox) {
     std::move(relays.begin(), relays.end(), std::back_inserter(inbox.relays));
+  });
+}
+
+void RelayLoop::lose_hops(std::vector<SessionId> relays) {
+  impl_->give([&](Impl::Inbox& inbox) {
+    inbox.lost.insert(inbox.lost.end(), relays.begin(), relays.end());
   });
 }
 

@@ -30,6 +30,8 @@ class RelayLoop {
   void add(RelayStreams streams);
   // Begun elsewhere.
   void add(std::vector<RelayPoller::Loose> relays);
+  // As RelayPoller's, of relays that were added before.
+  void lose_hops(std::vector<SessionId> relays);
   // Runs it on the thread, in its next turn: a sign of life.
   void post(std::function<void()> task);
   [[nodiscard]] const std::string& name() const;

@@ -58,6 +58,16 @@ void RelayPoller::begin(Relay& relay) {
   note(relay);
 }
 
+void RelayPoller::lose_hops(const std::vector<SessionId>& relays) {
+  shared_.now = monotonic_now();
+  for (SessionId id : relays) {
+    auto found = relays_.find(id);
+    if (found == relays_.end() || found->second.has_ended()) continue;
+    found->second.lose_hop();
+    note(found->second);
+  }
+}
+
 void RelayPoller::turn(int patience_ms) {
   std::array<epoll_event, kEventsPerTurn> events;
   int count = epoll_wait(epoll_.get(), events.data(), kEventsPerTurn, patience_ms);

@@ -52,6 +52,8 @@ class RelayPoller {
   // Passes on at once what is there already. One that cannot be watched has ended.
   void add(RelayStreams streams);
   void add(Loose relay);
+  // The host at the other end of their hops is dead.
+  void lose_hops(const std::vector<SessionId>& relays);
   // Waits until there are events, at most so long (-1: for ever), and serves them and who else is
   // due.
   void turn(int patience_ms);
@@ -62,7 +64,8 @@ class RelayPoller {
   // When the first machine is to be looked at that owes an acknowledgement; kNever: none does.
   [[nodiscard]] Instant next_look() const { return owing_.empty() ? kNever : owing_.top().first; }
 
-  // After each turn() and add(), first of these. Those that have ended since, closed by now.
+  // After each turn(), add() and lose_hops(), first of these. Those that have ended since, closed
+  // by now.
   std::vector<SessionId> take_ended();
   // Those whose machines, of this host, acknowledge nothing; again every kSilenceLook.
   std::vector<SessionId> take_silent();

@@ -41,7 +41,8 @@ Result<void> Relays::start_lane(std::size_t number) {
 
 void Relays::add(RelayStreams streams, SessionTickets tickets,
                  const std::optional<MachineEnd>& end) {
-  Open& open = open_.insert_or_assign(streams.id, Open{std::move(tickets), end}).first->second;
+  Open& open = open_.insert_or_assign(streams.id, Open{std::move(tickets), end, streams.hop_host})
+                   .first->second;
   if (brief_->has_room()) return brief_->add(std::move(streams));
   open.lane = take_lane();
   lanes_[open.lane].loop->add(std::move(streams));
@@ -79,6 +80,21 @@ void Relays::on_silent(const std::vector<SessionId>& silent) {
     auto found = open_.find(id);
     if (found != open_.end() && found->second.end) tell_silent_(*found->second.end);
   }
+}
+
+bool Relays::deal_with(HostId host) const {
+  return std::any_of(open_.begin(), open_.end(),
+                     [host](const auto& one) { return one.second.hop_host == host; });
+}
+
+void Relays::on_host_dead(HostId host) {
+  std::vector<SessionId> brief;
+  std::vector<std::vector<SessionId>> of_lane(lanes_.size());
+  for (const auto& [id, open] : open_)
+    if (open.hop_host == host) (open.lane == kBrief ? brief : of_lane[open.lane]).push_back(id);
+  for (std::size_t i = 0; i < of_lane.size(); ++i)
+    if (!of_lane[i].empty()) lanes_[i].loop->lose_hops(std::move(of_lane[i]));
+  if (!brief.empty()) brief_->lose_hops(brief);
 }
 
 void Relays::stop() {

@@ -56,6 +56,10 @@ class Relays {
   // Joins two streams, after start(). The tickets are given back once both are closed. `end`: where
   // the machine is of this host.
   void add(RelayStreams streams, SessionTickets tickets, const std::optional<MachineEnd>& end);
+  // Whether one of them has a hop to that host, or from it.
+  [[nodiscard]] bool deal_with(HostId host) const;
+  // That host is dead: those are reset.
+  void on_host_dead(HostId host);
   // Resets all of them. Idempotent.
   void stop();
 
@@ -69,6 +73,7 @@ class Relays {
   struct Open {
     SessionTickets tickets;
     std::optional<MachineEnd> end;
+    HostId hop_host{};  // RelayStreams'
     std::size_t lane = kBrief;
   };
   struct Lane {

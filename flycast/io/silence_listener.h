@@ -53,6 +53,8 @@ class SilenceListener {
 
   // An answer of that host said that it tells.
   void listen_to(HostId host);
+  // That host is dead, and so is the line to it.
+  void forget(HostId host) { lines_.erase(host); }
   void stop();  // closes all; idempotent
 
  private:

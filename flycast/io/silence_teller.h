@@ -31,6 +31,8 @@ class SilenceTeller {
   void add(HostId host, Fd line);
   // The host that asked hears which of its streams shows it; the others hear of the machine.
   void tell(const MachineEnd& silent, Instant now);
+  // That host is dead, and so is its line.
+  void forget(HostId host) { lines_.erase(host); }
   void stop();  // closes all; idempotent
 
   [[nodiscard]] std::size_t listeners() const { return lines_.size(); }

@@ -23,7 +23,7 @@ class TlsRelay : public Session, public std::enable_shared_from_this<TlsRelay> {
         id_(id),
         tickets_(std::move(machine.tickets)),
         idle_timeout_(machine.idle_timeout),
-        machine_is_hop_(machine.is_hop),
+        hop_host_(machine.hop_host),
         client_(state, std::move(client), [this] { turn(); }),
         machine_(state, std::move(machine.stream), [this] { turn(); }),
         timer_(state.loop, [this] { look(); }) {}
@@ -33,6 +33,13 @@ class TlsRelay : public Session, public std::enable_shared_from_this<TlsRelay> {
     active_at_ = monotonic_now();
     timer_.arm_after(kLook);
     turn();
+  }
+
+  [[nodiscard]] bool deals_with(HostId host) const override { return host == hop_host_; }
+  void on_host_dead(HostId host) override {
+    if (over_ || !deals_with(host)) return;
+    ++state_.stats.silent_hops;
+    end();
   }
 
  private:
@@ -97,7 +104,7 @@ class TlsRelay : public Session, public std::enable_shared_from_this<TlsRelay> {
       ++state_.stats.idle_timeouts;
       return end();
     }
-    if (machine_is_hop_ && is_unanswered(machine_.fd(), state_.options.hop_silence)) {
+    if (hop_host_ != HostId{} && is_unanswered(machine_.fd(), state_.options.hop_silence)) {
       ++state_.stats.silent_hops;
       return end();
     }
@@ -121,7 +128,7 @@ class TlsRelay : public Session, public std::enable_shared_from_this<TlsRelay> {
   SessionId id_;
   SessionTickets tickets_;
   Duration idle_timeout_;
-  bool machine_is_hop_;
+  HostId hop_host_;
   HttpStream client_;
   HttpStream machine_;
   LoopTimer timer_;

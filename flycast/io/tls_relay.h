@@ -14,7 +14,9 @@ inline constexpr std::size_t kMostUntakenOfTls = 256 * 1024;
 
 struct TlsRelayMachine {
   Fd stream;
-  bool is_hop = false;  // to another host's proxy: given up when that host is silent for too long
+  // Another host's proxy, which is given up when that is silent for too long; HostId{}: it is the
+  // machine's own.
+  HostId hop_host{};
   Duration idle_timeout{};  // without a byte in either direction; 0: none
   SessionTickets tickets;
 };

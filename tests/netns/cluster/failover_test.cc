@@ -57,6 +57,22 @@ while going:
 print(asked, lost)
 )";
 
+// Asks [argv[1]]:argv[2] for a page, and says what it got: the page, or how it failed.
+constexpr const char* kPage = R"(
+import socket, sys
+said = b''
+try:
+    end = socket.create_connection((sys.argv[1], int(sys.argv[2])), 25)
+    end.sendall(b'GET / HTTP/1.1\r\nHost: web\r\nConnection: close\r\n\r\n')
+    while not said.partition(b'\r\n\r\n')[2]:
+        got = end.recv(4096)
+        if not got: break
+        said += got
+    print(said.partition(b'\r\n\r\n')[2].decode(), end='')
+except OSError as failed:
+    print(type(failed).__name__, end='')
+)";
+
 struct Load {
   std::string what;
   std::string log;
@@ -112,6 +128,20 @@ class Failover : public ::testing::Test {
   }
   void begin_load(const std::string& host, const std::string& mode, const std::string& port) {
     begin(host, mode + " " + port, {SIXPN_STEADY_LOAD, mode, flycast_, port, "50"});
+  }
+
+  // Asks from host c until a machine does not answer: that one.
+  Load begin_unanswered(const std::string& port) {
+    Load load;
+    for (int i = 0; i < 50; ++i) {
+      load.what = "page " + port;
+      load.log = cluster_.host("c").folder + "/page" + port + "-" + std::to_string(i);
+      load.process = Process(
+          {"nsenter", "--net=/run/netns/" + client_["c"], "python3", "-c", kPage, flycast_, port},
+          load.log);
+      if (!eventually([&] { return !load.process.running(); }, 1s)) break;
+    }
+    return load;
   }
 
   // All that were begun: each has asked, and nothing has failed.
@@ -181,6 +211,25 @@ TEST_F(Failover, AMachineIsKilledAndNobodyNotices) {
     cluster_.must(name, {"machine", "start", web_[name]});
     ASSERT_TRUE(is_started(name));
   }
+  expect_no_failure();
+}
+
+// Its kernel has acknowledged what it will never answer.
+TEST_F(Failover, AHostDiesWithRequestsInIt) {
+  auto pid = static_cast<pid_t>(machine("b", web_["b"]).at("pid").as_int64());
+  ASSERT_EQ(kill(pid, SIGSTOP), 0);
+  Load request = begin_unanswered("80");
+  Load stream = begin_unanswered("81");
+  ASSERT_TRUE(request.process.running() && stream.process.running());
+  cluster_.internet().cut_off("b");
+  auto cut_at = std::chrono::steady_clock::now();
+  for (Load* each : {&request, &stream}) {
+    EXPECT_TRUE(eventually([&] { return !each->process.running(); }, 15s)) << each->what;
+    auto took = std::chrono::steady_clock::now() - cut_at;
+    std::cout << each->what << ": " << took / 1ms << " ms after the host's death\n";
+  }
+  EXPECT_EQ(read_file(request.log), "a");
+  EXPECT_EQ(read_file(stream.log), "ConnectionResetError");
   expect_no_failure();
 }
 

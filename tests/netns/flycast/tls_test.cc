@@ -240,5 +240,26 @@ TEST_F(TlsFlycast, WithoutACertificateTheClientIsReset) {
   EXPECT_EQ(host1.stats().tls_uncertified, 1u);
 }
 
+// See dead_host_test.cc.
+TEST_F(TlsFlycast, AHostThatDiesEndsItsStreams) {
+  cluster.machines[MachineId{1}].state = MachineState::kStopped;
+  cluster.machines[MachineId{2}].state = MachineState::kStarted;
+  RunningHost host1(1, cluster, options), host2(2, cluster);
+  Server server(2);
+  TlsEnd client;
+  ASSERT_TRUE(client.shake_hands());
+  client.write("question");
+  Tcp machine = server.accept();
+  EXPECT_EQ(machine.read_exactly(8), "question");
+  lab.host(2).feed("nft -f -",
+                   "table inet dead { chain in {\n"
+                   "  type filter hook prerouting priority raw; iifname wire drop; }; }\n");
+  cluster.hosts.at(host(2)).status = HostStatus::kDown;
+  host1.set_snapshot(cluster);
+  EXPECT_FALSE(client.ends_cleanly());
+  EXPECT_EQ(host1.stats().silent_hops, 1u);
+  lab.host(2).feed("nft -f -", "delete table inet dead\n");
+}
+
 }  // namespace
 }  // namespace sixpn::flycast

@@ -170,28 +170,49 @@ TEST_F(DeadHost, AKeptConnectionIsNotUsedAgain) {
   answer(four, client, "POST / ");
 }
 
-// Brief ones and those that last are looked after by different threads.
+// The room's own loop has a stream in its first second. Here the questions are not answered before
+// it begins, over a link that was there.
+TEST_F(DeadHost, AStreamThatHasJustBegunIsReset) {
+  RunningHost host1(1, cluster), host2(2, cluster), host3(3, cluster);
+  Server two(2), four(4);
+  Tcp first = dial_web();
+  ASSERT_TRUE(two.accept());
+  ASSERT_TRUE(eventually([&] { return host1.stats().spare_links > 0; }));
+  lab.host(2).feed("nft -f -",
+                   "table inet dead {\n  chain in { type filter hook prerouting priority raw; "
+                   "iifname wire tcp flags & (syn | ack) == syn drop; }\n}\n");
+  believe(host1, 2, HostStatus::kSuspected);
+  std::this_thread::sleep_for((DoubtedHosts::kQuestions + 1) * DoubtedHosts::kAskEvery);
+  Tcp brief = dial_web();
+  Tcp machine = two.accept();
+  ASSERT_TRUE(brief.write_all("question"));
+  EXPECT_EQ(machine.read_exactly(8), "question");
+  believe(host1, 2, HostStatus::kDown);
+  EXPECT_EQ(brief.read_to_end(), "");
+  EXPECT_TRUE(brief.got_reset());
+}
+
 TEST_F(DeadHost, StreamsToItAreReset) {
   RunningHost host1(1, cluster), host2(2, cluster), host3(3, cluster);
   Server two(2), four(4);
-  Tcp lasting = dial_web();
+  Tcp busy = dial_web();
   Tcp machine = two.accept();
   for (int i = 0; i < 20; ++i) {
-    ASSERT_TRUE(lasting.write_all("question"));
+    ASSERT_TRUE(busy.write_all("question"));
     EXPECT_EQ(machine.read_exactly(8), "question");
     ASSERT_TRUE(machine.write_all("answer"));
-    EXPECT_EQ(lasting.read_exactly(6), "answer");
+    EXPECT_EQ(busy.read_exactly(6), "answer");
   }
-  Tcp brief = dial_web();
+  Tcp quiet = dial_web();
   Tcp other = two.accept();
-  ASSERT_TRUE(brief.write_all("question"));
+  ASSERT_TRUE(quiet.write_all("question"));
   EXPECT_EQ(other.read_exactly(8), "question");
   ASSERT_TRUE(is_acknowledged());
   Tcp elsewhere = dial(lab.machine(4), kDialled);
   Tcp stays = four.accept();
   ASSERT_TRUE(stays);
   die(host1, 2);
-  for (Tcp* client : {&lasting, &brief}) {
+  for (Tcp* client : {&busy, &quiet}) {
     EXPECT_EQ(client->read_to_end(), "");
     EXPECT_TRUE(client->got_reset());
   }

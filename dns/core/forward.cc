@@ -12,6 +12,8 @@ namespace {
 constexpr std::uint16_t kOpcodeMask = 0x7800;
 constexpr std::uint16_t kRcodeMask = 0x000f;
 constexpr std::size_t kTypeAndClass = 4;
+// So many letters spelled as we spelled them at random were read from our query, not guessed.
+constexpr int kTellingLetters = 8;
 // Two root names and five numbers.
 constexpr std::size_t kLeastSoaBytes = 22;
 
@@ -194,6 +196,12 @@ std::string spell_randomly(std::string_view lower_name, std::uint64_t bits) {
   return spelled;
 }
 
+bool is_telling(const ForeignQuery& client, std::string_view spelling) {
+  auto letters = std::count_if(client.name().begin(), client.name().end(),
+                               [](char c) { return c >= 'a' && c <= 'z'; });
+  return letters >= kTellingLetters && spelling != client.spelled();
+}
+
 ReadReply read_upstream_reply(std::string_view spelling, RrType type, std::string_view message) {
   ReadReply out;
   if (message.size() > kMaxMessageBytes) return out;
@@ -247,6 +255,13 @@ std::size_t write_reply(const ForwardReply& reply, const ForeignQuery& client,
   return static_cast<std::size_t>(at - out);
 }
 
+std::string make_reply(const ForwardReply& reply, const ForeignQuery& client,
+                       const Telling& telling) {
+  std::string message(reply_room(reply, client), '\0');
+  message.resize(write_reply(reply, client, telling, message.data()));
+  return message;
+}
+
 Telling stale(const ForwardReply& reply) {
   bool no_such_name = reply.rcode == static_cast<std::uint8_t>(Rcode::kNxDomain);
   return {
@@ -256,6 +271,10 @@ Telling stale(const ForwardReply& reply) {
 
 Telling cached_failure() {
   return {.why = ExtendedErrorCode::kCachedError, .text = "upstream failed a moment ago"};
+}
+
+Telling unreachable(std::string_view why) {
+  return {.why = ExtendedErrorCode::kNoReachableAuthority, .text = why};
 }
 
 ForwardReply make_failure(Rcode rcode) {

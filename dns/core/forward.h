@@ -35,6 +35,10 @@ void set_id(std::string& message, std::uint16_t id);
 // off-path forger has to guess it, beside id and port. 64 letters at most are turned.
 std::string spell_randomly(std::string_view lower_name, std::uint64_t bits);
 
+// Whether a query in this spelling can only be our own question that came back to us: it has enough
+// letters, and they are not as the client wrote them.
+bool is_telling(const ForeignQuery& client, std::string_view spelling);
+
 // An upstream's reply without its header and question. At most 64 kB; values.
 struct ForwardReply {
   // Where one record's TTL stands and where the record ends, from the start of `records`.
@@ -85,6 +89,8 @@ struct Telling {
 inline constexpr std::uint32_t kStaleTtl = 30;
 Telling stale(const ForwardReply& reply);
 Telling cached_failure();
+Telling unreachable(std::string_view why);
+inline constexpr std::string_view kTooManyForwarded = "too many queries are being forwarded";
 
 // How many bytes write_reply() needs at most for this client.
 std::size_t reply_room(const ForwardReply& reply, const ForeignQuery& client);
@@ -93,6 +99,9 @@ std::size_t reply_room(const ForwardReply& reply, const ForeignQuery& client);
 // answer, or the authority of a negative one, is missing (RFC 2181 section 9). Returns its size.
 std::size_t write_reply(const ForwardReply& reply, const ForeignQuery& client,
                         const Telling& telling, char* out);
+// The same in a message of its own.
+std::string make_reply(const ForwardReply& reply, const ForeignQuery& client,
+                       const Telling& telling);
 
 // A reply without records.
 ForwardReply make_failure(Rcode rcode);

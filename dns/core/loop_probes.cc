@@ -20,8 +20,12 @@ std::string LoopProbes::begin(std::size_t upstream, std::uint64_t random) {
   return name;
 }
 
+bool LoopProbes::is_probe(std::string_view name) {
+  return name.ends_with(kSuffix);
+}
+
 std::optional<std::size_t> LoopProbes::came_back(std::string_view name) {
-  if (!name.ends_with(kSuffix)) return std::nullopt;
+  if (!is_probe(name)) return std::nullopt;
   for (std::size_t i = 0; i < all_.size(); ++i) {
     if (all_[i].name != name) continue;
     all_[i].came_back = true;

@@ -19,6 +19,8 @@ class LoopProbes {
 
   // The name to ask an upstream for, in wire form and lower case; its earlier probe counts no more.
   std::string begin(std::size_t upstream, std::uint64_t random);
+  // Whether `name` (as below) looks like one of any resolver such as this.
+  static bool is_probe(std::string_view name);
   // Whose probe a query for `name` (wire form, lower case) is.
   std::optional<std::size_t> came_back(std::string_view name);
   // The upstream answered its probe, or never will. True: it came back meanwhile.

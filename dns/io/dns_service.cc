@@ -115,13 +115,11 @@ struct DnsService::Impl {
         return Error("an upstream resolver is this resolver itself: queries would loop");
     if (upstreams.empty())
       log::warn(kRoom, "no upstream resolver in {}: only own names will be answered", kResolvConf);
-    cache = std::make_unique<SharedCache>(options.forward.cache_bytes);
+    shared = std::make_unique<ForwardShared>(options.forward, rules.groups());
     forward_loop = std::make_unique<EventLoop>("sixpn-forward");
     forward_loop->start_thread();
-    run_on(*forward_loop, [this] {
-      forwarder =
-          std::make_unique<Forwarder>(*forward_loop, *cache, options.forward, rules.groups());
-    });
+    run_on(*forward_loop,
+           [this] { forwarder = std::make_unique<Forwarder>(*forward_loop, *shared); });
     return {};
   }
 
@@ -136,7 +134,7 @@ struct DnsService::Impl {
       worker.tcp_quota = &tcp_quota;
       worker.snapshots = &snapshots;
       worker.forward_rules = &rules;
-      worker.forward_cache = cache.get();
+      worker.forward_shared = shared.get();
       worker.forwarder = forwarder.get();
       std::vector<Fd> udp, tcp;
       for (auto& each : sockets) {
@@ -157,7 +155,7 @@ struct DnsService::Impl {
     workers.clear();
     if (forward_loop) run_on(*forward_loop, [this] { forwarder.reset(); });
     forward_loop.reset();
-    cache.reset();
+    shared.reset();
     bound.clear();
   }
 
@@ -166,7 +164,7 @@ struct DnsService::Impl {
     for (const auto& worker : workers) now.add(worker->stats());
     if (!forwarder) return now;
     run_on(*forward_loop, [&] { forwarder->add_to(now); });
-    auto kept = cache->use();
+    auto kept = shared->cache.use();
     now.forward_cache_replies = kept.replies;
     now.forward_cache_bytes = kept.bytes;
     now.forward_cache_evicted = kept.evicted;
@@ -181,7 +179,7 @@ struct DnsService::Impl {
   std::vector<IpEndpoint> bound;
   std::vector<IpEndpoint> upstreams;
   ForwardRules rules;
-  std::unique_ptr<SharedCache> cache;
+  std::unique_ptr<ForwardShared> shared;
   std::unique_ptr<EventLoop> forward_loop;
   std::unique_ptr<Forwarder> forwarder;  // made and destroyed on forward_loop
   std::vector<std::unique_ptr<DnsWorker>> workers;

@@ -20,7 +20,15 @@ struct DnsWorker::Impl : std::enable_shared_from_this<DnsWorker::Impl> {
       : loop(chosen.name),
         options(std::move(chosen)),
         responder(options.audience, random_u64(), options.rates),
-        front(*options.forward_rules, *options.forward_cache, *options.forwarder) {}
+        front(std::make_unique<ForwardFront>(loop, *options.forward_rules, *options.forward_shared,
+                                             *options.forwarder, counts, callbacks())) {}
+
+  DirectForward::Callbacks callbacks() {
+    return {[this](const DirectWaiter& waiter, const ForwardReply& reply, Telling telling) {
+              tell(waiter, reply, telling);
+            },
+            [this] { flush(); }, [this](const Asker& asker) { return come_back(asker); }};
+  }
 
   void serve(std::vector<Fd> udp_sockets, std::vector<Fd> tcp_sockets) {
     for (std::size_t i = 0; i < udp_sockets.size(); ++i) {
@@ -37,6 +45,7 @@ struct DnsWorker::Impl : std::enable_shared_from_this<DnsWorker::Impl> {
   }
 
   void close() {
+    front.reset();
     tcp.reset();
     udp.clear();
   }
@@ -56,11 +65,9 @@ struct DnsWorker::Impl : std::enable_shared_from_this<DnsWorker::Impl> {
     counts.add(handled, responder.cookie());
     if (handled.fate != Fate::kForward) return handled.size;
     auto asked = foreign(message, path.source.ip, handled.network, Transport::kUdp);
-    auto size = front.answer(asked, batch_time(), out, counts);
+    auto size = front->answer(asked, batch_time(), out);
     if (size == 0)
-      size = forward(asked, out, [this, path, server](const std::string& reply) {
-        if (server < udp.size() && !udp[server]->send(path, reply)) ++counts.send_failed;
-      });
+      size = front->forward(asked, {.server = server, .path = path}, batch_time(), out);
     hand_over_later();
     return size;
   }
@@ -77,12 +84,11 @@ struct DnsWorker::Impl : std::enable_shared_from_this<DnsWorker::Impl> {
       return true;
     }
     auto asked = foreign(message, session.source(), handled.network, Transport::kTcp);
-    auto size = front.answer(asked, batch_time(), tcp_reply.data(), counts);
-    if (size == 0)
-      size = forward(asked, tcp_reply.data(),
-                     [weak = session.weak_from_this()](const std::string& reply) {
-                       if (auto alive = weak.lock()) alive->reply(reply);
-                     });
+    auto size = front->answer(asked, batch_time(), tcp_reply.data());
+    if (size == 0) {
+      Asker asker{.over_tcp = true, .session = session.weak_from_this()};
+      size = front->forward(asked, std::move(asker), batch_time(), tcp_reply.data());
+    }
     hand_over_later();
     if (size > 0) session.reply({tcp_reply.data(), size});
     return true;
@@ -90,7 +96,7 @@ struct DnsWorker::Impl : std::enable_shared_from_this<DnsWorker::Impl> {
 
   ForwardFront::Asked foreign(std::string_view message, const Ip6& source, NetworkId network,
                               Transport transport) {
-    const NetworkRecord* record = front.has_rules() ? responder.network_record(network) : nullptr;
+    const NetworkRecord* record = front->has_rules() ? responder.network_record(network) : nullptr;
     return {message, source, network, record, transport, responder.reply_options()};
   }
 
@@ -100,30 +106,45 @@ struct DnsWorker::Impl : std::enable_shared_from_this<DnsWorker::Impl> {
     return *batch_began;
   }
 
-  // `done` runs on this loop, unless the worker is gone by then. The size of a reply to send now.
-  template <class Done>
-  std::size_t forward(const ForwardFront::Asked& asked, char* out, Done done) {
-    auto come_back = [weak = weak_from_this(), done](std::string reply) {
-      if (auto self = weak.lock()) self->receive(done, std::move(reply));
+  // What was asked from here, on this loop; datagrams wait for flush().
+  void tell(const DirectWaiter& waiter, const ForwardReply& reply, Telling telling) {
+    telling.options = waiter.options;
+    if (waiter.asker.over_tcp) {
+      if (auto session = waiter.asker.session.lock())
+        session->reply(make_reply(reply, waiter.query, telling));
+      return;
+    }
+    UdpServer& server = *udp[waiter.asker.server];
+    server.end_reply(
+        write_reply(reply, waiter.query, telling, server.begin_reply(waiter.asker.path)));
+  }
+
+  void flush() {
+    for (const auto& server : udp) server->flush();
+  }
+
+  // For the forwarder: the reply is sent from this loop, unless the worker is gone by then.
+  std::function<void(std::string)> come_back(const Asker& asker) {
+    return [weak = weak_from_this(), asker](std::string reply) {
+      if (auto self = weak.lock()) self->receive(asker, std::move(reply));
     };
-    return front.forward(asked, std::move(come_back), out, counts);
   }
 
   // At the end of the batch, however many there are.
   void hand_over_later() {
-    if (!front.has_outgoing() || std::exchange(handing_over, true)) return;
+    if (!front->has_outgoing() || std::exchange(handing_over, true)) return;
     loop.post([weak = weak_from_this()] {
       auto self = weak.lock();
       if (!self) return;
       self->handing_over = false;
-      self->front.hand_over();
+      if (self->front) self->front->hand_over();
     });
   }
 
   // On the forward loop. The first reply wakes this loop, the others wait with it.
-  void receive(std::function<void(const std::string&)> done, std::string reply) {
+  void receive(const Asker& asker, std::string reply) {
     std::lock_guard hold(replies_lock);
-    replies.emplace_back(std::move(done), std::move(reply));
+    replies.emplace_back(asker, std::move(reply));
     if (replies.size() > 1) return;
     loop.post([weak = weak_from_this()] {
       if (auto self = weak.lock()) self->send_received();
@@ -131,12 +152,22 @@ struct DnsWorker::Impl : std::enable_shared_from_this<DnsWorker::Impl> {
   }
 
   void send_received() {
-    std::vector<std::pair<std::function<void(const std::string&)>, std::string>> received;
+    std::vector<std::pair<Asker, std::string>> received;
     {
       std::lock_guard hold(replies_lock);
       received.swap(replies);
     }
-    for (const auto& [done, reply] : received) done(reply);
+    for (const auto& [asker, reply] : received) {
+      if (!asker.over_tcp)
+        send(asker, reply);
+      else if (auto session = asker.session.lock())
+        session->reply(reply);
+    }
+  }
+
+  void send(const Asker& asker, const std::string& reply) {
+    if (asker.server < udp.size() && !udp[asker.server]->send(asker.path, reply))
+      ++counts.send_failed;
   }
 
   [[nodiscard]] Stats current() const {
@@ -157,17 +188,17 @@ struct DnsWorker::Impl : std::enable_shared_from_this<DnsWorker::Impl> {
   EventLoop loop;
   Options options;
   Responder responder;
-  ForwardFront front;
+  Stats counts;
   std::optional<Instant> batch_began;  // once it was asked for
   bool handing_over = false;
   // Of the forwarder, not sent yet: at most what it had queued and in flight.
   std::mutex replies_lock;
-  std::vector<std::pair<std::function<void(const std::string&)>, std::string>> replies;
+  std::vector<std::pair<Asker, std::string>> replies;
   std::uint64_t seen = 0;
-  Stats counts;
   std::vector<char> tcp_reply;
   std::vector<std::unique_ptr<UdpServer>> udp;
   std::unique_ptr<TcpServer> tcp;
+  std::unique_ptr<ForwardFront> front;  // last: it calls into the rest
 };
 
 DnsWorker::DnsWorker(Options options, std::vector<Fd> udp, std::vector<Fd> tcp)

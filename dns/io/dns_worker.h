@@ -1,8 +1,8 @@
 // DnsWorker: one thread that answers. Its own event loop, its own UDP socket per listen address
 // (SO_REUSEPORT spreads the clients), its own listening TCP sockets, its own Responder.
-// Workers share nothing but the box with the newest snapshot, the count of TCP connections and the
-// cache of foreign names (shared_cache.h); a name that is in none goes to the forwarder's loop and
-// its answer comes back here.
+// Workers share nothing but the box with the newest snapshot, the count of TCP connections and what
+// forwarding shares (forward_shared.h); a foreign name that is not kept is asked from here, by
+// sockets of its own (direct_forward.h), or by the forwarder, and its answer comes back here.
 //
 // Made, started and stopped by DnsService on the dns loop; everything else runs on its own loop.
 #pragma once
@@ -15,9 +15,9 @@
 #include "base/io/event_loop.h"
 #include "dns/core/forward_rules.h"
 #include "dns/core/resolve.h"
+#include "dns/io/forward_shared.h"
 #include "dns/io/forwarder.h"
 #include "dns/io/limits.h"
-#include "dns/io/shared_cache.h"
 #include "dns/io/snapshot_box.h"
 #include "dns/io/stats.h"
 #include "dns/io/tcp_quota.h"
@@ -35,7 +35,7 @@ class DnsWorker {
     const SnapshotBox* snapshots = nullptr;
     // Outlive the worker.
     const ForwardRules* forward_rules = nullptr;
-    SharedCache* forward_cache = nullptr;
+    ForwardShared* forward_shared = nullptr;
     Forwarder* forwarder = nullptr;
   };
 

@@ -4,7 +4,7 @@
 
 namespace sixpn::dns {
 
-std::size_t ForwardFront::answer(const Asked& asked, Instant now, char* out, Stats& counts) {
+std::size_t ForwardFront::answer(const Asked& asked, Instant now, char* out) {
   using State = ForwardCache::State;
   readable_ = read_foreign_query(asked.message, asked.transport, query_);
   if (!readable_) return 0;
@@ -16,20 +16,21 @@ std::size_t ForwardFront::answer(const Asked& asked, Instant now, char* out, Sta
     telling.options = asked.options;
     size = write_reply(*found.reply, query_, telling, out);
   };
-  cache_.try_find(key, hash_of(key), now, [&](const ForwardCache::Found& found) {
+  hash_ = hash_of(key);
+  shared_.cache.try_find(key, hash_, now, [&](const ForwardCache::Found& found) {
     prefetch = found.prefetch;
     switch (found.state) {
       case State::kMissing:
       case State::kStale:
         return;
       case State::kFresh:
-        ++counts.forward_hits;
+        ++counts_.forward_hits;
         return tell(found, {.age = found.age});
       case State::kFailed:
-        ++counts.forward_failure_hits;
+        ++counts_.forward_failure_hits;
         return tell(found, cached_failure());
       case State::kStaleForNow:
-        ++counts.forward_stale;
+        ++counts_.forward_stale;
         return tell(found, stale(*found.reply));
     }
   });
@@ -38,21 +39,35 @@ std::size_t ForwardFront::answer(const Asked& asked, Instant now, char* out, Sta
   return size;
 }
 
-std::size_t ForwardFront::forward(const Asked& asked, std::function<void(std::string)> done,
-                                  char* out, Stats& counts) {
+std::size_t ForwardFront::forward(const Asked& asked, Asker asker, Instant now, char* out) {
   // The responder judges messages by the same rules: what it gave up can be read (the fuzzer holds
   // the two to each other).
   if (!readable_) return 0;
-  if (forwarder_.reserve()) {
-    outgoing_.push_back(request(asked));
-    outgoing_.back().options = asked.options;
-    outgoing_.back().done = std::move(done);
-    return 0;
+  DirectWaiter waiter{query_, asked.source, asked.network, std::string(asked.options),
+                      std::move(asker)};
+  switch (direct_.begin(waiter, group_, hash_, now)) {
+    case DirectForward::Begun::kWaits:
+      return 0;
+    case DirectForward::Begun::kRejected:
+      ++counts_.forward_rejected;
+      return refuse(asked, out);
+    case DirectForward::Begun::kForwarder:
+      break;
   }
-  ++counts.forward_queue_full;
-  Telling busy{.why = ExtendedErrorCode::kNoReachableAuthority,
-               .text = "too many queries are being forwarded",
-               .options = asked.options};
+  if (!forwarder_.reserve()) {
+    ++counts_.forward_queue_full;
+    return refuse(asked, out);
+  }
+  outgoing_.push_back(request(asked));
+  outgoing_.back().options = std::move(waiter.options);
+  outgoing_.back().done = done_(waiter.asker);
+  outgoing_.back().since = now;
+  return 0;
+}
+
+std::size_t ForwardFront::refuse(const Asked& asked, char* out) const {
+  auto busy = unreachable(kTooManyForwarded);
+  busy.options = asked.options;
   return write_reply(make_failure(Rcode::kServFail), query_, busy, out);
 }
 

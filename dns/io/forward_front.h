@@ -1,29 +1,38 @@
 // ForwardFront: a worker's side of forwarding. It looks for a foreign query's answer in the shared
-// cache, and writes it into the send buffer without allocating and without another thread; only
-// what is not kept goes to the forwarder.
+// cache, and writes it into the send buffer without allocating and without another thread. What is
+// not kept it asks upstream itself (direct_forward.h), or hands to the forwarder.
 //
-// One per worker, on its loop. `rules`, `cache` and `forwarder` outlive it.
+// One per worker, on its loop. `rules`, `shared` and `forwarder` outlive it.
 #pragma once
 
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/ids.h"
 #include "base/ip.h"
 #include "dns/core/foreign_query.h"
 #include "dns/core/forward_rules.h"
+#include "dns/io/asker.h"
+#include "dns/io/direct_forward.h"
+#include "dns/io/forward_shared.h"
 #include "dns/io/forwarder.h"
-#include "dns/io/shared_cache.h"
 #include "dns/io/stats.h"
 
 namespace sixpn::dns {
 
 class ForwardFront {
  public:
-  ForwardFront(const ForwardRules& rules, SharedCache& cache, Forwarder& forwarder)
-      : rules_(rules), cache_(cache), forwarder_(forwarder) {}
+  ForwardFront(EventLoop& loop, const ForwardRules& rules, ForwardShared& shared,
+               Forwarder& forwarder, Stats& counts, DirectForward::Callbacks callbacks)
+      : rules_(rules),
+        shared_(shared),
+        forwarder_(forwarder),
+        counts_(counts),
+        done_(callbacks.done),
+        direct_(loop, shared, forwarder, counts, std::move(callbacks)) {}
 
   // A query that the responder gave up to be forwarded, and who asks.
   struct Asked {
@@ -36,11 +45,10 @@ class ForwardFront {
   };
   // The size of the reply in `out` (which holds what the responder's does), or 0: it is to be
   // forwarded.
-  std::size_t answer(const Asked& asked, Instant now, char* out, Stats& counts);
-  // What answer() did not have. `done` is called on the forward loop, or never. The size of the
-  // reply in `out` where the forwarder's queue is full, else 0.
-  std::size_t forward(const Asked& asked, std::function<void(std::string)> done, char* out,
-                      Stats& counts);
+  std::size_t answer(const Asked& asked, Instant now, char* out);
+  // What answer() did not have. The reply comes by one of the callbacks, or never. The size of the
+  // reply in `out` where too many wait already, else 0.
+  std::size_t forward(const Asked& asked, Asker asker, Instant now, char* out);
 
   // What is to be forwarded is handed over together, at the end of a batch: whether there is
   // something, and the handing over.
@@ -54,13 +62,20 @@ class ForwardFront {
   // Of what is at hand; without `done` and options, which a prefetch does not have.
   ForwardRequest request(const Asked& asked) const;
 
+  // A reply that says that too many wait.
+  std::size_t refuse(const Asked& asked, char* out) const;
+
   const ForwardRules& rules_;
-  SharedCache& cache_;
+  ForwardShared& shared_;
   Forwarder& forwarder_;
-  ForeignQuery query_;  // the one at hand, and its group
+  Stats& counts_;
+  ForeignQuery query_;  // the one at hand, its group and the hash of its key
   bool readable_ = false;
-  std::vector<ForwardRequest> outgoing_;  // places are reserved
   std::uint16_t group_ = 0;
+  std::uint64_t hash_ = 0;
+  std::vector<ForwardRequest> outgoing_;  // places are reserved
+  std::function<std::function<void(std::string)>(const Asker&)> done_;
+  DirectForward direct_;
 };
 
 }  // namespace sixpn::dns

@@ -1,12 +1,12 @@
 #include "dns/io/forwarder.h"
 
+#include <algorithm>
 #include <atomic>
-#include <map>
 #include <optional>
-#include <unordered_map>
 #include <utility>
 
 #include "base/io/clock.h"
+#include "dns/io/forward_exchange.h"
 #include "dns/io/random_words.h"
 #include "dns/io/upstreams.h"
 
@@ -18,63 +18,25 @@ constexpr Duration kTick = std::chrono::milliseconds(10);
 // Of one question, at all upstreams together.
 constexpr std::size_t kMostTries = 8;
 constexpr std::size_t kRounds = 2;
-// So many letters spelled as we spelled them at random were read from our query, not guessed.
-constexpr int kTellingLetters = 8;
 
 constexpr const char* kNobodyAnswered = "no upstream resolver answered";
 constexpr const char* kNoUpstream = "no upstream resolver is configured";
 constexpr const char* kLoop = "the upstream resolver asks this one";
-constexpr const char* kTooMany = "too many queries are being forwarded";
-
-int letters_of(std::string_view name) {
-  int letters = 0;
-  for (char c : name) letters += c >= 'a' && c <= 'z' ? 1 : 0;
-  return letters;
-}
-
-Telling unreachable(const char* why) {
-  return {.why = ExtendedErrorCode::kNoReachableAuthority, .text = why};
-}
 
 }  // namespace
 
 struct Forwarder::Impl : std::enable_shared_from_this<Forwarder::Impl> {
-  // A client that waits.
-  struct Waiter {
-    ForeignQuery query;
-    Ip6 client;
-    NetworkId network;
-    std::string options;
-    std::function<void(std::string)> done;
-  };
+  using Exchange = ForwardExchange;
+  using Waiter = ForwardWaiter;
+  using What = UpstreamOutcome::What;
 
-  // One question on its way.
-  struct Exchange {
-    std::uint64_t serial = 0;
-    ForeignQuery query;  // of who asked first
-    std::uint16_t group = 0;
-    std::uint64_t hash = 0;
-    std::string spelling;  // upstream
-    std::vector<Waiter> waiters;
-    bool prefetch = false;
-    std::vector<std::size_t> order;  // of upstreams
-    std::size_t tried = 0;           // how many times any was
-    std::size_t pending = 0;         // tries without an outcome yet
-    Instant next_try{}, stale_at{}, deadline{};
-    bool exhausted = false;            // no further try
-    Rcode failure = Rcode::kServFail;  // what the last upstream that failed said
-
-    [[nodiscard]] ForwardKey key() const { return key_of(query, group); }
-  };
-  using ExchangePtr = std::unique_ptr<Exchange>;
-
-  Impl(EventLoop& on, SharedCache& kept, ForwardLimits bounds,
-       const std::vector<std::vector<IpEndpoint>>& groups)
+  Impl(EventLoop& on, ForwardShared& with)
       : loop(on),
-        cache(kept),
-        limits(bounds),
+        shared(with),
+        cache(with.cache),
+        limits(with.limits),
         tick(on, [this] { on_tick(); }),
-        upstreams(on, groups, bounds,
+        upstreams(on, with.board, with.budget, with.limits,
                   [this](UpstreamOutcome outcome) { on_outcome(std::move(outcome)); }) {}
 
   bool reserve() {
@@ -83,15 +45,20 @@ struct Forwarder::Impl : std::enable_shared_from_this<Forwarder::Impl> {
     return false;
   }
 
-  void submit(std::vector<ForwardRequest> requests) {
-    loop.post([weak = weak_from_this(), requests = std::move(requests)]() mutable {
-      auto self = weak.lock();
-      if (!self) return;
-      for (auto& request : requests) {
-        self->queued.fetch_sub(1, std::memory_order_relaxed);
-        self->forward(std::move(request));
-      }
+  void submit(std::vector<ForwardRequest> requests, DirectNews news) {
+    loop.post([weak = weak_from_this(), requests = std::move(requests),
+               news = std::move(news)]() mutable {
+      if (auto self = weak.lock()) self->receive(requests, news);
     });
+  }
+
+  void receive(std::vector<ForwardRequest>& requests, DirectNews& news) {
+    for (const auto& report : news.reports) upstreams.on_report(report);
+    for (auto& outcome : news.outcomes) on_direct_outcome(std::move(outcome));
+    for (auto& request : requests) {
+      queued.fetch_sub(1, std::memory_order_relaxed);
+      forward(std::move(request));
+    }
   }
 
   // What clients are told is handed over when the work at hand is done: whoever is woken by the
@@ -108,30 +75,25 @@ struct Forwarder::Impl : std::enable_shared_from_this<Forwarder::Impl> {
   // ---- a request ----
 
   void forward(ForwardRequest request) {
-    if (upstreams.is_own_probe(request.query.name())) {
-      ++counts.forward_loops;
-      return refuse(request, kLoop);
-    }
+    if (request.since == Instant{}) request.since = monotonic_now();
+    if (upstreams.is_own_probe(request.query.name())) return refuse_loop(request, {});
     auto key = key_of(request.query, request.group);
     auto hash = hash_of(key);
     bool prefetch = !request.done;
     if (!prefetch && answer_from_cache(request, key, hash)) return;
-    Exchange* same = in_flight_of(key, hash);
+    Exchange* same = exchanges.find(key, hash);
     if (same != nullptr && prefetch) return;
-    if (same != nullptr && is_our_own(request.query, *same)) {
-      ++counts.forward_loops;
-      upstreams.suspect_loop(same->order);
-      return refuse(request, kLoop);
-    }
+    if (!request.is_counted && is_our_own(request.query, hash, same))
+      return refuse_loop(request, upstreams.order(request.group));
     if (!prefetch && !admit(request)) {
       ++counts.forward_rejected;
-      return refuse(request, kTooMany);
+      return refuse(request, kTooManyForwarded);
     }
-    if (same != nullptr) {
-      ++counts.forward_joined;
-      return wait(*same, std::move(request));
-    }
-    begin(std::move(request), hash);
+    if (same == nullptr) return begin(std::move(request), hash);
+    if (!request.is_counted) ++counts.forward_joined;
+    auto tried = request.tried;
+    wait(*same, std::move(request));
+    if (tried) adopt(*same, *tried, monotonic_now());
   }
 
   // What another worker's query has brought meanwhile, or what this one's worker could not look at.
@@ -147,6 +109,7 @@ struct Forwarder::Impl : std::enable_shared_from_this<Forwarder::Impl> {
       message = to_message(*found.reply, request, telling);
     });
     if (message.empty()) return false;
+    if (request.is_admitted) shared.budget.release(request.client, request.network);
     hand_over(request.done, std::move(message));
     return true;
   }
@@ -157,31 +120,27 @@ struct Forwarder::Impl : std::enable_shared_from_this<Forwarder::Impl> {
     if (state == ForwardCache::State::kStaleForNow) ++counts.forward_stale;
   }
 
-  Exchange* in_flight_of(const ForwardKey& key, std::uint64_t hash) {
-    auto found = by_hash.find(hash);
-    return found != by_hash.end() && found->second->key() == key ? found->second : nullptr;
+  // A question to upstream, letter by letter: upstream asks us what we ask it.
+  bool is_our_own(const ForeignQuery& query, std::uint64_t hash, const Exchange* exchange) const {
+    bool is_forwarders = exchange != nullptr && query.spelled() == exchange->spelling &&
+                         is_telling(exchange->query, exchange->spelling);
+    return is_forwarders || shared.asked.is_echo(hash, query.spelled());
   }
 
-  // Our question to upstream, letter by letter: upstream asks us what we ask it.
-  static bool is_our_own(const ForeignQuery& query, const Exchange& exchange) {
-    return query.spelled() == exchange.spelling && exchange.spelling != exchange.query.spelled() &&
-           letters_of(query.name()) >= kTellingLetters;
+  void refuse_loop(const ForwardRequest& request, const std::vector<std::size_t>& suspects) {
+    ++counts.forward_loops;
+    upstreams.suspect_loop(suspects);
+    refuse(request, kLoop);
   }
 
-  bool admit(const ForwardRequest& request) {
-    auto over = [](const auto& table, const auto& key, std::size_t limit) {
-      auto found = table.find(key);
-      return found != table.end() && found->second >= limit;
-    };
-    return waiting < limits.in_flight && upstreams.has_room() &&
-           !over(per_client, request.client, limits.in_flight_per_client) &&
-           !over(per_network, request.network, limits.in_flight_per_network);
+  bool admit(ForwardRequest& request) {
+    if (!request.is_admitted)
+      request.is_admitted =
+          upstreams.has_room() && shared.budget.admit(request.client, request.network);
+    return request.is_admitted;
   }
 
   void wait(Exchange& exchange, ForwardRequest request) {
-    ++waiting;
-    ++per_client[request.client];
-    ++per_network[request.network];
     exchange.waiters.push_back({request.query, request.client, request.network,
                                 std::move(request.options), std::move(request.done)});
   }
@@ -194,25 +153,42 @@ struct Forwarder::Impl : std::enable_shared_from_this<Forwarder::Impl> {
       ++counts.forward_failed;
       return refuse(request, upstreams.has_any(request.group) ? kLoop : kNoUpstream);
     }
+    auto now = monotonic_now();
+    auto tried = request.tried;
+    Exchange& fresh = add_exchange(request, hash, std::move(order));
+    // Another worker asks, and tells us what comes.
+    bool elsewhere = claim(fresh) == AskedQuestions::Claim::kOthers && !tried;
+    if (!request.is_counted) ++(elsewhere ? counts.forward_joined : counts.forwarded);
+    if (prefetch) ++prefetches, ++counts.forward_prefetched;
+    if (!prefetch) wait(fresh, std::move(request));
+    if (tried) return adopt(fresh, *tried, now);
+    if (elsewhere)
+      fresh.next_try = now + upstreams.patience(fresh.order.front());
+    else
+      try_next(fresh, now);
+  }
+
+  Exchange& add_exchange(const ForwardRequest& request, std::uint64_t hash,
+                         std::vector<std::size_t> order) {
     if (exchanges.empty()) tick.arm_after(kTick);
     auto exchange = std::make_unique<Exchange>();
     Exchange& fresh = *exchange;
-    fresh.serial = ++last_serial;
     fresh.query = request.query;
     fresh.group = request.group;
     fresh.hash = hash;
     fresh.spelling = spell_randomly(request.query.name(), random_words.next());
-    fresh.prefetch = prefetch;
+    fresh.prefetch = !request.done;
     fresh.order = std::move(order);
-    auto now = monotonic_now();
-    fresh.deadline = now + limits.deadline;
-    fresh.stale_at = now + limits.stale_after;
-    ++counts.forwarded;
-    if (prefetch) ++prefetches, ++counts.forward_prefetched;
-    if (!prefetch) wait(fresh, std::move(request));
-    by_hash.emplace(hash, &fresh);
-    exchanges.emplace(fresh.serial, std::move(exchange));
-    try_next(fresh, now);
+    fresh.deadline = request.since + limits.deadline;
+    fresh.stale_at = request.since + limits.stale_after;
+    return exchanges.add(std::move(exchange));
+  }
+
+  AskedQuestions::Claim claim(Exchange& exchange) {
+    bool tells = is_telling(exchange.query, exchange.spelling);
+    auto claim = shared.asked.claim(exchange.hash, tells ? exchange.spelling : std::string_view());
+    exchange.is_claimed = claim == AskedQuestions::Claim::kOurs;
+    return claim;
   }
 
   // ---- tries ----
@@ -222,57 +198,105 @@ struct Forwarder::Impl : std::enable_shared_from_this<Forwarder::Impl> {
     exchange.next_try = kNever;
     if (!may_try(exchange)) return;
     auto upstream = exchange.order[exchange.tried % exchange.order.size()];
-    if (!upstreams.ask(exchange.serial, upstream, exchange.query, exchange.spelling)) return;
     auto round = exchange.tried / exchange.order.size();
+    ask(exchange, upstream, Upstreams::Over::kUdp, now);
+    if (exchange.next_try == kNever) return;
     ++exchange.tried;
-    ++exchange.pending;
     exchange.next_try = now + upstreams.patience(upstream) * (std::int64_t{1} << round);
   }
 
+  void ask(Exchange& exchange, std::size_t upstream, Upstreams::Over way, Instant now) {
+    if (!upstreams.ask(exchange.serial, upstream, exchange.query, exchange.spelling, way)) return;
+    ++exchange.pending;
+    exchange.next_try = now + upstreams.patience(upstream);
+  }
+
   static bool may_try(const Exchange& exchange) {
-    return !exchange.exhausted &&
-           exchange.tried < std::min(kMostTries, kRounds * exchange.order.size());
+    auto most = std::min(kMostTries, kRounds * exchange.order.size());
+    return !exchange.exhausted && exchange.tried < most;
   }
 
   void on_tick() {
     Instant now = monotonic_now();
-    std::vector<std::uint64_t> over;
-    for (auto& [serial, exchange] : exchanges) {
-      if (now >= exchange->deadline) {
-        over.push_back(serial);
-        continue;
-      }
-      if (now >= exchange->stale_at) tell_stale(*exchange, now);
-      if (now < exchange->next_try) continue;
-      upstreams.on_late(exchange->order[(exchange->tried - 1) % exchange->order.size()]);
-      try_next(*exchange, now);
-    }
-    for (auto serial : over) fail(exchanges.at(serial), now);
+    std::vector<Exchange*> over;
+    exchanges.for_each([&](Exchange& exchange) {
+      if (now >= exchange.deadline) return over.push_back(&exchange);
+      if (now >= exchange.stale_at) tell_stale(exchange, now);
+      if (now < exchange.next_try) return;
+      if (exchange.tried > 0)  // else a worker's try was waited for
+        upstreams.on_late(exchange.order[(exchange.tried - 1) % exchange.order.size()]);
+      try_next(exchange, now);
+    });
+    for (Exchange* exchange : over) fail(*exchange, now);
     if (!exchanges.empty()) tick.arm_after(kTick);
   }
 
   void on_outcome(UpstreamOutcome outcome) {
-    auto found = exchanges.find(outcome.exchange);
-    if (found == exchanges.end()) return;  // another try was quicker
-    Exchange& exchange = *found->second;
+    Exchange* exchange = exchanges.find(outcome.exchange);
+    if (exchange == nullptr) return;  // another try was quicker
+    --exchange->pending;
+    conclude(*exchange, outcome.what, outcome.reply);
+  }
+
+  // Of a try that is not pending any more.
+  void conclude(Exchange& exchange, What what, const ForwardReply& reply) {
     Instant now = monotonic_now();
-    --exchange.pending;
-    if (outcome.what == UpstreamOutcome::What::kReply)
-      return succeed(found->second, outcome.reply, now);
+    if (what == What::kReply) return succeed(exchange, reply, now);
     // A code is an answer: the same upstream is not asked a second time for it.
-    if (outcome.what == UpstreamOutcome::What::kFailure) {
-      exchange.failure = static_cast<Rcode>(outcome.reply.rcode);
+    if (what == What::kFailure) {
+      exchange.failure = static_cast<Rcode>(reply.rcode);
       exchange.exhausted = exchange.tried >= exchange.order.size();
     }
     // Not before the pending ones are through with it, unless this was the last that was begun.
     if (may_try(exchange)) try_next(exchange, now);
-    if (exchange.pending == 0) fail(found->second, now);
+    if (exchange.pending == 0) fail(exchange, now);
+  }
+
+  // ---- tries of workers ----
+
+  // A worker's try becomes the exchange's first.
+  void adopt(Exchange& exchange, const DirectTry& direct, Instant now) {
+    using End = DirectTry::End;
+    auto place = std::find(exchange.order.begin(), exchange.order.end(), direct.upstream);
+    if (exchange.tried > 0 || place == exchange.order.end()) {  // it has gone on without
+      if (exchange.pending == 0) try_next(exchange, now);
+      return;
+    }
+    std::rotate(exchange.order.begin(), place, place + 1);
+    exchange.tried = 1;
+    if (direct.end == End::kAgain || direct.end == End::kAgainOverTcp) {
+      auto way = direct.end == End::kAgain ? Upstreams::Over::kUdp : Upstreams::Over::kTcp;
+      return ask(exchange, direct.upstream, way, now);
+    }
+    if (direct.end == End::kLate) {
+      upstreams.on_late(direct.upstream);
+      exchange.direct_pending = true;
+      ++exchange.pending;
+      return try_next(exchange, now);
+    }
+    auto what = direct.end == End::kFailed ? What::kFailure : What::kNothing;
+    conclude(exchange, what, make_failure(direct.failure));
+  }
+
+  void on_direct_outcome(DirectOutcome outcome) {
+    auto key = key_of(outcome.query, outcome.group);
+    Exchange* exchange = exchanges.find(key, outcome.hash);
+    if (exchange == nullptr) {
+      if (outcome.what == What::kReply)
+        cache.keep(key, outcome.hash, outcome.reply, monotonic_now());
+      return;
+    }
+    if (outcome.was_late && std::exchange(exchange->direct_pending, false))
+      --exchange->pending;
+    else if (outcome.what != What::kReply)
+      return;  // who waited for it comes here, and says so
+    conclude(*exchange, outcome.what, outcome.reply);
   }
 
   // ---- ends ----
 
-  void succeed(ExchangePtr& ended, const ForwardReply& reply, Instant now) {
-    cache.keep(ended->key(), ended->hash, reply, now);
+  void succeed(Exchange& ended, const ForwardReply& reply, Instant now) {
+    cache.keep(ended.key(), ended.hash, reply, now);
     auto exchange = take(ended);
     for (auto& waiter : exchange->waiters) {
       ++counts.forward_answered;
@@ -280,9 +304,9 @@ struct Forwarder::Impl : std::enable_shared_from_this<Forwarder::Impl> {
     }
   }
 
-  void fail(ExchangePtr& ended, Instant now) {
-    cache.keep_failure(ended->key(), ended->hash, ended->failure, now);
-    tell_stale(*ended, now);
+  void fail(Exchange& ended, Instant now) {
+    cache.keep_failure(ended.key(), ended.hash, ended.failure, now);
+    tell_stale(ended, now);
     auto exchange = take(ended);
     for (auto& waiter : exchange->waiters) {
       ++counts.forward_failed;
@@ -310,60 +334,47 @@ struct Forwarder::Impl : std::enable_shared_from_this<Forwarder::Impl> {
   }
 
   // Out of the tables, its waiters not counted as waiting any more.
-  ExchangePtr take(ExchangePtr& ended) {
-    auto exchange = std::move(ended);
-    for (const auto& waiter : exchange->waiters) release(waiter);
-    if (exchange->prefetch) --prefetches;
-    auto found = by_hash.find(exchange->hash);
-    if (found != by_hash.end() && found->second == exchange.get()) by_hash.erase(found);
-    exchanges.erase(exchange->serial);
-    return exchange;
+  std::unique_ptr<Exchange> take(Exchange& ended) {
+    for (const auto& waiter : ended.waiters) release(waiter);
+    if (ended.prefetch) --prefetches;
+    if (ended.is_claimed) shared.asked.release(ended.hash);
+    return exchanges.take(ended);
   }
 
-  void release(const Waiter& waiter) {
-    --waiting;
-    if (auto of = per_client.find(waiter.client); --of->second == 0) per_client.erase(of);
-    if (auto of = per_network.find(waiter.network); --of->second == 0) per_network.erase(of);
-  }
+  void release(const Waiter& waiter) { shared.budget.release(waiter.client, waiter.network); }
 
   void tell(Waiter& waiter, const ForwardReply& reply, const Telling& telling) {
     hand_over(std::move(waiter.done), to_message(reply, waiter, telling));
   }
 
-  void refuse(const ForwardRequest& request, const char* why) {
+  void refuse(const ForwardRequest& request, std::string_view why) {
     if (!request.done) return;
-    auto failure = make_failure(Rcode::kServFail);
-    hand_over(request.done, to_message(failure, request, unreachable(why)));
+    if (request.is_admitted) shared.budget.release(request.client, request.network);
+    hand_over(request.done, to_message(make_failure(Rcode::kServFail), request, unreachable(why)));
   }
 
   // `to`: a ForwardRequest or a Waiter.
   static std::string to_message(const ForwardReply& reply, const auto& to, Telling telling) {
     telling.options = to.options;
-    std::string message(reply_room(reply, to.query), '\0');
-    message.resize(write_reply(reply, to.query, telling, message.data()));
-    return message;
+    return make_reply(reply, to.query, telling);
   }
 
   EventLoop& loop;
+  ForwardShared& shared;
   SharedCache& cache;
-  ForwardLimits limits;
+  const ForwardLimits& limits;
   std::atomic<std::size_t> queued{0};
   std::vector<std::pair<std::function<void(std::string)>, std::string>> told;
   Stats counts;
   RandomWords random_words;
-  std::uint64_t last_serial = 0;
-  std::unordered_map<std::uint64_t, ExchangePtr> exchanges;  // by serial
-  std::unordered_map<std::uint64_t, Exchange*> by_hash;      // those that can be joined
-  std::size_t waiting = 0, prefetches = 0;
-  std::map<Ip6, std::size_t> per_client;
-  std::map<NetworkId, std::size_t> per_network;
+  ForwardExchanges exchanges;
+  std::size_t prefetches = 0;
   LoopTimer tick;
   Upstreams upstreams;  // last: it calls into the rest
 };
 
-Forwarder::Forwarder(EventLoop& loop, SharedCache& cache, ForwardLimits limits,
-                     const std::vector<std::vector<IpEndpoint>>& groups)
-    : impl_(std::make_shared<Impl>(loop, cache, limits, groups)) {}
+Forwarder::Forwarder(EventLoop& loop, ForwardShared& shared)
+    : impl_(std::make_shared<Impl>(loop, shared)) {}
 
 Forwarder::~Forwarder() = default;
 
@@ -371,13 +382,13 @@ bool Forwarder::reserve() {
   return impl_->reserve();
 }
 
-void Forwarder::submit(std::vector<ForwardRequest> requests) {
-  impl_->submit(std::move(requests));
+void Forwarder::submit(std::vector<ForwardRequest> requests, DirectNews news) {
+  impl_->submit(std::move(requests), std::move(news));
 }
 
 void Forwarder::add_to(Stats& stats) const {
   stats.add(impl_->counts);
-  stats.forward_in_flight += impl_->waiting;
+  stats.forward_in_flight += impl_->shared.budget.waiting();
   impl_->upstreams.add_to(stats);
 }
 

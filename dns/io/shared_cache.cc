@@ -19,6 +19,15 @@ void SharedCache::keep(const ForwardKey& key, std::uint64_t hash, const ForwardR
   shard.cache.keep(key, hash, std::move(copy), now);
 }
 
+bool SharedCache::try_keep(const ForwardKey& key, std::uint64_t hash, const ForwardReply& reply,
+                           Instant now) {
+  auto copy = reply;  // outside the lock
+  Shard& shard = shard_of(hash);
+  std::unique_lock hold(shard.lock, std::try_to_lock);
+  if (hold) shard.cache.keep(key, hash, std::move(copy), now);
+  return hold.owns_lock();
+}
+
 void SharedCache::keep_failure(const ForwardKey& key, std::uint64_t hash, Rcode rcode,
                                Instant now) {
   Shard& shard = shard_of(hash);

@@ -1,7 +1,7 @@
 // SharedCache: the kept replies of all upstreams, in kShards parts, each with its lock. Workers
-// look for themselves, without another thread: a worker that finds a shard taken takes it for a
-// miss instead of waiting (the forwarder looks again), so that nobody who answers ever waits for
-// somebody who was put off the processor with the lock in hand.
+// look and keep for themselves, without another thread: a worker that finds a shard taken takes it
+// for a miss, or has the forwarder keep what it got, instead of waiting; so nobody who answers ever
+// waits for somebody who was put off the processor with the lock in hand.
 //
 // Owned by DnsService; any thread. Limits: ForwardLimits::cache_bytes in all, forward_cache.h.
 #pragma once
@@ -38,6 +38,9 @@ class SharedCache {
     std::lock_guard hold(shard.lock);
     use(shard.cache.find(key, hash, now));
   }
+  // False: another thread has the shard. For workers.
+  bool try_keep(const ForwardKey& key, std::uint64_t hash, const ForwardReply& reply, Instant now);
+  // For the forwarder, as keep_failure().
   void keep(const ForwardKey& key, std::uint64_t hash, const ForwardReply& reply, Instant now);
   void keep_failure(const ForwardKey& key, std::uint64_t hash, Rcode rcode, Instant now);
 

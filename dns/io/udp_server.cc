@@ -130,6 +130,21 @@ struct UdpServer::Impl {
     return true;
   }
 
+  // Between batches all slots are free: what was written to them is sent.
+  char* begin_reply(const UdpPath& path) {
+    if (later == kBatch) flush();
+    Batch::Slot& slot = batch.slots[later];
+    slot.address = to_sockaddr(path.source, path.scope);
+    msghdr& out = batch.replies[later].msg_hdr;
+    out.msg_name = &slot.address;
+    if (tells_address) leave_from(out, slot.control.data(), path.asked);
+    return static_cast<char*>(batch.reply_parts[later].iov_base);
+  }
+
+  void end_reply(std::size_t size) { batch.reply_parts[later++].iov_len = size; }
+
+  void flush() { send_replies(std::exchange(later, 0)); }
+
   void send_replies(std::size_t count) {
     std::size_t next = 0;
     while (next < count) {
@@ -150,6 +165,7 @@ struct UdpServer::Impl {
   OnDatagram on_datagram;
   Batch batch;
   std::size_t arrived = kBatch;  // in the last batch: all slots are reset before the first
+  std::size_t later = 0;         // replies that wait for flush()
   std::uint64_t failures = 0;
   FdWatch watch;  // last: it calls into the rest
 };
@@ -160,6 +176,18 @@ UdpServer::UdpServer(EventLoop& loop, Fd socket, std::function<void()> before_ba
                                    std::move(on_datagram))) {}
 
 UdpServer::~UdpServer() = default;
+
+char* UdpServer::begin_reply(const UdpPath& path) {
+  return impl_->begin_reply(path);
+}
+
+void UdpServer::end_reply(std::size_t size) {
+  impl_->end_reply(size);
+}
+
+void UdpServer::flush() {
+  impl_->flush();
+}
 
 bool UdpServer::send(const UdpPath& path, std::string_view message) {
   sockaddr_in6 address = to_sockaddr(path.source, path.scope);

@@ -43,7 +43,12 @@ class UdpServer {
   UdpServer(const UdpServer&) = delete;
   UdpServer& operator=(const UdpServer&) = delete;
 
-  // False when the kernel did not take it.
+  // Replies that come later, sent together by flush(), or when there are kBatch of them: room for
+  // one of kMaxReplyBytes, and its size. Not while a batch is being looked at.
+  char* begin_reply(const UdpPath& path);
+  void end_reply(std::size_t size);
+  void flush();
+  // One that comes alone. False when the kernel did not take it.
   bool send(const UdpPath& path, std::string_view message);
   // Replies of batches that the kernel did not take.
   [[nodiscard]] std::uint64_t send_failures() const;

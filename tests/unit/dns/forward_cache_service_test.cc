@@ -112,18 +112,28 @@ TEST_F(Kept, EqualQueriesWaitTogether) {
 // The forwarder's thread stands still: whatever upstream does to it, this is the worst.
 TEST_F(Kept, WorkersNeedNoForwarder) {
   Upstream upstream(always(0x8180, {a_record(7)}));
-  auto limits = quiet();
-  limits.queue = 20;
-  start_with({&upstream}, limits);
+  Upstream old([](const std::string& query, bool) {
+    bool edns = parse_query(query).query.edns.has_value();
+    return edns ? reply_to(query, 0x8181, {}) : reply_to(query, 0x8180, {a_record(3)});
+  });
+  auto chosen = options();
+  chosen.forward = quiet();
+  chosen.forward.queue = 20;
+  chosen.upstreams = {upstream.endpoint()};
+  chosen.forward_rules = {{"old.example", {old.endpoint()}, {}}};
+  start(chosen);
   ask(foreign());
   Gate gate;
   hold_forwarder(gate);
   EXPECT_EQ(ask({.name = "iad.web.internal"}).answers.size(), 1U);
   EXPECT_EQ(ask(foreign(9)).answers.size(), 1U);
-  // What is not kept waits, as much as the queue takes; the rest is told.
+  // What is not kept, and what upstream simply answers, needs it as little.
+  for (int i = 0; i < 30; ++i)
+    EXPECT_EQ(ask({.name = "new" + std::to_string(i) + ".example"}).answers.size(), 1U);
+  // What has to be asked in another way waits, as much as the queue takes; the rest is told.
   UdpClient client(six());
   for (std::uint16_t id = 0; id < 30; ++id)
-    client.send(encode({.name = "n" + std::to_string(id) + ".example", .id = id}));
+    client.send(encode({.name = "n" + std::to_string(id) + ".old.example", .id = id}));
   for (int i = 0; i < 10; ++i) EXPECT_EQ(parse_reply(client.receive().value())->rcode, 2);
   for (int i = 0; i < 100; ++i) EXPECT_EQ(ask({.name = "iad.web.internal"}).answers.size(), 1U);
   gate.open();

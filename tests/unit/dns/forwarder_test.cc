@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/io/clock.h"
 #include "forwarding_fixture.h"
 
 namespace sixpn::dns::testing {
@@ -192,12 +193,9 @@ TEST_F(Forwarding, APortWhereNobodyListensFailsAtOnce) {
 
 TEST_F(Forwarding, WithoutUpstreamsItSaysSo) {
   loop_.start_thread();
-  SharedCache cache(1 << 20);
+  ForwardShared shared(quiet(), std::vector<std::vector<IpEndpoint>>(1));
   std::unique_ptr<Forwarder> forwarder;
-  on_loop([&] {
-    forwarder =
-        std::make_unique<Forwarder>(loop_, cache, quiet(), std::vector<std::vector<IpEndpoint>>(1));
-  });
+  on_loop([&] { forwarder = std::make_unique<Forwarder>(loop_, shared); });
   std::promise<std::string> reply;
   ForwardRequest request;
   ASSERT_TRUE(read_foreign_query(encode({.name = "example.org", .edns_size = 1232}),
@@ -211,6 +209,53 @@ TEST_F(Forwarding, WithoutUpstreamsItSaysSo) {
   EXPECT_EQ(said.rcode, 2);
   EXPECT_EQ(said.edns_options.substr(6), "no upstream resolver is configured");
   on_loop([&] { forwarder.reset(); });
+}
+
+// However long its worker had it: what is left of the deadline is all there is.
+TEST_F(Forwarding, TheDeadlineCountsFromTheClientsQuery) {
+  Upstream upstream(kSilent);
+  auto limits = quiet();
+  limits.deadline = 20s;
+  loop_.start_thread();
+  ForwardShared shared(limits, {{upstream.endpoint()}});
+  std::unique_ptr<Forwarder> forwarder;
+  on_loop([&] { forwarder = std::make_unique<Forwarder>(loop_, shared); });
+  std::promise<std::string> reply;
+  ForwardRequest request;
+  ASSERT_TRUE(read_foreign_query(encode(foreign()), Transport::kUdp, request.query));
+  request.since = monotonic_now() - 20s;
+  request.tried = DirectTry{0, DirectTry::End::kLate, {}};
+  request.done = [&](const std::string& said) { reply.set_value(said); };
+  ASSERT_TRUE(forwarder->reserve());
+  std::vector<ForwardRequest> requests;
+  requests.push_back(std::move(request));
+  forwarder->submit(std::move(requests));
+  auto said = reply.get_future();
+  ASSERT_EQ(said.wait_for(10s), std::future_status::ready);
+  EXPECT_EQ(parse_reply(said.get())->rcode, 2);
+  EXPECT_EQ(shared.budget.waiting(), 0U);
+  on_loop([&] { forwarder.reset(); });
+}
+
+// What a worker got and found no lock for.
+TEST_F(Forwarding, AReplyThatAWorkerCouldNotKeepIsKept) {
+  loop_.start_thread();
+  ForwardShared shared(quiet(), std::vector<std::vector<IpEndpoint>>(1));
+  std::unique_ptr<Forwarder> forwarder;
+  on_loop([&] { forwarder = std::make_unique<Forwarder>(loop_, shared); });
+  DirectOutcome outcome;
+  ASSERT_TRUE(read_foreign_query(encode(foreign()), Transport::kUdp, outcome.query));
+  outcome.hash = hash_of(key_of(outcome.query, 0));
+  outcome.what = UpstreamOutcome::What::kReply;
+  outcome.reply.lifetime = 60;
+  DirectNews news;
+  news.outcomes.push_back(outcome);
+  forwarder->submit({}, std::move(news));
+  on_loop([&] { forwarder.reset(); });
+  auto state = ForwardCache::State::kMissing;
+  shared.cache.find(key_of(outcome.query, 0), outcome.hash, monotonic_now(),
+                    [&](const auto& found) { state = found.state; });
+  EXPECT_EQ(state, ForwardCache::State::kFresh);
 }
 
 TEST_F(Forwarding, StoppingForgetsWhatIsInFlight) {

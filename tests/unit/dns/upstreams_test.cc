@@ -360,6 +360,7 @@ TEST_F(Upstreams, OurOwnSpellingIsKnownAgain) {
   known.set_value(six());
   EXPECT_EQ(ask({.name = "a.name.with.many.letters.example"}).rcode, 2);
   EXPECT_EQ(stats().forward_loops, 1U);
+  EXPECT_EQ(looping.queries(), 1);  // whichever worker it came back to
 }
 
 }  // namespace

@@ -57,20 +57,34 @@ while going:
 print(asked, lost)
 )";
 
-// Asks [argv[1]]:argv[2] for a page, and says what it got: the page, or how it failed.
+// What both of these do: a request to [argv[1]]:argv[2], and the page that comes.
 constexpr const char* kPage = R"(
 import socket, sys
-said = b''
-try:
-    end = socket.create_connection((sys.argv[1], int(sys.argv[2])), 25)
-    end.sendall(b'GET / HTTP/1.1\r\nHost: web\r\nConnection: close\r\n\r\n')
+def ask(end, fields=b''):
+    said = b''
+    end.sendall(b'GET / HTTP/1.1\r\nHost: web\r\n' + fields + b'\r\n')
     while not said.partition(b'\r\n\r\n')[2]:
         got = end.recv(4096)
         if not got: break
         said += got
-    print(said.partition(b'\r\n\r\n')[2].decode(), end='')
-except OSError as failed:
-    print(type(failed).__name__, end='')
+    return said.partition(b'\r\n\r\n')[2].decode()
+def dial():
+    return socket.create_connection((sys.argv[1], int(sys.argv[2])), 25)
+)";
+// Asks the machine argv[3], if that can be had, and says what it got.
+constexpr const char* kPrefer = R"(
+try: print(ask(dial(), b'fly-prefer-instance-id: ' + sys.argv[3].encode() + b'\r\n'), end='')
+except OSError as failed: print(type(failed).__name__, end='')
+)";
+// Holds a stream to the machine whose page is argv[3], says so, and how it ends.
+constexpr const char* kHold = R"(
+for _ in range(100):
+    end = dial()
+    page = ask(end)
+    if page == sys.argv[3]: break
+print(page, flush=True)
+try: print('ended' if end.recv(1) == b'' else 'spoke', end='')
+except OSError as failed: print(type(failed).__name__, end='')
 )";
 
 struct Load {
@@ -130,17 +144,12 @@ class Failover : public ::testing::Test {
     begin(host, mode + " " + port, {SIXPN_STEADY_LOAD, mode, flycast_, port, "50"});
   }
 
-  // Asks from host c until a machine does not answer: that one.
-  Load begin_unanswered(const std::string& port) {
-    Load load;
-    for (int i = 0; i < 50; ++i) {
-      load.what = "page " + port;
-      load.log = cluster_.host("c").folder + "/page" + port + "-" + std::to_string(i);
-      load.process = Process(
-          {"nsenter", "--net=/run/netns/" + client_["c"], "python3", "-c", kPage, flycast_, port},
-          load.log);
-      if (!eventually([&] { return !load.process.running(); }, 1s)) break;
-    }
+  // One of the programs above, as a client on host c.
+  Load begin_page(const char* program, const std::string& port, const std::string& whom) {
+    Load load{"page " + port, cluster_.host("c").folder + "/page" + port, {}};
+    load.process = Process({"nsenter", "--net=/run/netns/" + client_["c"], "python3", "-c",
+                            std::string(kPage) + program, flycast_, port, whom},
+                           load.log);
     return load;
   }
 
@@ -214,13 +223,16 @@ TEST_F(Failover, AMachineIsKilledAndNobodyNotices) {
   expect_no_failure();
 }
 
-// Its kernel has acknowledged what it will never answer.
+// Its kernel has acknowledged what it will never answer; and of a stream that rests nobody expects
+// anything.
 TEST_F(Failover, AHostDiesWithRequestsInIt) {
+  Load stream = begin_page(kHold, "81", "b");
+  ASSERT_TRUE(eventually([&] { return read_file(stream.log) == "b\n"; }));
   auto pid = static_cast<pid_t>(machine("b", web_["b"]).at("pid").as_int64());
   ASSERT_EQ(kill(pid, SIGSTOP), 0);
-  Load request = begin_unanswered("80");
-  Load stream = begin_unanswered("81");
-  ASSERT_TRUE(request.process.running() && stream.process.running());
+  Load request = begin_page(kPrefer, "80", web_["b"]);
+  ASSERT_FALSE(eventually([&] { return !request.process.running(); }, 2s)) << "it was answered";
+  ASSERT_TRUE(stream.process.running());
   cluster_.internet().cut_off("b");
   auto cut_at = std::chrono::steady_clock::now();
   for (Load* each : {&request, &stream}) {
@@ -229,7 +241,7 @@ TEST_F(Failover, AHostDiesWithRequestsInIt) {
     std::cout << each->what << ": " << took / 1ms << " ms after the host's death\n";
   }
   EXPECT_EQ(read_file(request.log), "a");
-  EXPECT_EQ(read_file(stream.log), "ConnectionResetError");
+  EXPECT_EQ(read_file(stream.log), "b\nConnectionResetError");
   expect_no_failure();
 }
 

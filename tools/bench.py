@@ -310,6 +310,12 @@ def dns_forward(bench):
     bench_dns_forward.run(bench.build, [])
 
 
+def dns_beside(bench):
+    """How late our own names are answered while an upstream answers foreign ones, is dead, or floods."""
+    import bench_dns_beside  # pylint: disable=import-outside-toplevel
+    bench_dns_beside.run(bench.build, [])
+
+
 def flycast(bench):
     """Streams through Flycast beside HAProxy (as shipped, and tuned), nginx and no proxy at all."""
     import bench_flycast  # pylint: disable=import-outside-toplevel
@@ -347,6 +353,7 @@ BENCHMARKS = {
     "registry": registry,
     "dns": dns,
     "dns-forward": dns_forward,
+    "dns-beside": dns_beside,
     "flycast": flycast,
     "flycast-http": flycast_http,
     "flycast-steady": flycast_steady,

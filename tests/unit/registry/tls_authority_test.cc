@@ -6,56 +6,18 @@
 
 #include <functional>
 
-#include "tests/unit/registry/trust_fixture.h"
+#include "tests/unit/registry/tls_world.h"
 
 namespace sixpn {
 namespace {
 
 using std::chrono::hours;
-using test::kInvited;
+using test::kHost;
+using test::kNow;
+using test::kOther;
 using test::secret_of;
+using World = test::TlsWorld;
 using ::testing::HasSubstr;
-
-constexpr WallTime kNow = kInvited;
-constexpr HostId kHost{0x00020003};
-constexpr HostId kOther{0x00020004};
-
-struct World {
-  SigningKey root{secret_of('r')};
-  TlsKey key = host_tls_key(secret_of('t'));
-  Snapshot snapshot;
-
-  World() {
-    HostView view;
-    view.record.id = kHost;
-    view.record.name = "b";
-    snapshot.hosts = std::map<HostId, HostView>{{kHost, view}};
-    snapshot.self = kHost;
-  }
-
-  void put(const std::string& org, HostId host, const std::string& statement) {
-    std::map<std::string, TlsGrantPtr> all(snapshot.tls_grants.begin(), snapshot.tls_grants.end());
-    all[tls_grant_key(org, host).id] =
-        std::make_shared<const TlsGrantRecord>(TlsGrantRecord{org, host, statement});
-    snapshot.tls_grants = std::move(all);
-  }
-  TlsGrant authority(const SigningKey& by, const std::string& org, hours life = hours(1000)) {
-    return *make_authority_grant(by, org, {kNow - hours(1), kNow + life}, kNow);
-  }
-  void add_authority(const std::string& org, hours life = hours(1000)) {
-    put(org, HostId{}, sign_tls_grant(authority(root, org, life), root));
-  }
-  TlsGrant issuer(const std::string& org, hours life = hours(100)) {
-    auto found = find_authority(snapshot, org, root.public_key());
-    return *make_issuer_grant(root, *found, {kHost, "b", key.public_key(), kNow + life}, kNow);
-  }
-  void add_issuer(const std::string& org, hours life = hours(100)) {
-    put(org, kHost, sign_tls_grant(issuer(org, life), root));
-  }
-  Result<TlsIssuer> find(WallTime now = kNow) {
-    return find_issuer(snapshot, "acme", kHost, key.public_key(), root.public_key(), now);
-  }
-};
 
 TEST(TlsAuthority, AHostIssuesForAnOrgThatCertifiedIt) {
   World world;

@@ -51,7 +51,7 @@ std::string app_text(JsonView app) {
                   {"Flycast", or_none(join(app["flycast"].texts(), ", "))},
                   {"Machines", machine_count(app)}});
   if (auto why = app["no_tls_because"].text(); !why.empty())
-    text += "TLS is refused: " + printable(why) + "\n";
+    text += "Ports with TLS are closed: " + printable(why) + "\n";
   return text;
 }
 

@@ -149,7 +149,7 @@ std::string flycast_explain_text(JsonView explanation) {
     text += "the checks of all machines fail, so they do not count\n";
   text += path_text(explanation);
   if (auto why = explanation["no_tls_because"].text(); !why.empty())
-    text += "TLS: refused: " + printable(why) + "\n";
+    text += "ports with TLS are closed: " + printable(why) + "\n";
   return text + "\n" + machines_text(explanation);
 }
 

@@ -192,7 +192,8 @@ TEST(AppView, OneAndMany) {
             "Flycast       fdaa:0:1:0:1::2\n"
             "Machines      3\n");
   app.as_object()["no_tls_because"] = "there is no authority\x1b";
-  EXPECT_TRUE(app_text(JsonView(app)).ends_with("3\nTLS is refused: there is no authority?\n"))
+  EXPECT_TRUE(
+      app_text(JsonView(app)).ends_with("3\nPorts with TLS are closed: there is no authority?\n"))
       << app_text(JsonView(app));
   boost::json::value apps = boost::json::array{app};
   EXPECT_EQ(apps_text(JsonView(apps)),
@@ -279,7 +280,8 @@ TEST(FlycastView, Explanation) {
 
 TEST(FlycastView, TlsThatIsRefused) {
   auto said = parse(R"({"app": "web", "rule": "nearest", "no_tls_because": "no authority"})");
-  EXPECT_NE(flycast_explain_text(JsonView(said)).find("nearest\nTLS: refused: no authority\n"),
+  EXPECT_NE(flycast_explain_text(JsonView(said))
+                .find("nearest\nports with TLS are closed: no authority\n"),
             std::string::npos);
 }
 

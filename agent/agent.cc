@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <future>
 #include <utility>
 
 #include "agent/admin_api.h"
@@ -14,6 +13,7 @@
 #include "agent/rooms.h"
 #include "agent/trust_watch.h"
 #include "agent/underlay.h"
+#include "base/io/run_on.h"
 #include "base/log.h"
 #include "base/rng.h"
 #include "flycast/core/kernel_path.h"
@@ -115,15 +115,6 @@ flycast::FlycastOptions flycast_options(const AgentOptions& options) {
 
 registry::Hold hold_of(config::Hold hold) {
   return hold == config::Hold::kUsed ? registry::Hold::kUsed : registry::Hold::kAll;
-}
-
-// Runs `task` on a loop whose thread is running and waits for its result.
-template <class Task>
-auto run_on(EventLoop& loop, Task task) {
-  std::promise<decltype(task())> promise;
-  auto result = promise.get_future();
-  loop.post([&] { promise.set_value(task()); });
-  return result.get();
 }
 
 }  // namespace

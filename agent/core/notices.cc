@@ -176,8 +176,7 @@ std::vector<Notice> tls_notices(const Snapshot& snapshot, const HostCertificate&
   std::vector<Notice> out;
   for (const auto& [org, record] : snapshot.orgs) {
     if (out.size() >= kMaxCertificateNotices) break;
-    bool has_authority = snapshot.tls_grants.contains(tls_grant_key(org, HostId{}).id);
-    if (!has_authority || !self.invite.allows_org(org)) continue;
+    if (!has_tls_grant(snapshot, org, HostId{}) || !self.invite.allows_org(org)) continue;
     auto issuer = find_issuer(snapshot, org, self.invite.host, tls_key, root_key, now);
     const std::string about = "tls/" + org;
     if (!issuer) {

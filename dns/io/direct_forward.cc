@@ -215,12 +215,9 @@ struct DirectForward::Impl {
         continue;
       }
       ForwardRequest request;
-      request.query = waiter.query;
-      request.group = question.group;
-      request.client = waiter.client;
-      request.network = waiter.network;
-      request.options = std::move(waiter.options);
       request.done = callbacks.done(waiter.asker);
+      static_cast<ForwardClient&>(request) = std::move(waiter);
+      request.group = question.group;
       request.since = question.asked;
       request.is_admitted = request.is_counted = true;
       request.tried = std::exchange(tried, std::nullopt);

@@ -15,13 +15,11 @@
 #include <memory>
 #include <string>
 
-#include "base/ids.h"
 #include "base/io/event_loop.h"
-#include "base/ip.h"
 #include "base/time.h"
-#include "dns/core/foreign_query.h"
 #include "dns/core/forward.h"
 #include "dns/io/asker.h"
+#include "dns/io/forward_client.h"
 #include "dns/io/forward_shared.h"
 #include "dns/io/forwarder.h"
 #include "dns/io/stats.h"
@@ -29,11 +27,7 @@
 namespace sixpn::dns {
 
 // A client that waits.
-struct DirectWaiter {
-  ForeignQuery query;
-  Ip6 client;
-  NetworkId network;
-  std::string options;  // Telling::options of the reply
+struct DirectWaiter : ForwardClient {
   Asker asker;
 };
 

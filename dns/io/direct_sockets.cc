@@ -3,12 +3,10 @@
 #include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <optional>
 #include <unordered_map>
 #include <utility>
@@ -19,35 +17,28 @@
 #include "dns/core/codes.h"
 #include "dns/core/forward.h"
 #include "dns/io/random_words.h"
+#include "dns/io/upstream_sockets.h"
 
 namespace sixpn::dns {
 namespace {
 
-constexpr int kReceiveBuffer = 1 << 20;
 // Sockets that are looked at in one turn; others come in the next.
 constexpr int kReady = 32;
-constexpr std::size_t kBatch = 16;
-constexpr std::size_t kBytes = 4096;  // we ask for 1232
 // Of ids that are taken already on the socket at hand.
 constexpr int kMostDraws = 64;
 
-// Of IPv4 for a mapped address.
+// Nothing when there is no way to it, or no descriptor.
 Fd connect_to(const IpEndpoint& upstream) {
-  bool is_v4 = upstream.ip.is_v4_mapped();
-  Fd fd(socket(is_v4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  Fd fd(socket(AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) return fd;
-  setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &kReceiveBuffer, sizeof kReceiveBuffer);
-  // As in bind_udp(): a label would be hashed for every query. IPv4 has none.
-  constexpr int kNoFlowLabel = 0;
-  if (!is_v4)
-    setsockopt(fd.get(), IPPROTO_IPV6, IPV6_AUTOFLOWLABEL, &kNoFlowLabel, sizeof kNoFlowLabel);
-  sockaddr_in four{};
-  four.sin_family = AF_INET;
-  four.sin_port = htons(upstream.port);
-  std::memcpy(&four.sin_addr, upstream.ip.bytes.data() + 12, sizeof four.sin_addr);
-  sockaddr_in6 six = to_sockaddr(upstream);
-  int failed = is_v4 ? connect(fd.get(), reinterpret_cast<const sockaddr*>(&four), sizeof four)
-                     : connect(fd.get(), reinterpret_cast<const sockaddr*>(&six), sizeof six);
+  constexpr int kNo = 0;
+  setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &kNo, sizeof kNo);
+  // As in bind_udp(): a label would be hashed for every query.
+  setsockopt(fd.get(), IPPROTO_IPV6, IPV6_AUTOFLOWLABEL, &kNo, sizeof kNo);
+  setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &UpstreamSockets::kReceiveBuffer,
+             sizeof UpstreamSockets::kReceiveBuffer);
+  sockaddr_in6 address = to_sockaddr(upstream);
+  int failed = connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
   return failed == 0 ? std::move(fd) : Fd();
 }
 
@@ -56,30 +47,13 @@ std::uint16_t id_of(std::string_view message) {
                                     static_cast<unsigned char>(message[1]));
 }
 
-struct Buffers {
-  Buffers() : bytes(kBatch * kBytes) {
-    for (std::size_t i = 0; i < kBatch; ++i) {
-      parts[i] = {bytes.data() + i * kBytes, kBytes};
-      messages[i].msg_hdr.msg_iov = &parts[i];
-      messages[i].msg_hdr.msg_iovlen = 1;
-    }
-  }
-  [[nodiscard]] std::string_view message(std::size_t i) const {
-    return {bytes.data() + i * kBytes, messages[i].msg_len};
-  }
-
-  std::vector<char> bytes;
-  std::array<iovec, kBatch> parts{};
-  std::array<mmsghdr, kBatch> messages{};
-};
-
 struct Socket {
   struct Waiting {
     std::uint16_t id = 0;
     DirectSockets::Token token = 0;
   };
 
-  // Few wait at one socket, kQueriesPerPort at most.
+  // Few wait at one socket, UpstreamSockets::kQueriesPerPort at most.
   auto find(std::uint16_t id) {
     return std::find_if(waiting.begin(), waiting.end(),
                         [id](const Waiting& one) { return one.id == id; });
@@ -106,7 +80,7 @@ struct DirectSockets::Impl {
   struct One {
     IpEndpoint endpoint;
     Instant paused_until{};
-    std::array<Socket*, kPorts> ports{};
+    std::array<Socket*, UpstreamSockets::kPorts> ports{};
   };
 
   Impl(EventLoop& loop, const std::vector<IpEndpoint>& upstreams, Events handlers)
@@ -123,7 +97,7 @@ struct DirectSockets::Impl {
     One& one = all[upstream];
     if (now < one.paused_until) return false;
     auto random = random_words.next();
-    Socket* socket = port_of(one, upstream, random % kPorts, now);
+    Socket* socket = port_of(one, upstream, random % UpstreamSockets::kPorts, now);
     if (socket == nullptr) return false;
     auto id = free_id(*socket, static_cast<std::uint16_t>(random >> 16));
     if (!id) return false;
@@ -159,7 +133,8 @@ struct DirectSockets::Impl {
   }
 
   static bool is_worn(const Socket& socket, Instant now) {
-    return socket.failed || socket.sent >= kQueriesPerPort || now - socket.born >= kPortAge;
+    return socket.failed || socket.sent >= UpstreamSockets::kQueriesPerPort ||
+           now - socket.born >= UpstreamSockets::kPortAge;
   }
 
   Socket* open(const IpEndpoint& endpoint, std::size_t upstream, Instant now) {
@@ -181,7 +156,7 @@ struct DirectSockets::Impl {
   void on_ready() {
     std::array<epoll_event, kReady> ready{};
     int count = epoll_wait(epoll.get(), ready.data(), kReady, 0);
-    int left = kReadsPerTurn;
+    int left = UpstreamSockets::kReadsPerTurn;
     for (int i = 0; i < count && left > 0; ++i) {
       auto found = sockets.find(ready[static_cast<std::size_t>(i)].data.u64);
       if (found != sockets.end()) left -= read(*found->second, left);
@@ -192,18 +167,22 @@ struct DirectSockets::Impl {
   // As many as may be answers, in one call; what else there is comes in another turn. How many
   // came.
   int read(Socket& socket, int left) {
-    auto most = std::clamp<std::size_t>(socket.waiting.size(), 1, kBatch);
+    auto most = std::clamp<std::size_t>(socket.waiting.size(), 1, UpstreamDatagrams::kBatch);
     most = std::min(most, static_cast<std::size_t>(left));
-    int got = recvmmsg(socket.fd.get(), buffers.messages.data(), static_cast<unsigned>(most),
+    int got = recvmmsg(socket.fd.get(), datagrams.messages.data(), static_cast<unsigned>(most),
                        MSG_DONTWAIT, nullptr);
     if (got < 0) {
       bool failed = errno != EAGAIN && errno != EINTR;
       if (failed) lose(socket, Lost::kFailed);
       return 1;
     }
-    for (int i = 0; i < got; ++i)
-      if (!take(socket, buffers.message(static_cast<std::size_t>(i))))
-        ++stray_count, ++socket.strays;
+    for (std::size_t i = 0; i < static_cast<std::size_t>(got); ++i) {
+      const iovec& part = datagrams.parts[i];
+      if (take(socket, {static_cast<const char*>(part.iov_base), datagrams.messages[i].msg_len}))
+        continue;
+      ++stray_count;
+      ++socket.strays;
+    }
     if (socket.strays >= kMostStrays) {
       all[socket.upstream].paused_until = monotonic_now() + kFloodPause;
       lose(socket, Lost::kFlooded);
@@ -253,7 +232,7 @@ struct DirectSockets::Impl {
   Events events;
   std::vector<One> all;
   RandomWords random_words;
-  Buffers buffers;
+  UpstreamDatagrams datagrams;
   std::uint64_t last_serial = 0, stray_count = 0;
   std::unordered_map<std::uint64_t, std::unique_ptr<Socket>> sockets;  // by serial
   Fd epoll;       // all sockets: the loop watches this one descriptor

@@ -1,7 +1,7 @@
 // DirectSockets: a worker's own UDP sockets to the upstream resolvers. A query leaves by one of
 // kPorts sockets of its upstream, drawn at random, under an id drawn at random; a socket is
 // connected (the kernel takes nothing from anybody else), has a port of the kernel's choice, and is
-// replaced after kQueriesPerPort queries or kPortAge. A datagram belongs to a question by socket
+// replaced (upstream_sockets.h). A datagram belongs to a question by socket
 // and id; whether it answers it, its owner says. It knows nothing else of DNS.
 //
 // Not for TCP, and not for upstreams that misbehave: who sends kMostStrays datagrams that answer
@@ -28,10 +28,6 @@ namespace sixpn::dns {
 
 class DirectSockets {
  public:
-  static constexpr std::size_t kPorts = 16;
-  static constexpr int kQueriesPerPort = 256;
-  static constexpr Duration kPortAge = std::chrono::seconds(30);
-  static constexpr int kReadsPerTurn = 64;
   static constexpr int kMostStrays = 64;
   static constexpr Duration kFloodPause = std::chrono::seconds(30);
 

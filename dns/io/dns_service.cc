@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <fstream>
-#include <future>
 #include <sstream>
 #include <thread>
 #include <utility>
 
+#include "base/io/run_on.h"
 #include "base/log.h"
 #include "dns/core/resolv_conf.h"
 #include "dns/io/dns_worker.h"
@@ -71,17 +71,6 @@ std::vector<IpEndpoint> read_upstreams(const std::vector<IpEndpoint>& listen) {
   std::stringstream text;
   text << file.rdbuf();
   return without_ourselves(parse_nameservers(text.str()), listen);
-}
-
-// Runs `task` on a loop whose thread is running, and waits for it.
-template <class Task>
-void run_on(EventLoop& loop, Task task) {
-  std::promise<void> done;
-  loop.post([&] {
-    task();
-    done.set_value();
-  });
-  done.get_future().wait();
 }
 
 }  // namespace

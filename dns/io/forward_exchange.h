@@ -11,19 +11,14 @@
 #include <utility>
 #include <vector>
 
-#include "base/ids.h"
-#include "base/ip.h"
 #include "base/time.h"
 #include "dns/core/foreign_query.h"
+#include "dns/io/forward_client.h"
 
 namespace sixpn::dns {
 
 // A client that waits.
-struct ForwardWaiter {
-  ForeignQuery query;
-  Ip6 client;
-  NetworkId network;
-  std::string options;  // Telling::options of the reply
+struct ForwardWaiter : ForwardClient {
   std::function<void(std::string)> done;
 };
 

@@ -43,7 +43,7 @@ std::size_t ForwardFront::forward(const Asked& asked, Asker asker, Instant now, 
   // The responder judges messages by the same rules: what it gave up can be read (the fuzzer holds
   // the two to each other).
   if (!readable_) return 0;
-  DirectWaiter waiter{query_, asked.source, asked.network, std::string(asked.options),
+  DirectWaiter waiter{{query_, asked.source, asked.network, std::string(asked.options)},
                       std::move(asker)};
   switch (direct_.begin(waiter, group_, hash_, now)) {
     case DirectForward::Begun::kWaits:

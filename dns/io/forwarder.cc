@@ -141,8 +141,8 @@ struct Forwarder::Impl : std::enable_shared_from_this<Forwarder::Impl> {
   }
 
   void wait(Exchange& exchange, ForwardRequest request) {
-    exchange.waiters.push_back({request.query, request.client, request.network,
-                                std::move(request.options), std::move(request.done)});
+    auto done = std::move(request.done);
+    exchange.waiters.push_back({std::move(request), std::move(done)});
   }
 
   void begin(ForwardRequest request, std::uint64_t hash) {

@@ -17,10 +17,9 @@
 #include <string>
 #include <vector>
 
-#include "base/ids.h"
 #include "base/io/event_loop.h"
-#include "base/ip.h"
 #include "dns/core/foreign_query.h"
+#include "dns/io/forward_client.h"
 #include "dns/io/forward_shared.h"
 #include "dns/io/stats.h"
 #include "dns/io/upstreams.h"
@@ -42,12 +41,8 @@ struct DirectTry {
 };
 
 // A query to forward.
-struct ForwardRequest {
-  ForeignQuery query;
+struct ForwardRequest : ForwardClient {
   std::uint16_t group = 0;  // forward_rules.h
-  Ip6 client;               // for fairness, as its network is
-  NetworkId network;
-  std::string options;  // Telling::options of the reply
   // Called once with the reply, on the forward loop; never when the forwarder ends first. Empty:
   // what is kept is to be fetched anew.
   std::function<void(std::string reply)> done;

@@ -4,7 +4,6 @@
 #include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -19,14 +18,13 @@
 #include "base/io/clock.h"
 #include "base/log.h"
 #include "dns/core/codes.h"
+#include "dns/io/upstream_sockets.h"
 
 namespace sixpn::dns {
 
 namespace {
 
 constexpr const char* kRoom = "dns";
-// Not a bound of TCP: c-ares gives the kernel what it has.
-constexpr int kReceiveBuffer = 1 << 20;
 // Sockets that are looked at in one turn; others come in the next.
 constexpr int kReady = 64;
 
@@ -50,22 +48,16 @@ ares_addr_port_node to_node(const IpEndpoint& upstream) {
 // Datagrams of one socket, read with one system call: c-ares asks for one at a time, until there is
 // none.
 struct Datagrams {
-  static constexpr int kBatch = 16;
-  static constexpr std::size_t kBytes = 4096;  // as c-ares' own buffer; we ask for 1232
+  static constexpr auto kBatch = UpstreamDatagrams::kBatch;
 
-  Datagrams() : bytes(kBatch * kBytes) {
-    for (std::size_t i = 0; i < kBatch; ++i) {
-      parts[i] = {bytes.data() + i * kBytes, kBytes};
-      messages[i].msg_hdr.msg_iov = &parts[i];
-      messages[i].msg_hdr.msg_iovlen = 1;
-      messages[i].msg_hdr.msg_name = &from[i];
-    }
+  Datagrams() {
+    for (std::size_t i = 0; i < kBatch; ++i) batch.messages[i].msg_hdr.msg_name = &from[i];
   }
 
   // Of the socket that is looked at next.
   void begin() {
     count = next = 0;
-    left = UpstreamPool::kReadsPerTurn;
+    left = UpstreamSockets::kReadsPerTurn;
     drained = false;
   }
 
@@ -75,31 +67,29 @@ struct Datagrams {
       errno = EAGAIN;
       return false;
     }
-    for (auto& message : messages) message.msg_hdr.msg_namelen = sizeof(sockaddr_storage);
-    int got = recvmmsg(fd, messages.data(), kBatch, MSG_DONTWAIT, nullptr);
+    for (auto& message : batch.messages) message.msg_hdr.msg_namelen = sizeof(sockaddr_storage);
+    int got = recvmmsg(fd, batch.messages.data(), kBatch, MSG_DONTWAIT, nullptr);
     if (got <= 0) return false;
     next = 0;
     count = got;
     left -= got;
-    drained = got < kBatch;
+    drained = got < static_cast<int>(kBatch);
     return true;
   }
 
   ares_ssize_t take(int fd, void* out, std::size_t room, sockaddr* whence, ares_socklen_t* size) {
     if (next == count && !fill(fd)) return -1;
     auto place = static_cast<std::size_t>(next++);
-    std::size_t taken = std::min<std::size_t>(messages[place].msg_len, room);
-    std::memcpy(out, parts[place].iov_base, taken);
-    ares_socklen_t named = std::min(*size, messages[place].msg_hdr.msg_namelen);
+    std::size_t taken = std::min<std::size_t>(batch.messages[place].msg_len, room);
+    std::memcpy(out, batch.parts[place].iov_base, taken);
+    ares_socklen_t named = std::min(*size, batch.messages[place].msg_hdr.msg_namelen);
     std::memcpy(whence, &from[place], named);
     *size = named;
     return static_cast<ares_ssize_t>(taken);
   }
 
-  std::vector<char> bytes;
-  std::array<iovec, kBatch> parts{};
+  UpstreamDatagrams batch;
   std::array<sockaddr_storage, kBatch> from{};
-  std::array<mmsghdr, kBatch> messages{};
   int count = 0, next = 0, left = 0;
   bool drained = false;
 };
@@ -183,7 +173,7 @@ struct Channel {
 
   void process(int read, int write) {
     shared.datagrams.begin();
-    stream_reads_left = UpstreamPool::kReadsPerTurn;
+    stream_reads_left = UpstreamSockets::kReadsPerTurn;
     ares_process_fd(channel, read, write);
   }
 
@@ -204,7 +194,8 @@ struct Channel {
     Fd fd(socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (!fd) return ARES_SOCKET_BAD;
     if (type == SOCK_DGRAM)
-      setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &kReceiveBuffer, sizeof kReceiveBuffer);
+      setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &UpstreamSockets::kReceiveBuffer,
+                 sizeof UpstreamSockets::kReceiveBuffer);
     auto& channel = *static_cast<Channel*>(self);
     int number = fd.release();
     channel.shared.sockets[number] = &channel;
@@ -283,7 +274,7 @@ struct UpstreamPool::Impl {
 
   Channel& channel_for(UpstreamWay way, std::size_t draw) {
     auto& ports = channels[static_cast<std::size_t>(way)];
-    std::size_t count = way == UpstreamWay::kTcp ? 1 : kPorts;
+    std::size_t count = way == UpstreamWay::kTcp ? 1 : UpstreamSockets::kPorts;
     if (ports.empty()) ports.resize(count);
     auto& chosen = ports[draw % count];
     if (chosen && chosen->way != UpstreamWay::kTcp && is_worn(*chosen))
@@ -298,7 +289,8 @@ struct UpstreamPool::Impl {
   }
 
   static bool is_worn(const Channel& channel) {
-    return channel.sent >= kQueriesPerPort || monotonic_now() - channel.born >= kPortAge;
+    return channel.sent >= UpstreamSockets::kQueriesPerPort ||
+           monotonic_now() - channel.born >= UpstreamSockets::kPortAge;
   }
 
   void on_ready() {

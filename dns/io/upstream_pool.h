@@ -4,13 +4,12 @@
 // giving up after a time.
 //
 // Queries leave by one of kPorts channels, chosen at random, each with its own socket and so its
-// own source port, of the kernel's choice; a channel is replaced after kQueriesPerPort queries or
-// kPortAge, so that a port is worth little to whoever learns it. At most kReadsPerTurn datagrams
-// are taken from a socket before others get their turn: c-ares itself would read as long as there
-// is something, and an upstream that floods us would have the loop for itself.
+// own source port; channels are replaced (upstream_sockets.h). At most kReadsPerTurn datagrams are
+// taken from a socket before others get their turn: c-ares itself would read as long as there is
+// something, and an upstream that floods us would have the loop for itself.
 //
-// Owned by Forwarder, on the forward loop. Limits: the above; queries in flight are the Forwarder's
-// to bound.
+// Owned by Forwarder, on the forward loop. Limits: UpstreamSockets; queries in flight are the
+// Forwarder's to bound.
 #pragma once
 
 #include <chrono>
@@ -33,11 +32,6 @@ enum class UpstreamWay {
 
 class UpstreamPool {
  public:
-  static constexpr std::size_t kPorts = 16;
-  static constexpr int kQueriesPerPort = 256;
-  static constexpr Duration kPortAge = std::chrono::seconds(30);
-  static constexpr int kReadsPerTurn = 64;
-
   struct Ended {
     std::uint64_t attempt = 0;
     bool answered = false;  // else nothing came in time, or the address is unreachable

@@ -67,8 +67,7 @@ class ClientSession : public Session {
                               std::move(dialled.tickets)});
     discard_input(client_.fd.get(), dialled.early_bytes);
     RelayStreams streams{id_, std::move(client_.fd), std::move(dialled.stream)};
-    streams.machine_is_hop = !dialled.here;
-    streams.hop_host = dialled.hop_host();
+    streams.machine_host = dialled.hop_host();
     streams.machine_is_bare = dialled.here;
     streams.idle_timeout = dialled.idle_timeout;
     std::optional<MachineEnd> end;

@@ -21,8 +21,8 @@ namespace sixpn::flycast {
 namespace {
 
 // Another host's agent that has a client's first bytes is waited for so long: it may be one that
-// starts, whose listening socket took them, on a busy machine. One that died is known sooner
-//. What may be asked of another as well is not worth the wait.
+// starts, whose listening socket took them, on a busy machine. One whose host died is given up
+// sooner (on_host_dead()). What may be asked of another as well is not worth the wait.
 constexpr Duration kAnswerGrace = std::chrono::seconds(5);
 constexpr Duration kRepeatableGrace = std::chrono::milliseconds(500);
 

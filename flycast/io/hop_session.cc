@@ -218,8 +218,7 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
     if (!reply(HopStatus::kOk, 0)) return state_.end(id_);
     ++state_.stats.hops_admitted;
     RelayStreams streams{id_, std::move(hop_), std::move(outcome.stream)};
-    streams.client_is_hop = true;
-    streams.hop_host = from_;
+    streams.client_host = from_;
     streams.machine_is_bare = true;
     state_.relay(std::move(streams), std::move(tickets_), end_);
   }

@@ -179,7 +179,10 @@ HttpCall::Event HttpCall::next() {
 bool HttpCall::read_machine() {
   bool told_silent = std::exchange(told_silent_, false);
   if (!http_.attempting()) return false;
-  if (!readable()) return on_nothing_read(told_silent), false;
+  if (!readable()) {
+    on_nothing_read(told_silent);
+    return false;
+  }
   switch (machine_->stream->read(bytes_, gzip_ ? kCompressedAtOnce : kHttpChunk)) {
     case HttpStream::Got::kNothing:
       on_nothing_read(told_silent);

@@ -364,8 +364,7 @@ class HttpSession : public Session, public std::enable_shared_from_this<HttpSess
                              {machine_->stream->release(), machine_->dialled.hop_host(),
                               relay_idle_timeout_, std::move(tickets)});
     RelayStreams streams{id_, client_.release(), machine_->stream->release()};
-    streams.machine_is_hop = !machine_->dialled.here;
-    streams.hop_host = machine_->dialled.hop_host();
+    streams.machine_host = machine_->dialled.hop_host();
     streams.idle_timeout = relay_idle_timeout_;
     std::optional<MachineEnd> end;
     if (machine_->dialled.here) end = machine_->dialled.end;

@@ -41,13 +41,13 @@ Relay::Relay(RelayStreams streams, RelayShared& shared)
   client_.name = client_name(id_);
   machine_.name = machine_name(id_);
   client_.fd = std::move(streams.client);
-  client_.is_hop = streams.client_is_hop;
+  client_.is_hop = streams.client_host != HostId{};
   machine_.fd = std::move(streams.machine);
-  machine_.is_hop = streams.machine_is_hop;
+  machine_.is_hop = streams.machine_host != HostId{};
   machine_.is_bare = streams.machine_is_bare;
   // A client that speaks first has done so by now; of a machine that does, watch() brings an event.
   machine_.readable = false;
-  is_near_ = !streams.machine_is_hop;
+  is_near_ = !machine_.is_hop;
 }
 
 // Between leave() and join() it shares nothing.

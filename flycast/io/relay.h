@@ -36,10 +36,13 @@ struct RelayStreams {
   SessionId id{};
   Fd client;
   Fd machine;
-  // To or from another host's proxy: given up when that host is silent for too long.
-  bool client_is_hop = false;
-  bool machine_is_hop = false;
-  HostId hop_host{};             // that host, if one of them is
+  // The host whose proxy is at the other end, HostId{} for none: it is given up when that host is
+  // silent for too long, or dead. One of the two at most.
+  HostId client_host{};
+  HostId machine_host{};
+  [[nodiscard]] HostId hop_host() const {
+    return client_host != HostId{} ? client_host : machine_host;
+  }
   bool machine_is_bare = false;  // opened with Lasting::kLater
   Duration idle_timeout{};       // without a byte in either direction; 0: none
 };

@@ -41,7 +41,7 @@ Result<void> Relays::start_lane(std::size_t number) {
 
 void Relays::add(RelayStreams streams, SessionTickets tickets,
                  const std::optional<MachineEnd>& end) {
-  Open& open = open_.insert_or_assign(streams.id, Open{std::move(tickets), end, streams.hop_host})
+  Open& open = open_.insert_or_assign(streams.id, Open{std::move(tickets), end, streams.hop_host()})
                    .first->second;
   if (brief_->has_room()) return brief_->add(std::move(streams));
   open.lane = take_lane();

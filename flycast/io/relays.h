@@ -73,7 +73,7 @@ class Relays {
   struct Open {
     SessionTickets tickets;
     std::optional<MachineEnd> end;
-    HostId hop_host{};  // RelayStreams'
+    HostId hop_host{};  // of one of its streams
     std::size_t lane = kBrief;
   };
   struct Lane {

@@ -73,7 +73,7 @@ std::set<SetElement> flycast_elements(const Snapshot& snapshot, NetworkId networ
   std::set<SetElement> elements;
   const NetworkView* view = snapshot.find_network(network);
   if (view == nullptr) return elements;
-  const bool with_tls = has_issuer_grant(snapshot, view->network.org, snapshot.self);
+  const bool with_tls = has_tls_grant(snapshot, view->network.org, snapshot.self);
   for (const auto& [address, record] : view->flycast) {
     // What is not of this network's prefix is never dialled by it.
     if (!flycast_prefix(network).contains(address)) continue;

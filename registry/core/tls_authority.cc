@@ -59,7 +59,7 @@ Result<TlsAuthority> find_authority(const Snapshot& snapshot, const std::string&
   return TlsAuthority{org, std::move(grant->certificate), std::move(*facts)};
 }
 
-bool has_issuer_grant(const Snapshot& snapshot, const std::string& org, HostId host) {
+bool has_tls_grant(const Snapshot& snapshot, const std::string& org, HostId host) {
   return snapshot.tls_grants.contains(tls_grant_key(org, host).id);
 }
 

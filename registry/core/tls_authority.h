@@ -40,9 +40,9 @@ struct TlsIssuer {
 Result<TlsIssuer> find_issuer(const Snapshot& snapshot, const std::string& org, HostId host,
                               const std::string& tls_key, const PublicKey& root_key, WallTime now);
 
-// Whether a host was given a certificate for the org at all. It may count no more: find_issuer
-// says.
-bool has_issuer_grant(const Snapshot& snapshot, const std::string& org, HostId host);
+// Whether there is a certificate for the org at all: the authority's (host zero), or a host's. What
+// it is worth, find_authority and find_issuer say.
+bool has_tls_grant(const Snapshot& snapshot, const std::string& org, HostId host);
 
 // ---- what the holder of the root key makes. Errors: OpenSSL's.
 

@@ -6,8 +6,9 @@
 #include <unistd.h>
 
 #include <filesystem>
-#include <future>
 #include <stdexcept>
+
+#include "base/io/run_on.h"
 
 namespace sixpn::dns::testing {
 namespace {
@@ -32,16 +33,6 @@ SnapshotPtr lab_snapshot() {
   return world.snapshot();
 }
 
-template <class F>
-void on_loop(EventLoop& loop, F task) {
-  std::promise<void> done;
-  loop.post([&] {
-    task();
-    done.set_value();
-  });
-  done.get_future().get();
-}
-
 }  // namespace
 
 Lab::Lab() {
@@ -61,7 +52,7 @@ Lab::Lab() {
 
 Lab::~Lab() {
   page_server_ = {};
-  on_loop(loop_, [&] { service_.reset(); });
+  run_on(loop_, [&] { service_.reset(); });
   loop_.stop();
   loop_.join();
   std::filesystem::remove_all(folder_);
@@ -103,7 +94,7 @@ void Lab::start_resolver() {
   // Its threads, and theirs, are inside the namespace of the one that starts them.
   host_.run([&] { loop_.start_thread(); });
   std::string failure;
-  on_loop(loop_, [&] {
+  run_on(loop_, [&] {
     DnsOptions options;
     options.listen = {{*parse_ip6(kResolver), 53}};
     options.upstreams = {{*parse_ip6("::1"), 9}};  // nobody: other names are SERVFAIL at once

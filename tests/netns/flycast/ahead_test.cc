@@ -7,7 +7,6 @@
 
 #include <future>
 #include <optional>
-#include <set>
 #include <thread>
 
 #include "flycast/core/exchange_frame.h"
@@ -21,15 +20,8 @@ namespace {
 // Machine 2 on host 2, the nearer one, and machine 4 on host 3; clients on host 1.
 struct Ahead : testing::TestWithParam<ConcurrencyType> {
   Ahead() {
-    cluster.app.services[0].ports[0].handlers = {"http"};
-    cluster.app.services[0].concurrency = GetParam();
-    only({2, 4});
-  }
-  // Of the machines of the app, only those serve.
-  void only(const std::set<std::uint32_t>& ids) {
-    for (std::uint32_t id : {1u, 2u, 3u, 4u})
-      cluster.machines[MachineId{id}].state =
-          ids.contains(id) ? MachineState::kStarted : MachineState::kStopped;
+    cluster.speak_http(GetParam());
+    start_only(cluster, {2, 4});
   }
   // However slow the test is, nobody gives up.
   static FlycastOptions patient() {
@@ -48,23 +40,15 @@ struct Ahead : testing::TestWithParam<ConcurrencyType> {
     EXPECT_TRUE(read_message(client, 5).ends_with("hello"));
     return machine;
   }
-  void deafen_host1() {
-    lab.host(1).feed("nft -f -",
-                     "table inet silence {\n  chain prerouting {\n"
-                     "    type filter hook prerouting priority raw\n"
-                     "    tcp sport 7947 drop\n  }\n}\n");
-  }
-  void heal() {
-    lab.host(1).feed("nft -f -", "add table inet silence\ndelete table inet silence\n");
-  }
-  void TearDown() override { heal(); }
+  void deafen_host1() { lab.host(1).lose("tcp sport 7947 drop"); }
+  void TearDown() override { lab.host(1).mend(); }
   Lab& lab = Lab::instance();
   TestCluster cluster = Lab::cluster();
 };
 
 // Nothing that host 2 says reaches host 1, and yet the machine has the request: it did not wait.
 TEST_P(Ahead, TheMachineHasTheRequestBeforeTheAnswerIsHere) {
-  only({2});
+  start_only(cluster, {2});
   RunningHost host1(1, cluster, patient()), host2(2, cluster, patient());
   Server server(2);
   Tcp before = dial_web();
@@ -76,7 +60,7 @@ TEST_P(Ahead, TheMachineHasTheRequestBeforeTheAnswerIsHere) {
   Tcp next = server.accept();
   std::string seen = read_message(next, 4);
   EXPECT_TRUE(seen.starts_with("POST /early HTTP/1.1\r\n") && seen.ends_with("\r\n\r\nbody"));
-  heal();
+  lab.host(1).mend();
   ASSERT_TRUE(next.write_all(ok("hello")));
   EXPECT_TRUE(read_message(client, 5).ends_with("hello"));
   EXPECT_EQ(host1.stats().failed_attempts, 0u);
@@ -84,7 +68,7 @@ TEST_P(Ahead, TheMachineHasTheRequestBeforeTheAnswerIsHere) {
 
 // More of it than goes along, while nobody listens on the nearer machine.
 TEST_P(Ahead, ARefusalLosesNothing) {
-  only({3, 4});
+  start_only(cluster, {3, 4});
   RunningHost host1(1, cluster, patient()), host2(2, cluster, patient()), host3(3, cluster);
   Server four(4);
   std::string body(50'000, 'y');
@@ -105,7 +89,7 @@ TEST_P(Ahead, ARefusalLosesNothing) {
 
 // The end of one exchange and the next question come in one piece, with what goes ahead.
 TEST_P(Ahead, RequestsFollowEachOther) {
-  only({2});
+  start_only(cluster, {2});
   RunningHost host1(1, cluster, patient()), host2(2, cluster, patient());
   Server server(2);
   Tcp client = dial_web();
@@ -213,7 +197,7 @@ TEST_P(ScriptedAhead, AClientMayGoAsItsRequestIsSentOnceMore) {
   Tcp hop = accept_speaking();
   if (read_preamble(hop).ahead) hop.read_exactly(kExchangeHeaderBytes);
   EXPECT_TRUE(read_message(hop).starts_with("GET /last"));
-  only({1});
+  start_only(cluster, {1});
   host1.set_snapshot(cluster);
   // Another request, which is not read yet: its socket is known to have something.
   ASSERT_TRUE(client.write_all("GET /next HTTP/1.1\r\nHost: h\r\n\r\n"));

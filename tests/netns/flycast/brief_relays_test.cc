@@ -10,11 +10,11 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <future>
 #include <mutex>
 #include <set>
 #include <thread>
 
+#include "base/io/run_on.h"
 #include "base/rng.h"
 #include "flycast/io/relay_loop.h"
 #include "tests/netns/flycast/stage.h"
@@ -52,14 +52,7 @@ struct BriefStage : testing::Test {
     loop.stop();
     loop.join();
   }
-  void on_loop(const std::function<void()>& body) {
-    std::promise<void> done;
-    loop.post([&] {
-      body();
-      done.set_value();
-    });
-    done.get_future().wait();
-  }
+  void on_loop(const std::function<void()>& body) { run_on(loop, body); }
   bool has_ended(SessionId id) {
     return eventually([&] {
       std::lock_guard lock(mutex);

@@ -5,7 +5,6 @@
 #include <sys/socket.h>
 
 #include <fstream>
-#include <set>
 #include <thread>
 
 #include "flycast/core/doubted_hosts.h"
@@ -17,33 +16,16 @@
 namespace sixpn::flycast {
 namespace {
 
-constexpr std::string_view kCut =
-    "table inet dead {\n"
-    "  chain in { type filter hook prerouting priority raw; iifname wire drop; }\n"
-    "  chain out { type filter hook postrouting priority raw; oifname wire drop; }\n}\n";
 constexpr const char* kGet = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
 constexpr const char* kPost = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n";
 
 // Clients on host 1; of the app's machines 2 serves, on host 2, and 4, on host 3.
 struct DeadHost : testing::Test {
-  DeadHost() { serve({2, 4}); }
   void TearDown() override {
-    for (std::uint32_t n : {1u, 2u}) heal(n);
-  }
-  void serve(const std::set<std::uint32_t>& ids) {
-    for (std::uint32_t id : {1u, 2u, 3u, 4u})
-      cluster.machines[MachineId{id}].state =
-          ids.contains(id) ? MachineState::kStarted : MachineState::kStopped;
-  }
-  void speak_http(ConcurrencyType counted = ConcurrencyType::kConnections) {
-    cluster.app.services[0].ports[0].handlers = {"http"};
-    cluster.app.services[0].concurrency = counted;
+    for (std::uint32_t n : {1u, 2u}) lab.host(n).mend();
   }
   // From its network; what runs on it does not notice.
-  void cut_off(std::uint32_t n) { lab.host(n).feed("nft -f -", std::string(kCut)); }
-  void heal(std::uint32_t n) {
-    lab.host(n).feed("nft -f -", "add table inet dead\ndelete table inet dead\n");
-  }
+  void cut_off(std::uint32_t n) { lab.host(n).lose("iifname wire drop", "oifname wire drop"); }
   void believe(RunningHost& viewer, std::uint32_t n, HostStatus status) {
     cluster.hosts.at(host(n)).status = status;
     viewer.set_snapshot(cluster);
@@ -89,12 +71,12 @@ struct DeadHost : testing::Test {
     return machine;
   }
   Lab& lab = Lab::instance();
-  TestCluster cluster = Lab::cluster();
+  TestCluster cluster = Lab::cluster_of({2, 4});
 };
 
 TEST_F(DeadHost, ARequestThatItHadGoesToAnother) {
   for (auto counted : {ConcurrencyType::kConnections, ConcurrencyType::kRequests}) {
-    speak_http(counted);
+    cluster.speak_http(counted);
     RunningHost host1(1, cluster), host2(2, cluster), host3(3, cluster);
     Server two(2), four(4);
     Tcp client = dial_web();
@@ -104,13 +86,13 @@ TEST_F(DeadHost, ARequestThatItHadGoesToAnother) {
     FlycastStats stats = host1.stats();
     EXPECT_EQ(stats.dead_hosts, 1u);
     EXPECT_EQ(stats.http_resends, 1u);
-    heal(2);
+    lab.host(2).mend();
     cluster.hosts.at(host(2)).status = HostStatus::kAlive;
   }
 }
 
 TEST_F(DeadHost, ARequestThatMayNotBeAskedTwiceIsAnswered) {
-  speak_http();
+  cluster.speak_http();
   RunningHost host1(1, cluster), host2(2, cluster), host3(3, cluster);
   Server two(2), four(4);
   Tcp client = dial_web();
@@ -125,7 +107,7 @@ TEST_F(DeadHost, ARequestThatMayNotBeAskedTwiceIsAnswered) {
 
 // The client has what came of it, and learns that it is not all.
 TEST_F(DeadHost, AResponseThatHasBegunIsCut) {
-  speak_http();
+  cluster.speak_http();
   RunningHost host1(1, cluster), host2(2, cluster), host3(3, cluster);
   Server two(2), four(4);
   Tcp client = dial_web();
@@ -140,7 +122,7 @@ TEST_F(DeadHost, AResponseThatHasBegunIsCut) {
 
 TEST_F(DeadHost, RequestsOfHttp2GoToAnother) {
   using namespace frames;
-  speak_http();
+  cluster.speak_http();
   RunningHost host1(1, cluster), host2(2, cluster), host3(3, cluster);
   Server two(2), four(4);
   Tcp client = dial_web();
@@ -157,7 +139,7 @@ TEST_F(DeadHost, RequestsOfHttp2GoToAnother) {
 
 // A connection kept for the client's next request is none any more, though no kernel says so.
 TEST_F(DeadHost, AKeptConnectionIsNotUsedAgain) {
-  speak_http();
+  cluster.speak_http();
   RunningHost host1(1, cluster), host2(2, cluster), host3(3, cluster);
   Server two(2), four(4);
   Tcp client = dial_web();
@@ -178,9 +160,7 @@ TEST_F(DeadHost, AStreamThatHasJustBegunIsReset) {
   Tcp first = dial_web();
   ASSERT_TRUE(two.accept());
   ASSERT_TRUE(eventually([&] { return host1.stats().spare_links > 0; }));
-  lab.host(2).feed("nft -f -",
-                   "table inet dead {\n  chain in { type filter hook prerouting priority raw; "
-                   "iifname wire tcp flags & (syn | ack) == syn drop; }\n}\n");
+  lab.host(2).lose("iifname wire tcp flags & (syn | ack) == syn drop");
   believe(host1, 2, HostStatus::kSuspected);
   std::this_thread::sleep_for((DoubtedHosts::kQuestions + 1) * DoubtedHosts::kAskEvery);
   Tcp brief = dial_web();
@@ -223,7 +203,7 @@ TEST_F(DeadHost, StreamsToItAreReset) {
 
 // The other way round: a machine's place is not a dead client's.
 TEST_F(DeadHost, StreamsFromItAreResetAndTheirPlacesFree) {
-  speak_http(ConcurrencyType::kRequests);
+  cluster.speak_http(ConcurrencyType::kRequests);
   cluster.app.services[0].ports.push_back({81, 81, {}, false});
   RunningHost host1(1, cluster), host2(2, cluster), host3(3, cluster);
   Server two(2), four(4);
@@ -243,7 +223,7 @@ TEST_F(DeadHost, StreamsFromItAreResetAndTheirPlacesFree) {
 // Whoever waits for an owner's word, for a machine that it starts, say, asks another.
 TEST_F(DeadHost, ItsAnswerIsNotWaitedFor) {
   cluster.app.services[0].auto_start = true;
-  serve({});
+  start_only(cluster, {});
   std::erase_if(cluster.machines, [](const auto& one) {
     return one.second.app == "web" && one.first != MachineId{2} && one.first != MachineId{4};
   });
@@ -272,7 +252,7 @@ TEST_F(DeadHost, ItsAnswerIsNotWaitedFor) {
 
 // Its agent may be stalled, say: what waits for a machine there waits on, and is answered.
 TEST_F(DeadHost, NotOneThatIsDownButAnswers) {
-  speak_http();
+  cluster.speak_http();
   cluster.app.services[0].ports.push_back({81, 81, {}, false});
   RunningHost host1(1, cluster, without_links()), host2(2, cluster), host3(3, cluster);
   Server two(2), four(4);
@@ -303,7 +283,7 @@ TEST_F(DeadHost, NotOneThatIsMerelySuspected) {
   cut_off(2);
   believe(host1, 2, HostStatus::kSuspected);
   std::this_thread::sleep_for(2 * DoubtedHosts::kQuestions * DoubtedHosts::kAskEvery);
-  heal(2);
+  lab.host(2).mend();
   EXPECT_EQ(host1.stats().dead_hosts, 0u);
   ASSERT_TRUE(stream.write_all("hello"));
   EXPECT_EQ(quiet.read_exactly(5), "hello");
@@ -326,7 +306,7 @@ TEST_F(DeadHost, ItComesBack) {
   ASSERT_TRUE(machine);
   die(host1, 2);
   EXPECT_EQ(client.read_to_end(), "");
-  heal(2);
+  lab.host(2).mend();
   believe(host1, 2, HostStatus::kAlive);
   Tcp again = dial_web();
   Tcp answers = two.accept();

@@ -56,17 +56,10 @@ struct FirstBytes : testing::Test {
     ASSERT_TRUE(accepted.write_all("done"));
     EXPECT_EQ(client.read_exactly(4), "done");
   }
-  void silence_machine2() { drop_on(lab.machine(2), "tcp dport 8080"); }
+  void silence_machine2() { lab.machine(2).lose("tcp dport 8080 drop"); }
 
-  static void drop_on(const NetNs& where, const std::string& what) {
-    where.feed("nft -f -",
-               "table inet silence {\n  chain prerouting {\n"
-               "    type filter hook prerouting priority raw\n    " +
-                   what + " drop\n  }\n}\n");
-  }
   void TearDown() override {
-    for (const NetNs* where : {&lab.host(2), &lab.machine(2)})
-      where->feed("nft -f -", "add table inet silence\ndelete table inet silence\n");
+    for (const NetNs* where : {&lab.host(2), &lab.machine(2)}) where->mend();
   }
 };
 
@@ -127,7 +120,7 @@ TEST_F(FirstBytes, AnAnswerThatIsLateIsWaitedFor) {
 TEST_F(FirstBytes, ThatNeverArrivedGoToAnother) {
   start_host1(std::chrono::milliseconds(500));
   start_host2();
-  drop_on(lab.host(2), "tcp dport 7947 meta length > 100");
+  lab.host(2).lose("tcp dport 7947 meta length > 100 drop");
   Tcp client = send_once();
   expect_served_by_four(client);
 }

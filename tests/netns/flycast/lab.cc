@@ -79,6 +79,20 @@ void NetNs::feed(const std::string& program, const std::string& input) const {
   }
 }
 
+void NetNs::lose(const std::string& coming, const std::string& leaving) const {
+  mend();
+  feed("nft -f -",
+       fmt::format("table inet lost {{\n"
+                   "  chain coming {{ type filter hook prerouting priority raw; {}; }}\n"
+                   "  chain leaving {{ type filter hook postrouting priority raw; {}; }}\n"
+                   "}}\n",
+                   coming, leaving));
+}
+
+void NetNs::mend() const {
+  feed("nft -f -", "add table inet lost\ndelete table inet lost\n");
+}
+
 Lab& Lab::instance() {
   static Lab lab;
   return lab;

@@ -35,6 +35,10 @@ class NetNs {
   void ip(fmt::format_string<Args...> arguments, Args&&... args) const {
     feed("ip " + fmt::format(arguments, std::forward<Args>(args)...), "");
   }
+  // Packets are lost here until mend(), and nobody is told: those that a rule of nft's says ("drop"
+  // for all), of what comes in, and of what leaves. In the place of what was lost before.
+  void lose(const std::string& coming, const std::string& leaving = "") const;
+  void mend() const;
   [[nodiscard]] std::string path() const;
 
  private:

@@ -104,19 +104,12 @@ TEST_F(Links, AStreamToAHostThatFellSilentIsReset) {
   Tcp client = dial_web();
   Tcp accepted = server.accept();
   ASSERT_TRUE(client && accepted);
-  const NetNs& cut_off = lab.host(1);
-  cut_off.feed("nft -f -", R"(table inet silence {
-  chain prerouting {
-    type filter hook prerouting priority raw
-    tcp sport 7947 drop
-  }
-}
-)");
+  lab.host(1).lose("tcp sport 7947 drop");
   ASSERT_TRUE(client.write_all("anybody there?"));
   EXPECT_EQ(client.read_to_end(), "");
   EXPECT_TRUE(client.got_reset());
   EXPECT_EQ(host1->stats().silent_hops, 1u);
-  cut_off.feed("nft -f -", "delete table inet silence\n");
+  lab.host(1).mend();
 }
 
 }  // namespace

@@ -6,7 +6,6 @@
 #include <sys/socket.h>
 
 #include <optional>
-#include <set>
 #include <thread>
 
 #include "base/io/clock.h"
@@ -19,28 +18,10 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr std::string_view kHole =
-    "table inet silence {\n"
-    "  chain in { type filter hook prerouting priority raw; policy drop; }\n"
-    "  chain out { type filter hook output priority raw; policy drop; }\n}\n";
-
 struct Silent : testing::Test {
-  // Of the machines of the app, only those serve.
-  void only(const std::set<std::uint32_t>& ids) {
-    for (std::uint32_t id : {1u, 2u, 3u, 4u})
-      cluster.machines[MachineId{id}].state =
-          ids.contains(id) ? MachineState::kStarted : MachineState::kStopped;
-  }
-  void speak_http(ConcurrencyType counted = ConcurrencyType::kConnections) {
-    cluster.app.services[0].ports[0].handlers = {"http"};
-    cluster.app.services[0].concurrency = counted;
-  }
-  void silence(std::uint32_t machine) { lab.machine(machine).feed("nft -f -", std::string(kHole)); }
-  void heal(std::uint32_t machine) {
-    lab.machine(machine).feed("nft -f -", "add table inet silence\ndelete table inet silence\n");
-  }
+  void silence(std::uint32_t machine) { lab.machine(machine).lose("drop", "drop"); }
   void TearDown() override {
-    for (std::uint32_t id : {1u, 2u}) heal(id);
+    for (std::uint32_t id : {1u, 2u}) lab.machine(id).mend();
   }
   // The client's first request, which that machine answers, and its connection is kept.
   static Tcp first(Tcp& client, Server& server) {
@@ -67,8 +48,8 @@ struct Silent : testing::Test {
 };
 
 TEST_F(Silent, ARequestOnAKeptConnectionGoesToAnother) {
-  only({1, 2});
-  speak_http();
+  start_only(cluster, {1, 2});
+  cluster.speak_http();
   RunningHost host1(1, cluster), host2(2, cluster);
   Server one(1), two(2);
   Tcp client = dial_web();
@@ -82,9 +63,9 @@ TEST_F(Silent, ARequestOnAKeptConnectionGoesToAnother) {
 // The client's proxy sees a hop that acknowledges everything: the owner tells, whatever carries the
 // requests between the two.
 TEST_F(Silent, BehindAnotherHostTheOwnerTells) {
-  only({2, 4});
+  start_only(cluster, {2, 4});
   for (auto counted : {ConcurrencyType::kConnections, ConcurrencyType::kRequests}) {
-    speak_http(counted);
+    cluster.speak_http(counted);
     RunningHost host1(1, cluster), host2(2, cluster), host3(3, cluster);
     Server two(2), four(4);
     Tcp client = dial_web();
@@ -96,14 +77,14 @@ TEST_F(Silent, BehindAnotherHostTheOwnerTells) {
     EXPECT_EQ(stats.http_resends, 1u);
     EXPECT_GE(stats.silences_heard, 1u);
     EXPECT_GE(host2.stats().silent_machines, 1u);
-    heal(2);
+    lab.machine(2).mend();
   }
 }
 
 // It may have arrived: it is waited for, however long the machine takes to come back.
 TEST_F(Silent, APostIsNotAskedTwice) {
-  only({2, 4});
-  speak_http();
+  start_only(cluster, {2, 4});
+  cluster.speak_http();
   RunningHost host1(1, cluster), host2(2, cluster), host3(3, cluster);
   Server two(2), four(4);
   Tcp client = dial_web();
@@ -111,7 +92,7 @@ TEST_F(Silent, APostIsNotAskedTwice) {
   silence(2);
   ASSERT_TRUE(client.write_all("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n"));
   ASSERT_TRUE(eventually([&] { return host1.stats().silences_heard >= 2; }));
-  heal(2);
+  lab.machine(2).mend();
   EXPECT_TRUE(read_message(machine).starts_with("POST /"));
   ASSERT_TRUE(machine.write_all(ok("hello")));
   EXPECT_TRUE(read_message(client, 5).ends_with("hello"));
@@ -120,8 +101,8 @@ TEST_F(Silent, APostIsNotAskedTwice) {
 
 // A slow answer is none of it: the machine's kernel has the request.
 TEST_F(Silent, NotOneThatOnlyTakesItsTime) {
-  only({2, 4});
-  speak_http();
+  start_only(cluster, {2, 4});
+  cluster.speak_http();
   RunningHost host1(1, cluster), host2(2, cluster), host3(3, cluster);
   Server two(2), four(4);
   Tcp client = dial_web();
@@ -138,8 +119,8 @@ TEST_F(Silent, NotOneThatOnlyTakesItsTime) {
 // Its connections to it, of this client and of others, are worth nothing: a request that may not be
 // asked twice is not given to one.
 TEST_F(Silent, OfKeptConnectionsNoneIsUsedAfterwards) {
-  only({2, 4});
-  speak_http();
+  start_only(cluster, {2, 4});
+  cluster.speak_http();
   RunningHost host1(1, cluster), host2(2, cluster), host3(3, cluster);
   Server two(2), four(4);
   Tcp client = dial_web(), other = dial_web();
@@ -153,7 +134,7 @@ TEST_F(Silent, OfKeptConnectionsNoneIsUsedAfterwards) {
 
 // Whoever has asked that owner before hears of it, and asks another machine from then on.
 TEST_F(Silent, EveryHostHearsOfIt) {
-  only({2, 4});
+  start_only(cluster, {2, 4});
   RunningHost host1(1, cluster), host2(2, cluster), host3(3, cluster);
   Server two(2), four(4);
   Tcp from1 = dial_web();
@@ -177,7 +158,7 @@ TEST_F(Silent, EveryHostHearsOfIt) {
 
 // A stream has nowhere else to go, and lives when the machine does again; new ones go elsewhere.
 TEST_F(Silent, AStreamToItWaits) {
-  only({1, 2});
+  start_only(cluster, {1, 2});
   RunningHost host1(1, cluster), host2(2, cluster);
   Server one(1), two(2);
   Tcp client = dial_web();
@@ -189,7 +170,7 @@ TEST_F(Silent, AStreamToItWaits) {
   Tcp next = dial_web();
   EXPECT_TRUE(two.accept());
   EXPECT_EQ(host1.stats().failed_attempts, 0u);
-  heal(1);
+  lab.machine(1).mend();
   EXPECT_EQ(machine.read_exactly(14), "anybody there?");
 }
 
@@ -205,7 +186,7 @@ struct Owner {
 
 struct ScriptedOwner : Silent {
   ScriptedOwner() {
-    only({2, 4});
+    start_only(cluster, {2, 4});
     lab.host(2).run([&] { hops = std::move(*listen_on({host_address(host(2)), 7947})); });
   }
   Owner accept() {

@@ -10,22 +10,16 @@
 
 #include <cerrno>
 #include <chrono>
-#include <cstring>
 #include <thread>
+
+#include "base/io/run_on.h"
+#include "base/io/sockaddr.h"
 
 namespace sixpn::flycast {
 namespace {
 
-sockaddr_in6 sockaddr_of(const IpEndpoint& endpoint) {
-  sockaddr_in6 address{};
-  address.sin6_family = AF_INET6;
-  address.sin6_port = htons(endpoint.port);
-  std::memcpy(&address.sin6_addr, endpoint.ip.bytes.data(), 16);
-  return address;
-}
-
 bool bind_to(int fd, const IpEndpoint& at) {
-  sockaddr_in6 address = sockaddr_of(at);
+  sockaddr_in6 address = to_sockaddr(at);
   return bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
 }
 
@@ -34,10 +28,7 @@ IpEndpoint endpoint_by(Call call, int fd) {
   sockaddr_in6 address{};
   socklen_t length = sizeof address;
   call(fd, reinterpret_cast<sockaddr*>(&address), &length);
-  IpEndpoint endpoint;
-  std::memcpy(endpoint.ip.bytes.data(), &address.sin6_addr, 16);
-  endpoint.port = ntohs(address.sin6_port);
-  return endpoint;
+  return to_endpoint(address);
 }
 
 }  // namespace
@@ -79,12 +70,7 @@ void RunningHost::stop() {
 }
 
 void RunningHost::on_loop(const std::function<void()>& body) {
-  std::promise<void> done;
-  loop_.post([&] {
-    body();
-    done.set_value();
-  });
-  done.get_future().get();
+  run_on(loop_, body);
 }
 
 Tcp::Tcp(Fd fd) : fd_(std::move(fd)) {
@@ -213,7 +199,7 @@ Tcp dial(const NetNs& from, const IpEndpoint& to, std::optional<Ip6> source) {
   from.run([&] {
     Fd fd(socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
     if (source && !bind_to(fd.get(), {*source, 0})) return;
-    sockaddr_in6 address = sockaddr_of(to);
+    sockaddr_in6 address = to_sockaddr(to);
     timeval patience{kPatienceMs / 1000, 0};
     setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     if (connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0)

@@ -242,8 +242,7 @@ TEST_F(TlsFlycast, WithoutACertificateTheClientIsReset) {
 
 // See dead_host_test.cc.
 TEST_F(TlsFlycast, AHostThatDiesEndsItsStreams) {
-  cluster.machines[MachineId{1}].state = MachineState::kStopped;
-  cluster.machines[MachineId{2}].state = MachineState::kStarted;
+  start_only(cluster, {2});
   RunningHost host1(1, cluster, options), host2(2, cluster);
   Server server(2);
   TlsEnd client;
@@ -251,14 +250,12 @@ TEST_F(TlsFlycast, AHostThatDiesEndsItsStreams) {
   client.write("question");
   Tcp machine = server.accept();
   EXPECT_EQ(machine.read_exactly(8), "question");
-  lab.host(2).feed("nft -f -",
-                   "table inet dead { chain in {\n"
-                   "  type filter hook prerouting priority raw; iifname wire drop; }; }\n");
+  lab.host(2).lose("iifname wire drop");
   cluster.hosts.at(host(2)).status = HostStatus::kDown;
   host1.set_snapshot(cluster);
   EXPECT_FALSE(client.ends_cleanly());
   EXPECT_EQ(host1.stats().silent_hops, 1u);
-  lab.host(2).feed("nft -f -", "delete table inet dead\n");
+  lab.host(2).mend();
 }
 
 }  // namespace

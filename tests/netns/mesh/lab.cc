@@ -10,6 +10,7 @@
 #include <stdexcept>
 
 #include "base/io/clock.h"
+#include "base/io/run_on.h"
 #include "mesh/io/nft.h"
 
 namespace sixpn::mesh {
@@ -96,12 +97,7 @@ void LabHost::stop() {
 }
 
 void LabHost::on_loop(const std::function<void()>& task) {
-  std::promise<void> done;
-  loop_->post([&] {
-    task();
-    done.set_value();
-  });
-  done.get_future().wait();
+  run_on(*loop_, task);
 }
 
 Result<void> LabHost::call(const std::function<void(MeshService::Done)>& start_call) {

@@ -14,7 +14,6 @@ using std::chrono::hours;
 using test::kHost;
 using test::kNow;
 using test::secret_of;
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
@@ -22,8 +21,7 @@ using ::testing::SizeIs;
 // The host may serve acme and globex.
 struct AgentTls : ::testing::Test {
   AgentTls() {
-    for (const char* org : {"acme", "other"})
-      world.snapshot.orgs[org] = OrgRecord{org};
+    for (const char* org : {"acme", "other"}) world.snapshot.orgs[org] = OrgRecord{org};
   }
   [[nodiscard]] std::vector<Notice> notices(WallTime now = kNow) const {
     return tls_notices(world.snapshot, trust.certificate(), world.key.public_key(),

@@ -9,9 +9,11 @@
 #include <map>
 
 #include "base/io/clock.h"
+#include "base/io/run_on.h"
 #include "base/io/sockaddr.h"
 #include "dns/io/direct_sockets.h"
 #include "dns/io/sockets.h"
+#include "dns/io/upstream_sockets.h"
 #include "forwarding_fixture.h"
 
 namespace sixpn::dns::testing {
@@ -27,8 +29,8 @@ class Scripted {
   };
   using OnQuery = std::function<void(Scripted&, const Query&)>;
 
-  explicit Scripted(OnQuery on_query)
-      : on_query_(std::move(on_query)), socket_(std::move(*bind_udp({*parse_ip6("::1"), 0}))) {
+  explicit Scripted(OnQuery on_query, const std::string& ip = "::1")
+      : on_query_(std::move(on_query)), socket_(std::move(*bind_udp({*parse_ip(ip), 0}))) {
     thread_ = std::thread([this] { run(); });
   }
   ~Scripted() {
@@ -106,6 +108,19 @@ TEST_F(Direct, ForgedRepliesAreNotBelieved) {
   auto reply = ask({.name = "www.example", .type = kTypeA});
   EXPECT_EQ(reply.answers, (std::vector<std::string>{"www.example. 0 IN A 192.0.2.1"}));
   EXPECT_GE(stats().forward_mismatched, 2U);  // more where patience ended meanwhile
+}
+
+TEST_F(Direct, AnUpstreamOfIpv4IsAskedAsAnyOther) {
+  Scripted upstream([](Scripted& self, const auto& query) { self.send(query, good(query.bytes)); },
+                    "127.0.0.1");
+  ASSERT_TRUE(upstream.endpoint().ip.is_v4_mapped());
+  start_on({upstream.endpoint()}, 1);
+  for (const char* name : {"a.example", "b.example", "c.example"})
+    EXPECT_EQ(ask({.name = name, .type = kTypeA}).answers.size(), 1U);
+  auto now = stats();
+  EXPECT_EQ(now.forward_tries, 3U);
+  EXPECT_EQ(now.forward_answered, 3U);
+  EXPECT_EQ(upstream.queries(), 3);
 }
 
 // The reply to the first try comes when the second was made, which gets none.
@@ -196,18 +211,7 @@ TEST_F(Direct, TcpClientsAreServedToo) {
 }
 
 // One worker's sockets by themselves, on a loop of their own.
-class Sockets : public ::testing::Test {
- protected:
-  template <class F>
-  void on_loop(F task) {
-    std::promise<void> done;
-    loop_.post([&] {
-      task();
-      done.set_value();
-    });
-    done.get_future().get();
-  }
-
+struct Sockets : ::testing::Test {
   EventLoop loop_{"direct"};
 };
 
@@ -239,7 +243,7 @@ TEST_F(Sockets, AFloodIsReadInPartsAndThenNotAtAll) {
   std::string query = encode({.name = "a.example"});
   auto begun = monotonic_now();
   loop_.start_thread();
-  on_loop([&] {
+  run_on(loop_, [&] {
     sockets =
         std::make_unique<DirectSockets>(loop_, std::vector{flooding.endpoint()}, std::move(events));
     for (DirectSockets::Token token = 0; token < kQuestions; ++token)
@@ -247,13 +251,13 @@ TEST_F(Sockets, AFloodIsReadInPartsAndThenNotAtAll) {
     while (sent < kNoise * static_cast<int>(kQuestions)) std::this_thread::yield();
   });
   ASSERT_EQ(gone.get_future().wait_for(kPatience), std::future_status::ready);
-  on_loop([&] {
+  run_on(loop_, [&] {
     EXPECT_FALSE(sockets->send(0, query, 8, monotonic_now(), ticket));
     auto later = monotonic_now() + DirectSockets::kFloodPause;
     EXPECT_TRUE(sockets->send(0, query, 9, later, ticket));
     EXPECT_GT(most, 1U);
-    EXPECT_LE(most, std::uint64_t{DirectSockets::kReadsPerTurn});
-    EXPECT_LE(sockets->strays(), DirectSockets::kPorts * DirectSockets::kMostStrays * 5 / 4);
+    EXPECT_LE(most, std::uint64_t{UpstreamSockets::kReadsPerTurn});
+    EXPECT_LE(sockets->strays(), UpstreamSockets::kPorts * DirectSockets::kMostStrays * 5 / 4);
     sockets.reset();
   });
 }
@@ -268,7 +272,7 @@ TEST_F(Sockets, AClosedPortIsTold) {
   DirectSockets::Ticket ticket;
   std::string query = encode({.name = "a.example"});
   loop_.start_thread();
-  on_loop([&] {
+  run_on(loop_, [&] {
     std::vector<IpEndpoint> nobody{{*parse_ip("::1"), 9}};
     sockets = std::make_unique<DirectSockets>(loop_, nobody, std::move(events));
     EXPECT_TRUE(sockets->send(0, query, 1, monotonic_now(), ticket));
@@ -276,7 +280,7 @@ TEST_F(Sockets, AClosedPortIsTold) {
   auto told = lost.get_future();
   ASSERT_EQ(told.wait_for(kPatience), std::future_status::ready);
   EXPECT_EQ(told.get(), DirectSockets::Lost::kFailed);
-  on_loop([&] { sockets.reset(); });
+  run_on(loop_, [&] { sockets.reset(); });
 }
 
 }  // namespace

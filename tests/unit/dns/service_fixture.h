@@ -3,10 +3,10 @@
 
 #include <gtest/gtest.h>
 
-#include <future>
 #include <memory>
 
 #include "base/io/event_loop.h"
+#include "base/io/run_on.h"
 #include "base/log.h"
 #include "dns/io/dns_service.h"
 #include "loopback.h"
@@ -48,12 +48,7 @@ class ServiceTest : public ::testing::Test {
 
   template <class F>
   void on_loop(F task) {
-    std::promise<void> done;
-    loop_.post([&] {
-      task();
-      done.set_value();
-    });
-    done.get_future().get();
+    run_on(loop_, task);
   }
 
   Stats stats() {

@@ -13,6 +13,7 @@
 
 #include "dns/io/sockets.h"
 #include "dns/io/upstream_pool.h"
+#include "dns/io/upstream_sockets.h"
 #include "forwarding_fixture.h"
 
 namespace sixpn::dns::testing {
@@ -81,8 +82,8 @@ TEST_F(Upstreams, WhatAForgerWouldHaveToGuess) {
   }
   for (auto port = uses.begin(); port != uses.end() && std::next(port) != uses.end(); ++port)
     next_number += std::next(port)->first - port->first == 1 ? 1 : 0;
-  EXPECT_GE(uses.size(), UpstreamPool::kPorts * 2);
-  for (const auto& [port, times] : uses) EXPECT_LE(times, UpstreamPool::kQueriesPerPort) << port;
+  EXPECT_GE(uses.size(), UpstreamSockets::kPorts * 2);
+  for (const auto& [port, times] : uses) EXPECT_LE(times, UpstreamSockets::kQueriesPerPort) << port;
   EXPECT_LT(repeated, kQueries / 8);  // a sixteenth is chance
   EXPECT_LT(next_number, 8);
   EXPECT_GT(uses.rbegin()->first - uses.begin()->first, 8000);

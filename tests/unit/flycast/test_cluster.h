@@ -42,6 +42,12 @@ struct TestCluster {
     return {"web", "acme", kNetwork, "iad", {service}};
   }
 
+  // The app's service is one of HTTP, whose limits count that.
+  void speak_http(ConcurrencyType counted = ConcurrencyType::kConnections) {
+    app.services[0].ports[0].handlers = {"http"};
+    app.services[0].concurrency = counted;
+  }
+
   HostView& add_host(std::uint32_t n, const std::string& region, Duration round_trip) {
     HostView view;
     view.record.id = host(n);

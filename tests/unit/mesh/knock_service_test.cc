@@ -6,12 +6,12 @@
 
 #include <condition_variable>
 #include <functional>
-#include <future>
 #include <mutex>
 #include <thread>
 
 #include "base/io/clock.h"
 #include "base/io/event_loop.h"
+#include "base/io/run_on.h"
 #include "base/rng.h"
 #include "mesh/core/knock_gate.h"
 #include "mesh/core/knocker.h"
@@ -63,14 +63,7 @@ class Host {
     return started;
   }
 
-  void on_loop(const std::function<void()>& task) {
-    std::promise<void> done;
-    loop_.post([&] {
-      task();
-      done.set_value();
-    });
-    done.get_future().wait();
-  }
+  void on_loop(const std::function<void()>& task) { run_on(loop_, task); }
 
   bool wait_until(const std::function<bool(const Reports&)>& holds) {
     std::unique_lock lock(mutex_);

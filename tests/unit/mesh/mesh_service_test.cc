@@ -5,6 +5,7 @@
 #include <future>
 
 #include "base/io/clock.h"
+#include "base/io/run_on.h"
 #include "tests/unit/mesh/fake_kernel.h"
 #include "tests/unit/mesh/mesh_samples.h"
 
@@ -31,14 +32,7 @@ class Service : public testing::Test {
     on_loop([this] { service_.reset(); });
   }
 
-  void on_loop(const std::function<void()>& task) {
-    std::promise<void> done;
-    loop_.post([&] {
-      task();
-      done.set_value();
-    });
-    done.get_future().wait();
-  }
+  void on_loop(const std::function<void()>& task) { run_on(loop_, task); }
 
   // True when the condition, asked on the loop, held within five seconds.
   bool eventually(const std::function<bool()>& condition) {

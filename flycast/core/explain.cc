@@ -80,7 +80,7 @@ Explanation explain(const ServiceTable& table, const Route& route, const Service
   Explanation out;
   out.app = route.app->app.name;
   out.network = route.app->app.network;
-  out.external_port = route.service->ports.empty() ? 0 : route.service->ports.front().first;
+  out.external_port = route.port->first;
   out.internal_port = route.service->internal_port;
   out.soft_limit = route.service->soft_limit;
   out.hard_limit = route.service->hard_limit;

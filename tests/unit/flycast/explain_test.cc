@@ -33,13 +33,20 @@ struct Scene {
   LoadView::Entry load(std::uint64_t machine) {
     return loads.entry({MachineId{machine}, 8080}, kStart);
   }
-  Explanation explain() {
+  Explanation explain(std::uint16_t port = kDialled.port) {
     table = ServiceTable(cluster.snapshot(1));
-    auto route = std::get<Route>(table.route(kNetwork, kDialled));
+    auto route = std::get<Route>(table.route(kNetwork, {kDialled.ip, port}));
     auto& pool = pools.pool(table, route, {host(1), "iad"}, loads, kStart);
     return flycast::explain(table, route, pool, kStart, rng);
   }
 };
+
+TEST(Explain, NamesThePortOfAServiceThatWasAskedAbout) {
+  Scene scene;
+  scene.cluster.app.services[0].ports.push_back({443, 443, {"tls", "http"}, false});
+  EXPECT_EQ(scene.explain().external_port, 80);
+  EXPECT_EQ(scene.explain(443).external_port, 443);
+}
 
 const ExplainedMachine& of(const Explanation& said, std::uint64_t machine) {
   return *std::find_if(said.machines.begin(), said.machines.end(),

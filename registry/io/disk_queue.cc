@@ -1,5 +1,7 @@
 #include "registry/io/disk_queue.h"
 
+#include <malloc.h>
+
 #include <utility>
 
 #include "base/log.h"
@@ -22,6 +24,7 @@ void DiskQueue::check() {
     Outcome outcome;
     outcome.done = disk_->check();
     outcome.setback = disk_->take_setback();
+    ::malloc_trim(0);  // what starting and this needed, and nobody does any more
     control_.post([this, weak, outcome] {
       if (weak.expired()) return;
       if (!outcome.done) log::error("registry", "{}", outcome.done.error().message);

@@ -95,6 +95,15 @@ class BackgroundStart : public Session, public std::enable_shared_from_this<Back
 
 }  // namespace
 
+bool wants_another(const ServicePool& pool, std::string_view region, const Service& service,
+                   Instant now) {
+  if (!service.auto_start || service.soft_limit == 0) return false;
+  auto members = pool.members();
+  return std::all_of(members.begin(), members.end(), [&](const ServicePool::Member& one) {
+    return one.candidate.region != region || one.load->estimate(now) >= service.soft_limit;
+  });
+}
+
 void start_in_background(ProxyState& state, const Route& route, std::string_view region,
                          const IpEndpoint& client, const IpEndpoint& dialled) {
   std::vector<Sleeper> asleep = sleepers(state.table, route);

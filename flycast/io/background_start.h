@@ -14,6 +14,10 @@ namespace sixpn::flycast {
 // has to start it. Or a region full of machines that were all stopped would be asked one by one.
 inline constexpr int kMaxRestRefusals = 2;
 
+// Every machine of that region is over the soft limit, and others may be started.
+bool wants_another(const ServicePool& pool, std::string_view region, const Service& service,
+                   Instant now);
+
 // `region`: of the machines that are over the limit, the only one that is looked at. `client` and
 // `dialled` are of the connection that noticed: the owner of the machine asks for whom.
 void start_in_background(ProxyState& state, const Route& route, std::string_view region,

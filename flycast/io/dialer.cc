@@ -3,17 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <utility>
 
 #include "base/io/clock.h"
-#include "flycast/core/admission.h"
 #include "flycast/core/balancer.h"
 #include "flycast/core/exchange_frame.h"
 #include "flycast/core/retry.h"
 #include "flycast/io/background_start.h"
 #include "flycast/io/hop_call.h"
-#include "flycast/io/stream_connector.h"
+#include "flycast/io/machine_call.h"
 #include "registry/core/address.h"
 #include "registry/core/service_ports.h"
 
@@ -26,20 +24,6 @@ namespace {
 constexpr Duration kAnswerGrace = std::chrono::seconds(5);
 constexpr Duration kRepeatableGrace = std::chrono::milliseconds(500);
 
-DialError dial_error(LookupError error) {
-  switch (error) {
-    case LookupError::kNotReady:
-      return DialError::kNotReady;
-    case LookupError::kNoSuchAddress:
-      return DialError::kNoSuchAddress;
-    case LookupError::kNoServiceOnPort:
-      return DialError::kNoServiceOnPort;
-    case LookupError::kUnsupportedHandler:
-      break;
-  }
-  return DialError::kUnsupportedHandler;
-}
-
 bool is_asked_for(const DialRequest& request, const Candidate& candidate) {
   return tier_of(request.wish, candidate.machine, candidate.region).has_value();
 }
@@ -50,28 +34,6 @@ RetryOptions limits_of(const DialRequest& request, RetryOptions options, Instant
 }
 
 }  // namespace
-
-std::string_view to_string(DialError error) {
-  switch (error) {
-    case DialError::kAbandoned:
-      return "nobody waits for it any more";
-    case DialError::kNoSuchAddress:
-      return to_string(LookupError::kNoSuchAddress);
-    case DialError::kNoServiceOnPort:
-      return to_string(LookupError::kNoServiceOnPort);
-    case DialError::kUnsupportedHandler:
-      return to_string(LookupError::kUnsupportedHandler);
-    case DialError::kNotReady:
-      return to_string(LookupError::kNotReady);
-    case DialError::kNoCandidate:
-      return to_string(NoPick::kNoCandidate);
-    case DialError::kAllAtLimit:
-      return "every machine is at its hard limit";
-    case DialError::kExhausted:
-      return to_string(NoPick::kAllExcluded);
-  }
-  return "unknown";
-}
 
 struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
   Impl(ProxyState& proxy, DialRequest asked, Done on_done)
@@ -115,16 +77,6 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
       if (!is_asked_for(request, candidate)) return Bar::kUnwanted;
       return retry.is_excluded(candidate, home) ? Bar::kTried : Bar::kNone;
     };
-  }
-
-  // Every machine of the region is over the soft limit.
-  static bool wants_another(const ServicePool& pool, const std::string& region,
-                            const Service& service, Instant now) {
-    if (!service.auto_start || service.soft_limit == 0) return false;
-    auto members = pool.members();
-    return std::all_of(members.begin(), members.end(), [&](const ServicePool::Member& one) {
-      return one.candidate.region != region || one.load->estimate(now) >= service.soft_limit;
-    });
   }
 
   void on_nobody_wished() {
@@ -184,15 +136,12 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
     chosen = goal.candidate;
     load = goal.load;
     attempted_at = now;
-    end = {route.app->app.network, {chosen.machine, route.service->internal_port}};
     meter = state.meters.machine(route.app->app.network, chosen.machine);
     idle_timeout = route.port->http.idle_timeout;
     speaks_http2 = route.port->http.h2_backend;
     // HTTP/2 has the stream to itself.
     by_exchange = request.exchange && !speaks_http2 &&
                   route.service->concurrency == ConcurrencyType::kRequests;
-    keep_as.reset();
-    give_back_to.reset();
     ahead = 0;
     framed = false;
     bool may_wait = wake == Wake::kNo && retry.may_wait(chosen, goal.has_other, now);
@@ -216,81 +165,33 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
   }
 
   void attempt_here(const Preamble& preamble, Duration timeout) {
-    Admission admission = admit(state.table, state.options.self, preamble, state.options.replay);
-    if (const auto* refusal = std::get_if<HopStatus>(&admission)) return on_refused(*refusal);
-    const Admitted& admitted = std::get<Admitted>(admission);
-    if (auto ticket = state.line.admit(admitted.key, admitted.hard_limit))
-      return join_here(preamble, admitted, std::move(*ticket), timeout);
-    if (!preamble.may_wait) return on_refused(HopStatus::kLimit);
-    place = state.line.join(admitted.key, admitted.hard_limit,
-                            [weak = weak_from_this(), preamble,
-                             admitted](std::optional<ServiceCounts::Ticket> granted) {
-                              if (auto self = weak.lock())
-                                self->on_turn(preamble, admitted, std::move(granted));
-                            });
-    if (!place) on_refused(HopStatus::kLimit);
+    Instant now = monotonic_now();
+    MachineRequest wanted;
+    wanted.preamble = preamble;
+    wanted.speaker = request.early_from;
+    wanted.for_relay = request.for_relay;
+    wanted.fresh = by_exchange && request.exchange->fresh;
+    wanted.connect_timeout = timeout;
+    wanted.waited_timeout = state.options.retry.connect_timeout;
+    wanted.wake_until = now + retry.wake_timeout(now);
+    here = std::make_unique<MachineCall>(state, std::move(wanted),
+                                         [weak = weak_from_this()](MachineOutcome outcome) {
+                                           if (auto self = weak.lock())
+                                             self->on_machine_answered(std::move(outcome));
+                                         });
+    here->start();
   }
 
-  void on_turn(const Preamble& preamble, const Admitted& admitted,
-               std::optional<ServiceCounts::Ticket> granted) {
-    if (!done) return;  // abandoned meanwhile
-    place.reset();
-    if (!granted) return on_refused(HopStatus::kLimit);
-    join_here(preamble, admitted, std::move(*granted), state.options.retry.connect_timeout);
-  }
-
-  void join_here(const Preamble& preamble, const Admitted& admitted, ServiceCounts::Ticket ticket,
-                 Duration timeout) {
-    tickets.admission = std::move(ticket);
-    ConnectRequest connect{admitted.source, SourceKind::kTransparent, admitted.machine, timeout,
-                           admitted.greeting};
-    connect.speaks_at_once = request.early_from >= 0 && has_input(request.early_from);
-    if (request.for_relay) connect.lasting = Lasting::kLater;
-    // A header of the PROXY protocol speaks of one client's connection.
-    if (by_exchange && admitted.greeting.empty())
-      keep_as = {preamble.client.ip, admitted.source, admitted.machine};
-    if (admitted.asleep || state.waker.is_waking(admitted.key))
-      return wake_here(preamble, admitted, connect);
-    if (keep_as && !request.exchange->fresh) {
-      auto kept = state.kept_machines.take(*keep_as);
-      if (kept) return succeed({}, 0, std::move(kept));
-    }
-    BegunConnect begun = begin_connect(connect);
-    if (begun.error != EINPROGRESS)
-      return on_machine_connected({std::move(begun.stream), begun.error});
-    connector =
-        std::make_unique<StreamConnector>(state.loop, connect, std::move(begun.stream),
-                                          [weak = weak_from_this()](ConnectOutcome outcome) {
-                                            if (auto self = weak.lock())
-                                              self->on_machine_connected(std::move(outcome));
-                                          });
-  }
-
-  void wake_here(const Preamble& preamble, const Admitted& admitted, ConnectRequest connect) {
-    if (admitted.asleep) {
-      if (auto refusal = state.waker.refusal(preamble, admitted.key)) return on_refused(*refusal);
-      connect.timeout = retry.wake_timeout(monotonic_now());
-    }
-    ++state.stats.woken;
-    waking = std::make_unique<WakeCall>(state.waker,
-                                        WakeRequest{preamble.network, admitted.key, connect},
-                                        [weak = weak_from_this()](WakeOutcome outcome) {
-                                          if (auto self = weak.lock())
-                                            self->on_woken(std::move(outcome));
-                                        });
-  }
-
-  void on_woken(WakeOutcome outcome) {
-    if (outcome.status != HopStatus::kStartFailed)
-      return on_machine_connected({std::move(outcome.stream), outcome.error});
-    ++state.stats.starts_failed;
-    on_refused(HopStatus::kStartFailed);
-  }
-
-  void on_machine_connected(ConnectOutcome outcome) {
-    if (outcome.error == 0) return succeed(std::move(outcome.stream));
-    state.on_no_connection(end, outcome.error);
-    on_refused(HopStatus::kConnectFailed, outcome.error);
+  void on_machine_answered(MachineOutcome outcome) {
+    if (outcome.status != HopStatus::kOk) return on_refused(outcome.status, outcome.error);
+    tickets.admission = std::move(outcome.admission);
+    if (!outcome.woken && !outcome.kept) note_connected();  // a start is no latency
+    Dialled dialled;
+    dialled.stream = std::move(outcome.stream);
+    dialled.kept = std::move(outcome.kept);
+    dialled.keep_as = std::move(outcome.keep_as);
+    dialled.end = outcome.end;
+    succeed(std::move(dialled));
   }
 
   // What a service gets ahead of it, a machine that sleeps does not wait for.
@@ -348,12 +249,17 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
     state.loads.on_host_success(chosen.host);
     bool counted = reply.status == HopStatus::kOk || reply.status == HopStatus::kLimit;
     if (counted) load->on_report({reply.load, reply.queue, reply.sequence}, now);
-    if (reply.exchange) give_back_to = proxy;
     if (reply.status == HopStatus::kOk) {
       // An older agent took that one's place: to a machine frames are noise.
       if (framed && !reply.exchange) return on_first_bytes_lost();
-      unsent = std::move(outcome.unsent);
-      return succeed(std::move(outcome.stream), outcome.early_bytes);
+      note_connected();
+      Dialled dialled;
+      dialled.stream = std::move(outcome.stream);
+      if (reply.exchange) dialled.give_back_to = proxy;
+      dialled.early_bytes = outcome.early_bytes;
+      dialled.ahead = ahead;
+      dialled.unsent = std::move(outcome.unsent);
+      return succeed(std::move(dialled));
     }
     if (reply.status == HopStatus::kConnectFailed) load->on_connect_failure(now, state.rng);
     if (reply.status == HopStatus::kStopped || reply.status == HopStatus::kUnknown)
@@ -399,30 +305,22 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
     again->arm_after(wait);
   }
 
-  void succeed(Fd stream, std::size_t early_bytes = 0, std::unique_ptr<HttpStream> kept = nullptr) {
+  void note_connected() {
     Instant now = monotonic_now();
-    if (!waking && !kept) {  // a start is no latency
-      load->on_success(now - attempted_at, now);
-      if (meter) meter->connects.add(now - attempted_at);
-    }
-    if (kept) ++state.stats.reused;
-    Dialled dialled;
-    dialled.stream = std::move(stream);
-    dialled.kept = std::move(kept);
-    dialled.keep_as = keep_as;
-    dialled.give_back_to = give_back_to;
+    load->on_success(now - attempted_at, now);
+    if (meter) meter->connects.add(now - attempted_at);
+  }
+
+  // `dialled` says what the attempt brought; what it was for is said here.
+  void succeed(Dialled dialled) {
     dialled.tickets = std::move(tickets);
     dialled.app = app;
     dialled.machine = chosen.machine;
-    dialled.end = end;
     dialled.host = chosen.host;
     dialled.region = chosen.region;
     dialled.here = chosen.here;
     dialled.attempts = retry.attempts();
     dialled.idle_timeout = idle_timeout;
-    dialled.early_bytes = early_bytes;
-    dialled.ahead = ahead;
-    dialled.unsent = std::move(unsent);
     dialled.asked_at = attempted_at;
     dialled.load = load;
     dialled.meter = std::move(meter);
@@ -431,9 +329,8 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
   }
 
   void on_departure() {
-    if (!place && !waking) return;
-    place.reset();
-    waking.reset();
+    if (!here || !here->is_waiting()) return;
+    here.reset();
     on_failed("this agent is being replaced", Trouble::kAbsent);
   }
 
@@ -466,22 +363,16 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
   std::optional<LoopTimer> again;  // most need none
   // The attempt that is under way.
   Candidate chosen;
-  MachineEnd end;
   LoadView::Entry load;
   Instant attempted_at{};
   Duration idle_timeout{};
   bool speaks_http2 = false;
   bool by_exchange = false;  // its service counts requests, and this is for one
-  std::optional<KeptMachines::Key> keep_as;
-  std::optional<IpEndpoint> give_back_to;
-  std::size_t ahead = 0;  // bytes of the request that went with the question
-  bool framed = false;    // as an exchange's
-  std::string unsent;
+  std::size_t ahead = 0;     // bytes of the request that went with the question
+  bool framed = false;       // as an exchange's
   SessionTickets tickets;
-  std::unique_ptr<AdmissionLine::Place> place;
-  std::unique_ptr<StreamConnector> connector;
+  std::unique_ptr<MachineCall> here;
   std::unique_ptr<HopCall> call;
-  std::unique_ptr<WakeCall> waking;
   int rest_refusals = 0;  // owners that let a machine rest, which was stopped lately
   // Of the last one that failed.
   std::string app;

@@ -6,12 +6,11 @@
 
 #include "base/io/clock.h"
 #include "base/log.h"
-#include "flycast/core/admission.h"
 #include "flycast/core/preamble.h"
 #include "flycast/io/frame_reader.h"
 #include "flycast/io/hop_exchange.h"
+#include "flycast/io/machine_call.h"
 #include "flycast/io/sockets.h"
-#include "flycast/io/stream_connector.h"
 
 namespace sixpn::flycast {
 namespace {
@@ -34,10 +33,8 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
       reader_.reset();
       return pass_on();
     }
-    if (!place_ && !waking_) return;
-    place_.reset();
-    waking_.reset();
-    tickets_.admission = {};
+    if (!call_ || !call_->is_waiting()) return;
+    call_.reset();
     refuse(HopStatus::kNotReady);
   }
 
@@ -119,99 +116,33 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
   void on_preamble(const Preamble& preamble) {
     if (state_.departure.begun()) return refuse(HopStatus::kNotReady);
     if (preamble.listens) return on_listener();
-    Admission admission = admit(state_.table, from_, preamble, state_.options.replay);
-    if (const auto* refusal = std::get_if<HopStatus>(&admission)) return refuse(*refusal);
-    const Admitted& admitted = std::get<Admitted>(admission);
-    key_ = admitted.key;
-    end_ = {preamble.network, key_, from_, 0};
-    if (auto asking = remote_endpoint(hop_.get())) end_.hop_port = asking->port;
-    keep_as_.reset();
-    fresh_ = preamble.fresh;
-    // A header of the PROXY protocol speaks of one client's connection.
-    if (preamble.exchange && admitted.greeting.empty())
-      keep_as_ = {preamble.client.ip, admitted.source, admitted.machine};
-    // Frames are not for a machine that speaks with its client.
-    if (preamble.ahead && !keep_as_) return refuse(HopStatus::kNotReady);
-    if (preamble.wake == Wake::kStart && !admitted.asleep) return answer_and_close(HopStatus::kOk);
-    if (auto ticket = state_.line.admit(admitted.key, admitted.hard_limit))
-      return join(preamble, admitted, std::move(*ticket));
-    if (!preamble.may_wait) return refuse(HopStatus::kLimit);
-    place_ = state_.line.join(admitted.key, admitted.hard_limit,
-                              [weak = weak_from_this(), preamble,
-                               admitted](std::optional<ServiceCounts::Ticket> granted) {
-                                if (auto self = weak.lock())
-                                  self->on_turn(preamble, admitted, std::move(granted));
-                              });
-    if (!place_) refuse(HopStatus::kLimit);
-  }
-
-  void on_turn(const Preamble& preamble, const Admitted& admitted,
-               std::optional<ServiceCounts::Ticket> granted) {
-    place_.reset();
-    if (!granted) return refuse(HopStatus::kLimit);
-    if (is_reset(hop_.get())) return state_.end(id_);  // who waited has gone
-    join(preamble, admitted, std::move(*granted));
-  }
-
-  void join(const Preamble& preamble, const Admitted& admitted, ServiceCounts::Ticket ticket) {
-    tickets_.admission = std::move(ticket);
-    Duration limit = state_.options.retry.connect_timeout;
+    MachineRequest request;
+    request.preamble = preamble;
+    request.asked_by = from_;
+    if (auto asking = remote_endpoint(hop_.get())) request.hop_port = asking->port;
+    request.speaker = hop_.get();
+    request.for_relay = true;
+    request.fresh = preamble.fresh;
+    request.connect_timeout = state_.options.retry.connect_timeout;
     if (preamble.connect_limit.count() != 0)
-      limit = std::min<Duration>(limit, preamble.connect_limit);
-    ConnectRequest request{admitted.source, SourceKind::kTransparent, admitted.machine, limit,
-                           admitted.greeting};
-    request.speaks_at_once = has_input(hop_.get());
-    if (!keep_as_) request.lasting = Lasting::kLater;
-    if (admitted.asleep || state_.waker.is_waking(admitted.key))
-      return wake(preamble, admitted, request);
-    if (keep_as_ && !fresh_)
-      if (auto kept = state_.kept_machines.take(*keep_as_)) {
-        ++state_.stats.reused;
-        return begin_exchange(std::move(kept));
-      }
-    connector_.emplace(state_.loop, request, [weak = weak_from_this()](ConnectOutcome outcome) {
-      if (auto self = weak.lock()) self->on_connected(std::move(outcome));
+      request.connect_timeout = std::min<Duration>(request.connect_timeout, preamble.connect_limit);
+    request.waited_timeout = request.connect_timeout;
+    request.wake_until = monotonic_now() + state_.options.retry.deadline;
+    request.is_wanted = [this] { return !is_reset(hop_.get()); };
+    call_.emplace(state_, std::move(request), [weak = weak_from_this()](MachineOutcome outcome) {
+      if (auto self = weak.lock()) self->on_machine(std::move(outcome));
     });
+    call_->start();
   }
 
-  void wake(const Preamble& preamble, const Admitted& admitted, ConnectRequest request) {
-    if (admitted.asleep) {
-      if (auto refusal = state_.waker.refusal(preamble, admitted.key)) return refuse(*refusal);
-      if (preamble.wake == Wake::kStart) return start_only(preamble.machine);
-      request.timeout = state_.options.retry.deadline;
-    }
-    ++state_.stats.woken;
-    waking_.emplace(state_.waker, WakeRequest{preamble.network, admitted.key, request},
-                    [weak = weak_from_this()](WakeOutcome outcome) {
-                      if (auto self = weak.lock()) self->on_woken(std::move(outcome));
-                    });
-  }
-
-  void start_only(MachineId machine) {
-    state_.waker.start_only(machine, [weak = weak_from_this()](const Result<void>& outcome) {
-      auto self = weak.lock();
-      if (!self) return;
-      self->tickets_.admission = {};
-      if (!outcome) return self->refuse(HopStatus::kStartFailed);
-      self->answer_and_close(HopStatus::kOk);
-    });
-  }
-
-  void on_woken(WakeOutcome outcome) {
-    if (outcome.status != HopStatus::kStartFailed)
-      return on_connected({std::move(outcome.stream), outcome.error});
-    ++state_.stats.starts_failed;
-    tickets_.admission = {};
-    refuse(HopStatus::kStartFailed);
-  }
-
-  void on_connected(ConnectOutcome outcome) {
-    if (outcome.error != 0) {
-      state_.on_no_connection(end_, outcome.error);
-      tickets_.admission = {};
-      return refuse(HopStatus::kConnectFailed, outcome.error);
-    }
-    state_.loads.entry(key_, monotonic_now())->on_connected();
+  void on_machine(MachineOutcome outcome) {
+    end_ = outcome.end;
+    keep_as_ = std::move(outcome.keep_as);
+    if (outcome.status != HopStatus::kOk) return refuse(outcome.status, outcome.error);
+    tickets_.admission = std::move(outcome.admission);
+    if (outcome.kept) return begin_exchange(std::move(outcome.kept));
+    if (!outcome.stream) return answer_and_close(HopStatus::kOk);  // it was only to be started
+    state_.loads.entry(end_.service, monotonic_now())->on_connected();
     if (keep_as_)
       return begin_exchange(
           std::make_unique<HttpStream>(state_, std::move(outcome.stream), nullptr));
@@ -264,7 +195,8 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
   }
 
   bool reply(HopStatus status, int connect_errno) {
-    HopReply reply{status, state_.admissions.open(key_), connect_errno, state_.line.length(key_),
+    const ServiceKey& key = end_.service;
+    HopReply reply{status, state_.admissions.open(key), connect_errno, state_.line.length(key),
                    state_.next_sequence()};
     reply.exchange = status == HopStatus::kOk && keep_as_;
     reply.tells = reply.takes_ahead = true;
@@ -278,14 +210,10 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
   LoopTimer deadline_;
   std::optional<FrameReader> reader_;
   std::string ahead_;  // what was read behind the preamble: of an exchange
-  std::optional<StreamConnector> connector_;
-  std::optional<WakeCall> waking_;
-  std::shared_ptr<HopExchange> exchange_;  // while there is one; it has the stream
-  ServiceKey key_;
-  MachineEnd end_;
+  std::optional<MachineCall> call_;
+  std::shared_ptr<HopExchange> exchange_;     // while there is one; it has the stream
+  MachineEnd end_;                            // nobody's until a machine is admitted to
   std::optional<KeptMachines::Key> keep_as_;  // the preamble asked for an exchange, and gets one
-  bool fresh_ = false;
-  std::unique_ptr<AdmissionLine::Place> place_;
   SessionTickets tickets_;
 };
 

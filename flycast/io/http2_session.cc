@@ -12,9 +12,11 @@
 #include "base/io/clock.h"
 #include "base/log.h"
 #include "flycast/core/http_port.h"
+#include "flycast/io/early_timer.h"
 #include "flycast/io/http2_codec.h"
 #include "flycast/io/http2_stream.h"
 #include "flycast/io/http_session.h"
+#include "flycast/io/lingering.h"
 #include "flycast/io/sockets.h"
 
 namespace sixpn::flycast {
@@ -121,7 +123,7 @@ class Http2Session : public Session, public std::enable_shared_from_this<Http2Se
       Http2Stream& stream = found->second;
       if (stream.turn()) full_.push_back(id);
       keep(stream.take_machine());
-      arm_for(stream.deadline(now));
+      timer_.arm_by(stream.deadline(now));
     }
   }
 
@@ -282,15 +284,8 @@ class Http2Session : public Session, public std::enable_shared_from_this<Http2Se
   // Of the connection; the streams' own deadlines are seen to as they move.
   void arm() {
     drop_ended();
-    arm_for(active_at_ + (lingering_ ? kLinger : patience()));
-    if (!kept_.empty()) arm_for(kept_.front().until);
-  }
-
-  // The timer is armed anew only when it would fire too late.
-  void arm_for(Instant when) {
-    if (when >= armed_for_) return;
-    armed_for_ = when;
-    timer_.arm_at(when);
+    timer_.arm_by(active_at_ + (lingering_ ? kLinger : patience()));
+    if (!kept_.empty()) timer_.arm_by(kept_.front().until);
   }
 
   [[nodiscard]] Duration patience() const {
@@ -299,13 +294,12 @@ class Http2Session : public Session, public std::enable_shared_from_this<Http2Se
 
   void on_timer() {
     auto self = shared_from_this();
-    armed_for_ = kNever;
     if (ended_) return;
     Instant now = monotonic_now();
     while (!kept_.empty() && kept_.front().until <= now) drop_kept(kept_.begin());
     for (auto& [id, stream] : streams_) {
       if (stream.on_time(now)) make_ready(id);
-      arm_for(stream.deadline(now));
+      timer_.arm_by(stream.deadline(now));
     }
     if (now >= active_at_ + (lingering_ ? kLinger : patience())) on_idle();
     turn();
@@ -333,7 +327,8 @@ class Http2Session : public Session, public std::enable_shared_from_this<Http2Se
 
   // What the client still says is read, lest a reset overtakes what it was told last.
   void linger() {
-    if (std::exchange(lingering_, true)) return;
+    if (lingering_) return;
+    lingering_.emplace();
     open_ = false;
     if (!codec_.reproach().empty()) log_reproach();
     streams_.clear();
@@ -351,14 +346,9 @@ class Http2Session : public Session, public std::enable_shared_from_this<Http2Se
   }
 
   bool discard() {
-    std::string_view bytes;
-    if (!client_.readable()) return false;
-    HttpStream::Got got = client_.read(bytes);
-    if (got == HttpStream::Got::kNothing) return false;
-    lingered_ += bytes.size();
-    if (got == HttpStream::Got::kBytes && lingered_ < kMaxLingerBytes) return true;
-    end();
-    return false;
+    Lingering::Read read = lingering_->read(client_);
+    if (read == Lingering::Read::kOver || read == Lingering::Read::kReset) end();
+    return read == Lingering::Read::kMore;
   }
 
   void end() {
@@ -377,8 +367,7 @@ class Http2Session : public Session, public std::enable_shared_from_this<Http2Se
   ClientCounts::Ticket ticket_;
   HttpStream client_;
   Http2Codec codec_;
-  LoopTimer timer_;
-  Instant armed_for_ = kNever;
+  EarlyTimer timer_;
   Instant active_at_{};  // when the client last took something, or had its answer
   Duration idle_timeout_ = kHttp2IdleTimeout;
   std::map<Http2StreamId, Http2Stream> streams_;
@@ -386,10 +375,9 @@ class Http2Session : public Session, public std::enable_shared_from_this<Http2Se
   std::vector<Http2StreamId> full_;   // those that wait for frames to go
   std::deque<Kept> kept_;
   bool kept_speaks_ = false;
-  std::size_t counted_ = 0;  // in what the loop's sessions hold
-  std::size_t lingered_ = 0;
-  bool open_ = true;  // the client may say more
-  bool lingering_ = false;
+  std::size_t counted_ = 0;             // in what the loop's sessions hold
+  bool open_ = true;                    // the client may say more
+  std::optional<Lingering> lingering_;  // once nothing more is answered
   bool posted_ = false;
   bool in_turn_ = false;
   bool ended_ = false;

@@ -5,11 +5,13 @@
 
 #include "base/io/clock.h"
 #include "flycast/core/first_bytes.h"
+#include "flycast/io/early_timer.h"
 #include "flycast/io/http2_session.h"
 #include "flycast/io/http_call.h"
 #include "flycast/io/http_failure.h"
 #include "flycast/io/http_machine.h"
 #include "flycast/io/http_stream.h"
+#include "flycast/io/lingering.h"
 #include "flycast/io/sockets.h"
 #include "flycast/io/tls_relay.h"
 #include "registry/core/address.h"
@@ -380,13 +382,17 @@ class HttpSession : public Session, public std::enable_shared_from_this<HttpSess
   }
 
   bool discard() {
-    std::string_view bytes;
-    if (!client_.readable()) return false;
-    HttpStream::Got got = client_.read(bytes);
-    if (got == HttpStream::Got::kNothing) return false;
-    lingered_ += bytes.size();
-    if (got == HttpStream::Got::kBytes && lingered_ < kMaxLingerBytes) return true;
-    if (got != HttpStream::Got::kReset) allow_clean_close(client_.fd());
+    switch (lingering_.read(client_)) {
+      case Lingering::Read::kMore:
+        return true;
+      case Lingering::Read::kNothing:
+        return false;
+      case Lingering::Read::kOver:
+        allow_clean_close(client_.fd());
+        break;
+      case Lingering::Read::kReset:
+        break;
+    }
     end();
     return false;
   }
@@ -405,13 +411,10 @@ class HttpSession : public Session, public std::enable_shared_from_this<HttpSess
 
   // ---------------------------------------------------------------- time
 
-  // The timer is armed anew only when it would fire too late, for most deadlines are not reached.
   void await(Duration patience) { await_until(monotonic_now() + patience); }
   void await_until(Instant deadline) {
     deadline_ = deadline;
-    if (deadline_ >= armed_for_) return;
-    armed_for_ = deadline_;
-    timer_.arm_at(deadline_);
+    timer_.arm_by(deadline);
   }
 
   void await_request() {
@@ -432,7 +435,6 @@ class HttpSession : public Session, public std::enable_shared_from_this<HttpSess
 
   void on_timer() {
     auto self = shared_from_this();
-    armed_for_ = kNever;
     if (phase_ == Phase::kEnded || deadline_ == kNever) return;
     if (monotonic_now() < deadline_) return await_until(deadline_);
     on_deadline();
@@ -469,9 +471,8 @@ class HttpSession : public Session, public std::enable_shared_from_this<HttpSess
   HttpArrival arrival_;
   ClientCounts::Ticket ticket_;
   HttpStream client_;
-  LoopTimer timer_;
+  EarlyTimer timer_;
   Instant deadline_ = kNever;
-  Instant armed_for_ = kNever;
   Phase phase_ = Phase::kReading;
   bool in_turn_ = false;
   bool head_begun_ = false;
@@ -484,7 +485,7 @@ class HttpSession : public Session, public std::enable_shared_from_this<HttpSess
   Response response_;                     // to it
   Duration idle_timeout_ = kIdleTimeout;  // between requests, as the last one's port said
   Duration relay_idle_timeout_{};         // after a switch of protocols; 0: none
-  std::size_t lingered_ = 0;
+  Lingering lingering_;
 };
 
 }  // namespace

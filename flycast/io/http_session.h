@@ -6,7 +6,7 @@
 // A request is sent to another machine only where http_exchange.h allows it. A response of the
 // proxy's own names an error code (error_code.h). Loop thread. Memory: an idle connection holds no
 // buffer; else what http_exchange.h keeps, and one chunk per direction that was not taken. Limits:
-// http1_limits.h; times below.
+// http1_limits.h, lingering.h; times below.
 #pragma once
 
 #include "flycast/io/http_stream.h"
@@ -19,10 +19,6 @@ inline constexpr Duration kHeadTimeout = std::chrono::seconds(30);  // from a he
 inline constexpr Duration kIdleTimeout = std::chrono::seconds(60);  // between requests
 // A machine's connection waits this long for the client's next request.
 inline constexpr Duration kKeptMachine = std::chrono::seconds(4);
-// After the last response: how long and how much of what the client still sends is read, so that
-// the response is not lost in a reset (RFC 9112 section 9.6).
-inline constexpr Duration kLinger = std::chrono::seconds(2);
-inline constexpr std::size_t kMaxLingerBytes = 1024 * 1024;
 
 void start_http_session(ProxyState& state, SessionId id, ClientStream client,
                         const IpEndpoint& from, const IpEndpoint& dialled,

@@ -249,6 +249,7 @@ Result<void> FlycastService::start() {
 void FlycastService::set_snapshot(SnapshotPtr snapshot) {
   impl_->state.table = ServiceTable(snapshot);
   impl_->state.host_questions.on_snapshot(snapshot);
+  if (snapshot) impl_->state.begun_connects.on_snapshot(*snapshot);
   impl_->autostopper.on_snapshot();
 }
 

@@ -67,6 +67,15 @@ struct MachineCall::Impl : std::enable_shared_from_this<MachineCall::Impl> {
                       [weak = weak_from_this()](ConnectOutcome connected) {
                         if (auto self = weak.lock()) self->on_connected(std::move(connected));
                       });
+    watch.emplace(state.begun_connects, outcome.end.network, admitted.key.machine,
+                  [this] { on_ended(); });
+  }
+
+  // Its port is closed by then, if nothing can say so any more.
+  void on_ended() {
+    auto self = shared_from_this();  // the callback may destroy the call
+    connector.reset();
+    on_connected({Fd(), ECONNREFUSED});
   }
 
   void wake(ConnectRequest connect) {
@@ -102,6 +111,7 @@ struct MachineCall::Impl : std::enable_shared_from_this<MachineCall::Impl> {
   }
 
   void on_connected(ConnectOutcome connected) {
+    watch.reset();
     if (connected.error != 0) {
       state.on_no_connection(outcome.end, connected.error);
       outcome.error = connected.error;
@@ -126,6 +136,7 @@ struct MachineCall::Impl : std::enable_shared_from_this<MachineCall::Impl> {
   MachineOutcome outcome;
   std::unique_ptr<AdmissionLine::Place> place;
   std::optional<StreamConnector> connector;
+  std::optional<BegunConnects::Watch> watch;  // of its machine, meanwhile
   std::optional<WakeCall> waking;
 };
 

@@ -25,6 +25,7 @@
 #include "flycast/core/silent_hops.h"
 #include "flycast/core/stats.h"
 #include "flycast/io/admission_line.h"
+#include "flycast/io/begun_connects.h"
 #include "flycast/io/departure.h"
 #include "flycast/io/hop_links.h"
 #include "flycast/io/host_questions.h"
@@ -90,8 +91,9 @@ struct ProxyState {
   LoadView loads;
   PoolTable pools;
   ServiceCounts admissions;
-  MachineUse use;      // of this host's machines, by those
-  AdmissionLine line;  // to them
+  MachineUse use;                // of this host's machines, by those
+  AdmissionLine line;            // to them
+  BegunConnects begun_connects;  // to them
   Departure departure;
   ClientCounts clients;
   SilentHops silent;

@@ -174,6 +174,26 @@ TEST_F(Silent, AStreamToItWaits) {
   EXPECT_EQ(machine.read_exactly(14), "anybody there?");
 }
 
+// It was connected to as it ended, and its network went with it: nothing refuses. With the default
+// options another would be asked after 300 ms.
+TEST_F(Silent, AConnectToOneThatEndedIsNotWaitedFor) {
+  using std::chrono::seconds;
+  start_only(cluster, {1, 2});
+  FlycastOptions patient;
+  patient.retry.connect_timeout = patient.retry.early_timeout = seconds(30);
+  RunningHost host1(1, cluster, patient), host2(2, cluster);
+  Server one(1), two(2);
+  silence(1);
+  Tcp client = dial_web();
+  ASSERT_TRUE(eventually([&] { return host1.stats().attempts == 1; }));
+  host1.set_snapshot(cluster);  // another machine changed, say
+  cluster.machines[MachineId{1}].state = MachineState::kStopped;
+  EXPECT_EQ(host1.stats().attempts, 1u);
+  host1.set_snapshot(cluster);
+  EXPECT_TRUE(two.accept());
+  EXPECT_EQ(host1.stats().failed_attempts, 1u);
+}
+
 // What an owner says, spoken by the test.
 struct Owner {
   explicit Owner(Tcp accepted) : stream(std::move(accepted)) {}

@@ -381,7 +381,6 @@ struct Agent::Impl {
     run_on(rooms.flycast_loop, [&] {
       rooms.flycast->depart({[this, &waiting] { waiting.post([this] { stop_dns(); }); },
                              [&waiting, on_done] { waiting.post(on_done); }});
-      return true;
     });
     stop_what_one_agent_holds(/*flycast_too=*/false);
   }
@@ -389,10 +388,7 @@ struct Agent::Impl {
   template <class Task>
   void end(EventLoop& loop, Task destroy_room) {
     if (threads_run) {
-      run_on(loop, [&] {
-        destroy_room();
-        return true;
-      });
+      run_on(loop, [&] { destroy_room(); });
       loop.stop();
       loop.join();
     } else {

@@ -13,6 +13,7 @@
 #include "registry/core/snapshot_builder.h"
 #include "registry/io/disk_queue.h"
 #include "registry/io/gossip_socket.h"
+#include "registry/io/registry_log.h"
 #include "registry/io/sync_endpoint.h"
 #include "registry/io/tcp_probe.h"
 
@@ -42,14 +43,9 @@ struct RegistryService::Impl {
   Result<void> write_own_host(bool anew = false);
   void perform(Gossip::Output out);
   void send(const std::vector<Gossip::Datagram>& datagrams);
-  void report_members(const Gossip::Output& out);
-  [[nodiscard]] std::string name_of(HostId host) const;
   void publish();
   void raise_incarnation(std::uint64_t seen);
-  static void report_setback(const Disk::Setback& setback);
   void on_setback(const Disk::Setback& setback);
-  void report_floods();
-  void report_status(const Snapshot& before, const Snapshot& after) const;
   [[nodiscard]] bool says_nothing_new(const LocalWrite& write) const;
   void on_sync_records(HostId from, const std::vector<SignedRecordPtr>& records);
   void on_sync_finished(HostId peer, bool settled, Duration come_back);
@@ -79,7 +75,6 @@ struct RegistryService::Impl {
 };
 
 // ---- life
-// ------------------------------------------------------------------------------------------
 
 Result<void> RegistryService::Impl::open() {
   auto opened = Disk::open(options.state_dir);
@@ -87,14 +82,10 @@ Result<void> RegistryService::Impl::open() {
   auto& file = *opened;
   auto content = file->read();
   if (!content) return std::move(content).error();
-  if (content->unreadable > 0)
-    log::warn("registry",
-              "{} rows on disk are no valid records (damaged, or of another version); they are "
-              "ignored, and other hosts bring what they were",
-              content->unreadable);
+  log_unreadable(content->unreadable);
   auto incarnation = file->next_incarnation(wall_now());
   if (!incarnation) return std::move(incarnation).error();
-  report_setback(file->take_setback());
+  log_setback(file->take_setback());
 
   Gossip::Options core;
   core.self = options.self;
@@ -165,21 +156,9 @@ void RegistryService::Impl::stop() {
   subscribers.clear();
 }
 
-void RegistryService::Impl::report_setback(const Disk::Setback& setback) {
-  if (!setback.set_aside.empty())
-    log::error("registry",
-               "the database was damaged ({}) and is kept as {}; {} records could be taken from "
-               "it, and other hosts bring the rest",
-               setback.reason, setback.set_aside, setback.salvaged);
-  else if (setback.was_missing)
-    log::warn("registry",
-              "the database is gone or empty, though this folder was in use before; other hosts "
-              "bring its content");
-}
-
 // Damage that was found while running costs nothing: all of it is still in memory.
 void RegistryService::Impl::on_setback(const Disk::Setback& setback) {
-  report_setback(setback);
+  log_setback(setback);
   if (stopped) return;
   log::info("registry", "all {} records are written to the new database",
             gossip->store().records().size());
@@ -188,7 +167,6 @@ void RegistryService::Impl::on_setback(const Disk::Setback& setback) {
 }
 
 // ---- writing
-// ---------------------------------------------------------------------------------------
 
 Result<void> RegistryService::Impl::write_own_host(bool anew) {
   LocalWrite own;
@@ -230,9 +208,7 @@ void RegistryService::Impl::raise_incarnation(std::uint64_t seen) {
   if (seen < writer->incarnation()) return;
   writer->raise_incarnation(seen + 1);
   disk->put_incarnation(seen + 1);
-  log::warn("registry",
-            "own records of a later life came back from other hosts (was the state restored "
-            "from a backup?); continuing above them");
+  log_later_life();
   // Not from within the event that told us.
   loop.post([this, weak = std::weak_ptr<bool>(alive)] {
     if (weak.expired() || stopped) return;
@@ -241,7 +217,6 @@ void RegistryService::Impl::raise_incarnation(std::uint64_t seen) {
 }
 
 // ---- performing
-// ------------------------------------------------------------------------------------
 
 void RegistryService::Impl::perform(Gossip::Output out) {
   if (stopped) return;
@@ -256,8 +231,9 @@ void RegistryService::Impl::perform(Gossip::Output out) {
     }
   }
   if (out.own_incarnation_seen != 0) raise_incarnation(out.own_incarnation_seen);
-  report_floods();
-  report_members(out);
+  log_floods(gossip->floods().take_reports(monotonic_now()), snapshot.get());
+  log_members(out, gossip->store(), options.port);
+  if (out.twin && !std::exchange(twin_reported, true)) log_twin();
   for (HostId host : out.tcp_probes)
     if (tcp_probe) tcp_probe->ask(host);
   if (out.snapshot_dirty && !publish_pending) {
@@ -284,44 +260,6 @@ void RegistryService::Impl::on_sync_finished(HostId peer, bool settled, Duration
   perform(gossip->on_sync_finished(read_clocks(), peer, settled, come_back));
 }
 
-void RegistryService::Impl::report_floods() {
-  for (const auto& flood : gossip->floods().take_reports(monotonic_now())) {
-    const HostView* view = snapshot ? snapshot->find_host(flood.host) : nullptr;
-    log::warn("registry", "host {} {}: {} dropped, and more as long as it goes on",
-              view != nullptr ? view->record.name : to_string(flood.host), to_string(flood.kind),
-              flood.dropped);
-  }
-}
-
-std::string RegistryService::Impl::name_of(HostId host) const {
-  const HostCertificate* certificate = gossip->store().certificate_of(host);
-  return certificate != nullptr ? certificate->invite.name : to_string(host);
-}
-
-// Who said that a host is gone, and what is odd about the paths to others.
-void RegistryService::Impl::report_members(const Gossip::Output& out) {
-  for (const auto& death : out.deaths) {
-    std::string names;
-    for (HostId accuser : death.accusers) names += (names.empty() ? "" : ", ") + name_of(accuser);
-    if (death.proven) {
-      log::info("registry", "host {} is down: it does not answer {}", name_of(death.host), names);
-    } else {
-      log::warn("registry",
-                "host {} does not answer this host, and too few others say so ({}): it is down "
-                "here only",
-                name_of(death.host), names);
-    }
-  }
-  for (HostId host : out.tcp_only)
-    log::warn("registry",
-              "host {} answers by TCP and not by UDP: something between us drops UDP port {}",
-              name_of(host), options.port);
-  if (out.twin && !std::exchange(twin_reported, true))
-    log::error("registry",
-               "another process answers under this host's id with this host's keys: was the disk "
-               "cloned? Stop one of them");
-}
-
 // Another enrolment of our own host id has taken our record's place.
 bool RegistryService::Impl::is_displaced() const {
   const HostCertificate* standing = gossip->store().certificate_of(options.self);
@@ -329,7 +267,6 @@ bool RegistryService::Impl::is_displaced() const {
 }
 
 // ---- snapshots
-// -------------------------------------------------------------------------------------
 
 void RegistryService::Impl::publish() {
   publish_pending = false;
@@ -338,43 +275,14 @@ void RegistryService::Impl::publish() {
   builder.set_held(gossip->held());
   auto before = std::exchange(
       snapshot, builder.build(gossip->store(), gossip->membership(), gossip->synced(), wall_now()));
-  if (before && !before->hosts.is(snapshot->hosts)) report_status(*before, *snapshot);
+  if (before && !before->hosts.is(snapshot->hosts)) log_hosts(*before, *snapshot);
   // A subscriber may add another.
   for (std::size_t i = 0; i < subscribers.size(); ++i) subscribers[i](snapshot);
   const Instant end = monotonic_now();
   next_publish = end + std::max(kPublishPause, kPauseForCost * (end - begin));
 }
 
-void RegistryService::Impl::report_status(const Snapshot& before, const Snapshot& after) const {
-  // Side by side: with a thousand hosts, to look each of them up takes longer than all the rest.
-  auto old = before.hosts.begin();
-  for (const auto& [id, view] : after.hosts) {
-    while (old != before.hosts.end() && old->first < id) ++old;
-    const HostView* known = old != before.hosts.end() && old->first == id ? &old->second : nullptr;
-    if (known == nullptr) {
-      log::info("registry", "host {} ({}) is known now", view.record.name, view.record.region);
-    } else if (known->status != view.status) {
-      log::info("registry", "host {} is {}, was {}", view.record.name, to_string(view.status),
-                to_string(known->status));
-    }
-  }
-  auto present = after.hosts.begin();
-  for (const auto& [id, view] : before.hosts) {
-    while (present != after.hosts.end() && present->first < id) ++present;
-    if (present == after.hosts.end() || present->first != id)
-      log::warn("registry", "host {} {}: it is out of WireGuard, membership and all answers",
-                view.record.name,
-                after.revocations.contains(id) ? "is revoked"
-                                               : "is shut out, its certificate expired long ago");
-  }
-  if (after.revocations.contains(after.self) && !before.revocations.contains(after.self))
-    log::error("registry",
-               "this host is revoked: the other hosts deal with it no more (guide.md: "
-               "revoking a host)");
-}
-
 // ---- public
-// ----------------------------------------------------------------------------------------
 
 RegistryService::RegistryService(EventLoop& loop, RegistryOptions options)
     : impl_(std::make_unique<Impl>(loop, std::move(options))) {}

@@ -1,6 +1,7 @@
 // The admin API's view of Flycast: what this host's proxy knows of services and machines, and where
 // a new connection would go, and why. Answered on the flycast loop by the code that balances
 // (flycast/io/status.h); nothing is opened.
+#include <algorithm>
 #include <boost/json/array.hpp>
 #include <charconv>
 #include <cmath>
@@ -145,7 +146,9 @@ json::value path_json(const Snapshot& snapshot, const flycast::Explanation& said
   auto app = network->apps.find(said.app);
   if (app == network->apps.end()) return nullptr;
   for (const Service& service : app->second->app.services) {
-    bool is_it = !service.ports.empty() && service.ports.front().first == said.external_port;
+    bool is_it =
+        std::any_of(service.ports.begin(), service.ports.end(),
+                    [&said](const ServicePort& port) { return port.first == said.external_port; });
     if (!is_it || !service.kernel_path) continue;
     if (auto why = flycast::why_proxied(service); !why.empty())
       return json::object{{"proxied_because", std::string(why)}};

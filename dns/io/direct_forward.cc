@@ -16,6 +16,8 @@ namespace {
 
 // How exactly patience is kept; only while questions are in flight.
 constexpr Duration kTick = std::chrono::milliseconds(10);
+// Of a question that many waited for, the memory is not kept for the next one.
+constexpr std::size_t kKeptWaiters = 4;
 
 using Token = DirectSockets::Token;
 using Lost = DirectSockets::Lost;
@@ -168,18 +170,20 @@ struct DirectForward::Impl {
 
   void succeed(Token token, ForwardReply reply) {
     Question& question = questions[token];
-    for (auto& waiter : question.waiters) {
+    // Kept before others may ask it again.
+    bool is_kept = shared.cache.try_keep(question.key(), question.hash, reply, *turn);
+    if (shared.asked.release(question.hash) || question.late || !is_kept)
+      outcome(question, What::kReply, reply);
+    answered.swap(question.waiters);
+    retire(token);
+    for (const auto& waiter : answered) {
       ++counts.forward_answered;
       shared.budget.release(waiter.client, waiter.network);
       callbacks.tell(waiter, reply, {});
     }
-    told = told || !question.waiters.empty();
-    question.waiters.clear();
-    // Kept before others may ask it again.
-    bool is_kept = shared.cache.try_keep(question.key(), question.hash, reply, *turn);
-    if (shared.asked.release(question.hash) || question.late || !is_kept)
-      outcome(question, What::kReply, std::move(reply));
-    retire(token);
+    told = told || !answered.empty();
+    answered.clear();
+    if (answered.capacity() > kKeptWaiters) answered = std::vector<DirectWaiter>();
   }
 
   void on_lost(Token token, Lost why) {
@@ -209,6 +213,8 @@ struct DirectForward::Impl {
   // All that wait, the first of them with what has become of the question.
   void hand_over(Question& question, const DirectTry& first) {
     std::optional<DirectTry> tried = first;
+    const auto group = question.group;
+    const Instant since = question.asked;
     for (auto& waiter : std::exchange(question.waiters, {})) {
       if (!forwarder.reserve()) {
         refuse(waiter);
@@ -217,8 +223,8 @@ struct DirectForward::Impl {
       ForwardRequest request;
       request.done = callbacks.done(waiter.asker);
       static_cast<ForwardClient&>(request) = std::move(waiter);
-      request.group = question.group;
-      request.since = question.asked;
+      request.group = group;
+      request.since = since;
       request.is_admitted = request.is_counted = true;
       request.tried = std::exchange(tried, std::nullopt);
       outgoing.push_back(std::move(request));
@@ -294,8 +300,9 @@ struct DirectForward::Impl {
   Stats& counts;
   Callbacks callbacks;
   RandomWords random_words;
-  std::vector<Question> questions;  // by token
-  std::vector<Token> free;          // those that are not in use
+  std::vector<Question> questions;     // by token
+  std::vector<Token> free;             // those that are not in use
+  std::vector<DirectWaiter> answered;  // who is being told
   std::unordered_map<std::uint64_t, Token> by_hash;
   std::vector<DirectReport> reports;  // by upstream, not told yet
   Instant report_at{};

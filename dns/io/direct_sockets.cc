@@ -194,9 +194,10 @@ struct DirectSockets::Impl {
 
   bool take(Socket& socket, std::string_view message) {
     if (message.size() < kHeaderBytes) return false;
-    auto found = socket.find(id_of(message));
+    auto id = id_of(message);
+    auto found = socket.find(id);
     if (found == socket.waiting.end() || !events.on_reply(found->token, message)) return false;
-    socket.remove(found);
+    socket.remove(socket.find(id));  // others may wait since
     return true;
   }
 

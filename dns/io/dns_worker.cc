@@ -106,12 +106,12 @@ struct DnsWorker::Impl : std::enable_shared_from_this<DnsWorker::Impl> {
     return *batch_began;
   }
 
-  // What was asked from here, on this loop; datagrams wait for flush().
+  // What was asked from here, on this loop. Replies wait for flush(): a stream that has one may ask
+  // the next question at once, and whoever tells is in the middle of things.
   void tell(const DirectWaiter& waiter, const ForwardReply& reply, Telling telling) {
     telling.options = waiter.options;
     if (waiter.asker.over_tcp) {
-      if (auto session = waiter.asker.session.lock())
-        session->reply(make_reply(reply, waiter.query, telling));
+      told.emplace_back(waiter.asker.session, make_reply(reply, waiter.query, telling));
       return;
     }
     UdpServer& server = *udp[waiter.asker.server];
@@ -121,6 +121,8 @@ struct DnsWorker::Impl : std::enable_shared_from_this<DnsWorker::Impl> {
 
   void flush() {
     for (const auto& server : udp) server->flush();
+    for (const auto& [asker, reply] : std::exchange(told, {}))
+      if (auto session = asker.lock()) session->reply(reply);
   }
 
   // For the forwarder: the reply is sent from this loop, unless the worker is gone by then.
@@ -196,6 +198,7 @@ struct DnsWorker::Impl : std::enable_shared_from_this<DnsWorker::Impl> {
   std::vector<std::pair<Asker, std::string>> replies;
   std::uint64_t seen = 0;
   std::vector<char> tcp_reply;
+  std::vector<std::pair<std::weak_ptr<TcpSession>, std::string>> told;  // not sent yet
   std::vector<std::unique_ptr<UdpServer>> udp;
   std::unique_ptr<TcpServer> tcp;
   std::unique_ptr<ForwardFront> front;  // last: it calls into the rest

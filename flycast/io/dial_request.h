@@ -62,7 +62,7 @@ struct Dialled {
   MachineEnd end;  // the same, where it is `here`
   HostId host;
   std::string region;  // of the machine
-  bool here = false;   // on this host: the stream is the machine's own, else it is a hop's
+  bool here = false;   // the stream is the machine's own, else it is a hop's
   // Of the hop; HostId{} where it is none.
   [[nodiscard]] HostId hop_host() const { return here ? HostId{} : host; }
   int attempts = 1;

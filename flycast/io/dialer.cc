@@ -191,6 +191,7 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
     dialled.kept = std::move(outcome.kept);
     dialled.keep_as = std::move(outcome.keep_as);
     dialled.end = outcome.end;
+    dialled.here = true;
     succeed(std::move(dialled));
   }
 
@@ -318,7 +319,6 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
     dialled.machine = chosen.machine;
     dialled.host = chosen.host;
     dialled.region = chosen.region;
-    dialled.here = chosen.here;
     dialled.attempts = retry.attempts();
     dialled.idle_timeout = idle_timeout;
     dialled.asked_at = attempted_at;

@@ -138,7 +138,10 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
   void on_machine(MachineOutcome outcome) {
     end_ = outcome.end;
     keep_as_ = std::move(outcome.keep_as);
-    if (outcome.status != HopStatus::kOk) return refuse(outcome.status, outcome.error);
+    if (outcome.status != HopStatus::kOk) {
+      if (is_reset(hop_.get())) return state_.end(id_);  // who asked has gone
+      return refuse(outcome.status, outcome.error);
+    }
     tickets_.admission = std::move(outcome.admission);
     if (outcome.kept) return begin_exchange(std::move(outcome.kept));
     if (!outcome.stream) return answer_and_close(HopStatus::kOk);  // it was only to be started

@@ -8,7 +8,6 @@
 #include "flycast/core/request_id.h"
 #include "flycast/io/http2_codec.h"
 #include "flycast/io/sockets.h"
-#include "flycast/io/unread.h"
 #include "registry/core/address.h"
 
 namespace sixpn::flycast {

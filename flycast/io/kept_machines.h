@@ -3,7 +3,7 @@
 // service counts what it works on. One is used again only for the same client: no two ever share
 // one, and the machine may go on trusting its source address.
 //
-// It does not admit: whoever takes one has a ticket already. Called by the Dialer and HopSession
+// It does not admit: whoever takes one has a ticket already. Called by MachineCall
 // for requests of this host's clients and of others', and by whoever has read a response to its
 // end. Loop thread. Limits: kMaxOfKey, kMaxInAll, kIdle; the oldest goes first.
 #pragma once

@@ -3,9 +3,11 @@
 // so much: then it is closed. Loop thread.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <string_view>
 
+#include "base/time.h"
 #include "flycast/io/http_stream.h"
 
 namespace sixpn::flycast {
@@ -17,7 +19,7 @@ class Lingering {
  public:
   enum class Read { kMore, kNothing, kOver, kReset };
 
-  // Once.
+  // One read.
   Read read(HttpStream& client) {
     if (!client.readable()) return Read::kNothing;
     std::string_view bytes;

@@ -187,11 +187,32 @@ TEST_F(Silent, AConnectToOneThatEndedIsNotWaitedFor) {
   Tcp client = dial_web();
   ASSERT_TRUE(eventually([&] { return host1.stats().attempts == 1; }));
   host1.set_snapshot(cluster);  // another machine changed, say
+  EXPECT_EQ(host1.stats().failed_attempts, 0u);
   cluster.machines[MachineId{1}].state = MachineState::kStopped;
-  EXPECT_EQ(host1.stats().attempts, 1u);
   host1.set_snapshot(cluster);
   EXPECT_TRUE(two.accept());
   EXPECT_EQ(host1.stats().failed_attempts, 1u);
+}
+
+// The same where another host's proxy asked: its owner refuses, and who asked goes elsewhere.
+TEST_F(Silent, AnotherHostsConnectToOneThatEndedIsNotWaitedFor) {
+  using std::chrono::seconds;
+  start_only(cluster, {2, 4});
+  FlycastOptions patient;
+  patient.retry.connect_timeout = patient.retry.early_timeout = seconds(30);
+  RunningHost host1(1, cluster, patient), host2(2, cluster, patient), host3(3, cluster);
+  Server two(2), four(4);
+  silence(2);
+  Tcp client = dial_web();
+  ASSERT_TRUE(eventually([&] {
+    bool connecting = false;
+    host2.on_loop([&] { connecting = !host2.service().status().hosted.empty(); });
+    return connecting;
+  }));
+  cluster.machines[MachineId{2}].state = MachineState::kStopped;
+  host2.set_snapshot(cluster);
+  EXPECT_TRUE(four.accept());
+  EXPECT_EQ(host2.stats().hops_refused, 1u);
 }
 
 // What an owner says, spoken by the test.

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <functional>
 #include <map>
+#include <set>
 
 #include "base/io/clock.h"
 #include "base/io/run_on.h"
@@ -208,6 +209,57 @@ TEST_F(Direct, TcpClientsAreServedToo) {
     client.send(encode({.name = "n" + std::to_string(id) + ".example", .type = kTypeA, .id = id}));
   for (int i = 0; i < 20; ++i) EXPECT_EQ(parse_reply(client.receive().value())->answers.size(), 1U);
   EXPECT_EQ(stats().forward_answered, 20U);
+}
+
+// More than may be in flight of a stream comes in one piece: as it is told, it asks the rest, also
+// the very question that is being told. Everybody is answered once, and nothing is left counted.
+class DirectStream : public Direct {
+ protected:
+  // The upstream waits for `questions` of them before it answers.
+  void ask_at_once(const std::vector<std::string>& names, std::size_t questions) {
+    std::vector<Scripted::Query> held;
+    Scripted upstream([&](Scripted& self, const Scripted::Query& query) {
+      held.push_back(query);
+      if (held.size() < questions) return;
+      for (const auto& one : std::exchange(held, {})) self.send(one, good(one.bytes));
+      questions = 0;
+    });
+    start_on({upstream.endpoint()}, 1);
+    TcpClient client(six());
+    std::string all;
+    for (std::uint16_t id = 0; id < names.size(); ++id)
+      all += behind_length(encode({.name = names[id] + ".example", .type = kTypeA, .id = id}));
+    client.send_raw(all);
+    std::set<std::uint16_t> answered;
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      auto reply = client.receive();
+      ASSERT_TRUE(reply) << "after " << i << " replies";
+      auto parsed = parse_reply(*reply);
+      ASSERT_EQ(parsed->answers.size(), 1U);
+      EXPECT_TRUE(parsed->question.starts_with(names[parsed->id] + ".example. "));
+      EXPECT_TRUE(answered.insert(parsed->id).second);
+    }
+    EXPECT_EQ(stats().forward_in_flight, 0U);
+    EXPECT_EQ(stats().forward_answered, names.size());
+  }
+  static constexpr std::size_t kOutstanding = TcpLimits{}.outstanding;
+};
+
+TEST_F(DirectStream, TheSameQuestionOnceMoreThanMayBeInFlight) {
+  ask_at_once(std::vector<std::string>(kOutstanding + 1, "same"), 1);
+}
+
+TEST_F(DirectStream, AQuestionThatIsJustBeingTold) {
+  std::vector<std::string> names(3, "same");
+  while (names.size() < kOutstanding) names.push_back("n" + std::to_string(names.size()));
+  names.emplace_back("same");
+  ask_at_once(names, kOutstanding - 2);
+}
+
+TEST_F(DirectStream, ManyOthers) {
+  std::vector<std::string> names;
+  while (names.size() < 5 * kOutstanding) names.push_back("n" + std::to_string(names.size()));
+  ask_at_once(names, kOutstanding);
 }
 
 // One worker's sockets by themselves, on a loop of their own.

@@ -29,6 +29,8 @@ struct DialRequest {
   IpEndpoint dialled;            // Flycast address and port that the client meant
   RoutingWish wish;              // of the client or an app that replayed its request
   std::optional<Instant> until;  // sooner than the retry options' deadline
+  // Has failed this very request: any other is asked first, and it only after a pause.
+  std::optional<MachineId> avoid;
   // One exchange of requests' HTTP, after which the connection may carry another's. Where limits
   // count requests, a kept one will do for it (kept_machines.h).
   struct Exchange {

@@ -40,7 +40,9 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
       : state(proxy),
         request(std::move(asked)),
         done(std::move(on_done)),
-        retry(limits_of(request, proxy.options.retry, monotonic_now()), monotonic_now()) {}
+        retry(limits_of(request, proxy.options.retry, monotonic_now()), monotonic_now()) {
+    if (request.avoid) retry.exclude(*request.avoid);
+  }
 
   void guarded_try() {
     auto self = shared_from_this();  // the callback may destroy the dialer

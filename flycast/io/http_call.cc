@@ -84,6 +84,7 @@ void HttpCall::find_machine() {
   request.dialled = client_.dialled;
   request.wish = replay_.wish();
   request.until = replay_.deadline();
+  request.avoid = avoid_;
   // What switches protocols has the connection to itself.
   if (http_.request().upgrade.empty())
     request.exchange = {is_idempotent(http_.request().method), fresh_};
@@ -170,6 +171,7 @@ void HttpCall::follow_replay() {
   drop_machine(http_.request_ended());
   http_.end_attempt();
   ++state_.stats.replays;
+  avoid_.reset();
   auto failed = replay_.on_end(from.machine, from.region, http_.can_repeat(), http_.request(),
                                {state_.table.snapshot(), state_.options.replay, state_.replays},
                                read_clocks());
@@ -191,6 +193,9 @@ void HttpCall::on_machine_failed(ErrorCode code, std::string_view why, bool unse
   std::string app = machine_->dialled.app;
   std::string reason = fmt::format("machine {}: {}", to_string(machine_->dialled.machine),
                                    why.empty() ? entry_of(code).text : why);
+  // One that dies still takes connections for a moment. Where it had nothing of the request, its
+  // connection was merely old.
+  if (!unseen) avoid_ = machine_->dialled.machine;
   drop_machine(false);
   http_.end_attempt(unseen);
   fresh_ = true;

@@ -158,9 +158,10 @@ class HttpCall {
   std::string to_machine_;
   std::unique_ptr<Dialer> dialer_;  // while a machine is looked for
   std::unique_ptr<HttpMachine> machine_;
-  bool fresh_ = false;      // a connection died: the next one is to be new
-  std::string_view bytes_;  // read, and not understood yet
-  bool in_bytes_ = false;   // they may hold another event
+  bool fresh_ = false;              // a connection died: the next one is to be new
+  std::optional<MachineId> avoid_;  // it had the request, and failed
+  std::string_view bytes_;          // read, and not understood yet
+  bool in_bytes_ = false;           // they may hold another event
   Event outcome_ = Event::kNone;
   Event then_ = Event::kNone;         // behind outcome_
   bool rests_ = false;                // once it is told, nothing more is read in this turn

@@ -13,6 +13,12 @@ import sys
 
 class Echo(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = 1 << 16  # a response in one write: one that was killed has begun none
+
+    def handle_expect_100(self):
+        asked = super().handle_expect_100()
+        self.wfile.flush()
+        return asked
 
     def log_message(self, *_):
         pass

@@ -235,6 +235,22 @@ TEST_F(Http, AMachineThatClosesWithoutAnAnswerIsAskedOnceMore) {
   EXPECT_EQ(host1.stats().http_resends, 1u);
 }
 
+// Though it listens yet, and is the nearest: a machine that is killed does so for a moment.
+TEST_F(Http, OnceMoreMeansAnotherMachine) {
+  start_only(cluster, {1, 2});
+  RunningHost host1(1, cluster), host2(2, cluster);
+  Server one(1), two(2);
+  Tcp client = dial_web();
+  ASSERT_TRUE(client.write_all(get("/")));
+  Tcp machine = one.accept();
+  read_message(machine);
+  machine.close();
+  Tcp again = two.accept();
+  EXPECT_TRUE(has(read_message(again), "GET / "));
+  ASSERT_TRUE(again.write_all(ok("hello")));
+  EXPECT_TRUE(read_message(client, 5).ends_with("hello"));
+}
+
 // What dies of a request is not given it again and again.
 TEST_F(Http, ARequestThatKillsKillsTwoAtMost) {
   RunningHost host1(1, cluster);

@@ -7,6 +7,10 @@
 namespace sixpn::dns {
 namespace {
 
+// Of an app's addresses, in its records for services: nobody needs them all, and a record holds no
+// more than some thousands.
+constexpr std::size_t kMaxHints = 32;
+
 // The addresses of one app. Two networks may each have an app of this name and both be dialled from
 // here: then the name means this network's own app, or else the one of the lowest network id, never
 // a mix.
@@ -34,7 +38,10 @@ NameContent describe_services(const View& view, const FlycastRecord& first,
   auto app = network != nullptr ? network->apps.find(first.app) : decltype(network->apps.end()){};
   if (network == nullptr || app == network->apps.end()) return content;
   std::vector<Ip6> hints;
-  for (const auto& address : addresses) hints.push_back(std::get<Ip6>(address));
+  for (const auto& address : addresses) {
+    if (hints.size() == kMaxHints) break;
+    hints.push_back(std::get<Ip6>(address));
+  }
   for (const Service& service : app->second->app.services)
     for (const ServicePort& port : service.ports) {
       bool named = service.protocol == ServiceProtocol::kTcp && port.first == port.last;

@@ -105,7 +105,13 @@ struct TcpSession::Impl {
   }
 
   void write() {
-    if (unsent.empty() || writing) return;
+    if (unsent.empty()) return;
+    if (writing) {
+      // Replies go on coming for what it asked before: the others' share is not for them.
+      bool over = unsent.size() > shared.limits.unsent_bytes;
+      if (over && shared.unsent > shared.limits.unsent_in_all) session.close(Close::kStalled);
+      return;
+    }
     auto sent =
         send(socket.native_handle(), unsent.data(), unsent.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)

@@ -133,7 +133,7 @@ struct Upstreams::Impl {
 
   // Each message has an id of its own, and leaves by a channel of its own: nothing links them.
   void send(Try what) {
-    if (tries.empty()) tick.arm_after(kTick);
+    arm();
     auto random = random_words.next();
     set_id(what.query, static_cast<std::uint16_t>(random));
     what.sent = monotonic_now();
@@ -147,9 +147,15 @@ struct Upstreams::Impl {
       pool.send(number, kept.query, kept.way, draw);
   }
 
+  // Not anew with every question: then it would never come where they follow one another.
+  void arm() {
+    if (!std::exchange(armed, true)) tick.arm_after(kTick);
+  }
+
   void on_tick() {
+    armed = false;
     for (auto& upstream : all) upstream.pool->on_tick();
-    if (!tries.empty()) tick.arm_after(kTick);
+    if (!tries.empty()) arm();
   }
 
   void on_end(UpstreamPool::Ended ended) {
@@ -295,6 +301,7 @@ struct Upstreams::Impl {
   std::uint64_t last_try = 0;
   RandomWords random_words;
   std::uint64_t sent_for_clients = 0, mismatched = 0, misspelled = 0;
+  bool armed = false;  // the tick is
   LoopTimer tick, probe_timer;
   std::vector<One> all;  // last: its pools call into the rest
 };

@@ -93,6 +93,7 @@ std::string encode_preamble(const Preamble& preamble) {
   message.set_connect_limit_ms(static_cast<std::uint32_t>(preamble.connect_limit.count()));
   message.set_listens(preamble.listens);
   message.set_ahead(preamble.ahead);
+  message.set_nonce(preamble.nonce);
   return encode_frame(message);
 }
 
@@ -106,6 +107,7 @@ std::string encode_reply(const HopReply& reply) {
   message.set_exchange(reply.exchange);
   message.set_tells(reply.tells);
   message.set_takes_ahead(reply.takes_ahead);
+  message.set_nonce(reply.nonce);
   return encode_frame(message);
 }
 
@@ -153,7 +155,8 @@ Result<Preamble> decode_preamble(std::string_view body) {
                   message.fresh(),
                   std::chrono::milliseconds(message.connect_limit_ms()),
                   message.listens(),
-                  message.ahead()};
+                  message.ahead(),
+                  message.nonce()};
 }
 
 Result<HopReply> decode_reply(std::string_view body) {
@@ -167,7 +170,8 @@ Result<HopReply> decode_reply(std::string_view body) {
                   message.sequence(),
                   message.exchange(),
                   message.tells(),
-                  message.takes_ahead()};
+                  message.takes_ahead(),
+                  message.nonce()};
 }
 
 Result<Silence> decode_silence(std::string_view body) {

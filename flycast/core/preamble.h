@@ -53,6 +53,9 @@ struct Preamble {
   // The first frames of the exchange follow the preamble, and do not wait for the reply. Only to
   // owners that said that they take them; one that grants no exchange refuses.
   bool ahead = false;
+  // Of an exchange, and nobody's to guess: the reply repeats it. On a link that has carried another
+  // exchange, what that one's machine said too late might else be taken for the reply.
+  std::uint64_t nonce = 0;
   friend bool operator==(const Preamble&, const Preamble&) = default;
 };
 
@@ -79,6 +82,7 @@ struct HopReply {
   bool exchange = false;       // granted, as the preamble asked
   bool tells = false;          // of machines that fall silent, to who listens
   bool takes_ahead = false;    // see Preamble::ahead
+  std::uint64_t nonce = 0;     // the preamble's; 0 from older agents
   friend bool operator==(const HopReply&, const HopReply&) = default;
 };
 

@@ -12,8 +12,10 @@ AdmissionLine::AdmissionLine(EventLoop& loop, ServiceCounts& counts)
   // From inside a destructor of somebody's: only noted there.
   counts_.on_free([this](const ServiceKey& key) {
     if (queue_.length(key) == 0) return;
+    // Armed once: a timer that is armed anew in every turn of the loop never fires.
+    bool is_first = freed_.empty();
     freed_.insert(key);
-    turn_.arm_after(Duration::zero());
+    if (is_first) turn_.arm_after(Duration::zero());
   });
 }
 

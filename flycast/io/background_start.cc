@@ -28,6 +28,8 @@ class BackgroundStart : public Session, public std::enable_shared_from_this<Back
 
   ~BackgroundStart() override { state_.background_starts.end(key_, started_, monotonic_now()); }
 
+  void on_departure() override { finish(false); }
+
   // Asks the best of those left; an owner may say no, because it was stopped minutes ago.
   void ask_next() {
     auto self = shared_from_this();
@@ -111,6 +113,7 @@ void start_in_background(ProxyState& state, const Route& route, std::string_view
   bool starting =
       std::any_of(asleep.begin(), asleep.end(), [](const Sleeper& one) { return one.starting; });
   if (asleep.empty() || starting || state.open() >= state.options.max_sessions) return;
+  if (state.departure.begun()) return;
   const AppRecord& app = route.app->app;
   std::uint16_t port = route.service->internal_port;
   StartKey key{app.network, app.name, port, std::string(region)};

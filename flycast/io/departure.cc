@@ -39,9 +39,9 @@ bool Departure::greet() {
   clients_.close();  // the successor's now
   hops_.close();
   told_.clear();
-  for (; !left_.empty(); left_.pop_front())
+  tell_counts();  // before those whom they may keep out
+  for (; successor_ && !left_.empty(); left_.pop_front())
     if (!send({left_.front().kind, {}, 0}, {left_.front().socket.get()})) return false;
-  tell_counts();
   return static_cast<bool>(successor_);
 }
 

@@ -13,6 +13,7 @@
 #include "flycast/io/hop_call.h"
 #include "flycast/io/machine_call.h"
 #include "registry/core/address.h"
+#include "registry/core/keys.h"
 #include "registry/core/service_ports.h"
 
 namespace sixpn::flycast {
@@ -209,6 +210,7 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
     std::string opening = may_go_ahead(route, preamble) ? request.ahead(chosen.machine) : "";
     ahead = opening.size();
     framed = preamble.ahead = by_exchange && ahead != 0;
+    if (by_exchange) preamble.nonce = random_u64();
     if (framed) opening.insert(0, encode_bytes_header(ahead));
     tickets.own_load = LoadView::open(load);
     ConnectRequest connect{host_address(state.options.self),
@@ -236,8 +238,10 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
   void on_hop_answered(HopOutcome outcome) {
     Instant now = monotonic_now();
     if (!outcome.reply) {
-      load->on_connect_failure(now, state.rng);
-      state.loads.on_host_failure(chosen.host, now, state.rng);
+      if (!outcome.was_rested) {
+        load->on_connect_failure(now, state.rng);
+        state.loads.on_host_failure(chosen.host, now, state.rng);
+      }
       retry.exclude(chosen.host);
       last_error = DialError::kExhausted;
       if (outcome.may_be_delivered) return on_first_bytes_lost();
@@ -259,6 +263,7 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
       Dialled dialled;
       dialled.stream = std::move(outcome.stream);
       if (reply.exchange) dialled.give_back_to = proxy;
+      dialled.may_rest = reply.nonce != 0;
       dialled.early_bytes = outcome.early_bytes;
       dialled.ahead = ahead;
       dialled.unsent = std::move(outcome.unsent);

@@ -87,14 +87,15 @@ struct FlycastService::Impl {
     if (auto started = state.relays.start(options.relay_threads); !started)
       return std::move(started).error().within("Flycast");
     state.options.max_sessions = carried_sessions(options.max_sessions);
+    // First: what it has open counts, before anybody who has waited in the queue is let in.
+    inheritance.follow({[this](Fd stream) { on_client(std::move(stream)); },
+                        [this](Fd stream) { on_hop(std::move(stream)); }});
     clients.emplace(
         state.loop, std::move(*transparent), [this](Fd stream) { on_client(std::move(stream)); },
         [this](int error) { on_accept_failure(error); });
     hops.emplace(
         state.loop, std::move(*hop), [this](Fd stream) { on_hop(std::move(stream)); },
         [this](int error) { on_accept_failure(error); });
-    inheritance.follow({[this](Fd stream) { on_client(std::move(stream)); },
-                        [this](Fd stream) { on_hop(std::move(stream)); }});
     return {};
   }
 

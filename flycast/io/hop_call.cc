@@ -44,11 +44,15 @@ HopCall::HopCall(EventLoop& loop, HopLinks& links, const HopRequest& request, Do
       ahead_(request.ahead),
       reply_timeout_(request.reply_timeout),
       answer_grace_(request.answer_grace),
+      nonce_(request.preamble.nonce),
       done_(std::move(done)),
       deadline_(loop, [this] { on_deadline(); }) {
   deadline_.arm_after(request_.timeout);
-  Fd link = links.take(request_.remote, request.preamble.exchange);
+  Fd link = nonce_ != 0 ? links.take_rested(request_.remote) : Fd();
+  rested_ = static_cast<bool>(link);
+  if (!link) link = links.take(request_.remote);
   warm_ = link && speak(std::move(link));
+  if (!warm_) rested_ = false;
   if (!warm_) connect();
 }
 
@@ -78,16 +82,18 @@ bool HopCall::speak(Fd stream) {
 }
 
 void HopCall::on_reply(Result<std::string> body) {
-  if (!body && warm_ && !may_be_delivered()) {
-    // The link died unnoticed: that host's agent was restarted, say. It tells nothing of the host.
-    warm_ = false;
+  auto reply = body ? decode_reply(*body) : Result<HopReply>(body.error());
+  bool is_answer = reply && (!rested_ || reply->nonce == nonce_);
+  if (!is_answer && warm_ && !may_be_delivered()) {
+    // The link died unnoticed (that host's agent was restarted, say), or was spoilt. It tells
+    // nothing of the host.
+    warm_ = rested_ = false;
     reader_.reset();
     stream_.close();
     return connect();
   }
   if (!body) return fail(body.error().code != 0 ? body.error().code : EPROTO);
-  auto reply = decode_reply(*body);
-  if (!reply) return fail(EPROTO);
+  if (!is_answer) return fail(EPROTO);
   HopOutcome outcome;
   outcome.reply = *reply;
   outcome.stream = std::move(stream_);
@@ -103,12 +109,13 @@ bool HopCall::may_be_delivered() const {
 }
 
 void HopCall::on_deadline() {
-  if (in_grace_ || !may_be_delivered()) return fail(ETIMEDOUT);
+  if (in_grace_ || !may_be_delivered()) return give_up();
   in_grace_ = true;
   deadline_.arm_after(answer_grace_);
 }
 
-// What connects after that must not be spoken to.
+// What connects after that must not be spoken to, nor what is said over the stream be heard: a link
+// that dies would have the preamble sent once more.
 void HopCall::give_up() {
   connector_.reset();
   reader_.reset();
@@ -118,6 +125,7 @@ void HopCall::give_up() {
 void HopCall::fail(int error) {
   HopOutcome outcome;
   outcome.may_be_delivered = may_be_delivered();
+  outcome.was_rested = rested_;
   outcome.error = error;
   finish(std::move(outcome));
 }

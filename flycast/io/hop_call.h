@@ -28,6 +28,9 @@ struct HopOutcome {
   // Without a reply: that host's kernel has such bytes, and nobody can tell whether a machine got
   // them. They must not be sent to another.
   bool may_be_delivered = false;
+  // Without a reply: it was awaited on a link at rest, which a machine may have spoilt. That says
+  // nothing of the host.
+  bool was_rested = false;
 };
 
 // What is asked of the other host, and how it gets there.
@@ -82,6 +85,8 @@ class HopCall {
   std::size_t early_bytes_ = 0;
   std::uint64_t acknowledged_before_ = 0;  // of the stream's bytes, when the early ones went
   bool warm_ = false;
+  bool rested_ = false;  // its link has carried another exchange
+  std::uint64_t nonce_;
   bool in_grace_ = false;
   Done done_;
   Fd stream_;

@@ -56,6 +56,11 @@ bool HopExchange::step() {
   hop_.flush();
   if (hop_.broken()) return cut(false), false;
   flush_machine();
+  // The end is not read before the machine takes what came: one that never does would hold it all.
+  if (hop_.ended() && machine_->held() != 0) {
+    cut(false);
+    return false;
+  }
   bool moved = read_hop();
   if (!done_) return false;
   moved = read_machine() || moved;

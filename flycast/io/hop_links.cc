@@ -31,12 +31,15 @@ void close_unused(Fd& stream) {
 HopLinks::HopLinks(EventLoop& loop, const Ip6& own, Duration idle)
     : loop_(loop), own_(own), idle_(idle), expiry_(loop, [this] { expire(); }) {}
 
-Fd HopLinks::take(const IpEndpoint& proxy, bool exchange) {
+Fd HopLinks::take_rested(const IpEndpoint& proxy) {
+  auto found = peers_.find(proxy);
+  return found == peers_.end() ? Fd() : take_newest(found->second.rested);
+}
+
+Fd HopLinks::take(const IpEndpoint& proxy) {
   if (idle_ == Duration::zero()) return {};
   if (!peers_.contains(proxy) && peers_.size() >= kMaxPeers) return {};
   Peer& peer = peers_[proxy];
-  if (exchange)
-    if (Fd rested = take_newest(peer.rested)) return rested;
   peer.wanted = std::min(peer.wanted + 1, kMaxSpare);
   Fd taken = take_newest(peer.spare);
   refill(proxy, peer);

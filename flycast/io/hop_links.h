@@ -32,9 +32,10 @@ class HopLinks {
   HopLinks& operator=(const HopLinks&) = delete;
 
   // A link to that proxy, if one is spare and not known to be dead; and a use of that host.
-  // `exchange`: one at rest will do, and does first.
-  Fd take(const IpEndpoint& proxy, bool exchange = false);
-  // One on which an exchange is over.
+  Fd take(const IpEndpoint& proxy);
+  // One at rest, for an exchange. What its last machine said too late may come yet.
+  Fd take_rested(const IpEndpoint& proxy);
+  // One on which an exchange is over; of a proxy that repeats nonces.
   void give_back(const IpEndpoint& proxy, Fd link);
   // That proxy takes an exchange's first frames before its reply; forgotten with its last link.
   void note_takes_ahead(const IpEndpoint& proxy);

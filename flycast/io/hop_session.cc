@@ -114,6 +114,7 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
   }
 
   void on_preamble(const Preamble& preamble) {
+    nonce_ = preamble.nonce;
     if (state_.departure.begun()) return refuse(HopStatus::kNotReady);
     if (preamble.listens) return on_listener();
     MachineRequest request;
@@ -203,6 +204,7 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
                    state_.next_sequence()};
     reply.exchange = status == HopStatus::kOk && keep_as_;
     reply.tells = reply.takes_ahead = true;
+    reply.nonce = nonce_;
     return send_frame(hop_.get(), encode_reply(reply));
   }
 
@@ -215,6 +217,7 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
   std::string ahead_;  // what was read behind the preamble: of an exchange
   std::optional<MachineCall> call_;
   std::shared_ptr<HopExchange> exchange_;     // while there is one; it has the stream
+  std::uint64_t nonce_ = 0;                   // the preamble's
   MachineEnd end_;                            // nobody's until a machine is admitted to
   std::optional<KeptMachines::Key> keep_as_;  // the preamble asked for an exchange, and gets one
   SessionTickets tickets_;

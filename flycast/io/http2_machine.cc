@@ -76,8 +76,14 @@ class Http2Machine : public Session, public std::enable_shared_from_this<Http2Ma
   // ---------------------------------------------------------------- the call's requests
 
   bool read_call() {
-    if (call_.broken()) return on_call_gone(), false;
-    if (!call_.readable() || codec_.buffered() >= kMaxHttp2Untaken) return false;
+    bool is_full = codec_.buffered() >= kMaxHttp2Untaken;
+    // Its end is not read before the machine takes what came: one that never does would hold it
+    // all.
+    if (call_.broken() || (is_full && call_.ended())) {
+      on_call_gone();
+      return false;
+    }
+    if (!call_.readable() || is_full) return false;
     std::string_view bytes;
     switch (call_.read(bytes, kReadSize)) {
       case HttpStream::Got::kNothing:
@@ -107,7 +113,9 @@ class Http2Machine : public Session, public std::enable_shared_from_this<Http2Ma
         case ReadEvent::kEnd:
           codec_.end_body(reader_.trailers());
           break;
-        default:  // all is read; there is no fault in what HttpCall writes
+        case ReadEvent::kFault:  // HttpCall passes on more than this reader takes
+          return on_call_gone();
+        default:  // all is read
           return;
       }
     }
@@ -123,7 +131,8 @@ class Http2Machine : public Session, public std::enable_shared_from_this<Http2Ma
   // ---------------------------------------------------------------- the machine's responses
 
   bool read_machine() {
-    if (!open_ || !machine_.readable()) return false;
+    // Interim responses know no flow control.
+    if (!open_ || !machine_.readable() || call_.held() >= kMostHeld) return false;
     std::string_view bytes;
     switch (machine_.read(bytes, kReadSize)) {
       case HttpStream::Got::kNothing:

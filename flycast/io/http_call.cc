@@ -40,10 +40,11 @@ HttpCall::~HttpCall() = default;
 // ------------------------------------------------------------------ the request
 
 bool HttpCall::wants_body() const {
-  return http_.wants_body() && (!machine_ || machine_->stream->held() == 0);
+  return !failure_ && http_.wants_body() && (!machine_ || machine_->stream->held() == 0);
 }
 
 void HttpCall::go_on() {
+  if (failure_ || outcome_ == Event::kGone) return;  // it is over, and next() says so
   await_progress();
   if (port_.force_https && !client_.arrival.is_tls()) return redirect();
   std::string bytes = std::exchange(to_machine_, {});
@@ -117,10 +118,10 @@ bool HttpCall::looks_again(const DialFailure& failed) {
   if (failed.may_be_delivered) {
     http_.lose_attempt();
     fresh_ = true;
-    if (http_.may_resend() && take_resend()) {
-      ++state_.stats.http_resends;
-      return true;
-    }
+    // Nor is it for what an app falls back to.
+    if (!http_.may_resend() || !take_resend()) return false;
+    ++state_.stats.http_resends;
+    return true;
   }
   bool had_candidates = failed.error != DialError::kNoCandidate;
   return replay_.on_no_machine(had_candidates, http_.request(), state_.replays, read_clocks());
@@ -168,6 +169,7 @@ bool HttpCall::sent_nothing() const {
 // The machine asked that the request be sent elsewhere.
 void HttpCall::follow_replay() {
   Dialled from = std::move(machine_->dialled);
+  from.tickets = {};  // it may be asked itself
   drop_machine(http_.request_ended());
   http_.end_attempt();
   ++state_.stats.replays;
@@ -317,6 +319,7 @@ void HttpCall::on_deadline() {
   ++state_.stats.http_timeouts;
   dialer_.reset();
   drop_machine(false);
+  http_.end_attempt();
   deadline_ = kNever;
   failure_ = http_.request_ended() || port_.h2_backend
                  ? failure(ErrorCode::kPC05, "no byte within idle_timeout")

@@ -37,7 +37,7 @@ struct HttpMachine {
       state.kept_machines.keep(*dialled.keep_as, std::move(stream), state.most_kept());
       return true;
     }
-    if (!dialled.give_back_to) return false;
+    if (!dialled.give_back_to || !dialled.may_rest) return false;
     stream->send(encode_exchange_end());
     if (stream->broken() || stream->held() != 0) return false;
     state.links.give_back(*dialled.give_back_to, stream->release());

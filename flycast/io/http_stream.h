@@ -69,6 +69,8 @@ class HttpStream final : private HttpPoller::Listener {
   // The other end takes nothing any more: what is sent is dropped. What it sent before may still be
   // there to read, and the end of it.
   [[nodiscard]] bool broken() const { return broken_; }
+  // Its end, or a reset, is there, behind what was not read yet.
+  [[nodiscard]] bool ended() const { return ended_; }
   // Bytes that the kernel took, since the socket is here.
   [[nodiscard]] std::uint64_t sent() const { return sent_; }
 

@@ -46,6 +46,7 @@ void Inheritance::follow(Heirs heirs) {
   heirs_ = std::move(heirs);
   send_packet(predecessor_.get(), encode_handover({HandoverKind::kServing, {}, 0}), {});
   watch_.emplace(loop_, predecessor_.get(), [this] { on_readable(); });
+  on_readable();
 }
 
 void Inheritance::on_readable() {

@@ -94,6 +94,7 @@ struct MachineCall::Impl : std::enable_shared_from_this<MachineCall::Impl> {
   }
 
   void start_only() {
+    starting = true;
     state.waker.start_only(request.preamble.machine,
                            [weak = weak_from_this()](const Result<void>& started) {
                              auto self = weak.lock();
@@ -138,6 +139,7 @@ struct MachineCall::Impl : std::enable_shared_from_this<MachineCall::Impl> {
   std::optional<StreamConnector> connector;
   std::optional<BegunConnects::Watch> watch;  // of its machine, meanwhile
   std::optional<WakeCall> waking;
+  bool starting = false;  // and no more is asked of it
 };
 
 MachineCall::MachineCall(ProxyState& state, MachineRequest request, Done done)
@@ -153,7 +155,7 @@ void MachineCall::start() {
 }
 
 bool MachineCall::is_waiting() const {
-  return impl_->done && (impl_->place || impl_->waking);
+  return impl_->done && (impl_->place || impl_->waking || impl_->starting);
 }
 
 }  // namespace sixpn::flycast

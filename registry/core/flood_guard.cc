@@ -17,13 +17,15 @@ std::string_view to_string(FloodKind kind) {
       return "starts too many syncs";
     case FloodKind::kChanges:
       return "changes its records too often";
+    case FloodKind::kStatements:
+      return "passes on too many revocations and renewals";
   }
   return "floods";
 }
 
 bool FloodGuard::Entry::idle(Instant now) const {
   return datagrams.is_full(now) && bytes.is_full(now) && garbage.is_full(now) &&
-         syncs.is_full(now) && changes.is_full(now) &&
+         syncs.is_full(now) && changes.is_full(now) && statements.is_full(now) &&
          (!was_limited || last_drop + kFloodReportInterval <= now);
 }
 
@@ -79,6 +81,12 @@ bool FloodGuard::admits_change(Instant now, HostId writer) {
   return known.changes.allows(kChangeLimit, now) || refuse(now, writer, known, FloodKind::kChanges);
 }
 
+bool FloodGuard::admits_statement(Instant now, HostId from) {
+  Entry& sender = entry(now, from);
+  return sender.statements.allows(kStatementLimit, now) ||
+         refuse(now, from, sender, FloodKind::kStatements);
+}
+
 void FloodGuard::on_garbage(Instant now, HostId from, std::uint64_t count) {
   if (count == 0) return;
   Entry& sender = entry(now, from);
@@ -88,6 +96,10 @@ void FloodGuard::on_garbage(Instant now, HostId from, std::uint64_t count) {
 
 void FloodGuard::on_change(Instant now, HostId writer) {
   entry(now, writer).changes.take(kChangeLimit, now);
+}
+
+void FloodGuard::on_statement(Instant now, HostId from) {
+  entry(now, from).statements.take(kStatementLimit, now);
 }
 
 std::vector<FloodGuard::Report> FloodGuard::take_reports(Instant now) {

@@ -34,13 +34,17 @@ inline constexpr BucketLimit kGarbageLimit{std::chrono::milliseconds(200), 200};
 inline constexpr BucketLimit kSyncLimit{std::chrono::milliseconds(250), 40};
 // By writer: changes that come by gossip. The burst is all the records that a writer may have.
 inline constexpr BucketLimit kChangeLimit{std::chrono::microseconds(3333), 4096};
+// By sender: words of the root (revocations, renewals) that come by gossip. Nobody's signature is
+// around them, so whose they are said to be costs nobody anything. The burst renews every host of a
+// large cluster four times.
+inline constexpr BucketLimit kStatementLimit{std::chrono::milliseconds(50), 4096};
 
 inline constexpr Duration kFloodReportInterval = std::chrono::seconds(60);
 // Members are fewer; who is within all limits is forgotten first.
 inline constexpr std::size_t kMaxFloodEntries = 16'384;
 
-enum class FloodKind : std::uint8_t { kDatagrams, kBytes, kGarbage, kSyncs, kChanges };
-inline constexpr std::size_t kFloodKinds = 5;
+enum class FloodKind : std::uint8_t { kDatagrams, kBytes, kGarbage, kSyncs, kChanges, kStatements };
+inline constexpr std::size_t kFloodKinds = 6;
 std::string_view to_string(FloodKind kind);  // a clause for a person: "sends too many datagrams"
 
 class FloodGuard {
@@ -58,11 +62,15 @@ class FloodGuard {
   bool admits_sync(Instant now, HostId from);
   // Whether a record of `writer` that came by gossip may be verified.
   bool admits_change(Instant now, HostId writer);
+  // Whether a word of the root that `from` passed on may be verified.
+  bool admits_statement(Instant now, HostId from);
 
   // `from` sent `count` things that no honest member sends.
   void on_garbage(Instant now, HostId from, std::uint64_t count);
   // A record of `writer` that came by gossip was new, and genuine.
   void on_change(Instant now, HostId writer);
+  // So was a word of the root, that `from` passed on.
+  void on_statement(Instant now, HostId from);
 
   // Hosts that were limited since their last report: at once the first time, then once per
   // kFloodReportInterval. Each is given once.
@@ -74,7 +82,7 @@ class FloodGuard {
 
  private:
   struct Entry {
-    TokenBucket datagrams, bytes, garbage, syncs, changes;
+    TokenBucket datagrams, bytes, garbage, syncs, changes, statements;
     std::array<std::uint64_t, kFloodKinds> dropped{};  // since the last report
     Instant last_drop{};
     Instant report_at{};  // not before

@@ -111,7 +111,7 @@ Gossip::Output Gossip::on_datagram(Now now, HostId from, std::string_view bytes)
     clocks_[from].add(*datagram->wall - now.wall +
                       std::chrono::duration_cast<std::chrono::milliseconds>(half));
   }
-  receive_records(now, datagram->records, out);
+  receive_records(now, from, datagram->records, out);
   floods_.on_garbage(now.mono, from, garbage_of(counters_) - garbage);
   hear_heads(now, from, *datagram, out);
   compare_roots(now, from, *datagram, out);
@@ -319,8 +319,9 @@ void Gossip::follow_members(Now now, Output& out) {
   for (const auto& [host, certificate] : store_.certificates()) {
     if (!shut_out_.contains(host)) {
       if (host != options_.self && !membership_.status(host)) fresh.push_back(host);
+      auto record = store_.host_record(host);
       membership_.add(now.mono, host, region_code(certificate.invite.region),
-                      key_code(certificate.signing_key));
+                      key_code(certificate.signing_key), record ? record->record.stamp.major : 0);
     } else if (membership_.status(host) && host != options_.self) {
       membership_.remove(host);
       claim_budget_.erase(host);

@@ -203,7 +203,7 @@ class Gossip {
   void welcome_back(Now now, const Changes& changes, Membership::Output& probes);
 
   // gossip_records.cc: records that come in
-  void receive_records(Now now, const std::vector<std::string>& wires, Output& out);
+  void receive_records(Now now, HostId from, const std::vector<std::string>& wires, Output& out);
   Verdict receive(Now now, const SignedRecordPtr& record, Output& out);
   [[nodiscard]] bool recognise(Now now, RecordHead head);
   void ask_for_writers(Now now, const std::set<HostId>& unknown, Output& out);

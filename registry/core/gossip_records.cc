@@ -6,7 +6,8 @@
 
 namespace sixpn::registry {
 
-void Gossip::receive_records(Now now, const std::vector<std::string>& wires, Output& out) {
+void Gossip::receive_records(Now now, HostId from, const std::vector<std::string>& wires,
+                             Output& out) {
   std::set<HostId> unknown;
   for (const auto& wire : wires) {
     if (order_) ++counters_.copies_received;
@@ -17,9 +18,13 @@ void Gossip::receive_records(Now now, const std::vector<std::string>& wires, Out
       continue;
     }
     HostId writer = (*record)->record.writer;
-    if (!floods_.admits_change(now.mono, writer)) continue;
+    bool by_root = is_root_signed((*record)->record.key.kind);
+    bool admitted = by_root ? floods_.admits_statement(now.mono, from)
+                            : floods_.admits_change(now.mono, writer);
+    if (!admitted) continue;
     auto verdict = receive(now, *record, out);
-    if (verdict == Verdict::kAccepted) floods_.on_change(now.mono, writer);
+    if (verdict == Verdict::kAccepted)
+      by_root ? floods_.on_statement(now.mono, from) : floods_.on_change(now.mono, writer);
     if (verdict == Verdict::kUnknownWriter) unknown.insert(writer);
   }
   if (!wires.empty()) retry_pending(now, out);

@@ -34,7 +34,8 @@ void Membership::start(Instant now) {
 }
 
 // A host is taken to live until probes say otherwise: after a restart, names keep their answers.
-void Membership::add(Instant now, HostId host, std::uint32_t region, std::uint64_t key) {
+void Membership::add(Instant now, HostId host, std::uint32_t region, std::uint64_t key,
+                     std::uint64_t life) {
   if (host == self_) {
     options_.region = region;
     return;
@@ -44,8 +45,12 @@ void Membership::add(Instant now, HostId host, std::uint32_t region, std::uint64
     remove(host);
     found = members_.end();
   }
-  if (found != members_.end()) return;
+  if (found != members_.end()) {
+    found->second.life = life;
+    return;
+  }
   Member& member = members_[host];
+  member.life = life;
   ++revision_;
   member.heard = now;
   member.region = region;
@@ -143,7 +148,12 @@ void Membership::on_update(Instant now, const MemberUpdate& update, Output& out,
 bool Membership::wants_own_words(const Member& member, const MemberUpdate& update) {
   bool older = update.incarnation < std::max(member.incarnation, member.claimed);
   bool after_goodbye = member.status == HostStatus::kLeft && update.incarnation <= member.claimed;
-  if (older || after_goodbye) return false;
+  // Unless it was heard in that life: then its record is of a life that it took over (its state
+  // was restored from a backup).
+  std::uint64_t life = update.incarnation >> kLifeBits;
+  bool of_the_past = update.status == HostStatus::kLeft && life < member.life &&
+                     life != member.incarnation >> kLifeBits;
+  if (older || after_goodbye || of_the_past) return false;
   bool known = member.claim && update.incarnation == member.claimed;
   return !known || update.status == HostStatus::kLeft;
 }

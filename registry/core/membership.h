@@ -124,9 +124,11 @@ class Membership {
   Membership(HostId self, std::uint64_t incarnation, Rng& rng, MembershipOptions options = {});
 
   void start(Instant now);
-  // `key`: changes with the host's enrolment, and with it everything believed of the former one. A
-  // no-op when known.
-  void add(Instant now, HostId host, std::uint32_t region = 0, std::uint64_t key = 0);
+  // `key`: changes with the host's enrolment, and with it everything believed of the former one.
+  // `life`: of its record, which it signs anew in each life of its agent: a goodbye of an older one
+  // was said before, by whoever it is told. All else is a no-op when known.
+  void add(Instant now, HostId host, std::uint32_t region = 0, std::uint64_t key = 0,
+           std::uint64_t life = 0);
   void remove(HostId host);
   // Says goodbye; from here on nothing is probed.
   void leave(Output& out);
@@ -199,6 +201,7 @@ class Membership {
     bool backed_off = false;  // it answered when it was asked again: see path_to()
     std::uint32_t region = 0;
     std::uint64_t key = 0;
+    std::uint64_t life = 0;         // of its record
     std::uint64_t incarnation = 0;  // the greatest that the host itself was heard with
     std::uint64_t claimed = 0;      // the incarnation of `claim`
     std::unique_ptr<Signature> claim;
@@ -217,7 +220,7 @@ class Membership {
     Instant try_tcp;     // kNever once done
     Instant deadline;
     bool repeated = false;
-    std::size_t nacks_expected = 0;
+    std::vector<HostId> relays{};  // that were asked to ask
     std::size_t nacks = 0;
   };
   struct Relay {
@@ -286,6 +289,7 @@ class Membership {
   [[nodiscard]] Duration scaled(Duration d) const { return d * (1 + health_); }
   [[nodiscard]] Duration probe_spacing() const;
   [[nodiscard]] bool is_probing(HostId target) const;
+  [[nodiscard]] static bool was_asked(const Probe& probe, HostId relay);
   void forget_probes(HostId target);
 
   // membership.cc: reading

@@ -35,6 +35,8 @@ void Membership::on_ack(Instant now, HostId from, const ProbeMessage& message, O
   auto found = probes_.find(message.sequence);
   if (found == probes_.end() || found->second.target != message.target) return;
   const Probe& probe = found->second;
+  // Others could keep a dead host alive.
+  if (from != probe.target && !was_asked(probe, from)) return;
   Member& member = members_.at(probe.target);
   if (from == probe.target) {
     member.tcp_only = false;
@@ -113,8 +115,8 @@ void Membership::on_ping_request(Instant now, HostId from, const ProbeMessage& m
 
 void Membership::on_nack(HostId from, const ProbeMessage& message) {
   auto found = probes_.find(message.sequence);
-  if (found == probes_.end() || from == found->second.target) return;
-  found->second.nacks = std::min(found->second.nacks + 1, found->second.nacks_expected);
+  if (found == probes_.end() || !was_asked(found->second, from)) return;
+  found->second.nacks = std::min(found->second.nacks + 1, found->second.relays.size());
 }
 
 // ---- timers
@@ -261,9 +263,8 @@ void Membership::ask_others(Probe& probe, std::uint64_t sequence, Output& out) {
   probe.repeated = true;
   out.messages.push_back({Kind::kPing, probe.target, sequence, probe.target});
   if (probe.purpose != Purpose::kRound) return;
-  auto relays = choose_relays(probe.target);
-  probe.nacks_expected = relays.size();
-  for (HostId relay : relays)
+  probe.relays = choose_relays(probe.target);
+  for (HostId relay : probe.relays)
     out.messages.push_back({Kind::kPingRequest, relay, sequence, probe.target});
 }
 
@@ -289,7 +290,7 @@ void Membership::fail(Instant now, const Probe& probe, Output& out) {
   const Member& member = members_.at(probe.target);
   // No relay said anything at all: the fault may be ours (Lifeguard's LHA probe, which counts every
   // missing one; after a partition that keeps the healthy slow for long).
-  if (probe.nacks == 0 && probe.nacks_expected > 0) worsen_health(1);
+  if (probe.nacks == 0 && !probe.relays.empty()) worsen_health(1);
   bool silent = heard_ < probe.sent && living_.size() > 1 && now - heard_ < kPatience;
   if (options_.lifeguard && (silent || is_cut_off(now))) return;
   if (member.heard > probe.sent) return;
@@ -312,6 +313,10 @@ void Membership::check_relays(Instant now, Output& out) {
 bool Membership::is_probing(HostId target) const {
   return std::any_of(probes_.begin(), probes_.end(),
                      [target](const auto& entry) { return entry.second.target == target; });
+}
+
+bool Membership::was_asked(const Probe& probe, HostId relay) {
+  return std::find(probe.relays.begin(), probe.relays.end(), relay) != probe.relays.end();
 }
 
 void Membership::forget_probes(HostId target) {

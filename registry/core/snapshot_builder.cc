@@ -24,23 +24,56 @@ auto claim_rank(const Store& store, const SignedRecord& claim) {
   return std::tuple(is_backdated(store, claim), claim.record.stamp, claim.record.org);
 }
 
-// The live network record that stands among the claims: the one whose id proves its org and name
-// best, then the first by clock, then by org.
-const SignedRecord* standing_claim(const Store& store, NetworkId id) {
-  std::vector<const SignedRecord*> claims;
-  const auto& records = store.records();
-  for (auto it = records.lower_bound(Slot{network_key(id), ""});
-       it != records.end() && (*it)->record.key == network_key(id); ++it)
-    if (!(*it)->record.tombstone) claims.push_back(it->get());
-  if (claims.size() <= 1) return claims.empty() ? nullptr : claims.front();
-  const std::string cluster = cluster_id(store.root_key());
-  auto rank = [&](const SignedRecord* claim) {
-    return std::pair(attempt_of(cluster, std::get<NetworkRecord>(claim->record.value)),
-                     claim_rank(store, *claim));
-  };
-  return *std::min_element(claims.begin(), claims.end(),
-                           [&](const auto* a, const auto* b) { return rank(a) < rank(b); });
-}
+// The live network record that stands among the claims of each id: the one whose id proves its org
+// and name best, then the first by clock, then by org. Of one build, in which each is looked for
+// once however many records ask: one host may write thousands of either.
+class StandingClaims {
+ public:
+  using Proofs = std::map<std::tuple<NetworkId, std::string, std::string>, unsigned>;
+
+  StandingClaims(const Store& store, Proofs& proofs) : store_(store), proofs_(proofs) {}
+
+  // Null: nobody claims it.
+  const SignedRecord* find(NetworkId id) {
+    auto [known, is_new] = standing_.try_emplace(id, nullptr);
+    if (is_new) known->second = look_for(id);
+    return known->second;
+  }
+  std::string org_of(NetworkId id) {
+    const SignedRecord* claim = find(id);
+    return claim == nullptr ? "" : claim->record.org;
+  }
+
+ private:
+  const SignedRecord* look_for(NetworkId id) {
+    std::vector<const SignedRecord*> claims;
+    const auto& records = store_.records();
+    for (auto it = records.lower_bound(Slot{network_key(id), ""});
+         it != records.end() && (*it)->record.key == network_key(id); ++it)
+      if (!(*it)->record.tombstone) claims.push_back(it->get());
+    if (claims.size() <= 1) return claims.empty() ? nullptr : claims.front();
+    auto rank = [&](const SignedRecord* claim) {
+      return std::pair(attempt(std::get<NetworkRecord>(claim->record.value)),
+                       claim_rank(store_, *claim));
+    };
+    const SignedRecord* best = claims.front();
+    auto least = rank(best);
+    for (const auto* claim : claims)
+      if (auto its = rank(claim); its < least) std::tie(best, least) = std::tuple(claim, its);
+    return best;
+  }
+
+  unsigned attempt(const NetworkRecord& network) {
+    auto [known, is_new] = proofs_.try_emplace({network.id, network.org, network.name}, 0);
+    if (is_new) known->second = attempt_of(cluster_, network);
+    return known->second;
+  }
+
+  const Store& store_;
+  Proofs& proofs_;
+  const std::string cluster_ = cluster_id(store_.root_key());
+  std::map<NetworkId, const SignedRecord*> standing_;
+};
 
 bool is_at_home(const MachineRecord& machine) {
   return machine.host == host_of(machine.address);
@@ -59,17 +92,15 @@ bool outranks_for_address(const MachineRecord& a, const MachineRecord& b) {
   return std::pair(is_at_home(a), proves_address(a)) > std::pair(is_at_home(b), proves_address(b));
 }
 
-std::string org_of(const Store& store, NetworkId id) {
-  const SignedRecord* claim = standing_claim(store, id);
-  return claim == nullptr ? "" : claim->record.org;
-}
-
 // Fills one view from the records of its network.
 class ViewBuilder {
  public:
-  ViewBuilder(const Store& store, const std::set<HostId>& shut_out, const NetworkRecord& network,
-              std::uint64_t generation)
-      : store_(store), shut_out_(shut_out), view_(std::make_shared<NetworkView>()) {
+  ViewBuilder(const Store& store, const std::set<HostId>& shut_out, StandingClaims& claims,
+              const NetworkRecord& network, std::uint64_t generation)
+      : store_(store),
+        shut_out_(shut_out),
+        claims_(&claims),
+        view_(std::make_shared<NetworkView>()) {
     view_->network = network;
     view_->generation = generation;
   }
@@ -205,7 +236,7 @@ class ViewBuilder {
   // several others, the first to claim it.
   void add(const SignedRecordPtr& record, const FlycastRecord& flycast) {
     const std::string& right = record->record.org;
-    if (org_of(store_, flycast.app_network) != right) return;
+    if (claims_->org_of(flycast.app_network) != right) return;
     auto& place = flycast_claims_[flycast.address];
     auto rank = [&](const SignedRecord& claim) {
       return std::pair(claim.record.org != org(), claim_rank(store_, claim));
@@ -217,6 +248,7 @@ class ViewBuilder {
 
   const Store& store_;
   const std::set<HostId>& shut_out_;
+  StandingClaims* claims_ = nullptr;  // null where only machines are put in place
   std::shared_ptr<NetworkView> view_;
   std::map<std::string, AppView*> edited_;             // those of view_->apps that are its own
   std::map<Ip6, const SignedRecord*> flycast_claims_;  // that stand
@@ -315,14 +347,18 @@ void SnapshotBuilder::update_machines(const Store& store) {
 }
 
 void SnapshotBuilder::update_networks(const Store& store) {
+  if (touched_.empty()) return;
+  if (proofs_.size() > kMaxProofs) proofs_.clear();
+  StandingClaims claims(store, proofs_);
   for (NetworkId id : std::exchange(touched_, {})) {
-    const SignedRecord* claim = standing_claim(store, id);
+    const SignedRecord* claim = claims.find(id);
     if (claim == nullptr) {
       last_.networks.erase(id);
       continue;
     }
     const auto& network = std::get<NetworkRecord>(claim->record.value);
-    last_.networks[id] = ViewBuilder(store, trust_.shut_out, network, last_.generation).build();
+    last_.networks[id] =
+        ViewBuilder(store, trust_.shut_out, claims, network, last_.generation).build();
   }
 }
 

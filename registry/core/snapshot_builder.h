@@ -11,7 +11,10 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <set>
+#include <string>
+#include <tuple>
 #include <utility>
 
 #include "registry/core/host_trust.h"
@@ -37,6 +40,11 @@ class SnapshotBuilder {
   void update_networks(const Store& store);
   void update_shared(const Store& store, const Membership& membership);
 
+  // How well claims of network ids prove them (network_id.h): hashes, that many claims of one host
+  // would make dear. By id, org and name.
+  using Proofs = std::map<std::tuple<NetworkId, std::string, std::string>, unsigned>;
+  static constexpr std::size_t kMaxProofs = 16'384;
+
   HostId self_;
   std::chrono::milliseconds grace_;
   // As of the last build. Its hosts, orgs and the like are those of the next one while neither the
@@ -47,6 +55,7 @@ class SnapshotBuilder {
   std::uint64_t records_of_hosts_ = 0;  // Store's
   std::uint64_t members_ = 0;           // Membership's revision
   bool shared_is_current_ = false;
+  Proofs proofs_;
   std::set<NetworkId> touched_;
   std::map<NetworkId, std::set<MachineId>> touched_machines_;  // of networks not in `touched_`
 };

@@ -39,6 +39,7 @@ void SyncSession::send_heads(const BucketHashes& theirs) {
     auto sum = StoreGroups::sum(group, options_.selection);
     if (sum.count == 0) continue;
     frame.heads.push_back({origin, static_cast<std::uint32_t>(sum.count), sum.hash});
+    told_.insert(origin);
     if (frame.heads.size() < kHeadsPerFrame) continue;
     early_.push_back(encode_frame(frame));
     frame.heads.clear();
@@ -58,6 +59,8 @@ Result<void> SyncSession::on_frame(const CompareFrame& frame) {
   static const StoreGroups::Group kNone;
   PartsFrame answer;
   for (const auto& parts : frame.groups) {
+    if (told_.erase(parts.origin) == 0)
+      return Error("the peer compares an origin twice, or none it was told");
     // What is left unanswered is for the next session.
     if (listed_count_ > kMaxSummarySlots) break;
     const auto* group = store_.groups().find(parts.origin);
@@ -178,7 +181,7 @@ Result<void> SyncSession::take_group(const GroupVersions& group) {
     if (group.bits != group_.bits ||
         !group_.differing[StoreGroups::part_of(slot_hash(version.slot), group.bits)])
       return Error("the peer lists a record outside the parts that differ");
-    if (++listed_count_ > StoreLimits{}.records) return Error("the peer lists too many records");
+    if (++listed_count_ > kMaxListed) return Error("the peer lists too many records");
     theirs_[version.slot] = version;
   }
   return {};

@@ -145,6 +145,8 @@ Result<void> SyncSession::on_frame(const WantFrame& frame) {
   for (const auto& slot : frame.slots)
     if (auto record = store_.find(slot)) send_later(record);
   for (const auto& origin : frame.origins) {
+    if (told_.erase(origin) == 0)
+      return Error("the peer wants an origin twice, or none it was told");
     const auto* group = store_.groups().find(origin);
     if (group == nullptr) continue;
     wanted_count_ += StoreGroups::sum(*group, options_.selection).count;

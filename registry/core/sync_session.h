@@ -31,6 +31,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -43,6 +44,8 @@
 namespace sixpn::registry {
 
 inline constexpr std::size_t kMaxSummarySlots = 20'000;
+// What the other end may list: a responder ends with the origin in which it comes to the above.
+inline constexpr std::size_t kMaxListed = 10 * kMaxSummarySlots;
 inline constexpr std::size_t kMaxOrigins = 100'000;
 inline constexpr std::size_t kSlotsPerFrame = 400;
 inline constexpr std::size_t kHeadsPerFrame = 1000;
@@ -134,6 +137,7 @@ class SyncSession {
   std::vector<SignedRecordPtr> received_;
   std::size_t received_count_ = 0;
   std::size_t wanted_count_ = 0;
+  std::set<std::string> told_;  // responder: origins, each to be compared or wanted once
   std::size_t listed_count_ = 0;
   std::size_t frame_slots_ = 0;  // responder: in the parts frame being filled
   std::size_t malformed_ = 0;

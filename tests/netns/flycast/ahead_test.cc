@@ -186,6 +186,40 @@ TEST_P(ScriptedAhead, AnOwnerThatDiesWithAPostMayHaveDeliveredIt) {
   }
 }
 
+// On a link that has carried an exchange, what its machine says too late stands where the answer to
+// the next preamble should: it may look like one, with a response to somebody else's request.
+TEST_P(ScriptedAhead, AMachinesLateWordsAreNoAnswer) {
+  RunningHost host1(1, cluster, patient());
+  auto answer = [](Tcp& hop, const Preamble& asked) {
+    HopReply reply{HopStatus::kOk, 1};
+    reply.exchange = asked.exchange;
+    reply.nonce = asked.nonce;
+    ASSERT_TRUE(hop.write_all(encode_reply(reply)));
+    if (asked.exchange) hop.read_exactly(kExchangeHeaderBytes);
+    read_message(hop);
+    ASSERT_TRUE(hop.write_all(ok("hello")));
+  };
+  Tcp client = dial_web();
+  ASSERT_TRUE(client.write_all("GET / HTTP/1.1\r\nHost: h\r\n\r\n"));
+  Tcp hop = accept_speaking();
+  answer(hop, read_preamble(hop));
+  EXPECT_TRUE(read_message(client, 5).ends_with("hello"));
+  Tcp other = dial_web();
+  ASSERT_TRUE(other.write_all("GET /other HTTP/1.1\r\nHost: h\r\n\r\n"));
+  if (GetParam() == ConcurrencyType::kRequests) {  // else there is no link at rest
+    EXPECT_EQ(hop.read_exactly(kExchangeHeaderBytes), encode_exchange_end());
+    Preamble asked = read_preamble(hop);
+    HopReply forged{HopStatus::kOk, 1};
+    forged.exchange = true;
+    forged.nonce = asked.nonce + 1;
+    ASSERT_TRUE(hop.write_all(encode_reply(forged) + ok("false")));
+  }
+  Tcp fresh = accept_speaking();
+  ASSERT_TRUE(fresh);
+  answer(fresh, read_preamble(fresh));
+  EXPECT_TRUE(read_message(other, 5).ends_with("hello"));
+}
+
 // Its request is sent once more, to a machine here that takes the connection at once, and only then
 // the proxy sees that the client has gone.
 TEST_P(ScriptedAhead, AClientMayGoAsItsRequestIsSentOnceMore) {

@@ -251,8 +251,31 @@ TEST_F(Http, OnceMoreMeansAnotherMachine) {
   EXPECT_TRUE(read_message(client, 5).ends_with("hello"));
 }
 
+// A client that goes while its machine takes nothing leaves no place taken, on either host.
+TEST_F(Http, AnUploadThatIsGivenUpHoldsNothing) {
+  start_only(cluster, {2});
+  for (auto counted : {ConcurrencyType::kConnections, ConcurrencyType::kRequests}) {
+    cluster.app.services[0].concurrency = counted;
+    RunningHost host1(1, cluster), host2(2, cluster);
+    Server server(2);
+    Tcp client = dial_web();
+    ASSERT_TRUE(
+        client.write_all("POST /up HTTP/1.1\r\nHost: h\r\nContent-Length: 99999999\r\n\r\n"));
+    client.write_until_stuck(std::string(65536, 'u'), 64 << 20);
+    Tcp machine = server.accept();
+    ASSERT_TRUE(machine);
+    client.send_reset();
+    EXPECT_TRUE(eventually([&] {
+      bool free = false;
+      host2.on_loop([&] { free = host2.service().status().hosted.empty(); });
+      return free && host1.stats().sessions == 0 && host2.stats().sessions == 0;
+    }));
+  }
+}
+
 // What dies of a request is not given it again and again.
 TEST_F(Http, ARequestThatKillsKillsTwoAtMost) {
+  start_only(cluster, {1});
   RunningHost host1(1, cluster);
   Server server(1);
   Tcp client = dial_web();

@@ -174,5 +174,36 @@ TEST_F(FloodedGossip, FalseSignaturesAreChargedToWhoSentThem) {
   EXPECT_NE(gossip_->store().find(slot_of(genuine->record)), nullptr);
 }
 
+// A genuine word of the root, wrapped anew over and over in another host's name: nobody's signature
+// is around it. Who passes it on is limited, and not whom it names.
+TEST_F(FloodedGossip, WordsOfTheRootAreChargedToWhoSentThem) {
+  auto victim = cluster_.enrol(2);
+  gossip_->admit(at(0us), victim.signed_host());
+  const HostId revoked = host_id(7);
+  const RevocationRecord revocation{revoked,
+                                    sign_revocation(revoked, at(0us).wall, cluster_.root())};
+  auto deliver = [&](HostId from, std::vector<std::string> wires) {
+    GossipDatagram datagram;
+    datagram.records = std::move(wires);
+    gossip_->on_datagram(at(1us), from, encode_datagram(datagram));
+  };
+  for (std::uint64_t i = 0; i < 6000; i += 4) {
+    std::vector<std::string> wires;
+    for (std::uint64_t n = i; n < i + 4; ++n) {
+      Record record{revocation_key(revoked), victim.id, {1000 + n, victim.id.value}};
+      record.value = revocation;
+      wires.push_back((*sign_record(record, flooder_.key))->wire());
+    }
+    deliver(flooder_.id, std::move(wires));
+  }
+  auto accepted = gossip_->counters().records_accepted;
+  EXPECT_GE(accepted, 4000U);
+  EXPECT_LE(accepted, 4200U);
+  EXPECT_THAT(gossip_->floods().limited(kStart), ElementsAre(flooder_.id));
+  auto genuine = victim.sign(test::make_owned_record(victim, test::make_machine(victim, 1), 1, 1));
+  deliver(victim.id, {genuine->wire()});
+  EXPECT_NE(gossip_->store().find(slot_of(genuine->record)), nullptr);
+}
+
 }  // namespace
 }  // namespace sixpn::registry

@@ -556,6 +556,43 @@ TEST_F(MembershipTest, ARelayAnswersOrSaysThatItCannot) {
   }));
 }
 
+// Else anybody could keep a dead host alive: sequences are easy to guess.
+TEST_F(MembershipTest, OnlyWhoWasAskedAnswersForAnother) {
+  add_hosts(9);
+  const HostId dead = host(1), liar = host(5);
+  std::set<HostId> others;
+  for (unsigned n = 2; n <= 9; ++n) others.insert(host(n));
+  bool probed = false;
+  for (int i = 0; i < 200; ++i) {
+    auto sent = run(100ms, others);
+    for (const auto& message : sent) {
+      bool asked = std::any_of(sent.begin(), sent.end(), [&](const auto& one) {
+        return one.kind == Kind::kPingRequest && one.to == liar;
+      });
+      if (message.kind != Kind::kPing || message.to != dead || asked) continue;
+      probed = true;
+      receive(liar, {Kind::kAck, kSelf, message.sequence, dead});
+    }
+  }
+  EXPECT_TRUE(probed);
+  EXPECT_NE(members_.status(dead), HostStatus::kAlive);
+}
+
+TEST_F(MembershipTest, AGoodbyeOfAnEarlierLifeIsOver) {
+  auto life = [](std::uint64_t number) { return number << kLifeBits; };
+  members_.start(now_);
+  members_.add(now_, host(1), 0, 0, 3);
+  members_.add(now_, host(2), 0, 0, 3);
+  update({host(1), HostStatus::kLeft, life(2) + 1, host(1)});
+  EXPECT_EQ(members_.status(host(1)), HostStatus::kAlive);
+  update({host(1), HostStatus::kLeft, life(3), host(1)});
+  EXPECT_EQ(members_.status(host(1)), HostStatus::kLeft);
+  // Its record is of a later life than what it says of itself: its state came from a backup.
+  hear(host(2), life(2));
+  update({host(2), HostStatus::kLeft, life(2), host(2)});
+  EXPECT_EQ(members_.status(host(2)), HostStatus::kLeft);
+}
+
 TEST_F(MembershipTest, RelaysAreBounded) {
   add_hosts(2);
   for (std::uint64_t i = 0; i < 2 * kMaxRelays; ++i)

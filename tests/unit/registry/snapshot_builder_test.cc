@@ -103,6 +103,24 @@ TEST_F(SnapshotBuilderTest, AHostOfAnotherOrgPutsNothingIntoANetwork) {
   EXPECT_FALSE(view.apps.contains("evil"));
 }
 
+// One host may write thousands of claims to one id, and of addresses that depend on who has it.
+// Looked for per address, and each claim weighed anew, this takes minutes.
+TEST_F(SnapshotBuilderTest, ManyClaimsAreWeighedOnce) {
+  constexpr NetworkId kClaimed{0xc1a100};
+  constexpr unsigned kMany = 1000;
+  for (unsigned i = 0; i < kMany; ++i) {
+    const std::string org = "org" + std::to_string(i);
+    shared(any_, NetworkRecord{kClaimed, org, "default"}, org, 100 + i);
+    shared(any_,
+           FlycastRecord{flycast_address(kTestNetwork, static_cast<std::uint16_t>(10 + i)), "web",
+                         kClaimed, ""},
+           "acme", 100);
+  }
+  auto snapshot = build();
+  EXPECT_EQ(snapshot->find_network(kClaimed)->network.org, "org0");
+  EXPECT_TRUE(snapshot->find_network(kTestNetwork)->flycast.empty());
+}
+
 TEST_F(SnapshotBuilderTest, AMachineIdIsItsBirthplacesUntilItLetsGo) {
   auto original = make_machine(any_, 1);
   machine(any_, original);

@@ -413,6 +413,41 @@ TEST(SyncSession, FramesOutOfTurnEndIt) {
   }
 }
 
+// Else one frame after another would have all members of an origin looked at, or listed.
+TEST(SyncSession, AnOriginIsComparedOrWantedOnce) {
+  Store store = make_store();
+  auto host = kCluster.enrol(1);
+  store.merge(host.signed_host(), kNow);
+  const std::string origin = store.groups().groups().begin()->first;
+  const GroupParts parts{origin, 0, {0}};
+  const GroupParts unknown{"nobody", 0, {0}};
+  HelloFrame hello{{}, kSyncByHeads, {}, false};
+  struct Case {
+    std::vector<SyncFrame> frames;
+    const char* says;
+  };
+  const Case cases[] = {
+      {{CompareFrame{{parts}, false}, CompareFrame{{}, true}}, ""},
+      {{WantFrame{{}, {origin}, false}}, ""},
+      {{CompareFrame{{parts, parts}, true}}, "compares an origin twice"},
+      {{CompareFrame{{parts}, false}, CompareFrame{{parts}, true}}, "compares an origin twice"},
+      {{CompareFrame{{unknown}, true}}, "compares an origin twice, or none it was told"},
+      {{WantFrame{{}, {origin, origin}, true}}, "wants an origin twice"},
+      {{WantFrame{{}, {"nobody"}, true}}, "wants an origin twice, or none it was told"},
+      {{CompareFrame{{parts}, true}, WantFrame{{}, {origin}, true}}, "wants an origin twice"},
+  };
+  for (const auto& [frames, says] : cases) {
+    SyncSession session(Role::kResponder, store);
+    std::string bytes = encode_frame(hello);
+    for (const auto& frame : frames) bytes += encode_frame(frame);
+    auto answer = session.on_bytes(bytes);
+    EXPECT_EQ(answer.has_value(), *says == '\0') << says;
+    if (!answer) {
+      EXPECT_THAT(answer.error().message, HasSubstr(says));
+    }
+  }
+}
+
 TEST(SyncSession, GarbageAndHugeFramesAreErrors) {
   Store store = make_store();
   EXPECT_THAT(SyncSession(Role::kResponder, store).on_bytes("\x7f\xff\xff\xff").error().message,

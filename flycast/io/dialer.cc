@@ -102,7 +102,9 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
       last_failure = to_string(none);
       retry.on_trouble(Trouble::kAbsent, now);
     }
-    if (!wake(route, now)) next_round();
+    // For the sake of one that is to be avoided, none is woken.
+    bool merely_avoids = none == NoPick::kAllExcluded && request.avoid && retry.attempts() == 0;
+    if (merely_avoids || !wake(route, now)) next_round();
   }
 
   // Whether a machine is being woken for this connection, now that no running one takes it.

@@ -68,8 +68,8 @@ void HopCall::on_connected(ConnectOutcome outcome) {
 }
 
 bool HopCall::speak(Fd stream) {
-  bool has_early = early_from_ >= 0 || !ahead_.empty();
-  acknowledged_before_ = has_early ? acknowledged(stream.get()) : 0;
+  bool is_looked_at = rested_ || early_from_ >= 0 || !ahead_.empty();
+  acknowledged_before_ = is_looked_at ? acknowledged(stream.get()) : 0;
   auto early =
       send_with_early(stream.get(), preamble_, ahead_.empty() ? peek_early(early_from_) : ahead_);
   if (!early) return false;
@@ -125,7 +125,10 @@ void HopCall::give_up() {
 void HopCall::fail(int error) {
   HopOutcome outcome;
   outcome.may_be_delivered = may_be_delivered();
-  outcome.was_rested = rested_;
+  // Where nothing came though its kernel has the preamble, a machine's late words may be why.
+  bool lives =
+      error != ETIMEDOUT || (stream_ && acknowledged(stream_.get()) != acknowledged_before_);
+  outcome.was_rested = rested_ && lives;
   outcome.error = error;
   finish(std::move(outcome));
 }

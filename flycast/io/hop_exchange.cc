@@ -17,6 +17,8 @@ constexpr int kStepsPerTurn = 16;
 constexpr std::size_t kMostUntaken = 256 * 1024;
 // A machine's reset is passed on behind the bytes that came before it, if they go in this time.
 constexpr Duration kResetGrace = std::chrono::seconds(2);
+// What came before the end of the hop is the machine's, if it takes it in time.
+constexpr Duration kDrainGrace = std::chrono::seconds(2);
 constexpr Duration kResetPoll = std::chrono::milliseconds(10);
 
 }  // namespace
@@ -56,8 +58,7 @@ bool HopExchange::step() {
   hop_.flush();
   if (hop_.broken()) return cut(false), false;
   flush_machine();
-  // The end is not read before the machine takes what came: one that never does would hold it all.
-  if (hop_.ended() && machine_->held() != 0) {
+  if (hop_.ended() && machine_->held() != 0 && !may_drain()) {
     cut(false);
     return false;
   }
@@ -80,6 +81,15 @@ HopExchange::Look HopExchange::look_at_machine(Instant now) const {
   if (since < kSilenceLook) return {false, asked_at_ + kSilenceLook};
   if (since >= kSilenceTold) return {};
   return {acknowledges_nothing(machine_->fd(), kSilentMachine, since), now + kSilenceLook};
+}
+
+// The end is not read before the machine takes what came, which is its own while it goes on; one
+// that never does would hold it all.
+bool HopExchange::may_drain() {
+  Instant now = monotonic_now();
+  if (drained_by_ == kNever) drained_by_ = now + kDrainGrace;
+  grace_.arm_at(drained_by_);
+  return now < drained_by_;
 }
 
 bool HopExchange::read_hop() {

@@ -50,6 +50,7 @@ class HopExchange : public std::enable_shared_from_this<HopExchange> {
   void turn();
   bool step();
   void flush_machine();
+  bool may_drain();
   bool read_hop();
   void on_hop_bytes(std::string_view bytes);
   bool read_machine();
@@ -68,7 +69,8 @@ class HopExchange : public std::enable_shared_from_this<HopExchange> {
   Instant asked_at_{};  // when bytes went to the machine last
   bool in_turn_ = false;
   LoopTimer grace_;
-  Instant patience_ = kNever;  // with a stream that has not taken all before its reset
+  Instant drained_by_ = kNever;  // where the hop ended before the machine took all
+  Instant patience_ = kNever;    // with a stream that has not taken all before its reset
 };
 
 }  // namespace sixpn::flycast

@@ -21,6 +21,9 @@ constexpr int kStepsPerTurn = 16;
 constexpr std::size_t kReadSize = 64 * 1024;
 // Frames that the machine did not take: no more are made.
 constexpr std::size_t kMostHeld = 256 * 1024;
+// Of what the call does not take: more than flow control lets come, which only interim responses
+// exceed. Then the machine's frames wait, those that keep its connection alive too.
+constexpr std::size_t kMostUntold = kHttp2StreamWindow + kMostHeld;
 
 class Http2Machine : public Session, public std::enable_shared_from_this<Http2Machine> {
  public:
@@ -132,7 +135,7 @@ class Http2Machine : public Session, public std::enable_shared_from_this<Http2Ma
 
   bool read_machine() {
     // Interim responses know no flow control.
-    if (!open_ || !machine_.readable() || call_.held() >= kMostHeld) return false;
+    if (!open_ || !machine_.readable() || call_.held() >= kMostUntold) return false;
     std::string_view bytes;
     switch (machine_.read(bytes, kReadSize)) {
       case HttpStream::Got::kNothing:

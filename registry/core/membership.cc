@@ -102,6 +102,7 @@ void Membership::on_heard(Instant now, HostId from, std::uint64_t incarnation, O
   if (found == members_.end() || incarnation > kMaxIncarnation) return;
   Member& member = found->second;
   heard_ = member.heard = now;
+  member.heard_life = incarnation >> kLifeBits;
   if (incarnation < member.claimed) return correct(now, from, from, member, out);
   if (incarnation <= member.incarnation) return;
   member.incarnation = incarnation;
@@ -151,8 +152,8 @@ bool Membership::wants_own_words(const Member& member, const MemberUpdate& updat
   // Unless it was heard in that life: then its record is of a life that it took over (its state
   // was restored from a backup).
   std::uint64_t life = update.incarnation >> kLifeBits;
-  bool of_the_past = update.status == HostStatus::kLeft && life < member.life &&
-                     life != member.incarnation >> kLifeBits;
+  bool of_the_past =
+      update.status == HostStatus::kLeft && life < member.life && life != member.heard_life;
   if (older || after_goodbye || of_the_past) return false;
   bool known = member.claim && update.incarnation == member.claimed;
   return !known || update.status == HostStatus::kLeft;

@@ -201,9 +201,10 @@ class Membership {
     bool backed_off = false;  // it answered when it was asked again: see path_to()
     std::uint32_t region = 0;
     std::uint64_t key = 0;
-    std::uint64_t life = 0;         // of its record
-    std::uint64_t incarnation = 0;  // the greatest that the host itself was heard with
-    std::uint64_t claimed = 0;      // the incarnation of `claim`
+    std::uint64_t life = 0;                   // of its record
+    std::optional<std::uint64_t> heard_life;  // in which it was heard itself, last
+    std::uint64_t incarnation = 0;            // the greatest that the host itself was heard with
+    std::uint64_t claimed = 0;                // the incarnation of `claim`
     std::unique_ptr<Signature> claim;
     Instant heard{};
     Instant corrected{};

@@ -179,7 +179,7 @@ TEST_F(GossipTest, OnlyClaimsThatVerifyChangeAnything) {
   forged[2].accuser = sim::host_id(3);             // another's name under it
   forged[3].host = sim::host_id(3);                // another victim
   forged[4] = claim(1, HostStatus::kAlive, 2, 1);  // for another host
-  forged[5] = claim(1, HostStatus::kLeft, 2, 0);
+  forged[5] = claim(1, HostStatus::kLeft, 2, std::uint64_t{1} << kLifeBits);
   for (const auto& each : forged) {
     auto datagram = in_step();
     datagram.updates = {each};

@@ -56,6 +56,7 @@ TEST_F(MembershipTest, AGoodbyeOfAnEarlierLifeIsOver) {
   members_.start(now_);
   members_.add(now_, host(1), 0, 0, 3);
   members_.add(now_, host(2), 0, 0, 3);
+  update({host(1), HostStatus::kAlive, life(2), host(1)});  // as it said then, by whomever
   update({host(1), HostStatus::kLeft, life(2) + 1, host(1)});
   EXPECT_EQ(members_.status(host(1)), HostStatus::kAlive);
   update({host(1), HostStatus::kLeft, life(3), host(1)});

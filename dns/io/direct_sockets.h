@@ -1,8 +1,8 @@
 // DirectSockets: a worker's own UDP sockets to the upstream resolvers. A query leaves by one of
 // kPorts sockets of its upstream, drawn at random, under an id drawn at random; a socket is
 // connected (the kernel takes nothing from anybody else), has a port of the kernel's choice, and is
-// replaced (upstream_sockets.h). A datagram belongs to a question by socket
-// and id; whether it answers it, its owner says. It knows nothing else of DNS.
+// replaced (upstream_sockets.h). A datagram belongs to a question by socket and id; whether it
+// answers it, its owner says. It knows nothing else of DNS.
 //
 // Not for TCP, and not for upstreams that misbehave: who sends kMostStrays datagrams that answer
 // nothing to one socket is not asked from here for kFloodPause, and its socket is closed, so that

@@ -179,12 +179,12 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
     wanted.connect_timeout = timeout;
     wanted.waited_timeout = state.options.retry.connect_timeout;
     wanted.wake_until = now + retry.wake_timeout(now);
-    here = std::make_unique<MachineCall>(state, std::move(wanted),
-                                         [weak = weak_from_this()](MachineOutcome outcome) {
-                                           if (auto self = weak.lock())
-                                             self->on_machine_answered(std::move(outcome));
-                                         });
-    here->start();
+    machine_call = std::make_unique<MachineCall>(state, std::move(wanted),
+                                                 [weak = weak_from_this()](MachineOutcome outcome) {
+                                                   if (auto self = weak.lock())
+                                                     self->on_machine_answered(std::move(outcome));
+                                                 });
+    machine_call->start();
   }
 
   void on_machine_answered(MachineOutcome outcome) {
@@ -223,12 +223,12 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
     connect.speaks_at_once = true;  // the preamble
     HopRequest hop{connect, preamble, request.early_from, std::move(opening), {}, answer_grace()};
     if (preamble.wake != Wake::kNo) hop.reply_timeout = retry.wake_timeout(monotonic_now());
-    call = std::make_unique<HopCall>(state.loop, state.links, hop,
-                                     [weak = weak_from_this()](HopOutcome outcome) {
-                                       if (auto self = weak.lock())
-                                         self->on_hop_answered(std::move(outcome));
-                                     });
-    if (call->was_warm()) ++state.stats.warm_hops;
+    hop_call = std::make_unique<HopCall>(state.loop, state.links, hop,
+                                         [weak = weak_from_this()](HopOutcome outcome) {
+                                           if (auto self = weak.lock())
+                                             self->on_hop_answered(std::move(outcome));
+                                         });
+    if (hop_call->was_warm()) ++state.stats.warm_hops;
   }
 
   [[nodiscard]] Duration answer_grace() const {
@@ -338,18 +338,18 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
   }
 
   void on_departure() {
-    if (!here || !here->is_waiting()) return;
-    here.reset();
+    if (!machine_call || !machine_call->is_waiting()) return;
+    machine_call.reset();
     on_failed("this agent is being replaced", Trouble::kAbsent);
   }
 
   [[nodiscard]] bool is_asking(HostId host) const {
-    return call && call->is_open() && chosen.host == host;
+    return hop_call && hop_call->is_open() && chosen.host == host;
   }
 
   void on_host_dead(HostId host) {
     auto self = shared_from_this();  // the callback may destroy the dialer
-    if (is_asking(host)) call->give_up();
+    if (is_asking(host)) hop_call->give_up();
   }
 
   void fail(DialError error, bool may_be_delivered = false) {
@@ -380,8 +380,8 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
   std::size_t ahead = 0;     // bytes of the request that went with the question
   bool framed = false;       // as an exchange's
   SessionTickets tickets;
-  std::unique_ptr<MachineCall> here;
-  std::unique_ptr<HopCall> call;
+  std::unique_ptr<MachineCall> machine_call;
+  std::unique_ptr<HopCall> hop_call;
   int rest_refusals = 0;  // owners that let a machine rest, which was stopped lately
   // Of the last one that failed.
   std::string app;

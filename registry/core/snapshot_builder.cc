@@ -29,9 +29,7 @@ auto claim_rank(const Store& store, const SignedRecord& claim) {
 // once however many records ask: one host may write thousands of either.
 class StandingClaims {
  public:
-  using Proofs = std::map<std::tuple<NetworkId, std::string, std::string>, unsigned>;
-
-  StandingClaims(const Store& store, Proofs& proofs) : store_(store), proofs_(proofs) {}
+  StandingClaims(const Store& store, NetworkProofs& proofs) : store_(store), proofs_(proofs) {}
 
   // Null: nobody claims it.
   const SignedRecord* find(NetworkId id) {
@@ -70,7 +68,7 @@ class StandingClaims {
   }
 
   const Store& store_;
-  Proofs& proofs_;
+  NetworkProofs& proofs_;
   const std::string cluster_ = cluster_id(store_.root_key());
   std::map<NetworkId, const SignedRecord*> standing_;
 };

@@ -24,6 +24,10 @@
 
 namespace sixpn::registry {
 
+// How well claims of network ids prove them (network_id.h): hashes, that many claims of one host
+// would make dear. By id, org and name.
+using NetworkProofs = std::map<std::tuple<NetworkId, std::string, std::string>, unsigned>;
+
 class SnapshotBuilder {
  public:
   explicit SnapshotBuilder(HostId self, std::chrono::milliseconds grace = kCertificateGrace)
@@ -40,9 +44,6 @@ class SnapshotBuilder {
   void update_networks(const Store& store);
   void update_shared(const Store& store, const Membership& membership);
 
-  // How well claims of network ids prove them (network_id.h): hashes, that many claims of one host
-  // would make dear. By id, org and name.
-  using Proofs = std::map<std::tuple<NetworkId, std::string, std::string>, unsigned>;
   static constexpr std::size_t kMaxProofs = 16'384;
 
   HostId self_;
@@ -55,7 +56,7 @@ class SnapshotBuilder {
   std::uint64_t records_of_hosts_ = 0;  // Store's
   std::uint64_t members_ = 0;           // Membership's revision
   bool shared_is_current_ = false;
-  Proofs proofs_;
+  NetworkProofs proofs_;
   std::set<NetworkId> touched_;
   std::map<NetworkId, std::set<MachineId>> touched_machines_;  // of networks not in `touched_`
 };

@@ -187,13 +187,14 @@ class Membership {
     Suspicion suspicion;
     bool observer = false;   // this host is one of the observers
     bool announcer = false;  // ... and one of those that announce the death
-    // void_votes_on(), counted of so many accusers in that electorate.
-    struct VoidVotes {
-      std::size_t votes = 0;
+    // quorum_on(), of so many accusers in that electorate: asked for by every event, changed by
+    // few.
+    struct KnownQuorum {
+      Quorum quorum;
       std::size_t accusers = 0;
       std::uint64_t electorate = 0;
     };
-    mutable VoidVotes void_votes;
+    mutable KnownQuorum known_quorum;
   };
   struct Member {
     HostStatus status = HostStatus::kAlive;
@@ -258,10 +259,12 @@ class Membership {
   void check_suspicions(Instant now, Output& out);
   void judge(Instant now, HostId host, Member& member, Output& out);
   [[nodiscard]] std::vector<HostId> observers_of(HostId suspect) const;
-  [[nodiscard]] Quorum quorum_on(HostId suspect) const;
-  [[nodiscard]] std::size_t void_votes_on(HostId suspect) const;
-  [[nodiscard]] std::size_t count_void_votes(const Suspicion& suspicion) const;
-  [[nodiscard]] Instant deadline(HostId host, const Suspicion& suspicion) const;
+  [[nodiscard]] Quorum quorum_on(HostId suspect, const Member& member) const;
+  [[nodiscard]] Quorum count_quorum(HostId suspect, const Member& member) const;
+  [[nodiscard]] std::size_t void_votes(const Suspicion& suspicion) const;
+  [[nodiscard]] Instant deadline(HostId host, const Member& member) const;
+  [[nodiscard]] Instant next_deadline() const;
+  [[nodiscard]] Instant count_next_deadline() const;
   [[nodiscard]] bool must_wait(Instant now, const Member& member) const;
   [[nodiscard]] bool is_cut_off(Instant now) const;
   [[nodiscard]] MemberUpdate evidence(HostId host, const Member& member) const;
@@ -304,10 +307,19 @@ class Membership {
   std::map<HostId, Member> members_;
   // Indexes of members_, so that no event looks at every member.
   std::vector<HostId> living_;  // sorted
-  std::set<HostId> suspected_;
+  std::map<HostId, Member*> suspected_;
   std::set<HostId> accused_;  // those suspected that this host accuses itself
   std::uint64_t revision_ = 1;
   std::uint64_t electorate_ = 1;  // grows with each change of living_ or accused_
+  std::uint64_t cases_ = 1;       // grows with each change of a Suspicion
+  // count_next_deadline(), while these are the same: half of a large cluster may be on trial.
+  struct KnownDeadline {
+    Instant next = kNever;
+    std::uint64_t electorate = 0;
+    std::uint64_t cases = 0;
+    int health = 0;
+  };
+  mutable KnownDeadline known_deadline_;
   std::set<HostId> down_;
   std::vector<HostId> round_;  // the rest of this shuffled round, next at the back
   std::map<std::uint64_t, Probe> probes_;

@@ -139,9 +139,7 @@ Instant Membership::next_wake() const {
     wake = std::min({wake, probe.ask_others, probe.try_tcp, probe.deadline});
   for (const auto& [sequence, relay] : relays_)
     wake = std::min({wake, relay.nack_at, relay.expires});
-  for (HostId host : suspected_)
-    wake = std::min(wake, deadline(host, members_.at(host).trial->suspicion));
-  return wake;
+  return std::min(wake, next_deadline());
 }
 
 // The event just handled may be the first after a stall, and none of membership's own. A deadline
@@ -165,7 +163,8 @@ void Membership::guard_against_stall(Instant now) {
   worsen_health(kStallHealth);
   probes_.clear();
   heard_ += late;
-  for (HostId host : suspected_) members_.at(host).trial->suspicion.extend(late);
+  for (auto& [host, member] : suspected_) member->trial->suspicion.extend(late);
+  ++cases_;
 }
 
 void Membership::worsen_health(int by) {

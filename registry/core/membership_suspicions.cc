@@ -46,7 +46,7 @@ std::optional<MemberUpdate> Membership::wanted_accusers(Instant now, const Membe
                      : may_accuse(now, member, update.host, update.incarnation, each.accuser);
     if (may && seen.insert(each.accuser).second) out.accusers.push_back(each);
   }
-  std::size_t least = ahead ? quorum_on(update.host).proof : 1;
+  std::size_t least = ahead ? quorum_on(update.host, member).proof : 1;
   if (out.accusers.size() < least) return std::nullopt;
   return out;
 }
@@ -65,6 +65,7 @@ void Membership::on_accusation(Instant now, const MemberUpdate& update, Output& 
   if (!member.trial) open_case(now, update.host, member, update.incarnation, out);
   Case& trial = *member.trial;
   trial.suspicion.accuse(now, {update.accuser, update.signature});
+  ++cases_;
   take_limits(now, update.accuser, update.host, update.incarnation);
   bool own = update.accuser == self_;
   if (own) ++counters_.accusations;
@@ -89,6 +90,7 @@ void Membership::on_evidence(Instant now, const MemberUpdate& update, Output& ou
   std::uint64_t known = member.trial ? member.trial->suspicion.incarnation() : member.incarnation;
   if (!member.trial || update.incarnation > known)
     open_case(now, update.host, member, update.incarnation, out);
+  ++cases_;
   for (const auto& each : update.accusers) {
     if (!member.trial->suspicion.accuse(now, each)) continue;
     take_limits(now, each.accuser, update.host, update.incarnation);
@@ -101,6 +103,7 @@ void Membership::open_case(Instant now, HostId host, Member& member, std::uint64
   auto observers = observers_of(host);
   auto place = std::find(observers.begin(), observers.end(), self_);
   member.trial = std::make_unique<Case>(Case{Suspicion(now, incarnation)});
+  ++cases_;
   member.trial->observer = place != observers.end();
   member.trial->announcer = place - observers.begin() < std::ptrdiff_t{kAnnouncers};
   if (accused_.erase(host) != 0) ++electorate_;
@@ -127,7 +130,7 @@ TokenBucket& Membership::limit(Instant now, const LimitKey& key) {
 // Who could accuse: the living other than the suspect, less those that this host itself finds
 // silent, for the dead do not vote. Only our own finding counts for that: a liar cannot lower the
 // quorum by accusing witnesses.
-Quorum Membership::quorum_on(HostId suspect) const {
+Quorum Membership::count_quorum(HostId suspect, const Member& member) const {
   std::size_t others = living_.size();
   if (std::binary_search(living_.begin(), living_.end(), suspect)) --others;
   others -= accused_.size() - (accused_.contains(suspect) ? 1 : 0);
@@ -135,24 +138,22 @@ Quorum Membership::quorum_on(HostId suspect) const {
   std::size_t observers = std::min(voters, kObservers);
   std::size_t proof = std::min(voters, options_.quorum);
   std::size_t enough = std::max(proof, (3 * observers + 3) / 4);
-  std::size_t void_votes = void_votes_on(suspect);
-  return {proof + void_votes, enough + void_votes};
+  std::size_t not_counted = member.trial ? void_votes(member.trial->suspicion) : 0;
+  return {proof + not_counted, enough + not_counted};
+}
+
+Quorum Membership::quorum_on(HostId suspect, const Member& member) const {
+  if (!member.trial) return count_quorum(suspect, member);
+  Case::KnownQuorum& known = member.trial->known_quorum;
+  std::size_t accusers = member.trial->suspicion.accusers().size();
+  if (known.electorate != electorate_ || known.accusers != accusers)
+    known = {count_quorum(suspect, member), accusers, electorate_};
+  return known.quorum;
 }
 
 // Accusers that do not count among the voters: else two liars that leave, or are silent towards
 // this host, would lower the quorum and then be one.
-std::size_t Membership::void_votes_on(HostId suspect) const {
-  auto found = members_.find(suspect);
-  if (found == members_.end() || !found->second.trial) return 0;
-  const Case& trial = *found->second.trial;
-  Case::VoidVotes& known = trial.void_votes;  // asked for by every event, changed by few
-  std::size_t accusers = trial.suspicion.accusers().size();
-  if (known.electorate != electorate_ || known.accusers != accusers)
-    known = {count_void_votes(trial.suspicion), accusers, electorate_};
-  return known.votes;
-}
-
-std::size_t Membership::count_void_votes(const Suspicion& suspicion) const {
+std::size_t Membership::void_votes(const Suspicion& suspicion) const {
   const auto& accusers = suspicion.accusers();
   auto is_void = [this](const Accusation& each) {
     return each.accuser != self_ &&
@@ -162,9 +163,23 @@ std::size_t Membership::count_void_votes(const Suspicion& suspicion) const {
   return static_cast<std::size_t>(std::count_if(accusers.begin(), accusers.end(), is_void));
 }
 
-Instant Membership::deadline(HostId host, const Suspicion& suspicion) const {
+Instant Membership::deadline(HostId host, const Member& member) const {
+  const Suspicion& suspicion = member.trial->suspicion;
   if (!options_.lifeguard) return suspicion.start() + options_.fixed_suspicion;
-  return suspicion.deadline(quorum_on(host), health_);
+  return suspicion.deadline(quorum_on(host, member), health_);
+}
+
+Instant Membership::count_next_deadline() const {
+  Instant next = kNever;
+  for (const auto& [host, member] : suspected_) next = std::min(next, deadline(host, *member));
+  return next;
+}
+
+Instant Membership::next_deadline() const {
+  KnownDeadline& known = known_deadline_;
+  if (known.electorate != electorate_ || known.cases != cases_ || known.health != health_)
+    known = {count_next_deadline(), electorate_, cases_, health_};
+  return known.next;
 }
 
 std::vector<HostId> Membership::observers_of(HostId suspect) const {
@@ -176,15 +191,17 @@ std::vector<HostId> Membership::observers_of(HostId suspect) const {
 }
 
 void Membership::check_suspicions(Instant now, Output& out) {
-  std::vector<HostId> due;
-  for (HostId host : suspected_)
-    if (deadline(host, members_.at(host).trial->suspicion) <= now) due.push_back(host);
-  for (HostId host : due) {
-    Member& member = members_.at(host);
+  if (next_deadline() > now) return;
+  std::vector<std::pair<HostId, Member*>> due;
+  for (const auto& suspect : suspected_)
+    if (deadline(suspect.first, *suspect.second) <= now) due.push_back(suspect);
+  for (auto& [host, suspect] : due) {
+    Member& member = *suspect;
     Suspicion& suspicion = member.trial->suspicion;
     bool heard = options_.lifeguard && now - member.heard < kHeardGrace;
     // What only others said, and too few, is worth nothing.
-    if (suspicion.accusers().size() < quorum_on(host).proof && !suspicion.has_accuser(self_)) {
+    if (suspicion.accusers().size() < quorum_on(host, member).proof &&
+        !suspicion.has_accuser(self_)) {
       believe(now, host, member, HostStatus::kAlive, out);
       continue;
     }
@@ -192,14 +209,15 @@ void Membership::check_suspicions(Instant now, Output& out) {
       judge(now, host, member, out);
       continue;
     }
-    suspicion.extend(now + kProbeInterval - deadline(host, suspicion));
+    suspicion.extend(now + kProbeInterval - deadline(host, member));
+    ++cases_;
     if (heard && !is_probing(host)) probe(now, host, Purpose::kConfirm, out);
   }
 }
 
 void Membership::judge(Instant now, HostId host, Member& member, Output& out) {
   const Suspicion& suspicion = member.trial->suspicion;
-  bool proven = suspicion.accusers().size() >= quorum_on(host).proof;
+  bool proven = suspicion.accusers().size() >= quorum_on(host, member).proof;
   Death death{host, {}, proven};
   for (const auto& each : suspicion.accusers()) death.accusers.push_back(each.accuser);
   out.deaths.push_back(std::move(death));
@@ -214,8 +232,8 @@ void Membership::judge(Instant now, HostId host, Member& member, Output& out) {
 bool Membership::must_wait(Instant now, const Member& member) const {
   if (!options_.lifeguard || now - member.trial->suspicion.start() >= kPatience) return false;
   std::size_t many = 0;
-  for (HostId host : suspected_) {
-    const Suspicion& suspicion = members_.at(host).trial->suspicion;
+  for (const auto& [host, suspect] : suspected_) {
+    const Suspicion& suspicion = suspect->trial->suspicion;
     if (suspicion.has_accuser(self_) || suspicion.accusers().size() >= options_.quorum) ++many;
   }
   if (many >= kMassFailure && many * 100 > kMassFailurePercent * members_.size()) return true;

@@ -31,6 +31,7 @@ struct Accusation {
 struct Quorum {
   std::size_t proof = 1;   // proves the death
   std::size_t enough = 1;  // makes it certain
+  friend bool operator==(const Quorum&, const Quorum&) = default;
 };
 
 class Suspicion {

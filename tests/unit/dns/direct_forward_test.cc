@@ -141,6 +141,20 @@ TEST_F(Direct, ALateReplyStillCounts) {
   EXPECT_EQ(now.forward_in_flight, 0U);
 }
 
+// An answer that may not be kept: who asks next asks anew, and does not wait for the first try,
+// which nobody waits for any more.
+TEST_F(Direct, AnEqualQuestionDoesNotWaitForALateTry) {
+  Upstream silent(kSilent);
+  Upstream working([](const std::string& query, bool) { return good(query); });
+  start_on({silent.endpoint(), working.endpoint()}, 1);
+  for (std::uint64_t times : {1U, 2U, 3U}) {
+    EXPECT_EQ(ask({.name = "brief.example", .type = kTypeA}).answers.size(), 1U);
+    EXPECT_EQ(stats().forwarded, times);
+  }
+  EXPECT_EQ(stats().forward_joined, 0U);
+  EXPECT_EQ(stats().forward_in_flight, 0U);
+}
+
 // Over four workers and two networks, and the reply takes longer than the upstream's patience.
 TEST_F(Direct, EqualQueriesOfAllWorkersWaitTogether) {
   constexpr std::uint16_t kClients = 64;

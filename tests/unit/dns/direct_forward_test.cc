@@ -328,6 +328,46 @@ TEST_F(Sockets, AFloodIsReadInPartsAndThenNotAtAll) {
   });
 }
 
+// Whoever asks for names whose servers are dead makes a good upstream reply too late: that is no
+// flood.
+TEST_F(Sockets, RepliesThatComeTooLateAreNoStrays) {
+  constexpr DirectSockets::Token kQuestions = 200;
+  std::vector<Scripted::Query> held;
+  Scripted slow([&](Scripted& self, const Scripted::Query& query) {
+    held.push_back(query);
+    if (held.size() <= kQuestions) return;
+    for (const auto& one : held) self.send(one, good(one.bytes));
+  });
+  std::promise<DirectSockets::Token> answered;
+  DirectSockets::Events events;
+  events.on_reply = [&](auto token, auto) {
+    answered.set_value(token);
+    return true;
+  };
+  events.on_lost = [](auto, auto) { ADD_FAILURE(); };
+  events.after_turn = [] {};
+  std::unique_ptr<DirectSockets> sockets;
+  DirectSockets::Ticket ticket;
+  std::string query = encode({.name = "a.example"});
+  auto begun = monotonic_now();
+  loop_.start_thread();
+  run_on(loop_, [&] {
+    sockets = std::make_unique<DirectSockets>(loop_, std::vector{slow.endpoint()}, events);
+    for (DirectSockets::Token token = 0; token < kQuestions; ++token) {
+      EXPECT_TRUE(sockets->send(0, query, token, begun, ticket));
+      sockets->forget(ticket);
+    }
+    EXPECT_TRUE(sockets->send(0, query, kQuestions, begun, ticket));
+  });
+  auto last = answered.get_future();
+  ASSERT_EQ(last.wait_for(kPatience), std::future_status::ready);
+  EXPECT_EQ(last.get(), kQuestions);
+  run_on(loop_, [&] {
+    EXPECT_EQ(sockets->strays(), 0U);
+    sockets.reset();
+  });
+}
+
 TEST_F(Sockets, AClosedPortIsTold) {
   std::promise<DirectSockets::Lost> lost;
   DirectSockets::Events events;

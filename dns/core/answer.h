@@ -72,11 +72,6 @@ struct ResourceRecord {
   friend bool operator==(const ResourceRecord&, const ResourceRecord&) = default;
 };
 
-struct ExtendedError {
-  ExtendedErrorCode code = ExtendedErrorCode::kOther;
-  std::string text;
-};
-
 enum class AnswerKind {
   kAuthoritative,  // ours, also when it says no
   kForward,        // somebody else's name; nothing below is set

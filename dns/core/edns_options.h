@@ -36,6 +36,12 @@ struct ServerIdentity {
   static constexpr std::size_t kMaxBytes = 64;
 };
 
+// RFC 8914.
+struct ExtendedError {
+  ExtendedErrorCode code = ExtendedErrorCode::kOther;
+  std::string text;
+};
+
 // The options of one reply, in wire form.
 class ReplyOptions {
  public:

@@ -17,6 +17,7 @@ constexpr std::size_t kMaxHints = 32;
 std::vector<const FlycastRecord*> records_of(const View& view, std::string_view app) {
   if (view.indexed == nullptr) return {};
   auto records = view.indexed->flycast().find(app);
+  view.index.look_at(records.size());
   if (records.empty()) return records;
   auto rank = [&](const FlycastRecord* record) {
     return std::pair(record->app_network != view.network, record->app_network);

@@ -49,6 +49,7 @@ const HostView* first_host(const View& view, const Prefix6& prefix, const Prefix
   const auto& hosts = view.snapshot.hosts;
   auto from = within.contains(prefix.ip) ? host_of(prefix.ip) : HostId{};
   for (auto it = hosts.lower_bound(from); it != hosts.end(); ++it) {
+    view.index.look_at(1);
     bool inside = prefix.contains(address_of(it->first));
     if (inside && accept(it->second)) return &it->second;
     if (!inside && prefix.ip < address_of(it->first)) break;

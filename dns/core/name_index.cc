@@ -97,8 +97,10 @@ const AppNames* NameIndex::app(Network& network, std::string_view label, AppName
     if (!app->names || !app->names->reaches(reach)) app->names = compile();
     return &*app->names;
   }
-  if (!app->own || app->own->asker != *own || !app->own->names.reaches(reach))
+  if (!app->own || app->own->asker != *own || !app->own->names.reaches(reach)) {
+    look_at(app->view->machines.size());
     app->own = std::make_unique<OwnNames>(OwnNames{*own, compile()});
+  }
   return &app->own->names;
 }
 

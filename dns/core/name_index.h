@@ -41,6 +41,11 @@ class NameIndex {
   // How many AppNames were made so far.
   [[nodiscard]] std::uint64_t compiled() const { return compiled_; }
 
+  // How many machines, addresses and peers were looked at so far for the sake of single questions:
+  // what those cost that no other one profits from (answer_cost.h).
+  [[nodiscard]] std::uint64_t looked_at() const { return looked_at_; }
+  void look_at(std::size_t records) { looked_at_ += records; }
+
   class Network;
   // Of the current snapshot; null: no such network. Lives until the network is gone.
   Network* network(NetworkId id);
@@ -78,6 +83,7 @@ class NameIndex {
   std::uint64_t age_ = 0;
   std::uint64_t hosts_age_ = 0;
   std::uint64_t compiled_ = 0;
+  std::uint64_t looked_at_ = 0;
   std::unordered_map<NetworkId, std::unique_ptr<Network>> networks_;
 };
 

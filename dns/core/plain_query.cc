@@ -1,6 +1,7 @@
 #include "dns/core/plain_query.h"
 
 #include <algorithm>
+#include <cassert>
 
 #include "dns/core/lower_bytes.h"
 
@@ -31,8 +32,7 @@ bool read_name(std::string_view bytes, QuestionName& out) {
 
 // Types that are answered otherwise than by looking up a name.
 bool is_ordinary(RrType type) {
-  return type != 0 && type != kTypeOpt && type != kTypeAny &&
-         !(type >= kTypeTkey && type <= kTypeAxfr);
+  return type != 0 && type != kTypeOpt && !(type >= kTypeTkey && type <= kTypeAxfr);
 }
 
 // `record` is all that follows the question.
@@ -77,6 +77,21 @@ bool read_plain_query(std::string_view message, PlainQuery& out) {
   out.has_edns = false;
   out.options = {};
   return additionals == 0 || read_opt(message.substr(at + 4), out);
+}
+
+void make_plain(std::string_view message, const ParsedQuery& parsed, PlainQuery& out) {
+  const Query& query = parsed.query;
+  bool read = read_name(message.substr(kHeaderBytes), out.name);
+  assert(read && query.question);
+  static_cast<void>(read);
+  out.type = query.question->type;
+  out.question_end = static_cast<std::uint16_t>(kHeaderBytes + out.name.size + 4);
+  out.recursion_desired = query.recursion_desired;
+  out.checking_disabled = query.checking_disabled;
+  out.has_edns = query.edns.has_value();
+  out.dnssec_ok = query.edns && query.edns->dnssec_ok;
+  out.payload_size = query.edns ? query.edns->payload_size : 0;
+  out.options = parsed.options;
 }
 
 }  // namespace sixpn::dns

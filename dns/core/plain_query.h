@@ -2,7 +2,8 @@
 // question of class IN with an uncompressed name and an ordinary type, and at most an OPT of
 // version 0. Everything else, right or wrong, is left to parse_query(), which decides what it
 // deserves; what is read here is read the same there (a property that the tests and the fuzzer
-// hold). Pure.
+// hold). A question that only parse_query() understands, for the records that stand beside it, is
+// made plain afterwards: nobody gets a dearer answer by the form of his message. Pure.
 #pragma once
 
 #include <array>
@@ -12,6 +13,7 @@
 #include "dns/core/codes.h"
 #include "dns/core/edns_options.h"
 #include "dns/core/name.h"
+#include "dns/core/query.h"
 
 namespace sixpn::dns {
 
@@ -48,5 +50,8 @@ struct PlainQuery {
 
 // False: not a plain query, and `out` is half written.
 bool read_plain_query(std::string_view message, PlainQuery& out);
+
+// The same of a message that parse_query() has read: a question of class IN to be answered.
+void make_plain(std::string_view message, const ParsedQuery& parsed, PlainQuery& out);
 
 }  // namespace sixpn::dns

@@ -56,6 +56,11 @@ struct ParsedQuery {
   // Why it is rejected, for an extended error; empty: there is nothing to add.
   ExtendedErrorCode why = ExtendedErrorCode::kOther;
   std::string_view why_text;
+
+  // To be answered by what names say.
+  [[nodiscard]] bool is_of_names() const {
+    return verdict == Verdict::kAnswer && query.question->klass == kClassIn;
+  }
 };
 
 // FORMERR: QDCOUNT other than 1 (0 with a cookie is kCookie), a bad or compressed name, records cut

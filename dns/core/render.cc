@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <memory>
 #include <new>
 
@@ -32,6 +33,8 @@ using Owned = std::unique_ptr<T, LdnsFree>;
 constexpr std::size_t kFlagsOffset = 2;
 constexpr std::size_t kCountsOffset = 4;
 constexpr std::size_t kStringBytes = 255;
+// Of a question's name, that records may point at.
+constexpr std::uint8_t kMostSuffixes = 12;
 // SOA timers beside the minimum: the least that testers of zones take for sensible; no secondary
 // reads them.
 constexpr std::uint32_t kSoaRefresh = 14400, kSoaRetry = 3600, kSoaExpire = 604800;
@@ -184,10 +187,26 @@ class Message {
   }
   void add_question(const DnsQuestion& question) {
     Owned<ldns_rdf> name(make_dname(question.name));
-    ldns_dname2buffer_wire_compress(buffer_.get(), name.get(), names_.get());
+    if (ldns_dname_label_count(name.get()) <= kMostSuffixes)
+      ldns_dname2buffer_wire_compress(buffer_.get(), name.get(), names_.get());
+    else
+      add_long_name(std::move(name));
     write_u16(question.type);
     write_u16(question.klass);
     ++counts_[LDNS_SECTION_QUESTION];
+  }
+
+  // ldns takes time by the cube of the labels to note a name with all its suffixes, and nothing of
+  // ours points into a reverse name but at the whole of it.
+  void add_long_name(Owned<ldns_rdf> name) {
+    auto at = static_cast<std::intptr_t>(ldns_buffer_position(buffer_.get()));
+    reserve(ldns_rdf_size(name.get()));
+    ldns_buffer_write(buffer_.get(), ldns_rdf_data(name.get()), ldns_rdf_size(name.get()));
+    auto* node = LDNS_MALLOC(ldns_rbnode_t);
+    if (node == nullptr) throw std::bad_alloc();
+    node->key = name.release();
+    node->data = reinterpret_cast<void*>(at);  // as ldns_dname2buffer_wire_compress() does
+    ldns_rbtree_insert(names_.get(), node);
   }
 
   Owned<ldns_buffer> buffer_;

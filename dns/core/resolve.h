@@ -1,6 +1,7 @@
 // resolve(): one message, as parse_query() read it, to what becomes of it: nothing, a reply, or a
-// question to forward. The long way, which understands every message; Responder takes it for all
-// that it does not answer itself. Pure; called on a worker's loop.
+// question to forward. The long way, which understands every message and keeps nothing; Responder
+// takes it for what no name of ours is behind, and for who cannot be answered yet. Pure; called on
+// a worker's loop.
 #pragma once
 
 #include <optional>

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "dns/core/answer_cost.h"
 #include "dns/core/fast_hash.h"
 #include "dns/core/render.h"
 #include "dns/core/selection.h"
@@ -43,6 +44,7 @@ Responder::Responder(Audience audience, std::uint64_t seed, const RateLimits& ra
       clients_(kClients),
       options_(audience_.identity),
       known_meter_(rates.known, kSourceSets),
+      stream_meter_(rates.stream, kSourceSets),
       stranger_meter_(rates.unknown, kStrangerSets),
       all_strangers_(rates.all_unknown) {
   for (const Zone& zone : own_zones()) soas_.emplace_back(&zone, render_soa(zone));
@@ -57,28 +59,48 @@ Handled Responder::respond(std::string_view message, const Ip6& source, Transpor
                            char* out) {
   reply_options_.clear();
   const Client& client = this->client(source);
-  if (!read_plain_query(message, query_))
-    return respond_parsed(parse_query(message), client, transport, out);
+  rendered_records_ = rendered_bytes_ = 0;
+  auto looked_at = index_.looked_at();
+  auto handled = respond_to(message, client, transport, out);
+  looked_at = index_.looked_at() - looked_at;
+  charge(client, transport, queries_to_make(looked_at, rendered_records_, rendered_bytes_),
+         handled);
+  return handled;
+}
+
+Handled Responder::respond_to(std::string_view message, const Client& client, Transport transport,
+                              char* out) {
+  if (!read_plain_query(message, query_)) return respond_parsed(message, client, transport, out);
   auto limited = limit(client, transport);
   if (limited == Limited::kDropped || limited == Limited::kRefusalDropped) return dropped(limited);
-  options_.answer(query_.options, source, transport, now_.wall, reply_options_);
+  options_.answer(query_.options, client.source, transport, now_.wall, reply_options_);
   if (limited != Limited::kNo && reply_options_.cookie() != CookieState::kValid)
     return limited_plain(message, out);
-  if (!client.ready) return resolve_slowly(parse_query(message), source, transport, out);
+  if (!client.ready) return resolve_slowly(parse_query(message), client.source, transport, out);
+  return respond_plain(asked_by(message, client, transport, out));
+}
+
+Responder::Asked Responder::asked_by(std::string_view message, const Client& client,
+                                     Transport transport, char* out) const {
   auto most = transport == Transport::kTcp ? kMaxMessageBytes : query_.udp_limit();
-  return respond_plain({message, client, transport, most, out});
+  return {message, client, transport, most, out};
 }
 
 // What is no plain query. A message that is rejected is so whatever its rate: that costs no more
 // than an answer without records.
-Handled Responder::respond_parsed(ParsedQuery parsed, const Client& client, Transport transport,
-                                  char* out) {
+Handled Responder::respond_parsed(std::string_view message, const Client& client,
+                                  Transport transport, char* out) {
+  auto parsed = parse_query(message);
   if (parsed.verdict == Verdict::kDrop) return {};
   auto limited = limit(client, transport);
   if (limited == Limited::kDropped || limited == Limited::kRefusalDropped) return dropped(limited);
   options_.answer(parsed.options, client.source, transport, now_.wall, reply_options_);
   bool answered = limited == Limited::kNo || reply_options_.cookie() == CookieState::kValid ||
                   parsed.verdict != Verdict::kAnswer;
+  if (answered && parsed.is_of_names() && client.ready) {
+    make_plain(message, parsed, query_);
+    return respond_plain(asked_by(message, client, transport, out));
+  }
   if (answered) return resolve_slowly(std::move(parsed), client.source, transport, out);
   auto handled = over_its_rate();
   auto reply = handled.truncated
@@ -90,8 +112,8 @@ Handled Responder::respond_parsed(ParsedQuery parsed, const Client& client, Tran
 }
 
 Limited Responder::limit(const Client& client, Transport transport) {
-  if (transport == Transport::kTcp) return Limited::kNo;  // its connections are limited
-  auto now = std::chrono::nanoseconds(now_.mono.time_since_epoch()).count();
+  if (transport == Transport::kTcp) return Limited::kNo;  // it waits: charge()
+  auto now = nanoseconds();
   if (!client.known) {
     bool refused = stranger_meter_.take(client.hash, now) == Allowance::kWithin &&
                    all_strangers_.take(strangers_used_until_, now) == Allowance::kWithin;
@@ -106,6 +128,17 @@ Limited Responder::limit(const Client& client, Transport transport) {
       break;
   }
   return Limited::kDropped;
+}
+
+void Responder::charge(const Client& client, Transport transport, std::uint32_t queries,
+                       Handled& handled) {
+  if (transport == Transport::kTcp) {
+    queries += queries_to_send(handled.size);
+    std::chrono::nanoseconds over(stream_meter_.charge(client.hash, nanoseconds(), queries));
+    handled.hold = std::chrono::duration_cast<Duration>(over);
+  } else if (queries > 0 && client.known) {
+    known_meter_.charge(client.hash, nanoseconds(), queries);
+  }
 }
 
 Handled Responder::over_its_rate() const {
@@ -184,8 +217,8 @@ Handled Responder::respond_app(const Asked& asked) {
                                Labels(before).first(std::min(app_at, before.size())));
     return service ? respond_kept(asked, zone) : negative(asked, zone, Rcode::kNxDomain);
   }
-  if (is_list(found->kind) && query_.type == kTypeTxt) return respond_kept(asked, zone);
-  std::size_t count = query_.type == kTypeAaaa ? names->count(*found) : 0;
+  if (is_list(found->kind) && wants(kTypeTxt)) return respond_kept(asked, zone);
+  std::size_t count = wants(kTypeAaaa) ? names->count(*found) : 0;
   if (count == 0) return negative(asked, zone, Rcode::kNoError);
   Response response(asked.message, query_, reply_options_.bytes(), asked.limit, asked.out);
   std::size_t room = std::min(count, response.room_for(kAddressBlockBytes));
@@ -205,7 +238,7 @@ Handled Responder::respond_vm(const Asked& asked) {
                   index_.app_view(*client.network, app) != nullptr &&
                   is_answered(*index_.snapshot(), *found->second, &client.source);
   if (!answered) return negative(asked, zone, Rcode::kNxDomain);
-  if (query_.type != kTypeAaaa) return negative(asked, zone, Rcode::kNoError);
+  if (!wants(kTypeAaaa)) return negative(asked, zone, Rcode::kNoError);
   Response response(asked.message, query_, reply_options_.bytes(), asked.limit, asked.out);
   auto block = render_address(found->second->address);
   std::memcpy(response.next(), block.data(), block.size());
@@ -225,16 +258,22 @@ Handled Responder::respond_kept(const Asked& asked, const Zone& zone) {
                          kClassIn};
     auto said = answer(index_, client.id, client.source, question, rng_);
     if (said.answers.empty()) return negative(asked, zone, said.rcode);
-    if (said.extended_error)
-      return resolve_slowly(parse_query(asked.message), client.source, asked.transport, asked.out);
     fresh = render_records(question, said.answers, said.additional);
+    fresh.extended_error = std::move(said.extended_error);
+    fresh.list_cut = said.list_cut;
+    rendered_records_ = fresh.ends.size();
+    rendered_bytes_ = fresh.bytes.size();
     records = said.lasting && client.shares
                   ? memo_.keep(index_, *client.network, key, std::move(fresh))
                   : &fresh;
   }
+  if (const auto& error = records->extended_error)
+    reply_options_.add_extended_error(error->code, error->text);
   Response response(asked.message, query_, reply_options_.bytes(), asked.limit, asked.out);
   response.add_records(*records);
-  return replied(query_, Rcode::kNoError, response, response.finish(Rcode::kNoError));
+  auto handled = replied(query_, Rcode::kNoError, response, response.finish(Rcode::kNoError));
+  handled.list_cut = records->list_cut;
+  return handled;
 }
 
 Handled Responder::negative(const Asked& asked, const Zone& zone, Rcode rcode) {

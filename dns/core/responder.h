@@ -2,8 +2,10 @@
 // reply in the caller's buffer, a name to forward, or nothing. Plain queries for names of apps take
 // the short way: no allocation, no lock, records that were rendered before. What the registry says
 // to any other plain query is rendered once and kept while it stands (AnswerMemo). Queries that are
-// not plain go the long way, resolve(). Over UDP each source has a rate (source_meter.h): beyond it
-// a client is asked to show a cookie, or sent to TCP, which nobody can do for another's address.
+// not plain go the long way, resolve(). Each source has a rate (source_meter.h), and what is made
+// for it counts as the queries whose time it takes (answer_cost.h). Beyond it, over UDP, a client
+// is asked to show a cookie, or sent to TCP, which nobody can do for another's address; over TCP it
+// waits.
 //
 // The whole path of a query but for the sockets, so that tests and the fuzzer drive exactly what
 // the servers run. Pure; one per worker (dns/io/dns_worker.h), used on its loop alone. Memory:
@@ -48,6 +50,7 @@ struct Handled {
   bool list_cut = false;
   Limited limited = Limited::kNo;
   NetworkId network;  // kForward: the asker's
+  Duration hold{};    // over TCP: the stream is not to be read for so long
 };
 
 class Responder {
@@ -90,6 +93,8 @@ class Responder {
   };
 
   const Client& client(const Ip6& source);
+  Handled respond_to(std::string_view message, const Client& client, Transport transport,
+                     char* out);
   // A plain query for a client that is ready.
   struct Asked {
     std::string_view message;
@@ -98,14 +103,26 @@ class Responder {
     std::size_t limit;
     char* out;
   };
+  Asked asked_by(std::string_view message, const Client& client, Transport transport,
+                 char* out) const;
+  // ANY gets the one RRset there is (RFC 8482 section 4.1).
+  [[nodiscard]] bool wants(RrType type) const {
+    return query_.type == type || query_.type == kTypeAny;
+  }
   Handled respond_plain(const Asked& asked);
   Handled respond_app(const Asked& asked);
   Handled respond_vm(const Asked& asked);
   Handled respond_kept(const Asked& asked, const Zone& zone);
   Handled negative(const Asked& asked, const Zone& zone, Rcode rcode);
-  Handled respond_parsed(ParsedQuery parsed, const Client& client, Transport transport, char* out);
+  Handled respond_parsed(std::string_view message, const Client& client, Transport transport,
+                         char* out);
   Handled resolve_slowly(ParsedQuery parsed, const Ip6& source, Transport transport, char* out);
   Limited limit(const Client& client, Transport transport);
+  // What the answer at hand has cost: as many queries to make, and the sending.
+  void charge(const Client& client, Transport transport, std::uint32_t queries, Handled& handled);
+  [[nodiscard]] std::int64_t nanoseconds() const {
+    return std::chrono::nanoseconds(now_.mono.time_since_epoch()).count();
+  }
   // What a query over the rate gets: its options are answered already.
   [[nodiscard]] Handled over_its_rate() const;
   Handled limited_plain(std::string_view message, char* out);
@@ -118,12 +135,14 @@ class Responder {
   std::vector<std::pair<const Zone*, SoaTemplate>> soas_;  // .internal first
   OptionAnswers options_;
   SourceMeter known_meter_;
+  SourceMeter stream_meter_;
   SourceMeter stranger_meter_;
   RateMeter all_strangers_;
   std::int64_t strangers_used_until_ = 0;
   Now now_{};
-  PlainQuery query_;            // the one at hand
-  ReplyOptions reply_options_;  // of its reply
+  PlainQuery query_;                                       // the one at hand
+  std::size_t rendered_records_ = 0, rendered_bytes_ = 0;  // for it
+  ReplyOptions reply_options_;                             // of its reply
 };
 
 }  // namespace sixpn::dns

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +34,8 @@ struct RenderedRecords {
   std::string bytes;
   std::vector<std::uint32_t> ends;
   std::size_t answers = 0;
+  std::optional<ExtendedError> extended_error = {};  // that the OPT says with them
+  bool list_cut = false;                             // as Answer's
 };
 
 // The SOA record of a zone as it follows a question inside the zone.

@@ -47,11 +47,14 @@ std::optional<Name> first_name(const View& view, const Prefix6& prefix) {
     if (prefix.contains(resolver)) return name_server();
   const auto& machines = view.names.machines_by_address;
   for (auto it = machines.lower_bound(prefix.ip);
-       it != machines.end() && prefix.contains(it->first); ++it)
+       it != machines.end() && prefix.contains(it->first); ++it) {
+    view.index.look_at(1);
     if (auto name = name_of(view, *it->second)) return name;
+  }
   const auto& flycast = view.names.flycast;
   auto service = flycast.lower_bound(prefix.ip);
   if (service != flycast.end() && prefix.contains(service->first)) return name_of(service->second);
+  view.index.look_at(view.names.peers.size());
   for (const auto& [name, peer] : view.names.peers)
     if (prefix.contains(peer.address)) return name_of(peer);
   return host_name_in(view, prefix);

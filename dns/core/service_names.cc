@@ -63,6 +63,7 @@ std::vector<const MachineRecord*> machines_of(const View& view, const AppNames& 
                                               const AppName& scope) {
   std::string blocks(names.count(scope) * kAddressBlockBytes, '\0');
   auto count = names.write(scope, view.source, view.rng, names.count(scope), blocks.data());
+  view.index.look_at(count);
   std::vector<const MachineRecord*> machines;
   machines.reserve(count);
   for (std::size_t i = 0; i < count; ++i) {

@@ -2,11 +2,15 @@
 // Virtual scheduling (the generic cell rate algorithm, ITU-T I.371): per source one time until
 // which it has used up its rate, so a lookup is one cache line and no bucket is ever refilled.
 //
+// A query is taken before it is answered; what its answer cost beyond that (answer_cost.h) is
+// charged afterwards, so a source may be beyond its rate by the dearest single answer, and no more.
+//
 // Pure; one per worker (dns/core/responder.h): a source whose ports spread over several workers has
 // the rate once on each. Limits: kWays * sets sources; when all ways of a set are taken, the least
 // busy source in it is forgotten and begins anew.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <vector>
@@ -20,13 +24,16 @@ struct Rate {
   std::uint32_t burst = 0;       // at once
 };
 
-// What one source, and all unknown ones together, may ask of one worker over UDP.
+// What one source, and all unknown ones together, may ask of one worker, over UDP but for `stream`.
 struct RateLimits {
   // Machines and peers. Beyond it answers are short; beyond it by a second burst, none.
   Rate known{10'000, 20'000};
   // Whoever is refused anyway: beyond it, silence.
   Rate unknown{5, 20};
   Rate all_unknown{200, 200};
+  // Over TCP, all connections of one source together. Beyond it each is answered, and its stream
+  // not read for as long as the source is ahead of its rate.
+  Rate stream{20'000, 2'000};
 };
 
 enum class Allowance {
@@ -48,6 +55,15 @@ class RateMeter {
     return ahead < burst_ ? Allowance::kWithin : Allowance::kOver;
   }
 
+  // `queries` that were answered already. By how long the source is beyond its burst then: at most
+  // by a second burst.
+  std::int64_t charge(std::int64_t& used_until, std::int64_t now, std::uint32_t queries) const {
+    if (burst_ == 0) return 0;
+    std::int64_t from = std::max(used_until, now);
+    used_until = std::max(from, std::min(from + interval_ * queries, now + 2 * burst_));
+    return std::clamp<std::int64_t>(used_until - now - burst_, 0, burst_);
+  }
+
  private:
   std::int64_t interval_ = 0;
   std::int64_t burst_ = 0;  // as time; 0: no limit
@@ -62,14 +78,11 @@ class SourceMeter {
 
   // `hash` stands for the source: well mixed, by a secret.
   Allowance take(std::uint64_t hash, std::int64_t now) {
-    Set& set = sets_[hash >> kTagShift & (sets_.size() - 1)];
-    Way* found = &set.front();
-    for (Way& way : set) {
-      if (way.hash == hash) return meter_.take(way.used_until, now);
-      if (way.used_until < found->used_until) found = &way;
-    }
-    *found = {hash, 0};
-    return meter_.take(found->used_until, now);
+    return meter_.take(used_until(hash), now);
+  }
+  // As RateMeter::charge().
+  std::int64_t charge(std::uint64_t hash, std::int64_t now, std::uint32_t queries) {
+    return meter_.charge(used_until(hash), now, queries);
   }
 
  private:
@@ -80,6 +93,17 @@ class SourceMeter {
     std::int64_t used_until = 0;
   };
   struct alignas(64) Set : std::array<Way, kWays> {};
+
+  std::int64_t& used_until(std::uint64_t hash) {
+    Set& set = sets_[hash >> kTagShift & (sets_.size() - 1)];
+    Way* found = &set.front();
+    for (Way& way : set) {
+      if (way.hash == hash) return way.used_until;
+      if (way.used_until < found->used_until) found = &way;
+    }
+    *found = {hash, 0};
+    return found->used_until;
+  }
 
   RateMeter meter_;
   std::vector<Set> sets_;

@@ -49,6 +49,7 @@ NameContent list_machines(const View& view, const AppView& app, ListScope scope)
   if (!view.wants(kTypeTxt)) return not_asked(kRule);
   List list(',');
   for (const auto& machine : app.machines) {
+    view.index.look_at(1);
     if (list.is_cut()) break;
     if (is_listed(view, *machine, scope)) list.add(to_string(machine->id) + " " + machine->region);
   }
@@ -58,6 +59,7 @@ NameContent list_machines(const View& view, const AppView& app, ListScope scope)
 NameContent list_regions(const View& view, const AppView& app, ListScope scope) {
   constexpr std::string_view kRule = "the regions of the app's machines";
   if (!view.wants(kTypeTxt)) return not_asked(kRule);
+  view.index.look_at(app.machines.size());
   std::set<std::string_view> regions;
   for (const auto& machine : app.machines)
     if (is_listed(view, *machine, scope)) regions.insert(machine->region);
@@ -71,6 +73,7 @@ NameContent list_instances(const View& view, ListScope scope) {
   if (!view.wants(kTypeTxt)) return not_asked(kRule);
   List list(';');
   for (const auto& [id, machine] : view.names.machines) {
+    view.index.look_at(1);
     if (list.is_cut()) break;
     if (!is_listed(view, *machine, scope)) continue;
     list.add("instance=" + to_string(id) + ",app=" + machine->app +
@@ -82,6 +85,7 @@ NameContent list_instances(const View& view, ListScope scope) {
 NameContent list_apps(const View& view) {
   constexpr std::string_view kRule = "the apps of the network";
   if (!view.wants(kTypeTxt)) return not_asked(kRule);
+  view.index.look_at(view.names.apps.size());
   List list(',');
   for (const auto& [name, app] : view.names.apps) list.add(name);
   return std::move(list).content(kRule);
@@ -90,6 +94,7 @@ NameContent list_apps(const View& view) {
 NameContent list_peers(const View& view) {
   constexpr std::string_view kRule = "the peers of the network; interactive-* are hidden";
   if (!view.wants(kTypeTxt)) return not_asked(kRule);
+  view.index.look_at(view.names.peers.size());
   List list(',');
   for (const auto& [name, peer] : view.names.peers)
     if (!name.starts_with(kHiddenPeers)) list.add(name);
@@ -99,6 +104,7 @@ NameContent list_peers(const View& view) {
 NameContent list_hosts(const View& view) {
   constexpr std::string_view kRule = "the hosts of the cluster, for the operator";
   if (!view.wants(kTypeTxt)) return not_asked(kRule);
+  view.index.look_at(view.snapshot.hosts.size());
   List list(',');
   for (const auto& [id, host] : view.snapshot.hosts)
     list.add(host.record.name + " " + host.record.region + " " +
@@ -113,6 +119,7 @@ void add_number(List& list, std::string_view key, std::uint64_t number) {
 }
 
 void describe_network(const View& view, List& list) {
+  view.index.look_at(view.names.machines.size());
   std::uint64_t machines = 0, answered = 0, unreachable = 0;
   for (const auto& [id, machine] : view.names.machines) {
     if (!is_registered(*machine)) continue;
@@ -128,7 +135,9 @@ void describe_network(const View& view, List& list) {
   add_number(list, "unreachable", unreachable);
 }
 
-void describe_cluster(const Snapshot& snapshot, List& list) {
+void describe_cluster(const View& view, List& list) {
+  const Snapshot& snapshot = view.snapshot;
+  view.index.look_at(snapshot.hosts.size());
   auto count = [&](HostStatus status) {
     return static_cast<std::uint64_t>(
         std::count_if(snapshot.hosts.begin(), snapshot.hosts.end(),
@@ -149,7 +158,7 @@ NameContent describe_registry(const View& view) {
   if (!view.wants(kTypeTxt)) return not_asked(kRule);
   List list(',');
   if (view.is_operators())
-    describe_cluster(view.snapshot, list);
+    describe_cluster(view, list);
   else
     describe_network(view, list);
   return std::move(list).content(kRule);

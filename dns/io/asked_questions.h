@@ -22,7 +22,7 @@ class AskedQuestions {
   static constexpr std::size_t kPlaces = 16384;
 
   enum class Claim {
-    kOurs,     // nobody asks it: release() it when it has an answer
+    kOurs,     // nobody asks it: release() it when it has an answer, or that is late
     kOthers,   // somebody does, and will tell the forwarder
     kCrowded,  // not known: its place is another's
   };

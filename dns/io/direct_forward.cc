@@ -172,8 +172,7 @@ struct DirectForward::Impl {
     Question& question = questions[token];
     // Kept before others may ask it again.
     bool is_kept = shared.cache.try_keep(question.key(), question.hash, reply, *turn);
-    if (shared.asked.release(question.hash) || question.late || !is_kept)
-      outcome(question, What::kReply, reply);
+    if (release(question) || question.late || !is_kept) outcome(question, What::kReply, reply);
     answered.swap(question.waiters);
     retire(token);
     for (const auto& waiter : answered) {
@@ -196,13 +195,18 @@ struct DirectForward::Impl {
   // Without an answer to tell.
   void end(Token token, End how, Rcode failure = Rcode::kServFail) {
     Question& question = questions[token];
-    shared.asked.release(question.hash);
+    release(question);
     if (question.late)
       outcome(question, how == End::kFailed ? What::kFailure : What::kNothing,
               make_failure(failure));
     else
       hand_over(question, {question.upstream, how, failure});
     retire(token);
+  }
+
+  // What is late is the forwarder's, or whose question it has become since.
+  bool release(const Question& question) {
+    return !question.late && shared.asked.release(question.hash);
   }
 
   void outcome(const Question& question, What what, ForwardReply reply) {
@@ -261,6 +265,10 @@ struct DirectForward::Impl {
         sockets.forget(question.ticket);
         on_lost(token, Lost::kFailed);
       } else {
+        // Nobody waits for this one any more who is not with the forwarder: an equal question that
+        // comes after that has told them all is asked anew, not joined to what may never be
+        // answered.
+        release(question);
         question.late = true;
         question.late_at = kNever;
         hand_over(question, {question.upstream, End::kLate, Rcode::kServFail});

@@ -72,6 +72,9 @@ struct Socket {
   bool replaced = false;
   bool failed = false;
   std::vector<Waiting> waiting;
+  // Ids of questions that were forgotten: a reply to one comes too late, and is no stray. As
+  // waiting.
+  std::vector<std::uint16_t> forgotten;
 };
 
 }  // namespace
@@ -115,7 +118,9 @@ struct DirectSockets::Impl {
 
   std::optional<std::uint16_t> free_id(Socket& socket, std::uint16_t drawn) {
     for (int left = kMostDraws; left > 0; --left) {
-      if (socket.find(drawn) == socket.waiting.end()) return drawn;
+      bool waits = socket.find(drawn) != socket.waiting.end();
+      if (!waits && std::count(socket.forgotten.begin(), socket.forgotten.end(), drawn) == 0)
+        return drawn;
       drawn = static_cast<std::uint16_t>(random_words.next());
     }
     return std::nullopt;
@@ -196,7 +201,8 @@ struct DirectSockets::Impl {
     if (message.size() < kHeaderBytes) return false;
     auto id = id_of(message);
     auto found = socket.find(id);
-    if (found == socket.waiting.end() || !events.on_reply(found->token, message)) return false;
+    if (found == socket.waiting.end()) return std::erase(socket.forgotten, id) > 0;
+    if (!events.on_reply(found->token, message)) return false;
     socket.remove(socket.find(id));  // others may wait since
     return true;
   }
@@ -219,7 +225,9 @@ struct DirectSockets::Impl {
     auto found = sockets.find(ticket.socket);
     if (found == sockets.end()) return;
     auto waiting = found->second->find(ticket.id);
-    if (waiting != found->second->waiting.end()) found->second->remove(waiting);
+    if (waiting == found->second->waiting.end()) return;
+    found->second->remove(waiting);
+    found->second->forgotten.push_back(ticket.id);
   }
 
   void on_tick() {

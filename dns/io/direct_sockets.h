@@ -6,7 +6,8 @@
 //
 // Not for TCP, and not for upstreams that misbehave: who sends kMostStrays datagrams that answer
 // nothing to one socket is not asked from here for kFloodPause, and its socket is closed, so that
-// the kernel refuses the rest.
+// the kernel refuses the rest. A reply to a question that was forgotten is none of these: anybody
+// can ask for names whose servers are dead, and so have a good upstream reply too late.
 //
 // Owned by DirectForward, on its worker's loop. Limits: kReadsPerTurn datagrams a turn, for
 // whatever upstream sends must not hold up the worker; sockets that were replaced stay while a

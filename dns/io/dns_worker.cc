@@ -78,6 +78,7 @@ struct DnsWorker::Impl : std::enable_shared_from_this<DnsWorker::Impl> {
     tcp_reply.resize(kMaxMessageBytes);
     auto handled = responder.respond(message, session.source(), Transport::kTcp, tcp_reply.data());
     counts.add(handled, responder.cookie());
+    if (handled.hold > Duration::zero()) session.hold(handled.hold);
     if (handled.fate == Fate::kDrop) return false;  // nothing more can be made of this stream
     if (handled.fate == Fate::kReply) {
       session.reply({tcp_reply.data(), handled.size});

@@ -17,6 +17,8 @@ struct TcpLimits {
   std::size_t outstanding = 64;           // queries of one session without a reply
   std::size_t unsent_bytes = 65536;       // of one session; one more reply may go over it
   std::size_t unsent_in_all = 16U << 20;  // of one worker's sessions
+  // Of replies in one turn of the loop, and what unsent_bytes holds; then others have theirs.
+  std::size_t turn_bytes = 131072;
   // Without a query, or with replies that the client does not take. RFC 7766 section 6.2.3.
   Duration idle = std::chrono::seconds(10);
   // The same while three quarters of all connections are taken.

@@ -45,6 +45,7 @@ void count_cookie(Stats& stats, CookieState cookie) {
 
 void Stats::add(const Handled& handled, CookieState cookie) {
   if (handled.limited != Limited::kNo) count_limits(*this, handled);
+  if (handled.hold > Duration::zero()) ++rate_held;
   if (cookie != CookieState::kNone) count_cookie(*this, cookie);
   if (handled.fate == Fate::kDrop && handled.limited == Limited::kNo) ++dropped;
   if (handled.fate != Fate::kReply) return;
@@ -65,6 +66,7 @@ void Stats::add(const Stats& other) {
                        &Stats::rate_truncated,
                        &Stats::rate_bad_cookie,
                        &Stats::rate_dropped,
+                       &Stats::rate_held,
                        &Stats::refusals_dropped,
                        &Stats::cookies_valid,
                        &Stats::cookies_bad,

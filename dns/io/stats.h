@@ -38,11 +38,12 @@ struct Stats {
   std::uint64_t lists_cut = 0;  // TXT lists beyond what a message holds
   std::uint64_t send_failed = 0;
 
-  // Over a source's rate: told to use TCP, told to show a cookie, not answered; and strangers, whom
-  // no refusal was sent to.
+  // Over a source's rate: told to use TCP, told to show a cookie, not answered; over TCP, held; and
+  // strangers, whom no refusal was sent to.
   std::uint64_t rate_truncated = 0;
   std::uint64_t rate_bad_cookie = 0;
   std::uint64_t rate_dropped = 0;
+  std::uint64_t rate_held = 0;
   std::uint64_t refusals_dropped = 0;
   std::uint64_t cookies_valid = 0;
   std::uint64_t cookies_bad = 0;

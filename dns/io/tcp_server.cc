@@ -29,9 +29,13 @@ struct TcpServer::Impl {
   Impl(EventLoop& on, const TcpLimits& limits, TcpQuota& all, TcpShared::OnMessage handler)
       : loop(on),
         quota(all),
-        shared{on, limits, std::move(handler),
+        shared{on,
+               limits,
+               std::move(handler),
                [this](TcpSession& closed, Close why) { forget(closed, why); },
-               std::vector<char>(TcpSession::kReadBytes)},
+               std::vector<char>(TcpSession::kReadBytes),
+               0,
+               [this] { relieve(); }},
         look(on, [this] { close_overdue(); }) {}
 
   struct Listener {
@@ -90,6 +94,17 @@ struct TcpServer::Impl {
     if (why == Close::kStalled) ++counters.evicted;
     quota.release(session.source());
     sessions.erase(&session);
+  }
+
+  // Whoever has a reply that he takes at his pace is not to pay for those who take none.
+  void relieve() {
+    while (shared.unsent > shared.limits.unsent_in_all) {
+      auto most = std::max_element(sessions.begin(), sessions.end(), [](auto& a, auto& b) {
+        return a.first->unsent() < b.first->unsent();
+      });
+      auto session = most->second;
+      session->close(Close::kStalled);
+    }
   }
 
   void look_soon() {

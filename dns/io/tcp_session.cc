@@ -37,7 +37,8 @@ struct TcpSession::Impl {
   }
 
   [[nodiscard]] bool is_paused() const {
-    return outstanding >= shared.limits.outstanding || unsent.size() > shared.limits.unsent_bytes;
+    return held || outstanding >= shared.limits.outstanding ||
+           unsent.size() > shared.limits.unsent_bytes;
   }
   [[nodiscard]] bool is_finished() const {
     return read_closed && outstanding == 0 && unsent.empty();
@@ -45,16 +46,41 @@ struct TcpSession::Impl {
 
   // Moves everything on as far as it goes; called after each event.
   void advance() {
-    if (consuming) return;
+    if (consuming || going_on) return;
+    turn_bytes = 0;
     write();
     // Which may end a pause while whole messages are here already.
     while (!closed && !is_paused() && input.has_message()) {
+      if (turn_bytes >= shared.limits.turn_bytes) return go_on_later();
       take({});
       if (!closed) write();
     }
     if (closed) return;
     if (is_finished()) return session.close(Close::kByClient);
     await_readable();
+  }
+
+  void go_on_later() {
+    going_on = true;
+    shared.loop.post([weak = session.weak_from_this()] {
+      auto self = weak.lock();
+      if (!self || self->impl_->closed) return;
+      self->impl_->going_on = false;
+      self->impl_->advance();
+    });
+  }
+
+  void hold(Duration time) {
+    if (!resume)
+      resume.emplace(shared.loop, [weak = session.weak_from_this()] {
+        auto self = weak.lock();
+        if (!self || self->impl_->closed) return;
+        self->impl_->held = false;
+        self->impl_->active = monotonic_now();
+        self->impl_->advance();
+      });
+    held = true;
+    resume->arm_after(time);
   }
 
   void await_readable() {
@@ -109,7 +135,7 @@ struct TcpSession::Impl {
     if (writing) {
       // Replies go on coming for what it asked before: the others' share is not for them.
       bool over = unsent.size() > shared.limits.unsent_bytes;
-      if (over && shared.unsent > shared.limits.unsent_in_all) session.close(Close::kStalled);
+      if (over && shared.unsent > shared.limits.unsent_in_all) shared.relieve();
       return;
     }
     auto sent =
@@ -118,6 +144,7 @@ struct TcpSession::Impl {
       return session.close(Close::kBroken);
     auto taken = static_cast<std::size_t>(std::max<ssize_t>(sent, 0));
     shared.unsent -= taken;
+    turn_bytes += taken;
     if (taken == unsent.size()) {
       empty(unsent);
       active = monotonic_now();
@@ -130,7 +157,8 @@ struct TcpSession::Impl {
       stuck_since = monotonic_now();
       taken_since = 0;
     }
-    if (shared.unsent > shared.limits.unsent_in_all) return session.close(Close::kStalled);
+    if (shared.unsent > shared.limits.unsent_in_all) shared.relieve();
+    if (closed) return;
     writing = true;
     socket.async_wait(asio::ip::tcp::socket::wait_write,
                       [self = session.shared_from_this()](error_code failed) {
@@ -148,6 +176,10 @@ struct TcpSession::Impl {
   MessageStream input;  // keeps at most a message, and a chunk while reading is paused
   std::string unsent;
   std::size_t outstanding = 0;
+  std::size_t turn_bytes = 0;       // sent in this turn
+  std::optional<LoopTimer> resume;  // once it was held
+  bool held = false;
+  bool going_on = false;  // in another turn
   bool reading = false;
   bool writing = false;
   bool read_closed = false;
@@ -168,6 +200,14 @@ void TcpSession::reply(std::string_view message) {
   if (impl_->closed) return;
   impl_->append(message);
   impl_->advance();
+}
+
+void TcpSession::hold(Duration time) {
+  if (!impl_->closed) impl_->hold(time);
+}
+
+std::size_t TcpSession::unsent() const {
+  return impl_->unsent.size();
 }
 
 bool TcpSession::is_overdue(Instant now, Duration idle, Close& why) const {

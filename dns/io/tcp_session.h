@@ -5,8 +5,8 @@
 // Callbacks instead of a coroutine: reading and writing go on independently, and replies come from
 // outside. Shared ownership: a forwarded query in flight holds the session weakly. On its worker's
 // loop. Limits: TcpLimits. Reading stops while too much is outstanding or unsent, which the client
-// feels as backpressure. Messages are taken apart by dns/core/message_stream.h. Its server closes
-// it when is_overdue().
+// feels as backpressure, and while it is held because its source is over its rate. Messages are
+// taken apart by dns/core/message_stream.h. Its server closes it when is_overdue().
 #pragma once
 
 #include <cstddef>
@@ -39,6 +39,8 @@ struct TcpShared {
   OnClosed on_closed;
   std::vector<char> chunk;  // where all of them read to
   std::size_t unsent = 0;   // bytes, of all sessions
+  // Closes whoever has most of these, until they are within their limit.
+  std::function<void()> relieve = {};
 };
 
 class TcpSession : public std::enable_shared_from_this<TcpSession> {
@@ -53,8 +55,11 @@ class TcpSession : public std::enable_shared_from_this<TcpSession> {
 
   void start();
   void reply(std::string_view message);
+  // No further message is handed on for so long.
+  void hold(Duration time);
   void close(Close why);
   [[nodiscard]] const Ip6& source() const { return source_; }
+  [[nodiscard]] std::size_t unsent() const;
 
   // Whether it has been without a whole message for `idle`, or with replies that the client does
   // not take (unsent_bytes of them, or all) for limits.idle; and what that is. A query in flight

@@ -108,7 +108,7 @@ struct World {
   options.threads = 1;
   options.server_id = "bench";
   // All load comes from one source: it is metered as any, and never over.
-  options.rates.known = {10'000'000, 10'000'000};
+  options.rates.known = options.rates.stream = {10'000'000, 10'000'000};
   dns::DnsService service(loop, options);
   service.set_snapshot(std::make_shared<const Snapshot>(world.snapshot));
   if (auto started = service.start(); !started) {

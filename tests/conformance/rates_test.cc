@@ -75,6 +75,26 @@ TEST_F(Rates, FarBeyondItsRateThereIsSilence) {
   EXPECT_EQ(tcp({}).answers.size(), 4U);
 }
 
+// Over TCP nobody is refused: the stream is read at the source's rate.
+TEST_F(Rates, BeyondItsRateAStreamWaits) {
+  auto chosen = conforming_options();
+  chosen.threads = 1;
+  chosen.rates.stream = {1000, 20};
+  start(chosen);
+  TcpClient client(six());
+  std::string all;
+  for (std::uint16_t id = 0; id < 200; ++id) all += behind_length(encode({.id = id}));
+  client.send_raw(all);
+  for (std::uint16_t id = 0; id < 200; ++id) {
+    auto reply = client.receive();
+    ASSERT_TRUE(reply) << id;
+    EXPECT_EQ(parse_reply(*reply)->id, id);
+    EXPECT_EQ(parse_reply(*reply)->answers.size(), 4U);
+  }
+  EXPECT_GE(stats().rate_held, 1U);
+  EXPECT_EQ(stats().tcp_timed_out, 0U);
+}
+
 // Sources do not share a rate.
 TEST_F(Rates, OthersAreNotAffected) {
   start_with(10);

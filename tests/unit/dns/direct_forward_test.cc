@@ -141,6 +141,20 @@ TEST_F(Direct, ALateReplyStillCounts) {
   EXPECT_EQ(now.forward_in_flight, 0U);
 }
 
+// An answer that may not be kept: who asks next asks anew, and does not wait for the first try,
+// which nobody waits for any more.
+TEST_F(Direct, AnEqualQuestionDoesNotWaitForALateTry) {
+  Upstream silent(kSilent);
+  Upstream working([](const std::string& query, bool) { return good(query); });
+  start_on({silent.endpoint(), working.endpoint()}, 1);
+  for (std::uint64_t times : {1U, 2U, 3U}) {
+    EXPECT_EQ(ask({.name = "brief.example", .type = kTypeA}).answers.size(), 1U);
+    EXPECT_EQ(stats().forwarded, times);
+  }
+  EXPECT_EQ(stats().forward_joined, 0U);
+  EXPECT_EQ(stats().forward_in_flight, 0U);
+}
+
 // Over four workers and two networks, and the reply takes longer than the upstream's patience.
 TEST_F(Direct, EqualQueriesOfAllWorkersWaitTogether) {
   constexpr std::uint16_t kClients = 64;
@@ -310,6 +324,46 @@ TEST_F(Sockets, AFloodIsReadInPartsAndThenNotAtAll) {
     EXPECT_GT(most, 1U);
     EXPECT_LE(most, std::uint64_t{UpstreamSockets::kReadsPerTurn});
     EXPECT_LE(sockets->strays(), UpstreamSockets::kPorts * DirectSockets::kMostStrays * 5 / 4);
+    sockets.reset();
+  });
+}
+
+// Whoever asks for names whose servers are dead makes a good upstream reply too late: that is no
+// flood.
+TEST_F(Sockets, RepliesThatComeTooLateAreNoStrays) {
+  constexpr DirectSockets::Token kQuestions = 200;
+  std::vector<Scripted::Query> held;
+  Scripted slow([&](Scripted& self, const Scripted::Query& query) {
+    held.push_back(query);
+    if (held.size() <= kQuestions) return;
+    for (const auto& one : held) self.send(one, good(one.bytes));
+  });
+  std::promise<DirectSockets::Token> answered;
+  DirectSockets::Events events;
+  events.on_reply = [&](auto token, auto) {
+    answered.set_value(token);
+    return true;
+  };
+  events.on_lost = [](auto, auto) { ADD_FAILURE(); };
+  events.after_turn = [] {};
+  std::unique_ptr<DirectSockets> sockets;
+  DirectSockets::Ticket ticket;
+  std::string query = encode({.name = "a.example"});
+  auto begun = monotonic_now();
+  loop_.start_thread();
+  run_on(loop_, [&] {
+    sockets = std::make_unique<DirectSockets>(loop_, std::vector{slow.endpoint()}, events);
+    for (DirectSockets::Token token = 0; token < kQuestions; ++token) {
+      EXPECT_TRUE(sockets->send(0, query, token, begun, ticket));
+      sockets->forget(ticket);
+    }
+    EXPECT_TRUE(sockets->send(0, query, kQuestions, begun, ticket));
+  });
+  auto last = answered.get_future();
+  ASSERT_EQ(last.wait_for(kPatience), std::future_status::ready);
+  EXPECT_EQ(last.get(), kQuestions);
+  run_on(loop_, [&] {
+    EXPECT_EQ(sockets->strays(), 0U);
     sockets.reset();
   });
 }

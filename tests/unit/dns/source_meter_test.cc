@@ -63,9 +63,22 @@ TEST(SourceMeter, AFullTableForgetsTheLeastBusy) {
   EXPECT_EQ(meter.take(1, kStart), Allowance::kFarOver);
 }
 
+// What an answer cost is known when it is made: it counts then, and never for longer than a second
+// burst.
+TEST(SourceMeter, WhatIsChargedIsUsed) {
+  SourceMeter meter({10, 20}, 16);
+  EXPECT_EQ(meter.charge(7, kStart, 15), 0);
+  EXPECT_EQ(take(meter, 7, kStart, 10).within, 5);
+  EXPECT_EQ(meter.charge(8, kStart, 25), kSecond / 2);
+  EXPECT_EQ(meter.charge(9, kStart, 4'000'000), 2 * kSecond);
+  EXPECT_EQ(meter.charge(9, kStart, 1), 2 * kSecond);
+  EXPECT_EQ(take(meter, 9, kStart + 3 * kSecond, 100).within, 10);
+}
+
 TEST(SourceMeter, NoRateIsNoLimit) {
   SourceMeter meter({0, 0}, 16);
   EXPECT_EQ(take(meter, 7, kStart, 1000).within, 1000);
+  EXPECT_EQ(meter.charge(7, kStart, 1000), 0);
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "flycast/io/frame_reader.h"
 #include "flycast/io/hop_exchange.h"
 #include "flycast/io/machine_call.h"
+#include "flycast/io/machine_drain.h"
 #include "flycast/io/sockets.h"
 
 namespace sixpn::flycast {
@@ -206,7 +207,10 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
   // Last: the session ends, or awaits the next preamble. Its place at the machine is free.
   void on_over(std::optional<HopExchange::Over> over) {
     auto ended = std::move(exchange_);
-    tickets_ = {};
+    SessionTickets tickets = std::exchange(tickets_, {});
+    if (over && over->untaken)
+      start_machine_drain(state_, std::move(over->untaken), *keep_as_, std::move(tickets));
+    tickets = {};
     if (!over) return state_.end(id_);
     hop_ = std::move(over->hop);
     if (state_.departure.begun() && over->first.empty()) return pass_on();

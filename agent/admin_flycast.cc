@@ -101,6 +101,7 @@ json::object status_json(const Snapshot& snapshot, const flycast::FlycastStatus&
             {"waits_refused", stats.waits_refused},
             {"over_session_limit", stats.over_session_limit},
             {"over_client_limit", stats.over_client_limit},
+            {"over_host_share", stats.over_host_share},
             {"bytes", stats.bytes},
             {"open", stats.sessions}}},
           {"services", std::move(services)},

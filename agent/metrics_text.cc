@@ -207,6 +207,7 @@ std::string own_text(const Labels& labels, const flycast::FlycastStats& stats) {
                                       {"hops_malformed", &S::hops_malformed},
                                       {"hops_unused", &S::hops_unused},
                                       {"hops_evicted", &S::hops_evicted},
+                                      {"over_host_share", &S::over_host_share},
                                       {"hops_foreign", &S::hops_foreign},
                                       {"over_session_limit", &S::over_session_limit},
                                       {"over_client_limit", &S::over_client_limit},

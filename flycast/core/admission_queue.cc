@@ -13,19 +13,37 @@ bool AdmissionQueue::drops_one(Queue& queue, Instant now) {
   return true;
 }
 
-bool AdmissionQueue::join(const ServiceKey& key, WaiterId waiter, std::uint32_t hard_limit,
-                          Instant now) {
+// Two more than the asker has: with one more, they would only change places. So it is never the
+// first of its queue that gives way.
+std::optional<AdmissionQueue::WaiterId> AdmissionQueue::make_place(Queue& queue, HostId asker) {
+  std::map<HostId, std::size_t> places;
+  for (const Waiter& waiter : queue.waiting) ++places[waiter.asker];
+  std::size_t own = places[asker];
+  auto most = std::max_element(places.begin(), places.end(),
+                               [](const auto& a, const auto& b) { return a.second < b.second; });
+  if (most->second < own + 2) return std::nullopt;
+  auto newest = std::find_if(queue.waiting.rbegin(), queue.waiting.rend(),
+                             [&](const Waiter& one) { return one.asker == most->first; });
+  WaiterId gives_way = newest->id;
+  queue.waiting.erase(std::next(newest).base());
+  return gives_way;
+}
+
+AdmissionQueue::Joined AdmissionQueue::join(const ServiceKey& key, WaiterId waiter,
+                                            std::uint32_t hard_limit, Instant now, HostId asker) {
+  Joined joined;
   auto found = queues_.find(key);
   std::size_t length = found == queues_.end() ? 0 : found->second.waiting.size();
   bool full = length >= std::min<std::size_t>(hard_limit, kMostWaiting);
   bool new_queue = found == queues_.end() && !full;
-  if (full || (new_queue && queues_.size() >= kMostQueues) ||
-      (!new_queue && drops_one(found->second, now))) {
-    ++refused_;
-    return false;
-  }
-  queues_[key].waiting.push_back({waiter, now});
-  return true;
+  if (full && length != 0) joined.gave_way = make_place(found->second, asker);
+  bool is_refused = !joined.gave_way && (full || (new_queue && queues_.size() >= kMostQueues) ||
+                                         (!new_queue && drops_one(found->second, now)));
+  if (joined.gave_way || is_refused) ++refused_;
+  if (is_refused) return joined;
+  queues_[key].waiting.push_back({waiter, now, asker});
+  joined.waits = true;
+  return joined;
 }
 
 void AdmissionQueue::leave(const ServiceKey& key, WaiterId waiter) {

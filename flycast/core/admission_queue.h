@@ -2,8 +2,10 @@
 // those wait whose own proxy has no other machine to ask. Bounded in length (as many as the limit,
 // at most kMostWaiting) and in time; when the wait stands above kTarget for kInterval, some are
 // refused before their time, the newest first: who waited longest is next (CoDel's control law, RFC
-// 8289, on the other end of the queue). It holds no counts: admission is OpenCounts', and a place
-// that comes free is offered here before anybody new gets it. Pure; one loop.
+// 8289, on the other end of the queue). A queue that is full is shared by the hosts whose proxies
+// ask: the newest of the one with most places gives way to one with fewer. It holds no counts:
+// admission is OpenCounts', and a place that comes free is offered here before anybody new gets it.
+// Pure; one loop.
 #pragma once
 
 #include <cstdint>
@@ -27,8 +29,14 @@ class AdmissionQueue {
   static constexpr Duration kTarget = std::chrono::milliseconds(5);
   static constexpr Duration kInterval = std::chrono::milliseconds(100);
 
-  // False: it does not wait, it is refused. `waiter` is unique among all that wait.
-  bool join(const ServiceKey& key, WaiterId waiter, std::uint32_t hard_limit, Instant now);
+  struct Joined {
+    bool waits = false;                // else it is refused
+    std::optional<WaiterId> gave_way;  // who is refused in its stead
+    explicit operator bool() const { return waits; }
+  };
+  // `waiter` is unique among all that wait; `asker`: the host whose proxy asks for it.
+  Joined join(const ServiceKey& key, WaiterId waiter, std::uint32_t hard_limit, Instant now,
+              HostId asker = {});
   // It went away. Harmless when it does not wait.
   void leave(const ServiceKey& key, WaiterId waiter);
 
@@ -53,6 +61,7 @@ class AdmissionQueue {
   struct Waiter {
     WaiterId id = 0;
     Instant since{};
+    HostId asker;
   };
   struct Queue {
     std::deque<Waiter> waiting;
@@ -63,6 +72,8 @@ class AdmissionQueue {
   };
   // Whether one has to be refused now, and when the next.
   static bool drops_one(Queue& queue, Instant now);
+  // Of a queue that is full: whoever gives way to that asker, if its share is less than another's.
+  static std::optional<WaiterId> make_place(Queue& queue, HostId asker);
 
   std::map<ServiceKey, Queue> queues_;  // none is empty
   std::uint64_t refused_ = 0;

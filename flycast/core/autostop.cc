@@ -56,6 +56,7 @@ void Autostop::look_at(const AppView& app, const Scene& scene, std::vector<StopO
     if (machine->host != scene.snapshot.self || machine->state != MachineState::kStarted) continue;
     Wish wish = wish_for(app.app, *machine);
     if (wish.how == AutoStop::kOff) continue;
+    scene.use.watch(machine->id);
     std::uint64_t admitted = scene.use.admitted(machine->id);
     auto [at, added] = watched_.try_emplace(machine->id);
     Watched& watched = at->second;
@@ -80,10 +81,8 @@ std::vector<StopOrder> Autostop::pass(const Snapshot& snapshot, const ServiceCou
     for (const auto& [name, app] : network->apps)
       if (wants_autostop(app->app)) look_at(*app, {snapshot, open, use, now}, orders);
   }
-  std::erase_if(watched_, [&](const auto& entry) {
-    if (!entry.second.seen) use.forget(entry.first);
-    return !entry.second.seen;
-  });
+  std::erase_if(watched_, [](const auto& entry) { return !entry.second.seen; });
+  use.watch_only(watched_);
   return orders;
 }
 

@@ -55,7 +55,7 @@ class Autostop {
   struct Scene {
     const Snapshot& snapshot;
     const ServiceCounts& open;
-    const MachineUse& use;
+    MachineUse& use;
     Instant now;
   };
   void look_at(const AppView& app, const Scene& scene, std::vector<StopOrder>& orders);

@@ -8,6 +8,11 @@
 // zeros: the exchange is over, and both of the machine's directions are at rest between two
 // messages. A stream that ends without an 'E' takes the machine's connection with it.
 //
+// A machine may answer before it took all of its request, and never take the rest. So the owner
+// reads on as far as kMostReadOn, to the end of any exchange of kMostOfRestedLink; behind more than
+// that the client's proxy does not put the stream at rest: nobody could tell whether what it says
+// next is read.
+//
 // Decoding takes bytes from outside. Pure.
 #pragma once
 
@@ -21,6 +26,8 @@ namespace sixpn::flycast {
 
 inline constexpr std::size_t kExchangeHeaderBytes = 4;
 inline constexpr std::size_t kMaxExchangeBytes = (std::size_t{1} << 24) - 1;
+inline constexpr std::size_t kMostOfRestedLink = 64 * 1024;
+inline constexpr std::size_t kMostReadOn = 2 * kMostOfRestedLink;  // some went with the preamble
 
 // `size`: 1 to kMaxExchangeBytes.
 std::string encode_bytes_header(std::size_t size);

@@ -1,10 +1,10 @@
 // MachineUse: what autostop needs to know beside the counts of open connections (limits.h): whether
 // a machine of this host was given any since it last looked, and that one which is about to be
 // stopped is given no more. The gate of the owner's counts (OpenCounts::set_gate), so no path of
-// admission passes it by. Pure; one loop. Memory: a number per machine that had a connection since
-// it was last forgotten.
+// admission passes it by. Pure; one loop. Memory: a number per machine that is watched.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <set>
@@ -15,18 +15,24 @@ namespace sixpn::flycast {
 
 class MachineUse {
  public:
-  // Whether it may be given a connection; counts it.
+  // Whether it may be given a connection; counts those of machines that are watched.
   bool pass(MachineId machine) {
     if (held_.contains(machine)) return false;
-    ++admitted_[machine];
+    if (auto found = admitted_.find(machine); found != admitted_.end()) ++found->second;
     return true;
   }
-  // How many it was given.
+  // From now on it is counted, as long as it is among those that are watched.
+  void watch(MachineId machine) { admitted_.try_emplace(machine, 0); }
+  template <class Watched>
+  void watch_only(const Watched& watched) {
+    std::erase_if(admitted_, [&](const auto& one) { return !watched.contains(one.first); });
+  }
+  [[nodiscard]] std::size_t watched() const { return admitted_.size(); }
+  // How many it was given since.
   [[nodiscard]] std::uint64_t admitted(MachineId machine) const {
     auto found = admitted_.find(machine);
     return found == admitted_.end() ? 0 : found->second;
   }
-  void forget(MachineId machine) { admitted_.erase(machine); }
 
   // From now on it is given none, until release().
   void hold(MachineId machine) { held_.insert(machine); }
@@ -34,7 +40,7 @@ class MachineUse {
   [[nodiscard]] const std::set<MachineId>& held() const { return held_; }
 
  private:
-  std::map<MachineId, std::uint64_t> admitted_;
+  std::map<MachineId, std::uint64_t> admitted_;  // of those that are watched
   std::set<MachineId> held_;
 };
 

@@ -1,14 +1,16 @@
-// SilentHops: hop connections that have not sent their preamble yet, oldest first per host. An
-// honest proxy sends it with its first packet, so beyond the limit the oldest one gives way: a host
-// that opens connections and says nothing pushes out its own, and nobody else waits. Pure; one
-// loop.
+// SilentHops: hop connections that have not sent their preamble yet, or are at rest between two
+// exchanges, oldest first per host. An honest proxy sends it with its first packet, so beyond the
+// limit the oldest one gives way: a host that opens connections and says nothing pushes out its
+// own, and nobody else waits. Nor do a host's idle links hold more than a kPart of what this proxy
+// has left. Pure; one loop.
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <map>
-#include <optional>
+#include <vector>
 
 #include "base/ids.h"
 
@@ -18,15 +20,20 @@ using SessionId = std::uint64_t;
 
 class SilentHops {
  public:
+  static constexpr std::size_t kPart = 8;  // an eighth
+
   explicit SilentHops(std::size_t limit_per_host) : limit_(limit_per_host) {}
 
-  // The session that has to go in return, if any.
-  std::optional<SessionId> add(HostId host, SessionId session) {
+  // The sessions that have to go in return, never this one. `left`: how many more connections this
+  // proxy has room for.
+  std::vector<SessionId> add(HostId host, SessionId session, std::size_t left) {
     auto& waiting = hosts_[host];
     waiting.push_back(session);
-    if (waiting.size() <= limit_) return std::nullopt;
-    SessionId oldest = waiting.front();
-    waiting.pop_front();
+    std::size_t most = std::max<std::size_t>(std::min(limit_, left / kPart), 1);
+    if (waiting.size() <= most) return {};
+    auto newest = waiting.end() - static_cast<std::ptrdiff_t>(most);
+    std::vector<SessionId> oldest(waiting.begin(), newest);
+    waiting.erase(waiting.begin(), newest);
     return oldest;
   }
 

@@ -12,11 +12,15 @@ AdmissionLine::AdmissionLine(EventLoop& loop, ServiceCounts& counts)
   // From inside a destructor of somebody's: only noted there.
   counts_.on_free([this](const ServiceKey& key) {
     if (queue_.length(key) == 0) return;
-    // Armed once: a timer that is armed anew in every turn of the loop never fires.
-    bool is_first = freed_.empty();
+    arm_turn();
     freed_.insert(key);
-    if (is_first) turn_.arm_after(Duration::zero());
   });
+}
+
+// Before anything is noted for it: a timer that is armed anew in every turn of the loop never
+// fires.
+void AdmissionLine::arm_turn() {
+  if (freed_.empty() && gave_way_.empty()) turn_.arm_after(Duration::zero());
 }
 
 AdmissionLine::~AdmissionLine() {
@@ -30,12 +34,18 @@ std::optional<ServiceCounts::Ticket> AdmissionLine::admit(const ServiceKey& key,
 }
 
 std::unique_ptr<AdmissionLine::Place> AdmissionLine::join(const ServiceKey& key,
-                                                          std::uint32_t hard_limit, Done done) {
+                                                          std::uint32_t hard_limit, HostId asker,
+                                                          Done done) {
   // Not full: the gate holds it back, because it is about to stop. Nothing to wait for.
   if (counts_.open(key) < hard_limit && queue_.length(key) == 0) return nullptr;
   Instant now = monotonic_now();
   AdmissionQueue::WaiterId id = ++last_id_;
-  if (!queue_.join(key, id, hard_limit, now)) return nullptr;
+  auto joined = queue_.join(key, id, hard_limit, now, asker);
+  if (joined.gave_way) {
+    arm_turn();
+    gave_way_.push_back(waiters_.extract(*joined.gave_way).mapped().done);
+  }
+  if (!joined) return nullptr;
   ++joined_;
   waiters_[id] = {hard_limit, std::move(done)};
   if (waiters_.size() == 1) expiry_.arm_after(queue_.next_expiry() - now);
@@ -47,7 +57,7 @@ void AdmissionLine::leave(const ServiceKey& key, AdmissionQueue::WaiterId id) {
 }
 
 void AdmissionLine::hand_out() {
-  std::vector<Done> refused;
+  std::vector<Done> refused = std::exchange(gave_way_, {});
   for (const ServiceKey& key : std::exchange(freed_, {})) hand_out(key, refused);
   for (const Done& done : refused) done(std::nullopt);
 }

@@ -44,8 +44,9 @@ class AdmissionLine {
 
   // A place at once, unless the limit is reached or others wait.
   std::optional<ServiceCounts::Ticket> admit(const ServiceKey& key, std::uint32_t hard_limit);
-  // Nothing: the line is full too.
-  std::unique_ptr<Place> join(const ServiceKey& key, std::uint32_t hard_limit, Done done);
+  // Nothing: the line is full too. `asker`: the host whose proxy asks.
+  std::unique_ptr<Place> join(const ServiceKey& key, std::uint32_t hard_limit, HostId asker,
+                              Done done);
   [[nodiscard]] std::uint32_t length(const ServiceKey& key) const { return queue_.length(key); }
   // Who ever joined.
   [[nodiscard]] std::uint64_t joined() const { return joined_; }
@@ -58,6 +59,7 @@ class AdmissionLine {
     Done done;
   };
   void leave(const ServiceKey& key, AdmissionQueue::WaiterId id);
+  void arm_turn();
   void hand_out();
   void hand_out(const ServiceKey& key, std::vector<Done>& refused);
   void expire();
@@ -67,7 +69,9 @@ class AdmissionLine {
   std::map<AdmissionQueue::WaiterId, Waiter> waiters_;
   AdmissionQueue::WaiterId last_id_ = 0;
   std::uint64_t joined_ = 0;
-  std::set<ServiceKey> freed_;  // since the last turn, with somebody waiting
+  // Since the last turn.
+  std::set<ServiceKey> freed_;  // with somebody waiting
+  std::vector<Done> gave_way_;  // to be told
   LoopTimer turn_;
   LoopTimer expiry_;
 };

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/io/clock.h"
+#include "flycast/io/machine_drain.h"
 #include "flycast/io/sockets.h"
 
 namespace sixpn::flycast {
@@ -17,8 +18,6 @@ constexpr int kStepsPerTurn = 16;
 constexpr std::size_t kMostUntaken = 256 * 1024;
 // A machine's reset is passed on behind the bytes that came before it, if they go in this time.
 constexpr Duration kResetGrace = std::chrono::seconds(2);
-// What came before the end of the hop is the machine's, if it takes it in time.
-constexpr Duration kDrainGrace = std::chrono::seconds(2);
 constexpr Duration kResetPoll = std::chrono::milliseconds(10);
 
 }  // namespace
@@ -93,7 +92,8 @@ bool HopExchange::may_drain() {
 }
 
 bool HopExchange::read_hop() {
-  if (!hop_.readable() || machine_->held() != 0) return false;
+  std::size_t untaken = machine_->held();
+  if (!hop_.readable() || untaken > kMostReadOn || (untaken != 0 && hop_.ended())) return false;
   std::string_view bytes;
   switch (hop_.read(bytes)) {
     case HttpStream::Got::kNothing:
@@ -102,7 +102,7 @@ bool HopExchange::read_hop() {
       cut(false);
       return false;
     case HttpStream::Got::kEnd:
-      cut(true);
+      if (untaken == 0) cut(true);
       return false;
     case HttpStream::Got::kBytes:
       on_hop_bytes(bytes);
@@ -162,12 +162,13 @@ void HopExchange::end_behind_bytes() {
 }
 
 void HopExchange::finish(std::string_view first) {
-  Over over{{}, std::string(first)};
-  bool at_rest = said_ == Machine::kOpen && machine_->held() == 0 && !machine_->broken();
-  if (at_rest) {
-    state_.kept_machines.keep(keep_as_, std::move(machine_), state_.most_kept());
-  } else {
+  Over over{{}, std::string(first), nullptr};
+  if (said_ != Machine::kOpen || machine_->broken()) {
     allow_clean_close(machine_->fd());
+  } else if (machine_->held() != 0) {
+    over.untaken = std::move(machine_);
+  } else {
+    state_.kept_machines.keep(keep_as_, std::move(machine_), state_.most_kept());
   }
   // Its end, once told to the other proxy, is the stream's too.
   if (said_ == Machine::kOpen) over.hop = hop_.release();

@@ -1,10 +1,11 @@
 // HopExchange: the owner's side of one HTTP exchange between another host's proxy and a machine of
 // this one (exchange_frame.h): the frames' bytes to the machine, the machine's bytes back, until
 // the other proxy says that it is over. Then the machine's connection is kept for its client's next
-// request (kept_machines.h), and the stream goes back to whoever reads preambles.
+// request (kept_machines.h), and the stream goes back to whoever reads preambles, whether or not
+// the machine has taken all.
 //
 // It reads no HTTP and counts nothing: HopSession, which calls it, holds the ticket. Loop thread.
-// Memory: what one side did not take, kMostUntaken and one read.
+// Memory: what one side did not take, kMostUntaken or kMostReadOn, and one read.
 #pragma once
 
 #include <functional>
@@ -26,6 +27,7 @@ class HopExchange : public std::enable_shared_from_this<HopExchange> {
   struct Over {
     Fd hop;
     std::string first;
+    std::unique_ptr<HttpStream> untaken;  // the machine's, if it has not taken all
   };
   // Once. Nothing: it was cut, both streams are closed. May destroy the exchange.
   using Done = std::function<void(std::optional<Over>)>;

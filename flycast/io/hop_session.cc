@@ -10,6 +10,7 @@
 #include "flycast/io/frame_reader.h"
 #include "flycast/io/hop_exchange.h"
 #include "flycast/io/machine_call.h"
+#include "flycast/io/machine_drain.h"
 #include "flycast/io/sockets.h"
 
 namespace sixpn::flycast {
@@ -45,6 +46,11 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
     if (hop_) discard_input(hop_.get());
   }
 
+  // Whoever is about to ask over it goes elsewhere; on one that is idle nobody misses a word.
+  void on_evicted() override {
+    if (hop_ && has_input(hop_.get())) on_stop();
+  }
+
   // Whoever asked, and what it waits for, is gone.
   [[nodiscard]] bool deals_with(HostId host) const override { return host == from_; }
   void on_host_dead(HostId host) override {
@@ -60,10 +66,10 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
           if (auto self = weak.lock()) self->on_frame(std::move(body));
         },
         std::move(first));
-    auto oldest = state_.silent.add(from_, id_);
-    if (!oldest) return;
-    ++state_.stats.hops_evicted;
-    state_.end(*oldest);
+    for (SessionId oldest : state_.silent.add(from_, id_, state_.left())) {
+      ++state_.stats.hops_evicted;
+      state_.evict(oldest);
+    }
   }
 
  private:
@@ -117,6 +123,7 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
     nonce_ = preamble.nonce;
     if (state_.departure.begun()) return refuse(HopStatus::kNotReady);
     if (preamble.listens) return on_listener();
+    if (!take_share()) return on_over_share();
     MachineRequest request;
     request.preamble = preamble;
     request.asked_by = from_;
@@ -134,6 +141,26 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
       if (auto self = weak.lock()) self->on_machine(std::move(outcome));
     });
     call_->start();
+  }
+
+  // What this host's own proxy, in whose place this one is, asks for is its clients'.
+  bool take_share() {
+    if (from_ == state_.options.self) return true;
+    auto ticket = state_.host_shares.admit(from_, state_.left());
+    if (ticket) tickets_.asker = std::move(*ticket);
+    return ticket.has_value();
+  }
+
+  void on_over_share() {
+    ++state_.stats.over_host_share;
+    if (auto held_back = state_.share_log.pass(monotonic_now()))
+      log::warn(
+          "flycast",
+          "sent a connection of host {} elsewhere: it has {} of {} here, {} are left ({} more "
+          "such lines were held back)",
+          to_string(from_), state_.host_shares.open(from_), state_.options.max_sessions,
+          state_.left(), *held_back);
+    refuse(HopStatus::kBusy);
   }
 
   void on_machine(MachineOutcome outcome) {
@@ -180,7 +207,10 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
   // Last: the session ends, or awaits the next preamble. Its place at the machine is free.
   void on_over(std::optional<HopExchange::Over> over) {
     auto ended = std::move(exchange_);
-    tickets_ = {};
+    SessionTickets tickets = std::exchange(tickets_, {});
+    if (over && over->untaken)
+      start_machine_drain(state_, std::move(over->untaken), *keep_as_, std::move(tickets));
+    tickets = {};
     if (!over) return state_.end(id_);
     hop_ = std::move(over->hop);
     if (state_.departure.begun() && over->first.empty()) return pass_on();

@@ -36,7 +36,7 @@ struct MachineCall::Impl : std::enable_shared_from_this<MachineCall::Impl> {
   }
 
   std::unique_ptr<AdmissionLine::Place> wait_in_line() {
-    return state.line.join(admitted.key, admitted.hard_limit,
+    return state.line.join(admitted.key, admitted.hard_limit, request.asked_by,
                            [weak = weak_from_this()](std::optional<ServiceCounts::Ticket> granted) {
                              if (auto self = weak.lock()) self->on_turn(std::move(granted));
                            });

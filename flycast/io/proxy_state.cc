@@ -7,6 +7,14 @@
 
 namespace sixpn::flycast {
 
+void ProxyState::evict(SessionId id) {
+  auto found = sessions.find(id);
+  if (found == sessions.end()) return;
+  auto session = found->second;
+  session->on_evicted();
+  end(id);
+}
+
 void ProxyState::on_silent_machine(const MachineEnd& machine) {
   Instant now = monotonic_now();
   ++stats.silent_machines;

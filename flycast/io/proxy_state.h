@@ -4,6 +4,7 @@
 // gives back its tickets. Callbacks hold weak pointers only.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
@@ -12,6 +13,7 @@
 #include "base/io/clock.h"
 #include "base/io/event_loop.h"
 #include "base/rng.h"
+#include "flycast/core/host_shares.h"
 #include "flycast/core/limits.h"
 #include "flycast/core/load_view.h"
 #include "flycast/core/log_gate.h"
@@ -51,6 +53,8 @@ class Session {
   // That host is dead, and what it does not say any more is not to be waited for. May end the
   // session.
   virtual void on_host_dead(HostId /*host*/) {}
+  // Another one of the same host takes its place: it ends next.
+  virtual void on_evicted() {}
   // The service stops, and destroys the session next.
   virtual void on_stop() {}
 };
@@ -64,6 +68,7 @@ struct ProxyState {
   // Ends the session of that id if it is another one.
   void keep(SessionId id, std::shared_ptr<Session> session) { sessions[id] = std::move(session); }
   void end(SessionId id) { sessions.erase(id); }
+  void evict(SessionId id);
   // The session's two streams are joined: it ends, and they go on as a relay of the same id.
   void relay(RelayStreams streams, SessionTickets tickets,
              const std::optional<MachineEnd>& machine = {}) {
@@ -85,6 +90,11 @@ struct ProxyState {
   // of which may be a single client's.
   [[nodiscard]] std::size_t open() const { return sessions.size() + relays.open() + http2_streams; }
 
+  // How many more there is room for.
+  [[nodiscard]] std::size_t left() const {
+    return options.max_sessions - std::min(open(), options.max_sessions);
+  }
+
   EventLoop& loop;
   FlycastOptions options;
   ServiceTable table;
@@ -96,12 +106,14 @@ struct ProxyState {
   BegunConnects begun_connects;  // to them
   Departure departure;
   ClientCounts clients;
+  HostShares host_shares;
   SilentHops silent;
   Waker waker;
   BackgroundStarts background_starts;
   Rng rng;
   LogGate give_up_log;
   LogGate limit_log;
+  LogGate share_log;
   FlycastStats stats;
   Meters meters;
   RecentErrors errors;
@@ -138,6 +150,7 @@ inline ProxyState::ProxyState(EventLoop& event_loop, FlycastOptions given, std::
       rng(seed),
       give_up_log(std::chrono::seconds(5)),
       limit_log(std::chrono::seconds(5)),
+      share_log(std::chrono::seconds(5)),
       relays(event_loop, options.hop_silence,
              [this](const MachineEnd& machine) { on_silent_machine(machine); }),
       links(event_loop, host_address(options.self), options.hop_link_idle),

@@ -14,6 +14,7 @@
 #include "base/io/event_loop.h"
 #include "base/ip.h"
 #include "base/result.h"
+#include "flycast/core/host_shares.h"
 #include "flycast/core/limits.h"
 #include "flycast/core/load_view.h"
 #include "flycast/io/brief_relays.h"
@@ -30,6 +31,7 @@ struct SessionTickets {
   ClientCounts::Ticket client;      // client side: of its address
   LoadView::Ticket own_load;        // client side: in our view of the machine's load
   ServiceCounts::Ticket admission;  // owner side: in the machine's exact count
+  HostShares::Ticket asker;         // owner side: of the host whose proxy asked
 };
 
 // The machine of this host that a relay, or an exchange, ends at; and over whose hop, if it is

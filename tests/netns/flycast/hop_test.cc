@@ -26,6 +26,9 @@ struct Hop : testing::Test {
   // What host 2 answers host n to a preamble; nothing when it resets.
   std::optional<HopReply> ask(std::uint32_t n, const Preamble& asked) {
     Tcp hop = dial_as(n);
+    return ask(hop, asked);
+  }
+  static std::optional<HopReply> ask(Tcp& hop, const Preamble& asked) {
     hop.write_all(encode_preamble(asked));
     auto length = decode_frame_header(hop.read_exactly(kFrameHeaderBytes));
     if (!length) return std::nullopt;
@@ -144,6 +147,65 @@ TEST_F(Hop, ASilentConnectionDoesNotStayForEver) {
   EXPECT_TRUE(silent.got_reset());
   EXPECT_TRUE(eventually([&] { return host2->stats().sessions == 0; }));
   EXPECT_EQ(host2->stats().hops_malformed, 1u);
+}
+
+// What one host leaves is the others'; it is told so, and takes its clients elsewhere.
+TEST_F(Hop, OneHostCannotTakeAllConnections) {
+  cluster = Lab::cluster_of({2, 4});
+  FlycastOptions narrow;
+  narrow.max_sessions = 16;
+  host2.reset();
+  host2.emplace(2u, cluster, narrow);
+  Server server(2);
+  std::vector<Tcp> open;
+  for (int i = 0; i < 12; ++i) {
+    open.push_back(dial_as(1));
+    auto reply = ask(open.back(), preamble());
+    ASSERT_TRUE(reply);
+    ASSERT_EQ(reply->status, HopStatus::kOk) << i;
+    open.push_back(server.accept());
+    ASSERT_TRUE(open.back());
+  }
+  for (int i = 0; i < 20; ++i) {
+    auto refused = ask(1, preamble());
+    ASSERT_TRUE(refused);
+    EXPECT_EQ(refused->status, HopStatus::kBusy);
+  }
+  EXPECT_EQ(host2->stats().over_host_share, 20u);
+  Preamble of_another = preamble();
+  of_another.client.ip = lab.address(4);
+  auto served = ask(3, of_another);
+  ASSERT_TRUE(served);
+  EXPECT_EQ(served->status, HopStatus::kOk);
+  server.accept();
+
+  RunningHost host1(1, cluster);
+  RunningHost host3(3, cluster);
+  Server elsewhere(4);
+  for (int i = 0; i < 10; ++i) {
+    Tcp client = dial_web();
+    EXPECT_EQ(who_accepts({&server, &elsewhere}), 4u);
+  }
+  open.resize(2);
+  EXPECT_TRUE(eventually([&] { return host2->stats().sessions <= 4; }));
+  auto again = ask(1, preamble());
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->status, HopStatus::kOk);
+}
+
+TEST_F(Hop, IdleLinksOfAHostGiveWayWhereRoomIsScarce) {
+  FlycastOptions narrow;
+  narrow.max_sessions = 40;
+  narrow.preamble_timeout = std::chrono::minutes(10);
+  host2.reset();
+  host2.emplace(2u, cluster, narrow);
+  std::vector<Tcp> silent;
+  for (int i = 0; i < 60; ++i) silent.push_back(dial_as(3));
+  EXPECT_TRUE(eventually([&] { return host2->stats().hops_accepted == 60; }));
+  EXPECT_EQ(host2->stats().sessions, 4u);
+  EXPECT_EQ(host2->stats().hops_evicted, 56u);
+  EXPECT_EQ(host2->stats().over_session_limit, 0u);
+  expect_served();
 }
 
 TEST_F(Hop, OneClientCannotTakeAllConnections) {

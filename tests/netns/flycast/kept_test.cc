@@ -2,6 +2,7 @@
 // are, when they are not used again, and that they hold no place. Machine 1 is on the host of
 // client 9, machine 2 on another; each is a client of the other's service too.
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
 #include <atomic>
 #include <thread>
@@ -106,6 +107,79 @@ TEST_F(Kept, AcrossHostsBodiesPassWhole) {
     if (round == 1) machine.close();
   }
   EXPECT_EQ(host2.stats().reused, 1u);
+}
+
+// A machine that answers while it has most of an upload yet to read, and reads no more of it: what
+// its owner cannot give it holds up the link, on which the next request must not wait.
+TEST_F(Kept, AcrossHostsAnEarlyAnswerSpoilsNoLink) {
+  start_only(cluster, {2});
+  RunningHost host1(1, cluster), host2(2, cluster);
+  Server server(2);
+  int little = 4096;
+  ASSERT_EQ(setsockopt(server.fd(), SOL_SOCKET, SO_RCVBUF, &little, sizeof(little)), 0);
+  for (std::size_t size : {60'000u, 200'000u}) {
+    SCOPED_TRACE(size);
+    Tcp client = dial_web();
+    auto before = host1.stats().bytes;
+    auto sent = std::async(std::launch::async, [&] {
+      return client.write_all("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: " +
+                              std::to_string(size) + "\r\n\r\n" + std::string(size, 'x'));
+    });
+    Tcp machine = server.accept();
+    read_message(machine);
+    // Some went with the preamble, which is not counted.
+    ASSERT_TRUE(eventually([&] { return host1.stats().bytes + 16 * 1024 > before + size; }));
+    ASSERT_TRUE(sent.get());
+    ASSERT_TRUE(machine.write_all(ok("hello")));
+    EXPECT_TRUE(read_message(client, 5).ends_with("\r\n\r\nhello"));
+    Tcp next = dial_web();
+    Tcp another = first(next, server, "POST");
+    EXPECT_EQ(host1.stats().http_failed, 0u);
+  }
+}
+
+// One that does read on gets all of it.
+TEST_F(Kept, AcrossHostsWhatIsLeftOfAnUploadIsTheMachines) {
+  start_only(cluster, {2});
+  RunningHost host1(1, cluster), host2(2, cluster);
+  Server server(2);
+  int little = 4096;
+  ASSERT_EQ(setsockopt(server.fd(), SOL_SOCKET, SO_RCVBUF, &little, sizeof(little)), 0);
+  std::string body(60'000, 'x');
+  Tcp client = dial_web();
+  ASSERT_TRUE(
+      client.write_all("PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 60000\r\n\r\n" + body));
+  Tcp machine = server.accept();
+  read_message(machine);
+  ASSERT_TRUE(eventually([&] { return host1.stats().bytes + 16 * 1024 > body.size(); }));
+  ASSERT_TRUE(machine.write_all(ok("hello")));
+  EXPECT_TRUE(read_message(client, 5).ends_with("\r\n\r\nhello"));
+  EXPECT_EQ(machine.read_exactly(body.size()), body);
+  EXPECT_TRUE(eventually([&] { return host2.stats().kept_machines == 1; }));
+  exchange(client, machine);
+}
+
+// Behind a large one nobody could tell whether its machine took all.
+TEST_F(Kept, AcrossHostsALinkRestsBehindSmallRequestsOnly) {
+  start_only(cluster, {2});
+  FlycastOptions patient;
+  patient.hop_link_idle = std::chrono::minutes(5);
+  patient.preamble_timeout = std::chrono::minutes(10);
+  RunningHost host1(1, cluster, patient), host2(2, cluster, patient);
+  Server server(2);
+  Tcp client = dial_web();
+  Tcp machine = first(client, server);
+  exchange(client, machine);
+  EXPECT_EQ(host2.stats().hops_unused, 0u);
+  std::string body(100'000, 'x');
+  ASSERT_TRUE(
+      client.write_all("PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\n" + body));
+  EXPECT_TRUE(read_message(machine, body.size()).ends_with(body));
+  ASSERT_TRUE(machine.write_all(ok("hello")));
+  EXPECT_TRUE(read_message(client, 5).ends_with("\r\n\r\nhello"));
+  EXPECT_TRUE(eventually([&] { return host2.stats().hops_unused == 1; }));
+  EXPECT_EQ(host2.stats().kept_machines, 1u) << "its machine's connection rests all the same";
+  exchange(client, machine);
 }
 
 // What cannot be asked twice goes over a new connection where nobody could tell what became of it.

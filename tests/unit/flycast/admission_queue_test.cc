@@ -42,6 +42,29 @@ TEST(AdmissionQueue, IsAsLongAsTheLimitAndNeverLonger) {
   EXPECT_EQ(queue.refused(), 2u);
 }
 
+// One host alone has all places; whoever comes with fewer gets one of them, up to as many.
+TEST(AdmissionQueue, TheHostWithMostPlacesGivesWayWhenItIsFull) {
+  AdmissionQueue queue;
+  HostId greedy{1};
+  HostId other{2};
+  for (AdmissionQueue::WaiterId id = 1; id <= 6; ++id)
+    ASSERT_TRUE(queue.join(kKey, id, 6, kStart, greedy));
+  EXPECT_FALSE(queue.join(kKey, 7, 6, kStart, greedy));
+  for (AdmissionQueue::WaiterId id = 11; id <= 13; ++id) {
+    auto joined = queue.join(kKey, id, 6, kStart, other);
+    EXPECT_TRUE(joined);
+    EXPECT_EQ(joined.gave_way, 17 - id) << "the newest";
+  }
+  auto even = queue.join(kKey, 14, 6, kStart, other);
+  EXPECT_FALSE(even);
+  EXPECT_FALSE(even.gave_way);
+  EXPECT_FALSE(queue.join(kKey, 8, 6, kStart, greedy)) << "nor back";
+  EXPECT_EQ(queue.refused(), 6u);
+  EXPECT_EQ(queue.length(kKey), 6u);
+  for (AdmissionQueue::WaiterId id : {1, 2, 3, 11, 12, 13})
+    EXPECT_EQ(queue.on_free(kKey, kStart).admitted, id);
+}
+
 TEST(AdmissionQueue, NobodyWaitsLongerThanASecond) {
   AdmissionQueue queue;
   ASSERT_TRUE(queue.join(kKey, 1, 25, kStart));

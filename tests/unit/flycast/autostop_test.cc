@@ -181,8 +181,26 @@ TEST(Autostop, NothingOfANetworkThatIsNotHeld) {
   EXPECT_EQ(scene.stopped_by(minutes(30)), Ids{});
 }
 
+// Neither machines that are gone, with or without a word from Autostop, nor those that nobody puts
+// to sleep.
+TEST(Autostop, NothingIsRememberedOfMachinesThatItDoesNotWatch) {
+  Scene scene;
+  for (std::uint32_t id = 1000; id < 1100; ++id) scene.connect(id);
+  EXPECT_EQ(scene.use.watched(), 0u);
+  scene.pass({});
+  EXPECT_EQ(scene.use.watched(), 2u);
+  scene.autostop.forget(MachineId{10});
+  scene.cluster.machines.erase(MachineId{10});
+  scene.cluster.machines.erase(MachineId{11});
+  scene.connect(11);
+  scene.pass(seconds(1));
+  EXPECT_EQ(scene.use.watched(), 0u);
+  EXPECT_EQ(scene.autostop.watched(), 0u);
+}
+
 TEST(MachineUse, CountsUntilItIsHeld) {
   MachineUse use;
+  use.watch(MachineId{1});
   EXPECT_TRUE(use.pass(MachineId{1}));
   EXPECT_TRUE(use.pass(MachineId{1}));
   EXPECT_EQ(use.admitted(MachineId{1}), 2u);

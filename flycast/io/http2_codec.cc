@@ -7,6 +7,7 @@
 #include <map>
 #include <utility>
 
+#include "flycast/core/field_roles.h"
 #include "flycast/core/http1_limits.h"
 #include "flycast/io/http2_fields.h"
 #include "flycast/io/http2_request.h"
@@ -33,8 +34,8 @@ bool is_flood(ssize_t taken) {
 
 struct Stream {
   Http2RequestBuilder request;
-  HeaderList trailers;    // of the request
-  bool has_head = false;  // what comes now are trailers
+  Http2Trailers trailers;  // of the request
+  bool has_head = false;   // what comes now are trailers
   bool malformed = false;
   bool unheard = false;        // it was refused: what follows of it is thrown away
   std::size_t unconsumed = 0;  // bytes of its body that hold the windows closed
@@ -122,10 +123,7 @@ struct Http2Codec::Impl {
     if (stream == nullptr) return 0;
     if (!stream->has_head) {
       stream->request.add(view(name, name_size), view(value, value_size));
-    } else if (stream->trailers.size() < kMaxTrailers &&
-               stream->trailers.bytes() < kMaxTrailerBytes) {
-      stream->trailers.add(view(name, name_size), view(value, value_size));
-    } else {
+    } else if (!stream->trailers.add(view(name, name_size), view(value, value_size))) {
       stream->malformed = true;
     }
     return 0;
@@ -184,6 +182,8 @@ struct Http2Codec::Impl {
         return reset(id, NGHTTP2_PROTOCOL_ERROR);
       case Http2RequestBuilder::Verdict::kTooLarge:
         return refuse(id, "431");
+      case Http2RequestBuilder::Verdict::kTooLong:
+        return refuse(id, "414");
       case Http2RequestBuilder::Verdict::kNotServed:
         return refuse(id, "501");
       case Http2RequestBuilder::Verdict::kGood:
@@ -196,7 +196,7 @@ struct Http2Codec::Impl {
 
   void on_request_end(Http2StreamId id) {
     Stream* stream = find(id);
-    if (stream != nullptr && !stream->unheard) events.on_end(id, stream->trailers);
+    if (stream != nullptr && !stream->unheard) events.on_end(id, stream->trailers.fields());
   }
 
   static int on_data(nghttp2_session*, std::uint8_t, std::int32_t id, const std::uint8_t* bytes,

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "flycast/core/field_roles.h"
 #include "flycast/core/http1_limits.h"
 #include "flycast/core/http1_syntax.h"
 #include "flycast/io/http2_fields.h"
@@ -75,22 +76,22 @@ struct Http2MachineCodec::Impl {
     return taken ? 0 : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
   }
 
-  // False: no message may hold it, or the head is too large.
+  // False: no message may hold it, or there are too many.
   bool add(std::string_view name, std::string_view value) {
+    if (has_head) return trailers.add(name, value);
     head_bytes += name.size() + value.size() + kFieldOverhead;
-    HeaderList& list = has_head ? trailers : head.fields;
-    if (head_bytes > kMaxHeadBytes || list.size() >= kMaxFields || !is_field_value(value))
+    if (head_bytes > kMaxHeadBytes || head.fields.size() >= kMaxFields || !is_field_value(value))
       return false;
-    if (name == ":status" && !has_head) {
+    if (name == ":status") {
       head.status = static_cast<int>(parse_length(value).value_or(0));
       return head.status >= 100 && head.status <= 999;
     }
-    if (name == "content-length" && !has_head) {
+    if (name == "content-length") {
       auto length = parse_length(value);
       head.body = {BodyKind::kLength, length.value_or(0)};
       return length.has_value();
     }
-    list.add(name, value);
+    head.fields.add(name, value);
     return true;
   }
 
@@ -106,7 +107,7 @@ struct Http2MachineCodec::Impl {
     bool ends = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
     if (frame->hd.type == NGHTTP2_HEADERS && !impl.has_head) impl.on_response_head(ends);
     bool is_message = frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA;
-    if (is_message && ends) impl.events.on_end(impl.trailers);
+    if (is_message && ends) impl.events.on_end(impl.trailers.fields());
     return 0;
   }
 
@@ -161,7 +162,7 @@ struct Http2MachineCodec::Impl {
   std::string method;
   http2::OutgoingBody out;
   ResponseHead head;
-  HeaderList trailers;
+  Http2Trailers trailers;
   std::size_t head_bytes = 0;
   bool has_head = false;  // the final one: what comes now are trailers
   bool leaves = false;    // the machine takes no further request

@@ -86,7 +86,8 @@ TEST(Http2Codec, SaysItsLimitsFirst) {
 TEST(Http2Codec, ARequestAndItsResponse) {
   Peer peer;
   peer.feed(request(get_fields() + field("x-a", "b") + field("cookie", "c=d") +
-                    field("cookie", "e=f") + field("te", "trailers")));
+                    field("cookie", "e=f") + field("te", "trailers") +
+                    field("http2-settings", "AAMAAABkAAQAAP__")));
   ASSERT_TRUE(peer.requests.contains(1));
   const RequestHead& head = peer.requests[1];
   EXPECT_EQ(head.method, "GET");
@@ -160,6 +161,9 @@ TEST(Http2Codec, MalformedRequestsEndTheirStream) {
       {"a value that ends blank", get_fields() + field("a", "b ")},
       {"a length of nothing", get_fields() + field("content-length", "5")},
       {"two lengths", post_fields() + field("content-length", "5") + field("content-length", "6")},
+      {"a length by another name", post_fields() + field("content_length", "5")},
+      {"a coding by another name", post_fields() + field("transfer_encoding", "chunked")},
+      {"a length with dots", post_fields() + field("content.length", "5")},
       {"no length", post_fields() + field("content-length", "+5")},
   };
   for (const auto& [name, fields] : cases) {
@@ -169,6 +173,43 @@ TEST(Http2Codec, MalformedRequestsEndTheirStream) {
     auto reset = peer.said_last(kReset, 1);
     ASSERT_TRUE(reset) << name;
     EXPECT_EQ(reset->error(), 1U) << name;
+    EXPECT_TRUE(peer.feed(get(3))) << name;
+    EXPECT_TRUE(peer.requests.contains(3)) << name;
+  }
+}
+
+// What frames, routes, or is the proxy's to say is not said behind a body: HTTP/1 machines that put
+// trailers with the fields would believe it.
+TEST(Http2Codec, TrailersAreHeldToTheRulesOfHttp1) {
+  Peer peer;
+  peer.feed(request(post_fields(), kEndHeaders) + frame(kData, 0, 1, "abc"));
+  peer.feed(request(field("x-sum", "1") + field("cookie", "a=b") + field("fly-client-ip", "::1") +
+                    field("x_forwarded_for", "::1") + field("te", "trailers")));
+  EXPECT_EQ(peer.ends[1], (HeaderList{{"x-sum", "1"}}));
+}
+
+TEST(Http2Codec, TrailersThatFrameEndTheStream) {
+  std::string many;
+  for (std::size_t i = 0; i <= kMaxTrailers; ++i) many += field("a", "b");
+  const std::pair<const char*, std::string> cases[] = {
+      {"a length", field("content-length", "3")},
+      {"a length by another name", field("content_length", "3")},
+      {"a coding", field("transfer-encoding", "chunked")},
+      {"a coding by another name", field("transfer_encoding", "chunked")},
+      {"connection", field("connection", "close")},
+      {"a host", field("host", "other")},
+      {"a pseudo-field", field(":path", "/other")},
+      {"a value that ends blank", field("a", "b ")},
+      {"a line end in a value", field("a", "b\r\nc: d")},
+      {"too many", many},
+      {"too large", large_field("a", std::string(kMaxTrailerBytes, 'b'))},
+  };
+  for (const auto& [name, fields] : cases) {
+    Peer peer;
+    peer.feed(request(post_fields(), kEndHeaders) + frame(kData, 0, 1, "abc"));
+    peer.feed(large_headers(1, fields));
+    EXPECT_TRUE(peer.ends.empty()) << name;
+    EXPECT_TRUE(peer.said_last(kReset, 1)) << name;
     EXPECT_TRUE(peer.feed(get(3))) << name;
     EXPECT_TRUE(peer.requests.contains(3)) << name;
   }
@@ -198,6 +239,32 @@ TEST(Http2Codec, AHeadThatIsTooLargeIsAnswered) {
   EXPECT_NE(answer->flags & kEndStream, 0);
   EXPECT_TRUE(peer.feed(get(3)));
   EXPECT_TRUE(peer.requests.contains(3));
+}
+
+// As of HTTP/1 (http1_requests_test.cc).
+TEST(Http2Codec, ALineThatHttp1WouldRefuseIsAnswered) {
+  const std::string authority = field(":authority", "h");
+  const std::string longest(kMaxRequestLineBytes - 16, 'x');  // "GET /", " HTTP/1.1" and its end
+  const std::string method(kMaxMethodBytes, 'M');
+  auto is_taken = [](const std::string& fields) {
+    Peer peer;
+    peer.feed(large_headers(1, fields));
+    bool answered = peer.said_last(kHeaders, 1).has_value();
+    EXPECT_NE(answered, peer.requests.contains(1));
+    return !answered;
+  };
+  EXPECT_TRUE(is_taken("\x82\x86" + authority + large_field(":path", '/' + longest)));
+  EXPECT_FALSE(is_taken("\x82\x86" + authority + large_field(":path", '/' + longest + 'x')));
+  EXPECT_TRUE(is_taken("\x86\x84" + authority + field(":method", method)));
+  EXPECT_FALSE(is_taken("\x86\x84" + authority + field(":method", method + 'M')));
+}
+
+TEST(Http2Codec, ATraceHasNoBody) {
+  Peer peer;
+  peer.feed(
+      request("\x86\x84" + field(":method", "TRACE") + field(":authority", "h"), kEndHeaders));
+  EXPECT_TRUE(peer.requests.empty());
+  EXPECT_TRUE(peer.said_last(kReset, 1));
 }
 
 TEST(Http2Codec, StreamsAreBounded) {

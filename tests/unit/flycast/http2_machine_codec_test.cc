@@ -264,6 +264,40 @@ TEST(Http2MachineCodec, MalformedResponsesEndTheirStream) {
   }
 }
 
+// As of clients (http2_codec_test.cc).
+TEST(Http2MachineCodec, TrailersAreHeldToTheRulesOfHttp1) {
+  std::string many;
+  for (std::size_t i = 0; i <= kMaxTrailers; ++i) many += field("a", "b");
+  const std::pair<std::string, bool> cases[] = {
+      {field("grpc-status", "0") + field("set-cookie", "a=b"), true},
+      {field("content-length", "3"), false},
+      {field("content_length", "3"), false},
+      {field("transfer-encoding", "chunked"), false},
+      {field("connection", "close"), false},
+      {field("keep-alive", "1"), false},
+      {field(":status", "200"), false},
+      {field("a", "b\r\nc: d"), false},
+      {many, false},
+      {large_field("a", std::string(kMaxTrailerBytes, 'b')), false},
+  };
+  for (const auto& [fields, good] : cases) {
+    Proxy proxy;
+    RequestHead head = Pair::post();
+    head.body = {};
+    proxy.codec.request(head);
+    while (!proxy.codec.next_output().empty()) {
+    }
+    EXPECT_TRUE(proxy.codec.feed(frame(kSettings, 0, 0) + frame(kHeaders, kEndHeaders, 1, "\x88") +
+                                 frame(kData, 0, 1, "abc") + large_headers(1, fields)));
+    while (!proxy.codec.next_output().empty()) {
+    }
+    EXPECT_EQ(proxy.whole, good) << fields.substr(0, 40);
+    EXPECT_EQ(proxy.trailers, good ? (HeaderList{{"grpc-status", "0"}}) : HeaderList{});
+    ASSERT_EQ(proxy.closed.size(), 1U);
+    EXPECT_EQ(proxy.closed[0] == 0, good) << fields.substr(0, 40);
+  }
+}
+
 TEST(Http2MachineCodec, WhatIsNoHttp2EndsTheConnection) {
   Proxy proxy;
   proxy.codec.request(Pair::post());

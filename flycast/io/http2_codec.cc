@@ -56,6 +56,7 @@ struct Http2Codec::Impl {
     nghttp2_option_set_max_outbound_ack(option, kMaxHttp2Acks);
     nghttp2_option_set_max_settings(option, kMaxHttp2SettingsEntries);
     nghttp2_option_set_max_continuations(option, kMaxHttp2Continuations);
+    nghttp2_option_set_max_send_header_block_length(option, http2::kMaxHeaderBlock);
     nghttp2_session_server_new2(&session, callbacks, this, option);
     nghttp2_option_del(option);
     nghttp2_session_callbacks_del(callbacks);
@@ -74,6 +75,7 @@ struct Http2Codec::Impl {
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_close);
     nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_sent);
+    nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, on_not_sent);
   }
 
   void submit_settings() const {
@@ -236,6 +238,13 @@ struct Http2Codec::Impl {
     // It need not send the rest of a request that was answered (section 8.1).
     if (answered && nghttp2_session_get_stream_remote_close(impl.session, frame->hd.stream_id) == 0)
       impl.reset(frame->hd.stream_id, NGHTTP2_NO_ERROR);
+    return 0;
+  }
+
+  // A head that is too large to be sent: its stream would wait for it for ever.
+  static int on_not_sent(nghttp2_session*, const nghttp2_frame* frame, int, void* user) {
+    if (frame->hd.type == NGHTTP2_HEADERS)
+      of(user).reset(frame->hd.stream_id, NGHTTP2_INTERNAL_ERROR);
     return 0;
   }
 

@@ -15,10 +15,9 @@ namespace sixpn::flycast {
 namespace {
 
 using http2::Fields;
+using http2::kFieldOverhead;
 using http2::view;
 
-// What a field costs besides its text (RFC 9113 section 6.5.2).
-constexpr std::size_t kFieldOverhead = 32;
 constexpr std::int32_t kNoStream = -1;
 
 }  // namespace
@@ -39,6 +38,7 @@ struct Http2MachineCodec::Impl {
     nghttp2_option_set_max_outbound_ack(option, kMaxHttp2Acks);
     nghttp2_option_set_max_settings(option, kMaxHttp2SettingsEntries);
     nghttp2_option_set_max_continuations(option, kMaxHttp2Continuations);
+    nghttp2_option_set_max_send_header_block_length(option, http2::kMaxHeaderBlock);
     nghttp2_session_client_new2(&session, callbacks, this, option);
     nghttp2_option_del(option);
     nghttp2_session_callbacks_del(callbacks);
@@ -163,6 +163,7 @@ struct Http2MachineCodec::Impl {
   http2::OutgoingBody out;
   ResponseHead head;
   Http2Trailers trailers;
+  std::size_t request_size = 0;  // of the head of the last one, as settings count it
   std::size_t head_bytes = 0;
   bool has_head = false;  // the final one: what comes now are trailers
   bool leaves = false;    // the machine takes no further request
@@ -203,6 +204,8 @@ void Http2MachineCodec::request(const RequestHead& head) {
   if (head.body.kind == BodyKind::kLength) fields.add("content-length", length);
   if (head.expects_continue) fields.add("expect", "100-continue");
   fields.add("te", "trailers");
+  impl_->request_size = fields.list_size();
+  if (is_too_large()) return;
   impl_->method = head.method;
   impl_->has_head = false;
   impl_->out = {};
@@ -210,6 +213,11 @@ void Http2MachineCodec::request(const RequestHead& head) {
   impl_->stream =
       nghttp2_submit_request(impl_->session, nullptr, fields.data(), fields.size(),
                              head.body.kind == BodyKind::kNone ? nullptr : &body, nullptr);
+}
+
+bool Http2MachineCodec::is_too_large() const {
+  return impl_->request_size >
+         nghttp2_session_get_remote_settings(impl_->session, NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE);
 }
 
 void Http2MachineCodec::send_body(std::string_view piece) {

@@ -305,6 +305,25 @@ TEST(Http2Codec, AStreamThatEndsGivesItsWindowBack) {
   EXPECT_EQ(peer.closed.size(), 100U);
 }
 
+// The largest that HTTP/1 admits, with what the proxy adds; and one that cannot be sent does not
+// leave its client waiting.
+TEST(Http2Codec, LargeHeadsOfResponses) {
+  Peer peer;
+  peer.feed(get(1) + get(3));
+  ResponseHead head;
+  head.status = 200;
+  for (int i = 0; i < 9; ++i) head.fields.add("x-large", std::string(kMaxHeadBytes / 8, 'x'));
+  peer.codec.respond(1, head, true);
+  EXPECT_TRUE(peer.said_last(kHeaders, 1));
+  EXPECT_EQ(peer.closed, (std::vector<Http2StreamId>{1}));
+  for (int i = 0; i < 8; ++i) head.fields.add("x-large", std::string(kMaxHeadBytes / 8, 'x'));
+  peer.codec.respond(3, head, true);
+  auto reset = peer.said_last(kReset, 3);
+  ASSERT_TRUE(reset);
+  EXPECT_EQ(reset->error(), 2U);
+  EXPECT_TRUE(peer.feed(get(5)));
+}
+
 TEST(Http2Codec, AResponseThatIsNotTakenIsHeld) {
   Peer peer;
   peer.feed(get(1));

@@ -236,6 +236,21 @@ TEST_F(Pair, AMachineThatLeavesTakesNoFurtherRequest) {
   EXPECT_TRUE(proxy.codec.is_over());
 }
 
+// What HTTP/1 admits, with all that the proxy adds, is sent.
+TEST_F(Pair, TheLargestHeadOfHttp1IsSent) {
+  RequestHead head = post();
+  head.body = {};
+  for (int i = 0; i < 8; ++i)
+    head.fields.add("x-large", std::string((kMaxHeadBytes + kMaxAddedBytes) / 8 - 10, 'x'));
+  proxy.codec.request(head);
+  EXPECT_FALSE(proxy.codec.is_too_large());
+  std::size_t sent = 0;
+  for (std::string_view out; !(out = proxy.codec.next_output()).empty();) sent += out.size();
+  EXPECT_TRUE(proxy.codec.is_busy());
+  EXPECT_TRUE(proxy.closed.empty());
+  EXPECT_GT(sent, 8 * 1024U);
+}
+
 // Frames by hand: what no machine may say ends the request, not more.
 TEST(Http2MachineCodec, MalformedResponsesEndTheirStream) {
   std::string many;
@@ -262,6 +277,36 @@ TEST(Http2MachineCodec, MalformedResponsesEndTheirStream) {
     ASSERT_EQ(proxy.closed.size(), 1U) << fields;
     EXPECT_NE(proxy.closed[0], 0U) << fields;
   }
+}
+
+std::string settings_of_head(std::uint32_t most) {
+  return frame(kSettings, 0, 0, std::string("\0\6", 2) + u32(most));
+}
+
+// RFC 9113 section 6.5.2: a field is its text and 32 bytes.
+TEST(Http2MachineCodec, AHeadThatTheMachineDoesNotTakeIsNotSent) {
+  RequestHead head = Pair::post();
+  std::uint32_t size = 0;
+  for (std::size_t field : {7 + 4, 7 + 4, 10 + 11, 5 + 4, 5 + 5, 2 + 8})
+    size += static_cast<std::uint32_t>(field) + 32;
+  for (bool fits : {true, false}) {
+    Proxy proxy;
+    ASSERT_TRUE(proxy.codec.feed(settings_of_head(fits ? size : size - 1)));
+    while (!proxy.codec.next_output().empty()) {
+    }
+    proxy.codec.request(head);
+    EXPECT_EQ(proxy.codec.is_too_large(), !fits);
+    EXPECT_EQ(proxy.codec.is_busy(), fits);
+    EXPECT_EQ(proxy.codec.next_output().empty(), !fits);
+  }
+}
+
+TEST(Http2MachineCodec, OrIsKnownToHaveBeenTooLarge) {
+  Proxy proxy;
+  proxy.codec.request(Pair::post());
+  EXPECT_FALSE(proxy.codec.is_too_large());
+  ASSERT_TRUE(proxy.codec.feed(settings_of_head(100)));
+  EXPECT_TRUE(proxy.codec.is_too_large());
 }
 
 // As of clients (http2_codec_test.cc).

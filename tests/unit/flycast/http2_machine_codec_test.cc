@@ -279,6 +279,46 @@ TEST(Http2MachineCodec, MalformedResponsesEndTheirStream) {
   }
 }
 
+// Behind the pair of sockets HTTP/1 believes the head: what follows must be as it says.
+TEST(Http2MachineCodec, BodiesThatContradictTheirHeadAreCut) {
+  struct Case {
+    const char* method;
+    std::string head;
+    std::string body;
+    bool good;
+  };
+  const Case cases[] = {
+      {"GET", "\x88" + field("content-length", "3"), "abc", true},
+      {"GET", "\x88" + field("content-length", "4"), "abc", false},
+      {"GET", "\x88" + field("content-length", "2"), "abc", false},
+      {"GET", "\x88" + field("content-length", "3") + field("content-length", "3"), "abc", false},
+      {"HEAD", "\x88" + field("content-length", "3"), "", true},
+      {"HEAD", "\x88" + field("content-length", "3"), "abc", false},
+      {"GET", field(":status", "204"), "abc", false},
+      {"GET", field(":status", "304") + field("content-length", "3"), "", true},
+      {"GET", field(":status", "304") + field("content-length", "3"), "abc", false},
+      {"GET", field(":status", "200") + field("transfer-encoding", "chunked"), "abc", false},
+  };
+  for (const Case& each : cases) {
+    Proxy proxy;
+    RequestHead head = Pair::post();
+    head.method = each.method;
+    head.body = {};
+    proxy.codec.request(head);
+    while (!proxy.codec.next_output().empty()) {
+    }
+    proxy.codec.feed(frame(kSettings, 0, 0) + frame(kHeaders, kEndHeaders, 1, each.head) +
+                     frame(kData, kEndStream, 1, each.body));
+    while (!proxy.codec.next_output().empty()) {
+    }
+    std::string name = std::string(each.method) + " " + each.head + each.body;
+    EXPECT_EQ(proxy.whole, each.good) << name;
+    EXPECT_TRUE(each.good || proxy.body.size() <= proxy.head.body.length) << name;
+    ASSERT_EQ(proxy.closed.size(), 1U) << name;
+    EXPECT_EQ(proxy.closed[0] == 0, each.good) << name;
+  }
+}
+
 std::string settings_of_head(std::uint32_t most) {
   return frame(kSettings, 0, 0, std::string("\0\6", 2) + u32(most));
 }

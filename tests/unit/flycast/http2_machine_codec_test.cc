@@ -349,7 +349,7 @@ TEST(Http2MachineCodec, OrIsKnownToHaveBeenTooLarge) {
   EXPECT_TRUE(proxy.codec.is_too_large());
 }
 
-// As of clients (http2_codec_test.cc).
+// As of clients (http2_requests_test.cc).
 TEST(Http2MachineCodec, TrailersAreHeldToTheRulesOfHttp1) {
   std::string many;
   for (std::size_t i = 0; i <= kMaxTrailers; ++i) many += field("a", "b");

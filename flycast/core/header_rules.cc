@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "flycast/core/field_roles.h"
 #include "flycast/core/http1_syntax.h"
 
 namespace sixpn::flycast {
@@ -30,15 +31,6 @@ constexpr std::array<std::string_view, 10> kFraming = {
     "connection", "content-length", "transfer-encoding", "keep-alive",     "proxy-connection",
     "te",         "trailer",        "upgrade",           "http2-settings", "expect"};
 
-// With '_' and '-' taken for the same: a CGI-like server makes FLY_CLIENT_IP of both.
-bool reads_as(std::string_view name, std::string_view lower_case) {
-  return std::equal(
-      name.begin(), name.end(), lower_case.begin(), lower_case.end(), [](char given, char wanted) {
-        if (given == '_') given = '-';
-        return given == wanted || (given >= 'A' && given <= 'Z' && given + 32 == wanted);
-      });
-}
-
 template <std::size_t N>
 bool is_one_of(std::string_view name, const std::array<std::string_view, N>& names) {
   return std::any_of(names.begin(), names.end(),
@@ -48,7 +40,9 @@ bool is_one_of(std::string_view name, const std::array<std::string_view, N>& nam
 bool is_spoof(const FieldView& field) {
   if (is_proxys_own(field.name)) return true;
   // Read as one with ours, it could come out as the rightmost.
-  return field.name.find('_') != std::string_view::npos && is_one_of(field.name, kAddedTo);
+  return std::any_of(kAddedTo.begin(), kAddedTo.end(), [&](std::string_view each) {
+    return reads_as(field.name, each) && !same_name(field.name, each);
+  });
 }
 
 std::string via(HttpVersion version) {

@@ -36,7 +36,7 @@ struct RequestArrival {
 // X-Forwarded-For (its address, then the one it dialled: the rightmost is the app's own), Via. Only
 // when the client said nothing: X-Forwarded-Port. What a proxy alone may say (fly-replay-src and
 // its like, fly-forwarded-*) is taken from the client's. All that also where it is spelled with
-// underscores, which many servers do not tell from hyphens.
+// underscores or other marks, which many servers do not tell from hyphens (field_roles.h).
 void apply_request_rules(HeaderList& headers, const RequestArrival& arrival);
 
 // A field that only a proxy may say to a machine, in any spelling: fly-client-ip, fly_region ...

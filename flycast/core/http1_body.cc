@@ -1,8 +1,8 @@
 #include "flycast/core/http1_body.h"
 
 #include <algorithm>
-#include <array>
 
+#include "flycast/core/field_roles.h"
 #include "flycast/core/http1_limits.h"
 
 namespace sixpn::flycast {
@@ -58,45 +58,6 @@ bool are_extensions(std::string_view text) {
     text = value;
   }
   return true;
-}
-
-enum class TrailerRule : std::uint8_t { kKeep, kDrop, kRefuse };
-
-// RFC 9110 section 6.5.1. What frames or routes is an attack, or is taken for one; what only makes
-// no sense behind the body is dropped.
-TrailerRule rule_of_trailer(std::string_view name) {
-  constexpr std::array<std::string_view, 4> kRefused = {"content-length", "transfer-encoding",
-                                                        "host", "connection"};
-  constexpr std::array<std::string_view, 24> kDropped = {"te",
-                                                         "trailer",
-                                                         "upgrade",
-                                                         "expect",
-                                                         "keep-alive",
-                                                         "max-forwards",
-                                                         "proxy-connection",
-                                                         "cache-control",
-                                                         "pragma",
-                                                         "range",
-                                                         "if-match",
-                                                         "if-none-match",
-                                                         "if-range",
-                                                         "authorization",
-                                                         "if-modified-since",
-                                                         "proxy-authorization",
-                                                         "cookie",
-                                                         "set-cookie",
-                                                         "content-encoding",
-                                                         "content-type",
-                                                         "content-range",
-                                                         "age",
-                                                         "expires",
-                                                         "location"};
-  auto is_name = [&](std::string_view each) { return same_name(each, name); };
-  if (std::any_of(kRefused.begin(), kRefused.end(), is_name)) return TrailerRule::kRefuse;
-  if (std::any_of(kDropped.begin(), kDropped.end(), is_name)) return TrailerRule::kDrop;
-  if (name.size() > 4 && same_name(name.substr(0, 4), "fly-")) return TrailerRule::kDrop;
-  if (name.size() > 12 && same_name(name.substr(0, 12), "x-forwarded-")) return TrailerRule::kDrop;
-  return TrailerRule::kKeep;
 }
 
 }  // namespace

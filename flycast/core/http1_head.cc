@@ -3,56 +3,13 @@
 #include <algorithm>
 #include <array>
 
+#include "flycast/core/field_roles.h"
 #include "flycast/core/http1_limits.h"
 
 namespace sixpn::flycast {
 namespace {
 
 constexpr std::string_view kContinue = "100-continue";
-
-// What a field means to one connection.
-enum class Role : std::uint8_t {
-  kNone,
-  kHost,
-  kLength,
-  kCoding,
-  kConnection,
-  kUpgrade,
-  kExpect,
-  kHop
-};
-
-struct KnownField {
-  std::string_view name;
-  Role role;
-};
-constexpr std::array<KnownField, 10> kKnownFields = {{
-    {"host", Role::kHost},
-    {"content-length", Role::kLength},
-    {"transfer-encoding", Role::kCoding},
-    {"connection", Role::kConnection},
-    {"upgrade", Role::kUpgrade},
-    {"expect", Role::kExpect},
-    {"te", Role::kHop},
-    {"keep-alive", Role::kHop},
-    {"proxy-connection", Role::kHop},
-    {"http2-settings", Role::kHop},
-}};
-
-Role role_of(std::string_view name) {
-  for (const KnownField& known : kKnownFields)
-    if (same_name(name, known.name)) return known.role;
-  return Role::kNone;
-}
-
-// "Content_Length": programs that put fields into variables take it for the other.
-bool imitates_framing(std::string_view name) {
-  if (name.find('_') == std::string_view::npos) return false;
-  std::string dashed(name);
-  std::replace(dashed.begin(), dashed.end(), '_', '-');
-  Role role = role_of(dashed);
-  return role == Role::kLength || role == Role::kCoding || role == Role::kHost;
-}
 
 // What the fields of a head say about its connection and body.
 struct ConnectionFields {
@@ -92,30 +49,30 @@ void read_connection(std::string_view rest, ConnectionFields& found) {
 
 void read_field(const FieldView& field, ConnectionFields& found) {
   switch (role_of(field.name)) {
-    case Role::kHost:
+    case FieldRole::kHost:
       ++found.hosts;
       found.host = field.value;
       break;
-    case Role::kLength:
+    case FieldRole::kLength:
       ++found.lengths;
       found.length = field.value;
       break;
-    case Role::kCoding:
+    case FieldRole::kCoding:
       read_codings(field.value, found);
       break;
-    case Role::kConnection:
+    case FieldRole::kConnection:
       read_connection(field.value, found);
       break;
-    case Role::kUpgrade:
+    case FieldRole::kUpgrade:
       ++found.upgrades;
       found.upgrade_to = field.value;
       break;
-    case Role::kExpect:
+    case FieldRole::kExpect:
       ++found.expects;
       found.expect = field.value;
       break;
-    case Role::kHop:
-    case Role::kNone:
+    case FieldRole::kHop:
+    case FieldRole::kNone:
       break;
   }
 }
@@ -160,14 +117,14 @@ void remove_hop_by_hop(const ConnectionFields& found, HeaderList& fields) {
   if (found.has_connection) {
     std::string nominees;
     for (std::size_t i = 0; i < fields.size(); ++i)
-      if (role_of(fields[i].name) == Role::kConnection)
+      if (role_of(fields[i].name) == FieldRole::kConnection)
         nominees.append(fields[i].value).append(",");
     for (std::string_view rest = nominees; auto nominee = next_member(rest);)
       fields.remove_if([&](const FieldView& field) {
-        return same_name(field.name, *nominee) && role_of(field.name) != Role::kConnection;
+        return same_name(field.name, *nominee) && role_of(field.name) != FieldRole::kConnection;
       });
   }
-  fields.remove_if([](const FieldView& field) { return role_of(field.name) != Role::kNone; });
+  fields.remove_if([](const FieldView& field) { return role_of(field.name) != FieldRole::kNone; });
 }
 
 // The protocols of an Upgrade field without h2c: a proxy that passed it on would no longer see the

@@ -15,6 +15,10 @@ inline constexpr std::size_t kMaxChunkLineBytes = 1024;         // 400: size and
 inline constexpr std::size_t kMaxExtensionBytes = 16 * 1024;    // 400: of all chunks of a message
 inline constexpr std::size_t kMaxTrailerBytes = 16 * 1024;      // 431
 inline constexpr std::size_t kMaxTrailers = 64;                 // 431
+// What the proxy itself adds to a request's head: its fields (header_rules.h), and what an app's
+// replay says and sets (replay_instruction.h: 2 KiB and 64 fields of 16 KiB).
+inline constexpr std::size_t kMaxAddedBytes = 24 * 1024;
+inline constexpr std::size_t kMaxAddedFields = 96;
 // Interim (1xx) responses before the final one: a machine that sends more is refused.
 inline constexpr int kMaxInterimResponses = 16;
 // A body or chunk whose size needs more bits is refused with 400.

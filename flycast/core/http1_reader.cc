@@ -10,6 +10,8 @@ namespace {
 // The first line counts too.
 constexpr SectionScanner::Limits kRequestLimits{kMaxHeadBytes, kMaxRequestLineBytes,
                                                 kMaxFields + 1};
+constexpr SectionScanner::Limits kProxyLimits{kMaxHeadBytes + kMaxAddedBytes, kMaxRequestLineBytes,
+                                              kMaxFields + kMaxAddedFields + 1};
 constexpr SectionScanner::Limits kResponseLimits{kMaxHeadBytes, 0, kMaxFields + 1};
 
 ReadEvent step_of(BodyReader& body, std::string_view& bytes, std::string_view& piece) {
@@ -60,7 +62,11 @@ SectionScanner::State HeadReader::next(std::string_view& bytes, std::string_view
   return state;
 }
 
-RequestReader::RequestReader() : lines_(kRequestLimits) {}
+RequestReader::RequestReader() : RequestReader(kRequestLimits) {}
+
+RequestReader RequestReader::of_proxy() {
+  return RequestReader(kProxyLimits);
+}
 
 ReadEvent RequestReader::refuse(const HttpFault& fault) {
   fault_ = fault;

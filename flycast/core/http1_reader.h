@@ -44,7 +44,9 @@ class HeadReader {
 
 class RequestReader {
  public:
-  RequestReader();
+  RequestReader();  // of clients
+  // Of what this proxy wrote itself: with as much more of a head as it adds.
+  static RequestReader of_proxy();
   ReadEvent next(std::string_view& bytes);
 
   [[nodiscard]] RequestHead& head() { return head_; }  // may be moved from
@@ -55,6 +57,7 @@ class RequestReader {
   [[nodiscard]] bool idle() const { return (!body_ || ended_) && !begun_; }
 
  private:
+  explicit RequestReader(const SectionScanner::Limits& limits) : lines_(limits) {}
   ReadEvent refuse(const HttpFault& fault);
   ReadEvent read_head(std::string_view& bytes);
   ReadEvent read_body(std::string_view& bytes);

@@ -7,6 +7,7 @@
 #include <map>
 #include <utility>
 
+#include "flycast/core/field_roles.h"
 #include "flycast/core/http1_limits.h"
 #include "flycast/io/http2_fields.h"
 #include "flycast/io/http2_request.h"
@@ -33,8 +34,8 @@ bool is_flood(ssize_t taken) {
 
 struct Stream {
   Http2RequestBuilder request;
-  HeaderList trailers;    // of the request
-  bool has_head = false;  // what comes now are trailers
+  Http2Trailers trailers;  // of the request
+  bool has_head = false;   // what comes now are trailers
   bool malformed = false;
   bool unheard = false;        // it was refused: what follows of it is thrown away
   std::size_t unconsumed = 0;  // bytes of its body that hold the windows closed
@@ -55,6 +56,7 @@ struct Http2Codec::Impl {
     nghttp2_option_set_max_outbound_ack(option, kMaxHttp2Acks);
     nghttp2_option_set_max_settings(option, kMaxHttp2SettingsEntries);
     nghttp2_option_set_max_continuations(option, kMaxHttp2Continuations);
+    nghttp2_option_set_max_send_header_block_length(option, http2::kMaxHeaderBlock);
     nghttp2_session_server_new2(&session, callbacks, this, option);
     nghttp2_option_del(option);
     nghttp2_session_callbacks_del(callbacks);
@@ -73,6 +75,7 @@ struct Http2Codec::Impl {
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_close);
     nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_sent);
+    nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, on_not_sent);
   }
 
   void submit_settings() const {
@@ -122,10 +125,7 @@ struct Http2Codec::Impl {
     if (stream == nullptr) return 0;
     if (!stream->has_head) {
       stream->request.add(view(name, name_size), view(value, value_size));
-    } else if (stream->trailers.size() < kMaxTrailers &&
-               stream->trailers.bytes() < kMaxTrailerBytes) {
-      stream->trailers.add(view(name, name_size), view(value, value_size));
-    } else {
+    } else if (!stream->trailers.add(view(name, name_size), view(value, value_size))) {
       stream->malformed = true;
     }
     return 0;
@@ -184,6 +184,8 @@ struct Http2Codec::Impl {
         return reset(id, NGHTTP2_PROTOCOL_ERROR);
       case Http2RequestBuilder::Verdict::kTooLarge:
         return refuse(id, "431");
+      case Http2RequestBuilder::Verdict::kTooLong:
+        return refuse(id, "414");
       case Http2RequestBuilder::Verdict::kNotServed:
         return refuse(id, "501");
       case Http2RequestBuilder::Verdict::kGood:
@@ -196,7 +198,7 @@ struct Http2Codec::Impl {
 
   void on_request_end(Http2StreamId id) {
     Stream* stream = find(id);
-    if (stream != nullptr && !stream->unheard) events.on_end(id, stream->trailers);
+    if (stream != nullptr && !stream->unheard) events.on_end(id, stream->trailers.fields());
   }
 
   static int on_data(nghttp2_session*, std::uint8_t, std::int32_t id, const std::uint8_t* bytes,
@@ -236,6 +238,13 @@ struct Http2Codec::Impl {
     // It need not send the rest of a request that was answered (section 8.1).
     if (answered && nghttp2_session_get_stream_remote_close(impl.session, frame->hd.stream_id) == 0)
       impl.reset(frame->hd.stream_id, NGHTTP2_NO_ERROR);
+    return 0;
+  }
+
+  // A head that is too large to be sent: its stream would wait for it for ever.
+  static int on_not_sent(nghttp2_session*, const nghttp2_frame* frame, int, void* user) {
+    if (frame->hd.type == NGHTTP2_HEADERS)
+      of(user).reset(frame->hd.stream_id, NGHTTP2_INTERNAL_ERROR);
     return 0;
   }
 

@@ -10,8 +10,15 @@
 #include <vector>
 
 #include "flycast/core/header_list.h"
+#include "flycast/core/http1_limits.h"
 
 namespace sixpn::flycast::http2 {
+
+// What a field costs besides its text (RFC 9113 section 6.5.2).
+inline constexpr std::size_t kFieldOverhead = 32;
+// Of a head that is sent, as nghttp2 estimates it (text and 12 bytes for each field): its own limit
+// is 64 KiB, which is what a client may send before the proxy adds to it.
+inline constexpr std::size_t kMaxHeaderBlock = 2 * kMaxHeadBytes;
 
 inline std::string_view view(const std::uint8_t* bytes, std::size_t size) {
   return {reinterpret_cast<const char*>(bytes), size};
@@ -33,16 +40,20 @@ class Fields {
   void add(std::string_view name, std::string_view value) {
     names_.push_back(lower_case(name));
     fields_.push_back(make_field(names_.back(), value));
+    list_size_ += name.size() + value.size() + kFieldOverhead;
   }
   void add(const HeaderList& list) {
     for (const FieldView& field : list) add(field.name, field.value);
   }
   [[nodiscard]] const nghttp2_nv* data() const { return fields_.data(); }
   [[nodiscard]] std::size_t size() const { return fields_.size(); }
+  // As SETTINGS_MAX_HEADER_LIST_SIZE counts it.
+  [[nodiscard]] std::size_t list_size() const { return list_size_; }
 
  private:
   std::vector<std::string> names_;  // never grows beyond what is reserved
   std::vector<nghttp2_nv> fields_;
+  std::size_t list_size_ = 0;
 };
 
 // A message's body on its way out, as nghttp2 asks for it.

@@ -10,6 +10,7 @@
 #include "flycast/core/http1_head.h"
 #include "flycast/core/http1_reader.h"
 #include "flycast/io/http2_machine_codec.h"
+#include "flycast/io/http_failure.h"
 #include "flycast/io/http_stream.h"
 #include "flycast/io/sockets.h"
 
@@ -24,6 +25,8 @@ constexpr std::size_t kMostHeld = 256 * 1024;
 // Of what the call does not take: more than flow control lets come, which only interim responses
 // exceed. Then the machine's frames wait, those that keep its connection alive too.
 constexpr std::size_t kMostUntold = kHttp2StreamWindow + kMostHeld;
+
+constexpr HttpFault kTooLargeForMachine{431, "its fields are larger than what the machine takes"};
 
 class Http2Machine : public Session, public std::enable_shared_from_this<Http2Machine> {
  public:
@@ -103,12 +106,10 @@ class Http2Machine : public Session, public std::enable_shared_from_this<Http2Ma
   }
 
   void on_call_bytes(std::string_view bytes) {
-    while (true) {
+    while (!is_refused_) {
       switch (reader_.next(bytes)) {
         case ReadEvent::kHead:
-          is_whole_ = false;
-          method_ = reader_.head().method;
-          codec_.request(reader_.head());
+          on_request(reader_.head());
           break;
         case ReadEvent::kPiece:
           codec_.send_body(reader_.piece());
@@ -116,12 +117,33 @@ class Http2Machine : public Session, public std::enable_shared_from_this<Http2Ma
         case ReadEvent::kEnd:
           codec_.end_body(reader_.trailers());
           break;
-        case ReadEvent::kFault:  // HttpCall passes on more than this reader takes
-          return on_call_gone();
+        case ReadEvent::kFault:
+          return refuse(reader_.fault());
         default:  // all is read
           return;
       }
     }
+  }
+
+  void on_request(const RequestHead& head) {
+    is_whole_ = has_head_ = false;
+    method_ = head.method;
+    codec_.request(head);
+    if (codec_.is_too_large()) refuse(kTooLargeForMachine);
+  }
+
+  // Answers in the machine's place, which is not to blame; nothing more is heard of either side.
+  void refuse(const HttpFault& fault) {
+    if (std::exchange(is_refused_, true)) return;
+    if (has_head_) return on_call_gone();
+    codec_.reset(Http2Error::kCancel);
+    ProxyResponse told = refusal(fault);
+    WireForm form;
+    form.body = told.head.body;
+    form.keep_alive = false;
+    write_response_head(told.head, form, to_call_);
+    if (method_ != "HEAD") to_call_ += told.body;
+    is_whole_ = true;
   }
 
   // The request is not wanted any more, or the connection.
@@ -135,20 +157,26 @@ class Http2Machine : public Session, public std::enable_shared_from_this<Http2Ma
 
   bool read_machine() {
     // Interim responses know no flow control.
-    if (!open_ || !machine_.readable() || call_.held() >= kMostUntold) return false;
+    if (!open_ || is_refused_ || !machine_.readable() || call_.held() >= kMostUntold) return false;
     std::string_view bytes;
     switch (machine_.read(bytes, kReadSize)) {
       case HttpStream::Got::kNothing:
         return false;
       case HttpStream::Got::kEnd:
       case HttpStream::Got::kReset:
-        open_ = false;  // the call may not have taken all of what came before
+        on_machine_gone();
         return true;
       case HttpStream::Got::kBytes:
-        open_ = codec_.feed(bytes);
+        if (!codec_.feed(bytes)) on_machine_gone();
         return true;
     }
     return false;
+  }
+
+  // The call may not have taken all of what came before.
+  void on_machine_gone() {
+    open_ = false;
+    if (!is_whole_ && !has_head_ && codec_.is_too_large()) refuse(kTooLargeForMachine);
   }
 
   bool write_machine() {
@@ -163,6 +191,7 @@ class Http2Machine : public Session, public std::enable_shared_from_this<Http2Ma
   }
 
   void on_head(const ResponseHead& head) {
+    has_head_ = true;
     ResponseHead answer = head;
     WireForm form;
     form.body = head.body;
@@ -177,6 +206,7 @@ class Http2Machine : public Session, public std::enable_shared_from_this<Http2Ma
 
   void on_closed(std::uint32_t error) {
     if (is_whole_) return;
+    if (!has_head_ && codec_.is_too_large()) return refuse(kTooLargeForMachine);
     *reason_ = error == 0 ? static_cast<std::uint32_t>(Http2Error::kProtocol) : error;
     is_cut_ = true;
   }
@@ -190,7 +220,7 @@ class Http2Machine : public Session, public std::enable_shared_from_this<Http2Ma
     if (call_.held() != 0) return;
     // The call must not take what was cut for whole; it reads the end behind what came before.
     bool is_last = !codec_.is_busy() && is_whole_ && codec_.is_over();
-    if (is_cut_ || is_last || !open_) end();
+    if (is_cut_ || is_last || is_refused_ || !open_) end();
   }
 
   void end() {
@@ -205,14 +235,16 @@ class Http2Machine : public Session, public std::enable_shared_from_this<Http2Ma
   HttpStream machine_;
   Http2MachineCodec codec_;
   Http2Reason reason_;
-  RequestReader reader_;
+  RequestReader reader_ = RequestReader::of_proxy();
   std::string method_;
   std::string to_call_;
-  BodyWriter body_;       // of the response
-  std::size_t owed_ = 0;  // bytes of it that the call did not take: the window stays closed
-  bool is_whole_ = true;  // the response, or there is no request
-  bool is_cut_ = false;   // it will never be whole
-  bool open_ = true;      // the machine may say more
+  BodyWriter body_;          // of the response
+  std::size_t owed_ = 0;     // bytes of it that the call did not take: the window stays closed
+  bool is_whole_ = true;     // the response, or there is no request
+  bool has_head_ = false;    // of it, the call has that
+  bool is_cut_ = false;      // it will never be whole
+  bool is_refused_ = false;  // it is our own
+  bool open_ = true;         // the machine may say more
   bool in_turn_ = false;
   bool ended_ = false;
 };

@@ -3,8 +3,9 @@
 // the machine's own connection. Bodies and trailers pass in both directions at once; what either
 // side has not taken closes the other's window. A reset of the machine's cuts the response for the
 // call, with its reason beside; a call that goes before the response is whole resets the stream
-// (CANCEL). It has no time limits: the call has. Decision 0116. Loop thread. Memory: of a request
-// kMaxHttp2Untaken and one read, of a response the window.
+// (CANCEL). A request that is larger than what the machine takes is answered here, with 431: the
+// machine is not to blame. It has no time limits: the call has. Decision 0116. Loop thread. Memory:
+// of a request kMaxHttp2Untaken and one read, of a response the window.
 #pragma once
 
 #include <cstdint>

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "flycast/core/field_roles.h"
 #include "flycast/core/http1_limits.h"
 #include "flycast/core/http1_syntax.h"
 #include "flycast/io/http2_fields.h"
@@ -14,10 +15,9 @@ namespace sixpn::flycast {
 namespace {
 
 using http2::Fields;
+using http2::kFieldOverhead;
 using http2::view;
 
-// What a field costs besides its text (RFC 9113 section 6.5.2).
-constexpr std::size_t kFieldOverhead = 32;
 constexpr std::int32_t kNoStream = -1;
 
 }  // namespace
@@ -38,6 +38,7 @@ struct Http2MachineCodec::Impl {
     nghttp2_option_set_max_outbound_ack(option, kMaxHttp2Acks);
     nghttp2_option_set_max_settings(option, kMaxHttp2SettingsEntries);
     nghttp2_option_set_max_continuations(option, kMaxHttp2Continuations);
+    nghttp2_option_set_max_send_header_block_length(option, http2::kMaxHeaderBlock);
     nghttp2_session_client_new2(&session, callbacks, this, option);
     nghttp2_option_del(option);
     nghttp2_session_callbacks_del(callbacks);
@@ -75,22 +76,22 @@ struct Http2MachineCodec::Impl {
     return taken ? 0 : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
   }
 
-  // False: no message may hold it, or the head is too large.
+  // False: no message may hold it, or there are too many.
   bool add(std::string_view name, std::string_view value) {
+    if (has_head) return trailers.add(name, value);
     head_bytes += name.size() + value.size() + kFieldOverhead;
-    HeaderList& list = has_head ? trailers : head.fields;
-    if (head_bytes > kMaxHeadBytes || list.size() >= kMaxFields || !is_field_value(value))
+    if (head_bytes > kMaxHeadBytes || head.fields.size() >= kMaxFields || !is_field_value(value))
       return false;
-    if (name == ":status" && !has_head) {
+    if (name == ":status") {
       head.status = static_cast<int>(parse_length(value).value_or(0));
       return head.status >= 100 && head.status <= 999;
     }
-    if (name == "content-length" && !has_head) {
+    if (name == "content-length") {
       auto length = parse_length(value);
       head.body = {BodyKind::kLength, length.value_or(0)};
       return length.has_value();
     }
-    list.add(name, value);
+    head.fields.add(name, value);
     return true;
   }
 
@@ -106,7 +107,7 @@ struct Http2MachineCodec::Impl {
     bool ends = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
     if (frame->hd.type == NGHTTP2_HEADERS && !impl.has_head) impl.on_response_head(ends);
     bool is_message = frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA;
-    if (is_message && ends) impl.events.on_end(impl.trailers);
+    if (is_message && ends) impl.events.on_end(impl.trailers.fields());
     return 0;
   }
 
@@ -161,7 +162,8 @@ struct Http2MachineCodec::Impl {
   std::string method;
   http2::OutgoingBody out;
   ResponseHead head;
-  HeaderList trailers;
+  Http2Trailers trailers;
+  std::size_t request_size = 0;  // of the head of the last one, as settings count it
   std::size_t head_bytes = 0;
   bool has_head = false;  // the final one: what comes now are trailers
   bool leaves = false;    // the machine takes no further request
@@ -202,6 +204,8 @@ void Http2MachineCodec::request(const RequestHead& head) {
   if (head.body.kind == BodyKind::kLength) fields.add("content-length", length);
   if (head.expects_continue) fields.add("expect", "100-continue");
   fields.add("te", "trailers");
+  impl_->request_size = fields.list_size();
+  if (is_too_large()) return;
   impl_->method = head.method;
   impl_->has_head = false;
   impl_->out = {};
@@ -209,6 +213,11 @@ void Http2MachineCodec::request(const RequestHead& head) {
   impl_->stream =
       nghttp2_submit_request(impl_->session, nullptr, fields.data(), fields.size(),
                              head.body.kind == BodyKind::kNone ? nullptr : &body, nullptr);
+}
+
+bool Http2MachineCodec::is_too_large() const {
+  return impl_->request_size >
+         nghttp2_session_get_remote_settings(impl_->session, NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE);
 }
 
 void Http2MachineCodec::send_body(std::string_view piece) {

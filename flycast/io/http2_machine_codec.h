@@ -47,8 +47,12 @@ class Http2MachineCodec {
   // It takes no further request.
   [[nodiscard]] bool is_over() const;
 
-  // When the one before is over. A body follows unless its kind is kNone.
+  // When the one before is over. A body follows unless its kind is kNone. Nothing is sent of one
+  // that is_too_large().
   void request(const RequestHead& head);
+  // The last request's head is larger than what the machine takes, as far as it has said
+  // (SETTINGS_MAX_HEADER_LIST_SIZE): it may have come before that word.
+  [[nodiscard]] bool is_too_large() const;
   void send_body(std::string_view piece);
   void end_body(const HeaderList& trailers);
   void reset(Http2Error error);

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "flycast/core/field_roles.h"
 #include "flycast/core/http1_limits.h"
 #include "flycast/core/http1_syntax.h"
 #include "flycast/core/replay_headers.h"
@@ -11,6 +12,9 @@ namespace {
 
 // What a field costs besides its text (RFC 9113 section 6.5.2).
 constexpr std::size_t kFieldOverhead = 32;
+
+// What else a line of HTTP/1 holds: "METHOD /target HTTP/1.1" and its end.
+constexpr std::size_t kLineOverhead = 12;
 
 // Of one connection (section 8.2.2); te may say trailers.
 bool is_forbidden(std::string_view name, std::string_view value) {
@@ -39,8 +43,8 @@ void Http2RequestBuilder::add(std::string_view name, std::string_view value) {
   bytes_ += name.size() + value.size() + kFieldOverhead;
   if (++fields_ > kMaxFields || bytes_ > kMaxHeadBytes) return;
   if (name.starts_with(':')) return add_pseudo(name, value);
-  malformed_ |= is_forbidden(name, value) || !is_field_value(value);
-  if (name == "te") return;
+  malformed_ |= is_forbidden(name, value) || imitates_framing(name) || !is_field_value(value);
+  if (role_of(name) == FieldRole::kHop) return;
   if (name == "cookie") {
     if (!cookies_.empty()) cookies_ += "; ";
     cookies_ += value;
@@ -62,7 +66,10 @@ void Http2RequestBuilder::add(std::string_view name, std::string_view value) {
 Http2RequestBuilder::Verdict Http2RequestBuilder::finish(bool ended, RequestHead& into) {
   if (fields_ > kMaxFields || bytes_ > kMaxHeadBytes) return Verdict::kTooLarge;
   if (malformed_ || !is_token(head_.method)) return Verdict::kMalformed;
-  if (head_.method == "CONNECT") return Verdict::kNotServed;
+  if (head_.method == "CONNECT" || head_.method.size() > kMaxMethodBytes)
+    return Verdict::kNotServed;
+  if (head_.method.size() + head_.target.size() + kLineOverhead > kMaxRequestLineBytes)
+    return Verdict::kTooLong;
   if (!is_target(head_.target, head_.method)) return Verdict::kMalformed;
   // Two names for one thing must agree (section 8.3.1).
   if (has_authority_ && has_host_field_ && !same_name(authority_, host_field_))
@@ -70,6 +77,7 @@ Http2RequestBuilder::Verdict Http2RequestBuilder::finish(bool ended, RequestHead
   head_.host = has_authority_ ? authority_ : host_field_;
   if (!is_authority(head_.host)) return Verdict::kMalformed;
   if (ended && has_length_ && length_ != 0) return Verdict::kMalformed;
+  if (!ended && head_.method == "TRACE") return Verdict::kMalformed;  // RFC 9110 section 9.3.8
   if (!cookies_.empty()) head_.fields.add("cookie", cookies_);
   if (has_length_) {
     head_.body = {BodyKind::kLength, length_};

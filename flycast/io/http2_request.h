@@ -17,7 +17,8 @@ class Http2RequestBuilder {
     kGood,
     kMalformed,  // RFC 9113 section 8.1.1: the stream ends in PROTOCOL_ERROR
     kTooLarge,   // more fields or bytes than http1_limits.h allows: 431
-    kNotServed,  // CONNECT: 501
+    kTooLong,    // so of method and target: 414
+    kNotServed,  // CONNECT, or no method that anybody knows: 501
   };
 
   // Pseudo-fields too.

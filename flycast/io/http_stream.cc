@@ -35,6 +35,7 @@ HttpStream::~HttpStream() {
 void HttpStream::on_events(std::uint32_t events) {
   if ((events & ~std::uint32_t{EPOLLOUT}) != 0) readable_ = true;
   if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) ended_ = true;
+  if ((events & EPOLLERR) != 0) failed_ = true;
   if (!ready_) return;
   Ready call = ready_;  // it may replace or destroy the one that is stored
   call();

@@ -71,6 +71,8 @@ class HttpStream final : private HttpPoller::Listener {
   [[nodiscard]] bool broken() const { return broken_; }
   // Its end, or a reset, is there, behind what was not read yet.
   [[nodiscard]] bool ended() const { return ended_; }
+  // It was reset, or given up by the kernel: so far as is known without a read.
+  [[nodiscard]] bool failed() const { return failed_; }
   // Bytes that the kernel took, since the socket is here.
   [[nodiscard]] std::uint64_t sent() const { return sent_; }
 
@@ -98,6 +100,7 @@ class HttpStream final : private HttpPoller::Listener {
   std::uint64_t sent_ = 0;
   bool readable_ = false;
   bool ended_ = false;  // a FIN or a reset was seen: behind what was read it is still there
+  bool failed_ = false;
   bool broken_ = false;
   bool told_of_room_ = false;
   bool finishing_ = false;

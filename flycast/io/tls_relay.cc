@@ -62,10 +62,15 @@ class TlsRelay : public Session, public std::enable_shared_from_this<TlsRelay> {
     if (client_.broken() || machine_.broken()) return end();
     bool whole = up_.ended && down_.ended && client_.held() == 0 && machine_.held() == 0;
     if (whole) return end_cleanly();
-    // Of a side that said its last nothing is read any more: that does not tell that it went.
-    bool gone = up_.ended ? is_reset(client_.fd()) : down_.ended && is_reset(machine_.fd());
-    if (gone && !(up_.ended && down_.ended)) return end();
+    if (!(up_.ended && down_.ended) && (is_gone(up_) || is_gone(down_))) return end();
     if (more) go_on_later();
+  }
+
+  // Of a side that said its last nothing is read any more, nor of one whose words nobody takes: no
+  // read tells that it went.
+  [[nodiscard]] static bool is_gone(const Flow& flow) {
+    bool unread = flow.ended || flow.to.held() >= kMostUntakenOfTls;
+    return unread && flow.from.failed();
   }
 
   // True: there may be more to move at once.

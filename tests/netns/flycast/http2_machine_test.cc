@@ -2,7 +2,9 @@
 // versions. gRPC of other people's making: grpc_test.cc.
 #include <gtest/gtest.h>
 
+#include "flycast/core/http1_limits.h"
 #include "tests/netns/flycast/http2_peer.h"
+#include "tests/netns/flycast/http_words.h"
 
 namespace sixpn::flycast {
 namespace {
@@ -145,6 +147,54 @@ TEST_F(Http2Machine, AClientOfHttp1) {
   }
   EXPECT_TRUE(seen.starts_with("HTTP/1.1 200")) << seen;
   EXPECT_NE(seen.find("5\r\nhello\r\n"), std::string::npos) << seen;
+}
+
+// 64 KiB are the client's: what the proxy adds to them comes on top.
+TEST_F(Http2Machine, TheLargestHeadOfHttp1IsItsToo) {
+  RunningHost host1(1, cluster);
+  Server server(1);
+  Tcp client = dial_web();
+  std::string head = "GET / HTTP/1.1\r\nHost: h\r\n";
+  for (int i = 0; i < 200; ++i) head += "A: b\r\n";
+  head += "X-Large: " + std::string(kMaxHeadBytes - head.size() - 13, 'x') + "\r\n\r\n";
+  ASSERT_EQ(head.size(), kMaxHeadBytes);
+  ASSERT_TRUE(client.write_all(head));
+  Http2Peer machine = accept(server);
+  ASSERT_TRUE(machine.next(kHeaders));
+  ASSERT_TRUE(machine.say(answer(1, "hello")));
+  EXPECT_TRUE(read_message(client).starts_with("HTTP/1.1 200"));
+}
+
+// It takes less than that and has said so, before the request came or behind it: the client is
+// told, no machine is blamed, and no other one is asked.
+TEST_F(Http2Machine, AHeadThatItDoesNotTakeIsAnsweredWith431) {
+  RunningHost host1(1, cluster);
+  Server server(1);
+  const std::string limit = frame(kSettings, 0, 0, std::string("\0\6", 2) + u32(2000));
+  const std::string large =
+      "GET / HTTP/1.1\r\nHost: h\r\nX-Large: " + std::string(3000, 'x') + "\r\n\r\n";
+  for (const std::string& word :
+       {frame(kReset, 0, 1, u32(1)), frame(kGoaway, 0, 0, u32(0) + u32(11))}) {
+    Tcp client = dial_web();
+    ASSERT_TRUE(client.write_all(large));
+    Http2Peer machine = accept(server);
+    ASSERT_TRUE(machine.next(kHeaders));
+    ASSERT_TRUE(machine.say(limit + word));
+    EXPECT_TRUE(read_message(client).starts_with("HTTP/1.1 431"));
+  }
+  // Known from the request before.
+  Tcp client = dial_web();
+  ASSERT_TRUE(client.write_all("GET / HTTP/1.1\r\nHost: h\r\n\r\n"));
+  Http2Peer machine = accept(server);
+  ASSERT_TRUE(machine.say(limit));
+  ASSERT_TRUE(machine.next(kHeaders));
+  ASSERT_TRUE(machine.say(frame(kHeaders, kEndHeaders | kEndStream, 1, kOk)));
+  EXPECT_TRUE(read_message(client).starts_with("HTTP/1.1 200"));
+  ASSERT_TRUE(client.write_all(large));
+  std::string told = read_message(client);
+  EXPECT_TRUE(told.starts_with("HTTP/1.1 431")) << told;
+  EXPECT_EQ(host1.stats().http_resends, 0u);
+  EXPECT_EQ(host1.stats().http_failed, 0u);
 }
 
 // It speaks HTTP/1, whatever its record says: the client gets an error, not its bytes.

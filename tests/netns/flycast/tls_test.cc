@@ -34,6 +34,16 @@ class TlsEnd {
     tls_.write(plain);
     push();
   }
+  // Until the other side takes no more.
+  void write_until_stuck() {
+    tls_.write(std::string(20'000'000, 'u'));
+    std::string wire = tls_.take_outgoing();
+    while (true) {
+      std::size_t sent = tcp_.write_until_stuck(wire, 1).size();
+      if (sent == 0) return;
+      wire.erase(0, sent);
+    }
+  }
   std::string read(std::size_t size) {
     std::string plain = tls_.read();
     while (plain.size() < size && !tls_.ended()) {
@@ -127,6 +137,32 @@ TEST_F(TlsFlycast, ACutIsNoEnd) {
   EXPECT_EQ(other.read_exactly(1), "x");
   other.send_reset();
   EXPECT_FALSE(second.ends_cleanly());
+}
+
+// Of a side that cannot be read, for the other takes nothing, a reset is seen all the same.
+TEST_F(TlsFlycast, AResetIsSeenBehindWhatNobodyTakes) {
+  RunningHost host1(1, cluster, options);
+  Server server(1);
+  enum class Who { kClient, kMachine, kClientOfAMachineThatEnded };
+  for (Who who : {Who::kClient, Who::kMachine, Who::kClientOfAMachineThatEnded}) {
+    TlsEnd client;
+    ASSERT_TRUE(client.shake_hands());
+    client.write("x");
+    Tcp machine = server.accept();
+    EXPECT_EQ(machine.read_exactly(1), "x");
+    if (who == Who::kClientOfAMachineThatEnded) {
+      machine.send_fin();
+      EXPECT_TRUE(client.ends_cleanly());
+    }
+    if (who == Who::kMachine) {
+      machine.write_until_stuck(std::string(65536, 'd'), 20'000'000);
+      machine.send_reset();
+    } else {
+      client.write_until_stuck();
+      client.tcp().send_reset();
+    }
+    EXPECT_TRUE(eventually([&] { return host1.stats().sessions == 0; })) << static_cast<int>(who);
+  }
 }
 
 TEST_F(TlsFlycast, RequestsAreToldOfItAndUpgradesPass) {

@@ -97,6 +97,7 @@ TEST(RequestRules, NoClientSpeaksForTheProxy) {
       EXPECT_EQ(request({{spelled, "lie"}, {spelled, "lie"}}), clean) << spelled;
   }
   EXPECT_EQ(request({{"X_Forwarded_For", "lie"}, {"x_forwarded_port", "1"}}), clean);
+  EXPECT_EQ(request({{"fly.client.ip", "lie"}, {"X-Forwarded+For", "lie"}}), clean);
 }
 
 TEST(RequestRules, LeaveRoutingWishesAndTheRest) {

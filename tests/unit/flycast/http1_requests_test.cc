@@ -210,6 +210,7 @@ TEST(Http1Requests, FieldLines) {
       {"GET / HTTP/1.1\r\n Host: h\r\n\r\n", "400 a folded field line"},
       {with("Content_Length: 5\r\n"), "400 a field that imitates one of framing"},
       {with("transfer_encoding: chunked\r\n"), "400 a field that imitates one of framing"},
+      {with("content.length: 5\r\n"), "400 a field that imitates one of framing"},
       {with("my_field: x\r\n"), "GET / h=h [my_field: x] \"\""},
   });
 }
@@ -374,9 +375,12 @@ TEST(Http1Requests, Trailers) {
       {trailer("Cookie: x\r\nA: 1\r\n"), head + " [A: 1]"},
       {trailer("Fly-Client-IP: x\r\nA: 1\r\n"), head + " [A: 1]"},
       {trailer("X-Forwarded-For: x\r\n"), head},
+      {trailer("Fly_Client_IP: x\r\nx_forwarded_for: y\r\nA: 1\r\n"), head + " [A: 1]"},
+      {trailer("HTTP2-Settings: x\r\nA: 1\r\n"), head + " [A: 1]"},
       {trailer("Content-Length: 5\r\n"), refused},
       {trailer("Transfer-Encoding: chunked\r\n"), refused},
       {trailer("Host: evil\r\n"), refused},
+      {trailer("content_length: 5\r\n"), refused},
       {trailer("connection: close\r\n"), refused},
       {trailer("A : 1\r\n"), head + "; 400 a blank in or after a field's name"},
       {trailer("A: 1\r\n x\r\n"), head + "; 400 a folded field line"},

@@ -48,6 +48,34 @@ inline std::string field(std::string_view name, std::string_view value) {
   return bytes.append(value);
 }
 
+// With a name below 127 bytes and a value of any size from there on (RFC 7541 section 5.1).
+inline std::string large_field(std::string_view name, std::string_view value) {
+  std::string bytes(1, '\x10');
+  bytes += static_cast<char>(name.size());
+  bytes += name;
+  bytes += '\x7f';
+  std::size_t rest = value.size() - 127;
+  for (; rest >= 128; rest >>= 7) bytes += static_cast<char>((rest & 0x7f) | 0x80);
+  bytes += static_cast<char>(rest);
+  return bytes.append(value);
+}
+// HEADERS that end their stream, and as many CONTINUATIONs as `fields` need.
+inline std::string large_headers(std::uint32_t stream, std::string_view fields) {
+  constexpr std::size_t kMostPayload = 16384;
+  std::string bytes;
+  std::uint8_t type = kHeaders;
+  std::uint8_t flags = kEndStream;
+  while (true) {
+    std::string_view part = fields.substr(0, kMostPayload);
+    fields.remove_prefix(part.size());
+    if (fields.empty()) flags |= kEndHeaders;
+    bytes += frame(type, flags, stream, part);
+    if (fields.empty()) return bytes;
+    type = kContinuation;
+    flags = 0;
+  }
+}
+
 // GET / of http://web.flycast.
 inline std::string get_fields() {
   return "\x82\x86\x84" + field(":authority", "web.flycast");

@@ -236,6 +236,21 @@ TEST_F(Pair, AMachineThatLeavesTakesNoFurtherRequest) {
   EXPECT_TRUE(proxy.codec.is_over());
 }
 
+// What HTTP/1 admits, with all that the proxy adds, is sent.
+TEST_F(Pair, TheLargestHeadOfHttp1IsSent) {
+  RequestHead head = post();
+  head.body = {};
+  for (int i = 0; i < 8; ++i)
+    head.fields.add("x-large", std::string((kMaxHeadBytes + kMaxAddedBytes) / 8 - 10, 'x'));
+  proxy.codec.request(head);
+  EXPECT_FALSE(proxy.codec.is_too_large());
+  std::size_t sent = 0;
+  for (std::string_view out; !(out = proxy.codec.next_output()).empty();) sent += out.size();
+  EXPECT_TRUE(proxy.codec.is_busy());
+  EXPECT_TRUE(proxy.closed.empty());
+  EXPECT_GT(sent, 8 * 1024U);
+}
+
 // Frames by hand: what no machine may say ends the request, not more.
 TEST(Http2MachineCodec, MalformedResponsesEndTheirStream) {
   std::string many;
@@ -261,6 +276,110 @@ TEST(Http2MachineCodec, MalformedResponsesEndTheirStream) {
     EXPECT_EQ(proxy.head.status, 0) << fields;
     ASSERT_EQ(proxy.closed.size(), 1U) << fields;
     EXPECT_NE(proxy.closed[0], 0U) << fields;
+  }
+}
+
+// Behind the pair of sockets HTTP/1 believes the head: what follows must be as it says.
+TEST(Http2MachineCodec, BodiesThatContradictTheirHeadAreCut) {
+  struct Case {
+    const char* method;
+    std::string head;
+    std::string body;
+    bool good;
+  };
+  const Case cases[] = {
+      {"GET", "\x88" + field("content-length", "3"), "abc", true},
+      {"GET", "\x88" + field("content-length", "4"), "abc", false},
+      {"GET", "\x88" + field("content-length", "2"), "abc", false},
+      {"GET", "\x88" + field("content-length", "3") + field("content-length", "3"), "abc", false},
+      {"HEAD", "\x88" + field("content-length", "3"), "", true},
+      {"HEAD", "\x88" + field("content-length", "3"), "abc", false},
+      {"GET", field(":status", "204"), "abc", false},
+      {"GET", field(":status", "304") + field("content-length", "3"), "", true},
+      {"GET", field(":status", "304") + field("content-length", "3"), "abc", false},
+      {"GET", field(":status", "200") + field("transfer-encoding", "chunked"), "abc", false},
+  };
+  for (const Case& each : cases) {
+    Proxy proxy;
+    RequestHead head = Pair::post();
+    head.method = each.method;
+    head.body = {};
+    proxy.codec.request(head);
+    while (!proxy.codec.next_output().empty()) {
+    }
+    proxy.codec.feed(frame(kSettings, 0, 0) + frame(kHeaders, kEndHeaders, 1, each.head) +
+                     frame(kData, kEndStream, 1, each.body));
+    while (!proxy.codec.next_output().empty()) {
+    }
+    std::string name = std::string(each.method) + " " + each.head + each.body;
+    EXPECT_EQ(proxy.whole, each.good) << name;
+    EXPECT_TRUE(each.good || proxy.body.size() <= proxy.head.body.length) << name;
+    ASSERT_EQ(proxy.closed.size(), 1U) << name;
+    EXPECT_EQ(proxy.closed[0] == 0, each.good) << name;
+  }
+}
+
+std::string settings_of_head(std::uint32_t most) {
+  return frame(kSettings, 0, 0, std::string("\0\6", 2) + u32(most));
+}
+
+// RFC 9113 section 6.5.2: a field is its text and 32 bytes.
+TEST(Http2MachineCodec, AHeadThatTheMachineDoesNotTakeIsNotSent) {
+  RequestHead head = Pair::post();
+  std::uint32_t size = 0;
+  for (std::size_t field : {7 + 4, 7 + 4, 10 + 11, 5 + 4, 5 + 5, 2 + 8})
+    size += static_cast<std::uint32_t>(field) + 32;
+  for (bool fits : {true, false}) {
+    Proxy proxy;
+    ASSERT_TRUE(proxy.codec.feed(settings_of_head(fits ? size : size - 1)));
+    while (!proxy.codec.next_output().empty()) {
+    }
+    proxy.codec.request(head);
+    EXPECT_EQ(proxy.codec.is_too_large(), !fits);
+    EXPECT_EQ(proxy.codec.is_busy(), fits);
+    EXPECT_EQ(proxy.codec.next_output().empty(), !fits);
+  }
+}
+
+TEST(Http2MachineCodec, OrIsKnownToHaveBeenTooLarge) {
+  Proxy proxy;
+  proxy.codec.request(Pair::post());
+  EXPECT_FALSE(proxy.codec.is_too_large());
+  ASSERT_TRUE(proxy.codec.feed(settings_of_head(100)));
+  EXPECT_TRUE(proxy.codec.is_too_large());
+}
+
+// As of clients (http2_requests_test.cc).
+TEST(Http2MachineCodec, TrailersAreHeldToTheRulesOfHttp1) {
+  std::string many;
+  for (std::size_t i = 0; i <= kMaxTrailers; ++i) many += field("a", "b");
+  const std::pair<std::string, bool> cases[] = {
+      {field("grpc-status", "0") + field("set-cookie", "a=b"), true},
+      {field("content-length", "3"), false},
+      {field("content_length", "3"), false},
+      {field("transfer-encoding", "chunked"), false},
+      {field("connection", "close"), false},
+      {field("keep-alive", "1"), false},
+      {field(":status", "200"), false},
+      {field("a", "b\r\nc: d"), false},
+      {many, false},
+      {large_field("a", std::string(kMaxTrailerBytes, 'b')), false},
+  };
+  for (const auto& [fields, good] : cases) {
+    Proxy proxy;
+    RequestHead head = Pair::post();
+    head.body = {};
+    proxy.codec.request(head);
+    while (!proxy.codec.next_output().empty()) {
+    }
+    EXPECT_TRUE(proxy.codec.feed(frame(kSettings, 0, 0) + frame(kHeaders, kEndHeaders, 1, "\x88") +
+                                 frame(kData, 0, 1, "abc") + large_headers(1, fields)));
+    while (!proxy.codec.next_output().empty()) {
+    }
+    EXPECT_EQ(proxy.whole, good) << fields.substr(0, 40);
+    EXPECT_EQ(proxy.trailers, good ? (HeaderList{{"grpc-status", "0"}}) : HeaderList{});
+    ASSERT_EQ(proxy.closed.size(), 1U);
+    EXPECT_EQ(proxy.closed[0] == 0, good) << fields.substr(0, 40);
   }
 }
 

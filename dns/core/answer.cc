@@ -21,9 +21,12 @@ NameContent apex_content(const View& view, const Zone& zone) {
 
 NameContent localhost_content(const View& view) {
   constexpr std::string_view kRule = "loopback (RFC 6761 section 6.3)";
-  if (view.asked == kTypeA)
-    return by_rule(kRule, {kTypeA, {Ip6::from_words({0, 0, 0, 0, 0, 0xffff, 0x7f00, 1})}});
-  return by_rule(kRule, {kTypeAaaa, {Ip6::from_words({0, 0, 0, 0, 0, 0, 0, 1})}});
+  auto content =
+      view.asked == kTypeA
+          ? by_rule(kRule, {kTypeA, {Ip6::from_words({0, 0, 0, 0, 0, 0xffff, 0x7f00, 1})}})
+          : by_rule(kRule, {kTypeAaaa, {Ip6::from_words({0, 0, 0, 0, 0, 0, 0, 1})}});
+  content.lasting = false;  // any name will do: kept, they would push out what others ask for
+  return content;
 }
 
 Found find_name(const View& view, const Zone& zone, Labels labels) {

@@ -31,6 +31,9 @@ class MessageStream {
     if (kept_.empty()) kept_.shrink_to_fit();
   }
 
+  // As they come: whoever must wait has them handed on later, by feed({}).
+  void keep(std::string_view bytes) { kept_ += bytes; }
+
   // A whole message is kept: take() had enough before it.
   [[nodiscard]] bool has_message() const {
     return left_of_large_ > 0 ? kept_.size() >= left_of_large_

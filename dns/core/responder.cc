@@ -141,6 +141,11 @@ void Responder::charge(const Client& client, Transport transport, std::uint32_t 
   }
 }
 
+Duration Responder::stream_hold(const Ip6& source) {
+  std::chrono::nanoseconds over(stream_meter_.charge(client(source).hash, nanoseconds(), 0));
+  return std::chrono::duration_cast<Duration>(over);
+}
+
 Handled Responder::over_its_rate() const {
   Handled handled;
   handled.fate = Fate::kReply;

@@ -73,6 +73,8 @@ class Responder {
 
   // `out` holds kMaxMessageBytes for TCP, kMaxUdpBytes for UDP.
   Handled respond(std::string_view message, const Ip6& source, Transport transport, char* out);
+  // For how long a source's streams are not to be read: it is ahead of its rate over TCP.
+  [[nodiscard]] Duration stream_hold(const Ip6& source);
   // The options that the reply to the last message carries, for one that is made elsewhere.
   [[nodiscard]] std::string_view reply_options() const { return reply_options_.bytes(); }
   // What its cookie was worth.

@@ -40,7 +40,11 @@ struct DnsWorker::Impl : std::enable_shared_from_this<DnsWorker::Impl> {
     }
     tcp = std::make_unique<TcpServer>(
         loop, options.tcp, *options.tcp_quota,
-        [this](std::string_view message, TcpSession& session) { return on_tcp(message, session); });
+        [this](std::string_view message, TcpSession& session) { return on_tcp(message, session); },
+        [this](const Ip6& source) {
+          refresh();
+          return responder.stream_hold(source);
+        });
     for (auto& socket : tcp_sockets) tcp->add_listener(std::move(socket));
   }
 

@@ -270,6 +270,7 @@ struct Forwarder::Impl : std::enable_shared_from_this<Forwarder::Impl> {
     }
     if (direct.end == End::kLate) {
       upstreams.on_late(direct.upstream);
+      if (!exchange.is_claimed) claim(exchange);  // the worker claims it no more
       exchange.direct_pending = true;
       ++exchange.pending;
       return try_next(exchange, now);

@@ -26,7 +26,8 @@ constexpr int kLooksPerIdle = 4;
 }  // namespace
 
 struct TcpServer::Impl {
-  Impl(EventLoop& on, const TcpLimits& limits, TcpQuota& all, TcpShared::OnMessage handler)
+  Impl(EventLoop& on, const TcpLimits& limits, TcpQuota& all, TcpShared::OnMessage handler,
+       TcpShared::Ahead ahead)
       : loop(on),
         quota(all),
         shared{on,
@@ -35,7 +36,8 @@ struct TcpServer::Impl {
                [this](TcpSession& closed, Close why) { forget(closed, why); },
                std::vector<char>(TcpSession::kReadBytes),
                0,
-               [this] { relieve(); }},
+               [this] { relieve(); },
+               std::move(ahead)},
         look(on, [this] { close_overdue(); }) {}
 
   struct Listener {
@@ -132,8 +134,8 @@ struct TcpServer::Impl {
 };
 
 TcpServer::TcpServer(EventLoop& loop, const TcpLimits& limits, TcpQuota& quota,
-                     TcpShared::OnMessage on_message)
-    : impl_(std::make_unique<Impl>(loop, limits, quota, std::move(on_message))) {}
+                     TcpShared::OnMessage on_message, TcpShared::Ahead ahead)
+    : impl_(std::make_unique<Impl>(loop, limits, quota, std::move(on_message), std::move(ahead))) {}
 
 TcpServer::~TcpServer() {
   impl_->listeners.clear();

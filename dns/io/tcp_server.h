@@ -26,9 +26,9 @@ struct TcpCounters {
 
 class TcpServer {
  public:
-  // `quota` outlives it.
+  // `quota` outlives it. `ahead`: see TcpShared; none: nobody has a rate.
   TcpServer(EventLoop& loop, const TcpLimits& limits, TcpQuota& quota,
-            TcpShared::OnMessage on_message);
+            TcpShared::OnMessage on_message, TcpShared::Ahead ahead = {});
   ~TcpServer();  // closes every session
   TcpServer(const TcpServer&) = delete;
   TcpServer& operator=(const TcpServer&) = delete;

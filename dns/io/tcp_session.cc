@@ -40,6 +40,8 @@ struct TcpSession::Impl {
     return held || outstanding >= shared.limits.outstanding ||
            unsent.size() > shared.limits.unsent_bytes;
   }
+  // While it is held, until a message waits: its end is to be seen.
+  [[nodiscard]] bool may_read() const { return !is_paused() || (held && !input.has_message()); }
   [[nodiscard]] bool is_finished() const {
     return read_closed && outstanding == 0 && unsent.empty();
   }
@@ -77,14 +79,21 @@ struct TcpSession::Impl {
         if (!self || self->impl_->closed) return;
         self->impl_->held = false;
         self->impl_->active = monotonic_now();
+        self->impl_->hold_if_ahead();  // by what its other streams asked meanwhile
         self->impl_->advance();
       });
     held = true;
     resume->arm_after(time);
   }
 
+  void hold_if_ahead() {
+    if (!shared.ahead) return;
+    auto ahead = shared.ahead(session.source());
+    if (ahead > Duration::zero()) hold(ahead);
+  }
+
   void await_readable() {
-    if (reading || read_closed || is_paused()) return;
+    if (reading || read_closed || !may_read()) return;
     reading = true;
     socket.async_wait(asio::ip::tcp::socket::wait_read,
                       [self = session.shared_from_this()](error_code failed) {
@@ -94,12 +103,14 @@ struct TcpSession::Impl {
   }
 
   void on_readable() {
-    for (int turn = 0; turn < kReadsPerWakeUp && !closed && !read_closed && !is_paused(); ++turn) {
+    for (int turn = 0; turn < kReadsPerWakeUp && !closed && !read_closed && may_read(); ++turn) {
       auto got = recv(socket.native_handle(), shared.chunk.data(), shared.chunk.size(), 0);
       if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) break;
       if (got < 0) return session.close(Close::kBroken);
       read_closed = got == 0;
-      take({shared.chunk.data(), static_cast<std::size_t>(got)});
+      if (!held) hold_if_ahead();
+      std::string_view bytes(shared.chunk.data(), static_cast<std::size_t>(got));
+      held ? input.keep(bytes) : take(bytes);
       if (static_cast<std::size_t>(got) < shared.chunk.size()) break;
     }
     if (!closed) advance();

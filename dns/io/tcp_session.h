@@ -32,6 +32,7 @@ struct TcpShared {
   // once.
   using OnMessage = std::function<bool(std::string_view, TcpSession&)>;
   using OnClosed = std::function<void(TcpSession&, Close)>;  // once; not from the destructor
+  using Ahead = std::function<Duration(const Ip6&)>;
 
   EventLoop& loop;
   TcpLimits limits;
@@ -41,6 +42,8 @@ struct TcpShared {
   std::size_t unsent = 0;   // bytes, of all sessions
   // Closes whoever has most of these, until they are within their limit.
   std::function<void()> relieve = {};
+  // For how long a source is ahead of its rate, and no message of it is to be handed on.
+  Ahead ahead = {};
 };
 
 class TcpSession : public std::enable_shared_from_this<TcpSession> {

@@ -6,6 +6,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include <atomic>
 #include <memory>
 #include <thread>
 
@@ -112,6 +113,36 @@ TEST_F(OneSession, GoesOnWhenItWasHeld) {
   on_message_ = [&](TcpSession& session) { session.hold(1ms); };
   start(burst(20));
   expect_replies(20);
+}
+
+// What its other streams asked counts: else each of them would have one answer for nothing.
+TEST_F(OneSession, IsHandedNothingWhileItsSourceIsAhead) {
+  std::atomic<int> asked{0};
+  shared_.ahead = [&](const Ip6&) { return ++asked < 3 ? Duration(1ms) : Duration(1h); };
+  start(burst(20));
+  while (asked < 3) std::this_thread::yield();
+  run_on(loop_, [&] { EXPECT_EQ(handed_on_, 0); });
+}
+
+TEST_F(OneSession, GoesOnWhenItsSourceIsNotAheadAnyMore) {
+  int asked = 0;
+  shared_.ahead = [&](const Ip6&) { return ++asked < 3 ? Duration(1ms) : Duration::zero(); };
+  start(burst(20));
+  expect_replies(20);
+}
+
+// Else it would keep its place until then.
+TEST_F(OneSession, EndsWithItsClientThoughItIsHeld) {
+  std::atomic<bool> closed{false};
+  shared_.on_closed = [&](auto&, Close why) {
+    EXPECT_EQ(why, Close::kByClient);
+    closed = true;
+  };
+  on_message_ = [&](TcpSession& session) { session.hold(1h); };
+  start(burst(1));
+  expect_replies(1);
+  client_.shut_down_writing();
+  while (!closed) std::this_thread::yield();
 }
 
 // Little goes into the kernel's buffers.

@@ -13,20 +13,25 @@ bool AdmissionQueue::drops_one(Queue& queue, Instant now) {
   return true;
 }
 
+AdmissionQueue::WaiterId AdmissionQueue::take_from_most(Queue& queue) {
+  std::map<HostId, std::size_t> places;
+  std::size_t most = 0;
+  for (const Waiter& waiter : queue.waiting) most = std::max(most, ++places[waiter.asker]);
+  auto newest = std::find_if(queue.waiting.rbegin(), queue.waiting.rend(),
+                             [&](const Waiter& one) { return places[one.asker] == most; });
+  WaiterId taken = newest->id;
+  queue.waiting.erase(std::next(newest).base());
+  return taken;
+}
+
 // Two more than the asker has: with one more, they would only change places. So it is never the
 // first of its queue that gives way.
 std::optional<AdmissionQueue::WaiterId> AdmissionQueue::make_place(Queue& queue, HostId asker) {
   std::map<HostId, std::size_t> places;
-  for (const Waiter& waiter : queue.waiting) ++places[waiter.asker];
-  std::size_t own = places[asker];
-  auto most = std::max_element(places.begin(), places.end(),
-                               [](const auto& a, const auto& b) { return a.second < b.second; });
-  if (most->second < own + 2) return std::nullopt;
-  auto newest = std::find_if(queue.waiting.rbegin(), queue.waiting.rend(),
-                             [&](const Waiter& one) { return one.asker == most->first; });
-  WaiterId gives_way = newest->id;
-  queue.waiting.erase(std::next(newest).base());
-  return gives_way;
+  std::size_t most = 0;
+  for (const Waiter& waiter : queue.waiting) most = std::max(most, ++places[waiter.asker]);
+  if (most < places[asker] + 2) return std::nullopt;
+  return take_from_most(queue);
 }
 
 AdmissionQueue::Joined AdmissionQueue::join(const ServiceKey& key, WaiterId waiter,
@@ -35,12 +40,14 @@ AdmissionQueue::Joined AdmissionQueue::join(const ServiceKey& key, WaiterId wait
   auto found = queues_.find(key);
   std::size_t length = found == queues_.end() ? 0 : found->second.waiting.size();
   bool full = length >= std::min<std::size_t>(hard_limit, kMostWaiting);
-  bool new_queue = found == queues_.end() && !full;
-  if (full && length != 0) joined.gave_way = make_place(found->second, asker);
-  bool is_refused = !joined.gave_way && (full || (new_queue && queues_.size() >= kMostQueues) ||
-                                         (!new_queue && drops_one(found->second, now)));
-  if (joined.gave_way || is_refused) ++refused_;
-  if (is_refused) return joined;
+  bool is_new = found == queues_.end();
+  bool one_too_many =
+      full || (is_new ? queues_.size() >= kMostQueues : drops_one(found->second, now));
+  if (one_too_many) {
+    ++refused_;
+    if (!is_new) joined.gave_way = make_place(found->second, asker);
+    if (!joined.gave_way) return joined;
+  }
   queues_[key].waiting.push_back({waiter, now, asker});
   joined.waits = true;
   return joined;
@@ -75,8 +82,7 @@ AdmissionQueue::Turn AdmissionQueue::on_free(const ServiceKey& key, Instant now)
     queue.next_drop = queue.standing_at;
   }
   if (!queue.waiting.empty() && drops_one(queue, now)) {
-    turn.refused.push_back(queue.waiting.back().id);
-    queue.waiting.pop_back();
+    turn.refused.push_back(take_from_most(queue));
     ++refused_;
   }
   if (queue.waiting.empty()) queues_.erase(found);

@@ -2,10 +2,10 @@
 // those wait whose own proxy has no other machine to ask. Bounded in length (as many as the limit,
 // at most kMostWaiting) and in time; when the wait stands above kTarget for kInterval, some are
 // refused before their time, the newest first: who waited longest is next (CoDel's control law, RFC
-// 8289, on the other end of the queue). A queue that is full is shared by the hosts whose proxies
-// ask: the newest of the one with most places gives way to one with fewer. It holds no counts:
-// admission is OpenCounts', and a place that comes free is offered here before anybody new gets it.
-// Pure; one loop.
+// 8289, on the other end of the queue). It is shared by the hosts whose proxies ask: who is
+// refused, because the queue is full or stands, is the newest of the host with most places. It
+// holds no counts: admission is OpenCounts', and a place that comes free is offered here before
+// anybody new gets it. Pure; one loop.
 #pragma once
 
 #include <cstdint>
@@ -72,7 +72,9 @@ class AdmissionQueue {
   };
   // Whether one has to be refused now, and when the next.
   static bool drops_one(Queue& queue, Instant now);
-  // Of a queue that is full: whoever gives way to that asker, if its share is less than another's.
+  // Of a host with most places, its newest.
+  static WaiterId take_from_most(Queue& queue);
+  // Whoever gives way to that asker, if its share is less than another's.
   static std::optional<WaiterId> make_place(Queue& queue, HostId asker);
 
   std::map<ServiceKey, Queue> queues_;  // none is empty

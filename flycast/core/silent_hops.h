@@ -2,7 +2,8 @@
 // exchanges, oldest first per host. An honest proxy sends it with its first packet, so beyond the
 // limit the oldest one gives way: a host that opens connections and says nothing pushes out its
 // own, and nobody else waits. Nor do a host's idle links hold more than a kPart of what this proxy
-// has left. Pure; one loop.
+// has left. Who has spoken and was not read yet is spared: he is heard in this turn of the loop,
+// and is silent no more or goes in the next. Pure; one loop.
 #pragma once
 
 #include <algorithm>
@@ -25,15 +26,19 @@ class SilentHops {
   explicit SilentHops(std::size_t limit_per_host) : limit_(limit_per_host) {}
 
   // The sessions that have to go in return, never this one. `left`: how many more connections this
-  // proxy has room for.
-  std::vector<SessionId> add(HostId host, SessionId session, std::size_t left) {
+  // proxy has room for; `may_go(session)`: it is not spared.
+  template <class MayGo>
+  std::vector<SessionId> add(HostId host, SessionId session, std::size_t left, MayGo may_go) {
     auto& waiting = hosts_[host];
     waiting.push_back(session);
     std::size_t most = std::max<std::size_t>(std::min(limit_, left / kPart), 1);
     if (waiting.size() <= most) return {};
-    auto newest = waiting.end() - static_cast<std::ptrdiff_t>(most);
-    std::vector<SessionId> oldest(waiting.begin(), newest);
-    waiting.erase(waiting.begin(), newest);
+    std::vector<SessionId> oldest;
+    auto last = waiting.end() - static_cast<std::ptrdiff_t>(most);
+    auto spared =
+        std::stable_partition(waiting.begin(), last, [&](SessionId id) { return !may_go(id); });
+    oldest.assign(spared, last);
+    waiting.erase(spared, last);
     return oldest;
   }
 

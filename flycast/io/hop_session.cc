@@ -46,10 +46,7 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
     if (hop_) discard_input(hop_.get());
   }
 
-  // Whoever is about to ask over it goes elsewhere; on one that is idle nobody misses a word.
-  void on_evicted() override {
-    if (hop_ && has_input(hop_.get())) on_stop();
-  }
+  [[nodiscard]] bool is_quiet() const override { return !hop_ || !has_input(hop_.get()); }
 
   // Whoever asked, and what it waits for, is gone.
   [[nodiscard]] bool deals_with(HostId host) const override { return host == from_; }
@@ -66,9 +63,10 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
           if (auto self = weak.lock()) self->on_frame(std::move(body));
         },
         std::move(first));
-    for (SessionId oldest : state_.silent.add(from_, id_, state_.left())) {
+    auto may_go = [this](SessionId id) { return state_.is_quiet(id); };
+    for (SessionId oldest : state_.silent.add(from_, id_, state_.left(), may_go)) {
       ++state_.stats.hops_evicted;
-      state_.evict(oldest);
+      state_.end(oldest);
     }
   }
 

@@ -18,7 +18,7 @@ struct MachineCall::Impl : std::enable_shared_from_this<MachineCall::Impl> {
   void start() {
     auto self = shared_from_this();  // the callback may destroy the call
     const Preamble& preamble = request.preamble;
-    HostId from = request.asked_by == HostId{} ? state.options.self : request.asked_by;
+    HostId from = asker();
     Admission admission = admit(state.table, from, preamble, state.options.replay);
     if (const auto* refusal = std::get_if<HopStatus>(&admission)) return finish(*refusal);
     admitted = std::get<Admitted>(std::move(admission));
@@ -35,8 +35,13 @@ struct MachineCall::Impl : std::enable_shared_from_this<MachineCall::Impl> {
     if (!place) finish(HopStatus::kLimit);
   }
 
+  // What this host's own clients ask, and what a proxy asks in whose place this one is, is one's.
+  [[nodiscard]] HostId asker() const {
+    return request.asked_by == HostId{} ? state.options.self : request.asked_by;
+  }
+
   std::unique_ptr<AdmissionLine::Place> wait_in_line() {
-    return state.line.join(admitted.key, admitted.hard_limit, request.asked_by,
+    return state.line.join(admitted.key, admitted.hard_limit, asker(),
                            [weak = weak_from_this()](std::optional<ServiceCounts::Ticket> granted) {
                              if (auto self = weak.lock()) self->on_turn(std::move(granted));
                            });

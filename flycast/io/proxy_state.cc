@@ -7,12 +7,9 @@
 
 namespace sixpn::flycast {
 
-void ProxyState::evict(SessionId id) {
+bool ProxyState::is_quiet(SessionId id) const {
   auto found = sessions.find(id);
-  if (found == sessions.end()) return;
-  auto session = found->second;
-  session->on_evicted();
-  end(id);
+  return found == sessions.end() || found->second->is_quiet();
 }
 
 void ProxyState::on_silent_machine(const MachineEnd& machine) {

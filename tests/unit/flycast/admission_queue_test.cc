@@ -101,6 +101,27 @@ TEST(AdmissionQueue, AStandingWaitRefusesTheNewestFirst) {
     EXPECT_LE(refusals[i] - refusals[i - 1], refusals[i - 1] - refusals[i - 2] + milliseconds(10));
 }
 
+// One host floods, another has one that waits at a time: that one is served, each time.
+TEST(AdmissionQueue, AQueueThatStandsIsSharedByTheHosts) {
+  AdmissionQueue queue;
+  HostId greedy{1};
+  HostId modest{2};
+  constexpr AdmissionQueue::WaiterId kModest = 1'000'000;  // and above: its waiters
+  AdmissionQueue::WaiterId last = 0;
+  AdmissionQueue::WaiterId waits = kModest;
+  std::size_t served = 0;
+  ASSERT_TRUE(queue.join(kKey, waits, 20, kStart, modest));
+  for (Instant now = kStart; now < kStart + seconds(30); now += milliseconds(10)) {
+    for (int i = 0; i < 20; ++i) queue.join(kKey, ++last, 20, now, greedy);
+    auto turn = queue.on_free(kKey, now);
+    EXPECT_EQ(std::count(turn.refused.begin(), turn.refused.end(), waits), 0);
+    if (turn.admitted != waits) continue;
+    ++served;
+    ASSERT_TRUE(queue.join(kKey, ++waits, 20, now, modest));
+  }
+  EXPECT_GE(served, 100u);
+}
+
 TEST(AdmissionQueue, AShortWaitRefusesNobody) {
   AdmissionQueue queue;
   AdmissionQueue::WaiterId id = 0;

@@ -243,7 +243,8 @@ struct Http2Codec::Impl {
 
   // A head that is too large to be sent: its stream would wait for it for ever.
   static int on_not_sent(nghttp2_session*, const nghttp2_frame* frame, int, void* user) {
-    if (frame->hd.type == NGHTTP2_HEADERS)
+    bool is_open = of(user).find(frame->hd.stream_id) != nullptr;  // else it was not sent for that
+    if (frame->hd.type == NGHTTP2_HEADERS && is_open)
       of(user).reset(frame->hd.stream_id, NGHTTP2_INTERNAL_ERROR);
     return 0;
   }

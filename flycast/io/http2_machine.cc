@@ -137,6 +137,7 @@ class Http2Machine : public Session, public std::enable_shared_from_this<Http2Ma
     if (std::exchange(is_refused_, true)) return;
     if (has_head_) return on_call_gone();
     codec_.reset(Http2Error::kCancel);
+    *reason_ = kAnsweredHere;
     ProxyResponse told = refusal(fault);
     WireForm form;
     form.body = told.head.body;
@@ -204,9 +205,17 @@ class Http2Machine : public Session, public std::enable_shared_from_this<Http2Ma
     write_response_head(answer, form, to_call_);
   }
 
+  // These say something else of a request.
+  [[nodiscard]] static bool may_be_for_size(std::uint32_t error) {
+    return error != static_cast<std::uint32_t>(Http2Error::kRefusedStream) &&
+           error != static_cast<std::uint32_t>(Http2Error::kCancel) &&
+           error != static_cast<std::uint32_t>(Http2Error::kInternal);
+  }
+
   void on_closed(std::uint32_t error) {
     if (is_whole_) return;
-    if (!has_head_ && codec_.is_too_large()) return refuse(kTooLargeForMachine);
+    if (!has_head_ && codec_.is_too_large() && may_be_for_size(error))
+      return refuse(kTooLargeForMachine);
     *reason_ = error == 0 ? static_cast<std::uint32_t>(Http2Error::kProtocol) : error;
     is_cut_ = true;
   }

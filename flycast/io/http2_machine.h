@@ -21,6 +21,8 @@ inline constexpr std::size_t kMaxHttp2Untaken = 64 * 1024;
 
 // Why the machine reset the request, by RFC 9113 section 7; 0 while it did not.
 using Http2Reason = std::shared_ptr<std::uint32_t>;
+// In its place, and no code of that section: the response is ours, the machine had not been asked.
+inline constexpr std::uint32_t kAnsweredHere = 0xffffffff;
 
 // The call's end of the pair; invalid where there are no descriptors, as a connection that is
 // broken. `machine`: connected, and nothing was sent.

@@ -77,7 +77,8 @@ Http2RequestBuilder::Verdict Http2RequestBuilder::finish(bool ended, RequestHead
   head_.host = has_authority_ ? authority_ : host_field_;
   if (!is_authority(head_.host)) return Verdict::kMalformed;
   if (ended && has_length_ && length_ != 0) return Verdict::kMalformed;
-  if (!ended && head_.method == "TRACE") return Verdict::kMalformed;  // RFC 9110 section 9.3.8
+  bool has_body = !ended || has_length_;
+  if (has_body && head_.method == "TRACE") return Verdict::kMalformed;  // RFC 9110 section 9.3.8
   if (!cookies_.empty()) head_.fields.add("cookie", cookies_);
   if (has_length_) {
     head_.body = {BodyKind::kLength, length_};

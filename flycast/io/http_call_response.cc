@@ -74,7 +74,10 @@ void HttpCall::on_read(ReadEvent event) {
 
 void HttpCall::on_head() {
   if (replay_.takes(response_head())) return;
-  judge_machine(response_head().status);
+  if (machine_->reset_reason() == kAnsweredHere)
+    ++state_.stats.http_refused;  // the machine was not asked
+  else
+    judge_machine(response_head().status);
   meter_response(response_head().status);
   if (port_.compress) begin_compression();
   prepare_response(response_head(), port_, id_);

@@ -15,6 +15,8 @@ constexpr std::size_t kReadSize = 64 * 1024;
 constexpr int kReadsPerTurn = 4;
 // How often idle and silent ends are looked for.
 constexpr Duration kLook = std::chrono::seconds(1);
+// After a reset, until the other side has what came before.
+constexpr Duration kResetGrace = std::chrono::seconds(2);
 
 class TlsRelay : public Session, public std::enable_shared_from_this<TlsRelay> {
  public:
@@ -62,8 +64,16 @@ class TlsRelay : public Session, public std::enable_shared_from_this<TlsRelay> {
     if (client_.broken() || machine_.broken()) return end();
     bool whole = up_.ended && down_.ended && client_.held() == 0 && machine_.held() == 0;
     if (whole) return end_cleanly();
-    if (!(up_.ended && down_.ended) && (is_gone(up_) || is_gone(down_))) return end();
-    if (more) go_on_later();
+    if (!(up_.ended && down_.ended)) look_for_resets();
+    if (more && !over_) go_on_later();
+  }
+
+  void look_for_resets() {
+    for (const Flow* flow : {&up_, &down_}) {
+      if (!is_gone(*flow)) continue;
+      if (flow->ended && flow->to.held() == 0) return end();
+      if (gone_at_ == kNever) gone_at_ = monotonic_now();
+    }
   }
 
   // Of a side that said its last nothing is read any more, nor of one whose words nobody takes: no
@@ -113,6 +123,7 @@ class TlsRelay : public Session, public std::enable_shared_from_this<TlsRelay> {
       ++state_.stats.silent_hops;
       return end();
     }
+    if (gone_at_ != kNever && now - gone_at_ >= kResetGrace) return end();
     timer_.arm_after(kLook);
   }
 
@@ -140,6 +151,7 @@ class TlsRelay : public Session, public std::enable_shared_from_this<TlsRelay> {
   Flow up_{client_, machine_};
   Flow down_{machine_, client_};
   Instant active_at_{};
+  Instant gone_at_ = kNever;  // when a reset was first seen behind what is still to be taken
   bool in_turn_ = false;
   bool over_ = false;
 };

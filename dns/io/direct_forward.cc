@@ -31,8 +31,10 @@ struct Question {
   bool edns = true;   // it was asked with
   std::uint16_t group = 0;
   std::uint64_t hash = 0;
-  ForeignQuery query;  // of who asked first
-  std::string bytes;   // as it was sent
+  ForeignQuery query;  // of who asked first, and who that is
+  Ip6 client;
+  NetworkId network;
+  std::string bytes;  // as it was sent
   std::size_t upstream = 0;
   DirectSockets::Ticket ticket;
   Instant asked{}, late_at{}, ends{};
@@ -94,13 +96,13 @@ struct DirectForward::Impl {
 
   bool ask(DirectWaiter& waiter, std::uint16_t group, std::uint64_t hash,
            const UpstreamBoard::Best& best, std::string_view spelling, Instant now) {
-    if (!shared.budget.begin_try()) return false;
+    if (!shared.budget.begin_try(waiter.client, waiter.network)) return false;
     Token token = free_question();
     Question& question = questions[token];
     question.bytes = make_upstream_query(waiter.query, spelling, 0);
     if (!best.edns) question.bytes = without_opt(std::move(question.bytes));
     if (!sockets.send(best.upstream, question.bytes, token, now, question.ticket)) {
-      shared.budget.end_try();
+      shared.budget.end_try(waiter.client, waiter.network);
       free.push_back(token);
       return false;
     }
@@ -110,6 +112,8 @@ struct DirectForward::Impl {
     question.group = group;
     question.hash = hash;
     question.query = waiter.query;
+    question.client = waiter.client;
+    question.network = waiter.network;
     question.upstream = best.upstream;
     question.asked = now;
     question.ends = now + shared.limits.deadline;
@@ -244,7 +248,7 @@ struct DirectForward::Impl {
 
   void retire(Token token) {
     Question& question = questions[token];
-    shared.budget.end_try();
+    shared.budget.end_try(question.client, question.network);
     by_hash.erase(question.hash);
     question.in_use = false;
     question.waiters.clear();

@@ -188,6 +188,7 @@ struct DnsWorker::Impl : std::enable_shared_from_this<DnsWorker::Impl> {
     now.tcp_rejected_network = counters.rejected_network;
     now.tcp_timed_out = counters.timed_out;
     now.tcp_evicted = counters.evicted;
+    now.tcp_displaced = counters.displaced;
     now.tcp_open = counters.open;
     return now;
   }

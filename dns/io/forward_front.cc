@@ -54,11 +54,18 @@ std::size_t ForwardFront::forward(const Asked& asked, Asker asker, Instant now, 
     case DirectForward::Begun::kForwarder:
       break;
   }
+  // Here, so that who has its share does not fill the queue either.
+  if (!shared_.budget.admit(asked.source, asked.network)) {
+    ++counts_.forward_rejected;
+    return refuse(asked, out);
+  }
   if (!forwarder_.reserve()) {
+    shared_.budget.release(asked.source, asked.network);
     ++counts_.forward_queue_full;
     return refuse(asked, out);
   }
   outgoing_.push_back(request(asked));
+  outgoing_.back().is_admitted = true;
   outgoing_.back().options = std::move(waiter.options);
   outgoing_.back().done = done_(waiter.asker);
   outgoing_.back().since = now;

@@ -134,10 +134,10 @@ struct Forwarder::Impl : std::enable_shared_from_this<Forwarder::Impl> {
   }
 
   bool admit(ForwardRequest& request) {
+    if (request.is_counted) return true;
     if (!request.is_admitted)
-      request.is_admitted =
-          upstreams.has_room() && shared.budget.admit(request.client, request.network);
-    return request.is_admitted;
+      request.is_admitted = shared.budget.admit(request.client, request.network);
+    return request.is_admitted && upstreams.has_room();
   }
 
   void wait(Exchange& exchange, ForwardRequest request) {
@@ -197,6 +197,7 @@ struct Forwarder::Impl : std::enable_shared_from_this<Forwarder::Impl> {
   void try_next(Exchange& exchange, Instant now) {
     exchange.next_try = kNever;
     if (!may_try(exchange)) return;
+    if (exchange.tried > 0 && !upstreams.has_room_to_spare()) return;
     auto upstream = exchange.order[exchange.tried % exchange.order.size()];
     auto round = exchange.tried / exchange.order.size();
     ask(exchange, upstream, Upstreams::Over::kUdp, now);

@@ -85,6 +85,7 @@ void Stats::add(const Stats& other) {
                        &Stats::tcp_rejected_network,
                        &Stats::tcp_timed_out,
                        &Stats::tcp_evicted,
+                       &Stats::tcp_displaced,
                        &Stats::tcp_open,
                        &Stats::forward_hits,
                        &Stats::forward_failure_hits,

@@ -74,7 +74,8 @@ struct Stats {
   std::uint64_t tcp_rejected_source = 0;
   std::uint64_t tcp_rejected_network = 0;
   std::uint64_t tcp_timed_out = 0;
-  std::uint64_t tcp_evicted = 0;  // did not take its replies
+  std::uint64_t tcp_evicted = 0;    // did not take its replies
+  std::uint64_t tcp_displaced = 0;  // made room for somebody with fewer
   std::uint64_t tcp_open = 0;
 
   static constexpr std::size_t kMaxTypes = 64;

@@ -1,43 +1,23 @@
 #include "dns/io/tcp_quota.h"
 
 namespace sixpn::dns {
-namespace {
 
-template <class Counts, class Key>
-std::size_t count_of(const Counts& counts, const Key& key) {
-  auto found = counts.find(key);
-  return found == counts.end() ? 0 : found->second;
-}
-
-template <class Counts, class Key>
-void count_down(Counts& counts, const Key& key) {
-  auto found = counts.find(key);
-  if (found != counts.end() && --found->second == 0) counts.erase(found);
-}
-
-}  // namespace
-
-TcpQuota::NetworkKey TcpQuota::network_key(const Ip6& source) {
-  return std::uint64_t{source.word(0)} << 32 | source.dword(1);
-}
-
-TcpQuota::Verdict TcpQuota::admit(const Ip6& source) {
+TcpQuota::Admission TcpQuota::admit(const Ip6& source, const Evict& evict) {
   std::lock_guard hold(lock_);
-  if (open_ >= limits_.connections) return Verdict::kFull;
-  if (count_of(by_source_, source) >= limits_.connections_per_source) return Verdict::kSourceFull;
-  if (count_of(by_network_, network_key(source)) >= limits_.connections_per_network)
-    return Verdict::kNetworkFull;
-  ++by_source_[source];
-  ++by_network_[network_key(source)];
-  ++open_;
-  return Verdict::kAdmitted;
+  if (evict_.size() >= limits_.connections + kMostLeaving) return {Verdict::kFull, 0};
+  auto admission = shares_.admit(source);
+  if (admission.verdict != Verdict::kAdmitted) return {admission.verdict, 0};
+  if (admission.evicted != 0) (*evict_.at(admission.evicted))(admission.evicted);
+  evict_.emplace(admission.ticket, &evict);
+  open_ = shares_.open();
+  return {Verdict::kAdmitted, admission.ticket};
 }
 
-void TcpQuota::release(const Ip6& source) {
+void TcpQuota::release(Ticket ticket) {
   std::lock_guard hold(lock_);
-  count_down(by_source_, source);
-  count_down(by_network_, network_key(source));
-  --open_;
+  shares_.release(ticket);
+  evict_.erase(ticket);
+  open_ = shares_.open();
 }
 
 }  // namespace sixpn::dns

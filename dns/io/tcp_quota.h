@@ -1,39 +1,52 @@
 // TcpQuota: how many TCP connections there are, in all, per source and per network (/48: one
-// network of ours), across the listeners of all workers. Asked when a connection comes and when it
-// goes, never per query; any thread. Limits: TcpLimits; it holds an entry per open connection at
-// most.
+// network of ours), across the listeners of all workers, and which of them is closed for a newcomer
+// (dns/core/stream_shares.h). Asked when a connection comes and when it goes, never per query; any
+// thread. Limits: TcpLimits, and kMostLeaving that are being closed; it holds an entry for each.
 #pragma once
 
 #include <atomic>
-#include <cstdint>
-#include <map>
+#include <cstddef>
+#include <functional>
 #include <mutex>
+#include <unordered_map>
 
 #include "base/ip.h"
+#include "dns/core/stream_shares.h"
 #include "dns/io/limits.h"
 
 namespace sixpn::dns {
 
 class TcpQuota {
  public:
-  enum class Verdict { kAdmitted, kFull, kSourceFull, kNetworkFull };
+  using Ticket = StreamShares::Ticket;
+  using Verdict = StreamShares::Verdict;
+  // Called on any thread, with the quota locked: has that connection closed, and released, soon.
+  using Evict = std::function<void(Ticket)>;
 
-  explicit TcpQuota(const TcpLimits& limits) : limits_(limits) {}
+  static constexpr std::size_t kMostLeaving = 64;
 
-  Verdict admit(const Ip6& source);
-  // Once for each that was admitted.
-  void release(const Ip6& source);
+  struct Admission {
+    Verdict verdict = Verdict::kAdmitted;
+    Ticket ticket = 0;
+  };
+
+  explicit TcpQuota(const TcpLimits& limits)
+      : limits_(limits),
+        shares_(
+            {limits.connections, limits.connections_per_network, limits.connections_per_source}) {}
+
+  // `evict` outlives the connection.
+  Admission admit(const Ip6& source, const Evict& evict);
+  // Once for each that was admitted, evicted or not.
+  void release(Ticket ticket);
   [[nodiscard]] bool is_crowded() const { return open_.load() * 4 >= limits_.connections * 3; }
 
  private:
-  using NetworkKey = std::uint64_t;
-  static NetworkKey network_key(const Ip6& source);
-
   TcpLimits limits_;
   std::mutex lock_;
-  std::map<Ip6, std::size_t> by_source_;
-  std::map<NetworkKey, std::size_t> by_network_;
-  std::atomic<std::size_t> open_{0};
+  StreamShares shares_;
+  std::unordered_map<Ticket, const Evict*> evict_;  // of those that were not released
+  std::atomic<std::size_t> open_{0};                // without those that were evicted
 };
 
 }  // namespace sixpn::dns

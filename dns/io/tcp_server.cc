@@ -25,7 +25,7 @@ constexpr int kLooksPerIdle = 4;
 
 }  // namespace
 
-struct TcpServer::Impl {
+struct TcpServer::Impl : std::enable_shared_from_this<TcpServer::Impl> {
   Impl(EventLoop& on, const TcpLimits& limits, TcpQuota& all, TcpShared::OnMessage handler,
        TcpShared::Ahead ahead)
       : loop(on),
@@ -77,7 +77,7 @@ struct TcpServer::Impl {
 
   void admit(Fd socket, const sockaddr_in6& address) {
     Ip6 source = to_ip(address.sin6_addr);
-    auto verdict = quota.admit(source);
+    auto [verdict, ticket] = quota.admit(source, evict);
     if (verdict != TcpQuota::Verdict::kAdmitted) {
       ++counters.rejected;
       if (verdict == TcpQuota::Verdict::kSourceFull) ++counters.rejected_source;
@@ -86,7 +86,7 @@ struct TcpServer::Impl {
     }
     ++counters.accepted;
     auto session = std::make_shared<TcpSession>(shared, std::move(socket), source);
-    sessions.emplace(session.get(), session);
+    sessions.emplace(session.get(), Open{session, ticket});
     if (sessions.size() == 1) look_soon();
     session->start();
   }
@@ -94,8 +94,25 @@ struct TcpServer::Impl {
   void forget(TcpSession& session, Close why) {
     if (why == Close::kIdle) ++counters.timed_out;
     if (why == Close::kStalled) ++counters.evicted;
-    quota.release(session.source());
-    sessions.erase(&session);
+    auto found = sessions.find(&session);
+    quota.release(found->second.ticket);
+    sessions.erase(found);
+  }
+
+  // From whichever worker took its place; all of ours are released before we end.
+  void make_room_later(TcpQuota::Ticket ticket) {
+    loop.post([weak = weak_from_this(), ticket] {
+      if (auto self = weak.lock()) self->make_room(ticket);
+    });
+  }
+
+  void make_room(TcpQuota::Ticket ticket) {
+    auto found = std::find_if(sessions.begin(), sessions.end(),
+                              [&](const auto& one) { return one.second.ticket == ticket; });
+    if (found == sessions.end()) return;  // it has gone by itself
+    ++counters.displaced;
+    auto session = found->second.session;
+    session->close(Close::kByServer);
   }
 
   // Whoever has a reply that he takes at his pace is not to pay for those who take none.
@@ -104,7 +121,7 @@ struct TcpServer::Impl {
       auto most = std::max_element(sessions.begin(), sessions.end(), [](auto& a, auto& b) {
         return a.first->unsent() < b.first->unsent();
       });
-      auto session = most->second;
+      auto session = most->second.session;
       session->close(Close::kStalled);
     }
   }
@@ -118,8 +135,9 @@ struct TcpServer::Impl {
     auto idle = quota.is_crowded() ? std::min(shared.limits.idle, shared.limits.idle_when_crowded)
                                    : shared.limits.idle;
     std::vector<std::pair<std::shared_ptr<TcpSession>, Close>> overdue;
-    for (const auto& [key, session] : sessions)
-      if (Close why{}; session->is_overdue(now, idle, why)) overdue.emplace_back(session, why);
+    for (const auto& [key, one] : sessions)
+      if (Close why{}; one.session->is_overdue(now, idle, why))
+        overdue.emplace_back(one.session, why);
     for (const auto& [session, why] : overdue) session->close(why);
     if (!sessions.empty()) look_soon();
   }
@@ -128,19 +146,24 @@ struct TcpServer::Impl {
   TcpQuota& quota;
   TcpShared shared;
   TcpCounters counters;
-  std::map<TcpSession*, std::shared_ptr<TcpSession>> sessions;
+  struct Open {
+    std::shared_ptr<TcpSession> session;
+    TcpQuota::Ticket ticket = 0;
+  };
+  std::map<TcpSession*, Open> sessions;
+  const TcpQuota::Evict evict = [this](TcpQuota::Ticket ticket) { make_room_later(ticket); };
   std::list<Listener> listeners;
   LoopTimer look;
 };
 
 TcpServer::TcpServer(EventLoop& loop, const TcpLimits& limits, TcpQuota& quota,
                      TcpShared::OnMessage on_message, TcpShared::Ahead ahead)
-    : impl_(std::make_unique<Impl>(loop, limits, quota, std::move(on_message), std::move(ahead))) {}
+    : impl_(std::make_shared<Impl>(loop, limits, quota, std::move(on_message), std::move(ahead))) {}
 
 TcpServer::~TcpServer() {
   impl_->listeners.clear();
   auto open = impl_->sessions;  // closing takes them out of the map
-  for (auto& [key, session] : open) session->close(Close::kByServer);
+  for (auto& [key, one] : open) one.session->close(Close::kByServer);
 }
 
 void TcpServer::add_listener(Fd listener) {

@@ -1,6 +1,7 @@
 // TcpServer: one worker's listening TCP sockets and the sessions accepted from them. How many there
-// may be is the quota's, which all workers share. It looks around for sessions that are overdue
-// every so often, sooner when connections run short. Owned by DnsWorker, on its loop.
+// may be, and which of them has to make room, is the quota's, which all workers share. It looks
+// around for sessions that are overdue every so often, sooner when connections run short. Owned by
+// DnsWorker, on its loop.
 #pragma once
 
 #include <cstdint>
@@ -21,6 +22,7 @@ struct TcpCounters {
   std::uint64_t rejected_network = 0;
   std::uint64_t timed_out = 0;  // idle
   std::uint64_t evicted = 0;    // does not take its replies, or too much is unsent in all
+  std::uint64_t displaced = 0;  // made room for somebody with fewer
   std::uint64_t open = 0;
 };
 
@@ -38,7 +40,7 @@ class TcpServer {
 
  private:
   struct Impl;
-  std::unique_ptr<Impl> impl_;
+  std::shared_ptr<Impl> impl_;
 };
 
 }  // namespace sixpn::dns

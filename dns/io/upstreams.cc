@@ -110,7 +110,8 @@ struct Upstreams::Impl {
     return monotonic_now() >= all[upstream].without_edns_until;
   }
 
-  [[nodiscard]] bool has_room() const { return tries.size() + budget.tries() < limits.tries; }
+  [[nodiscard]] std::size_t all_tries() const { return tries.size() + budget.tries(); }
+  [[nodiscard]] bool has_room() const { return all_tries() < limits.tries; }
 
   // ---- tries ----
 
@@ -331,6 +332,10 @@ void Upstreams::on_late(std::size_t upstream) {
 
 bool Upstreams::has_room() const {
   return impl_->has_room();
+}
+
+bool Upstreams::has_room_to_spare() const {
+  return impl_->all_tries() < impl_->limits.tries / 4 * 3;
 }
 
 bool Upstreams::ask(std::uint64_t exchange, std::size_t upstream, const ForeignQuery& query,

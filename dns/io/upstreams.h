@@ -68,6 +68,8 @@ class Upstreams {
 
   // Whether another try may begin.
   [[nodiscard]] bool has_room() const;
+  // Whether one may that is not a question's first: a quarter of all is left to those.
+  [[nodiscard]] bool has_room_to_spare() const;
   // kUdp: and over TCP what is cut.
   enum class Over { kUdp, kTcp };
   // False: too many tries are in flight. `spelling`: as spell_randomly().

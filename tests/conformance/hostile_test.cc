@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <atomic>
+#include <cctype>
 #include <cstring>
 #include <fstream>
 #include <functional>
@@ -12,12 +13,10 @@
 #include <vector>
 
 #include "tests/conformance/asking.h"
+#include "tests/unit/dns/forwarding_fixture.h"
 
 namespace sixpn::dns::testing {
 namespace {
-
-using namespace std::string_literals;
-using namespace std::chrono_literals;
 
 sockaddr_in v4_address(std::uint32_t ip, std::uint16_t port) {
   sockaddr_in address{};
@@ -69,6 +68,17 @@ class Hostile : public Conformance {
     before_ = resident_bytes();
   }
 
+  void restart(const DnsOptions& chosen) {
+    TearDown();
+    service_.reset();
+    on_loop([&] {
+      service_ = std::make_unique<DnsService>(loop_, chosen);
+      service_->set_snapshot(World().snapshot());
+      ASSERT_TRUE(service_->start());
+      endpoints_ = service_->local_endpoints();
+    });
+  }
+
   // Asks as another machine's resolver does, again when nothing comes in a second: right answers
   // only. How many rounds went unanswered.
   int neighbour_asks(int times) const {
@@ -90,18 +100,32 @@ class Hostile : public Conformance {
     return lost;
   }
 
+  // The same for names that are not ours, none of them twice.
+  void neighbour_asks_foreign(int times) {
+    for (int i = 0; i < times; ++i) {
+      auto query = encode({.name = "n" + std::to_string(++foreign_) + ".good.example"});
+      std::optional<std::string> reply;
+      for (int tries = 0; tries < 30 && !reply; ++tries) reply = udp_ask(six(), query, 1s);
+      ASSERT_TRUE(reply) << "no answer in 30 s";
+      EXPECT_EQ(parse_reply(*reply)->rcode, kNoErrorCode) << foreign_;
+    }
+  }
+
   // Runs `attack` over and over on a thread of its own while the neighbour asks, and goes on asking
   // until it was under attack `enough`.
   template <class Attack>
   void under(
-      Attack attack, const std::function<bool()>& enough = [] { return true; }) {
+      Attack attack, const std::function<bool()>& enough = [] { return true; },
+      const std::function<void()>& asks_more = [] {}) {
     std::atomic<bool> stop{false};
     std::thread attacking([&] {
       for (std::uint64_t turn = 0; !stop; ++turn) attack(turn);
     });
     const auto patience = std::chrono::steady_clock::now() + 60s;
-    do neighbour_asks(100);
-    while (!enough() && !HasFailure() && std::chrono::steady_clock::now() < patience);
+    do {
+      neighbour_asks(100);
+      asks_more();
+    } while (!enough() && !HasFailure() && std::chrono::steady_clock::now() < patience);
     EXPECT_TRUE(enough()) << "little came of the attack";
     stop = true;
     attacking.join();
@@ -110,6 +134,7 @@ class Hostile : public Conformance {
   void expect_bounded() const { EXPECT_LT(resident_bytes(), before_ + kMemoryBound); }
 
   std::size_t before_ = 0;
+  int foreign_ = 0;
 };
 
 TEST_F(Hostile, AFloodOfGarbage) {
@@ -139,6 +164,35 @@ TEST_F(Hostile, AFloodOfGoodQueriesFromOneSource) {
   Attacker attacker(four());
   auto query = encode({.name = "web.internal"});
   under([&](std::uint64_t) { attacker.send(query); });
+}
+
+// Names that nobody has kept, below a domain whose servers do not answer, of all machines of a
+// network: what waits for them leaves room for a neighbour's questions.
+TEST_F(Hostile, RandomNamesThatUpstreamHasNoAnswerFor) {
+  constexpr std::uint32_t kMachines = 8;
+  Upstream upstream([](const std::string& query, bool) -> std::optional<std::string> {
+    std::string lower = query;  // it is spelled at random
+    for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    if (lower.find("slow") != std::string::npos) return std::nullopt;
+    return reply_to(query, 0x8180, {});
+  });
+  auto chosen = conforming_options();
+  chosen.upstreams = {upstream.endpoint()};
+  chosen.forward.probe_every = Duration::zero();
+  chosen.forward.in_flight = chosen.forward.in_flight_per_network = 256;
+  chosen.forward.in_flight_per_client = 64;
+  restart(chosen);
+  std::vector<Fd> machines;
+  for (std::uint32_t i = 0; i < kMachines; ++i)
+    machines.push_back(socket_from(0x7f000010 + i, SOCK_DGRAM, four().port));
+  under(
+      [&](std::uint64_t turn) {
+        auto query = encode({.name = "r" + std::to_string(turn) + ".slow.example"});
+        static_cast<void>(
+            send(machines[turn % kMachines].get(), query.data(), query.size(), MSG_DONTWAIT));
+      },
+      [&] { return stats().forward_rejected > 1000 && foreign_ >= 100; },
+      [&] { neighbour_asks_foreign(25); });
 }
 
 // RFC 9267 section 2: pointers to themselves, to each other, and chains of them.
@@ -194,15 +248,8 @@ TEST_F(Hostile, TenThousandConnections) {
 // A slow loris on every connection that it can have, and its neighbour over TCP.
 TEST_F(Hostile, SlowLoris) {
   auto chosen = conforming_options();
-  TearDown();
-  service_.reset();
   chosen.tcp.idle = 1s;
-  on_loop([&] {
-    service_ = std::make_unique<DnsService>(loop_, chosen);
-    service_->set_snapshot(World().snapshot());
-    ASSERT_TRUE(service_->start());
-    endpoints_ = service_->local_endpoints();
-  });
+  restart(chosen);
   std::vector<Fd> open;
   for (std::uint32_t i = 0; i < 32; ++i)
     open.push_back(socket_from(0x7f000005, SOCK_STREAM, four().port));

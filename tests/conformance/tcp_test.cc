@@ -168,16 +168,21 @@ TEST_F(TcpConformance, ConnectionsAreLimitedAcrossWorkers) {
   std::list<TcpClient> clients;
   for (int i = 0; i < 3; ++i) EXPECT_TRUE(works(clients.emplace_back(six())));
   EXPECT_FALSE(works(clients.emplace_back(six())));
-  TcpClient other(four());
-  EXPECT_TRUE(works(other));
-  TcpClient beyond(four());  // not before: another worker might be quicker to take it
-  EXPECT_FALSE(works(beyond));
+  std::list<TcpClient> others;
+  EXPECT_TRUE(works(others.emplace_back(four())));
+  // All are taken: the oldest of who has more makes room, until both have as many.
+  EXPECT_TRUE(works(others.emplace_back(four())));
+  EXPECT_TRUE(clients.front().wait_for_close());
+  EXPECT_FALSE(works(others.emplace_back(four())));
+  EXPECT_TRUE(eventually([](const Stats& now) { return now.tcp_open == 4; }));
   EXPECT_EQ(stats().tcp_rejected, 2U);
   EXPECT_EQ(stats().tcp_rejected_source, 1U);
-  // Whoever goes makes room for the next; the other source's stays.
+  EXPECT_EQ(stats().tcp_displaced, 1U);
+  // Whoever goes makes room for the next; the other source's stay.
   clients.clear();
-  EXPECT_TRUE(eventually([](const Stats& now) { return now.tcp_open == 1; }));
+  EXPECT_TRUE(eventually([](const Stats& now) { return now.tcp_open == 2; }));
   EXPECT_TRUE(works(clients.emplace_back(six())));
+  for (int i = 0; i < 2; ++i) EXPECT_TRUE(works(*std::next(others.begin(), i)));
 }
 
 TEST_F(TcpConformance, ANetworkHasItsShare) {
@@ -189,6 +194,23 @@ TEST_F(TcpConformance, ANetworkHasItsShare) {
   EXPECT_TRUE(works(clients.emplace_back(four())));
   EXPECT_FALSE(works(clients.emplace_back(four())));
   EXPECT_EQ(stats().tcp_rejected_network, 1U);
+}
+
+// RFC 9210 section 4.3. Connections that are asked on all the time never end by themselves.
+TEST_F(TcpConformance, ANewcomerGetsInBesideASourceThatKeepsAllBusy) {
+  auto chosen = conforming_options();
+  chosen.threads = 4;
+  chosen.tcp.connections = 20;
+  start(chosen);
+  std::list<TcpClient> busy;
+  for (int i = 0; i < 20; ++i) EXPECT_TRUE(works(busy.emplace_back(four())));
+  for (int i = 0; i < 30; ++i) {
+    TcpClient newcomer(six());
+    EXPECT_TRUE(works(newcomer)) << i;
+    for (auto& one : busy) one.send(encode({}));
+  }
+  EXPECT_EQ(stats().tcp_rejected, 0U);
+  EXPECT_GE(stats().tcp_displaced, 1U);
 }
 
 // RFC 7766 section 10: replies that nobody takes are bounded, and end the connection.

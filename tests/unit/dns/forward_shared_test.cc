@@ -31,15 +31,36 @@ TEST(ForwardBudget, HoldsPerClientPerNetworkAndInAll) {
   EXPECT_FALSE(budget.admit(client(1), NetworkId{1}));
   EXPECT_FALSE(budget.admit(client(1), NetworkId{2}));
   EXPECT_EQ(budget.waiting(), 5U);
-  for (std::uint16_t i = 2; i <= 8; ++i)
-    for (int turn = 0; turn < 5; ++turn) EXPECT_TRUE(budget.admit(client(i), NetworkId{1}));
-  EXPECT_FALSE(budget.admit(client(9), NetworkId{1}));  // 40 of the network
-  for (std::uint16_t i = 9; i < 69; ++i) EXPECT_TRUE(budget.admit(client(i), NetworkId{i}));
-  EXPECT_FALSE(budget.admit(client(70), NetworkId{70}));  // 100 in all
-  // What was refused has left nothing behind.
+  std::size_t of_network = 5;
+  for (std::uint16_t i = 2; i < 300; ++i)
+    while (budget.admit(client(i), NetworkId{1})) ++of_network;
+  EXPECT_EQ(of_network, 40U);
+  for (std::uint16_t i = 300; i < 600; ++i)
+    while (budget.admit(client(i), NetworkId{i})) continue;
+  EXPECT_EQ(budget.waiting(), 100U);
+}
+
+TEST(ForwardBudget, WhatWasRefusedLeavesNothingBehind) {
+  ForwardBudget budget(small());
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE(budget.admit(client(1), NetworkId{1}));
+  for (int i = 0; i < 1000; ++i) EXPECT_FALSE(budget.admit(client(1), NetworkId{1}));
+  EXPECT_EQ(budget.waiting(), 5U);
   budget.release(client(1), NetworkId{1});
   EXPECT_TRUE(budget.admit(client(1), NetworkId{1}));
   EXPECT_FALSE(budget.admit(client(1), NetworkId{1}));
+}
+
+// However many places others take, in however many networks: whoever waits for nothing yet has one,
+// and more than one.
+TEST(ForwardBudget, AnotherNetworkAndAnotherClientAreAdmittedBesideThoseThatFillTheRest) {
+  ForwardBudget budget{ForwardLimits{}};
+  for (int turn = 0; turn < 200; ++turn)
+    for (std::uint16_t network = 1; network <= 4; ++network)
+      for (std::uint16_t i = 0; i < 8; ++i)
+        budget.admit(client(static_cast<std::uint16_t>(network * 100 + i)), NetworkId{network});
+  EXPECT_FALSE(budget.admit(client(101), NetworkId{1}));
+  for (int i = 0; i < 8; ++i) EXPECT_TRUE(budget.admit(client(109), NetworkId{1})) << i;
+  for (int i = 0; i < 100; ++i) EXPECT_TRUE(budget.admit(client(900), NetworkId{9})) << i;
 }
 
 TEST(ForwardBudget, EverythingComesBack) {
@@ -61,11 +82,22 @@ TEST(ForwardBudget, EverythingComesBack) {
 
 TEST(ForwardBudget, WorkersLeaveTriesToTheForwarder) {
   ForwardBudget budget(small());
-  for (int i = 0; i < 10; ++i) EXPECT_TRUE(budget.begin_try());
-  EXPECT_FALSE(budget.begin_try());
+  std::uint16_t last = 0;
+  for (std::uint16_t i = 0; i < 100; ++i)
+    if (budget.begin_try(client(i), NetworkId{i})) last = i;
   EXPECT_EQ(budget.tries(), 10U);
-  budget.end_try();
-  EXPECT_TRUE(budget.begin_try());
+  budget.end_try(client(last), NetworkId{last});
+  EXPECT_TRUE(budget.begin_try(client(200), NetworkId{200}));
+}
+
+// Questions that nobody waits for any more count until they end: they are shared out, too.
+TEST(ForwardBudget, NobodyHasAllOfTheWorkersTries) {
+  ForwardBudget budget{ForwardLimits{}};
+  std::size_t had = 0;
+  while (budget.begin_try(client(1), NetworkId{1})) ++had;
+  EXPECT_GT(had, 1400U);  // alone
+  for (int i = 0; i < 128; ++i) EXPECT_TRUE(budget.begin_try(client(2), NetworkId{1}));
+  for (int i = 0; i < 128; ++i) EXPECT_TRUE(budget.begin_try(client(3), NetworkId{2}));
 }
 
 TEST(AskedQuestions, OneAsksTheOthersWait) {

@@ -29,11 +29,18 @@ NameContent localhost_content(const View& view) {
   return content;
 }
 
+// Nothing but what is above another own zone (RFC 8020).
+Found local_content(const Zone& zone, Labels below) {
+  bool above_ours = zone.apex == "d.f.ip6.arpa." && below.size() == 1 && below[0] == "a";
+  return above_ours ? Found(existing_name()) : std::nullopt;
+}
+
 Found find_name(const View& view, const Zone& zone, Labels labels) {
   auto below = labels.first(labels.size() - zone.depth);
   if (zone.kind == ZoneKind::kLocalhost) return localhost_content(view);
   if (zone.kind == ZoneKind::kNoSuch) return std::nullopt;
   if (below.empty()) return apex_content(view, zone);
+  if (zone.kind == ZoneKind::kLocal) return local_content(zone, below);
   if (zone.kind == ZoneKind::kInternal) return find_internal(view, below);
   if (zone.kind == ZoneKind::kFlycast) return find_flycast(view, below);
   return find_reverse(view, below);

@@ -53,16 +53,17 @@ struct Srv {
   friend bool operator==(const Srv&, const Srv&) = default;
 };
 
-// RFC 9460, ServiceMode with the target ".": the owner's own name.
+// SVCB and HTTPS: RFC 9460, ServiceMode with the target ".": the owner's own name.
 struct Svcb {
   std::uint16_t priority = 1;
   std::vector<std::string> alpn;  // empty: not said
-  std::uint16_t port = 0;
+  std::uint16_t port = 0;         // 0: the scheme's own, not said
   std::vector<Ip6> ipv6hint;
+  bool no_default_alpn = false;  // not what the scheme means without `alpn`
   friend bool operator==(const Svcb&, const Svcb&) = default;
 };
 
-// By type: A (v4-mapped) and AAAA, TXT, PTR and NS, SOA, SRV, SVCB.
+// By type: A (v4-mapped) and AAAA, TXT, PTR and NS, SOA, SRV, SVCB and HTTPS.
 using Rdata = std::variant<Ip6, Text, Name, Soa, Srv, Svcb>;
 
 struct ResourceRecord {

@@ -16,6 +16,7 @@ inline constexpr RrType kTypeTxt = 16;
 inline constexpr RrType kTypeAaaa = 28;
 inline constexpr RrType kTypeSrv = 33;
 inline constexpr RrType kTypeSvcb = 64;
+inline constexpr RrType kTypeHttps = 65;
 inline constexpr RrType kTypeOpt = 41;
 inline constexpr RrType kTypeTkey = 249;
 inline constexpr RrType kTypeTsig = 250;
@@ -50,6 +51,7 @@ enum class ExtendedErrorCode : std::uint16_t {
   kStaleNxDomain = 19,
   kNotSupported = 21,
   kNoReachableAuthority = 22,
+  kNetworkError = 23,
 };
 
 // Positive and negative answers alike (the SOA's own TTL and its minimum field, RFC 2308 section

@@ -2,6 +2,7 @@
 
 #include "dns/core/explain_records.h"
 #include "dns/core/render.h"
+#include "dns/core/resolve.h"
 
 namespace sixpn::dns {
 namespace {
@@ -49,7 +50,8 @@ void measure(const DnsQuestion& question, const Answer& said, Explanation& out) 
 }  // namespace
 
 Result<Explanation> explain(const Snapshot& snapshot, NetworkId network, const Viewer& viewer,
-                            std::string_view name, std::string_view type, Rng& rng) {
+                            std::string_view name, std::string_view type, Rng& rng,
+                            const ForwardRules* rules) {
   auto parsed = Name::from_text(name);
   if (!parsed) return Error("'" + std::string(name) + "' is not a domain name");
   auto rr_type = parse_rr_type(type);
@@ -57,16 +59,23 @@ Result<Explanation> explain(const Snapshot& snapshot, NetworkId network, const V
     return Error("'" + std::string(type) + "' is not a record type (try AAAA, TXT, SRV or PTR)");
 
   DnsQuestion question{*parsed, *rr_type, kClassIn};
-  auto said = answer(snapshot, network, viewer, question, rng);
   Explanation explanation;
   explanation.name = to_string(*parsed);
   explanation.type = rr_type_name(*rr_type);
   explanation.generation = snapshot.generation;
-  if (said.kind == AnswerKind::kForward) {
+  const auto* names = snapshot.find_network(network);
+  if (names != nullptr) explanation.network_generation = names->generation;
+  Name lower = parsed->lower();
+  if (is_forwarded(find_zone(lower.labels()), rules, lower.wire(), &snapshot, network)) {
     explanation.forwarded = true;
-    explanation.note = "not a name of this network: the resolver forwards it";
+    auto rule = rules != nullptr
+                    ? rules->describe(lower.wire(), names != nullptr ? &names->network : nullptr)
+                    : "";
+    explanation.note = "not a name of this network: the resolver forwards it, by " +
+                       (rule.empty() ? "no rule: to the host's upstream resolvers" : rule);
     return explanation;
   }
+  auto said = answer(snapshot, network, viewer, question, rng);
   explanation.rcode = to_string(said.rcode);
   explanation.authoritative = said.rcode != Rcode::kServFail;
   explanation.answers = to_lines(said.answers);
@@ -76,11 +85,8 @@ Result<Explanation> explain(const Snapshot& snapshot, NetworkId network, const V
   explanation.rule = said.rule;
   if (said.rcode == Rcode::kNxDomain)
     explanation.rule = explain_absence(snapshot, network, viewer, *parsed, rng);
-  if (const auto* names = snapshot.find_network(network); names != nullptr) {
-    explanation.network_generation = names->generation;
-    if (explanation.authoritative)
-      explanation.behind = records_behind(snapshot, *names, viewer.source, *parsed, said);
-  }
+  if (names != nullptr && explanation.authoritative)
+    explanation.behind = records_behind(snapshot, *names, viewer.source, *parsed, said);
   measure(question, said, explanation);
   return explanation;
 }

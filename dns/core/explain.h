@@ -10,6 +10,7 @@
 
 #include "base/result.h"
 #include "dns/core/answer.h"
+#include "dns/core/forward_rules.h"
 
 namespace sixpn::dns {
 
@@ -24,7 +25,7 @@ struct Explanation {
   std::vector<std::string> answers;
   std::vector<std::string> authority;
   std::vector<std::string> additional;
-  std::string note;  // the extended error's text, or that the name would be forwarded
+  std::string note;  // the extended error's text, or that the name would be forwarded, and to whom
   bool forwarded = false;
   std::uint64_t generation = 0;          // of the snapshot that answered
   std::uint64_t network_generation = 0;  // in which the asker's network changed last
@@ -39,8 +40,10 @@ struct Explanation {
   std::size_t answers_in_1232 = 0;
 };
 
-// Errors: no domain name, no record type.
+// Errors: no domain name, no record type. `rules`: those of this host, of whose names is said who
+// is asked; null: none.
 Result<Explanation> explain(const Snapshot& snapshot, NetworkId network, const Viewer& viewer,
-                            std::string_view name, std::string_view type, Rng& rng);
+                            std::string_view name, std::string_view type, Rng& rng,
+                            const ForwardRules* rules = nullptr);
 
 }  // namespace sixpn::dns

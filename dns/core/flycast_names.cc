@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "registry/core/service_ports.h"
+#include "registry/core/tls_authority.h"
 
 namespace sixpn::dns {
 namespace {
@@ -10,6 +11,7 @@ namespace {
 // Of an app's addresses, in its records for services: nobody needs them all, and a record holds no
 // more than some thousands.
 constexpr std::size_t kMaxHints = 32;
+constexpr std::uint16_t kHttpPort = 80, kHttpsPort = 443;
 
 // The addresses of one app. Two networks may each have an app of this name and both be dialled from
 // here: then the name means this network's own app, or else the one of the lowest network id, never
@@ -28,31 +30,95 @@ std::vector<const FlycastRecord*> records_of(const View& view, std::string_view 
   return records;
 }
 
-// One record for each port that Flycast opens for plain bytes. HTTPS records there are none: they
-// would tell a client to speak TLS (RFC 9460 section 9.5), which not every app ends.
-NameContent describe_services(const View& view, const FlycastRecord& first,
-                              std::vector<Rdata> addresses) {
-  NameContent content{.type = kTypeSvcb,
-                      .lasting = first.app_network == view.network,
-                      .rule = "the ports that Flycast opens for the app"};
-  const NetworkView* network = view.snapshot.find_network(first.app_network);
-  auto app = network != nullptr ? network->apps.find(first.app) : decltype(network->apps.end()){};
-  if (network == nullptr || app == network->apps.end()) return content;
+std::vector<Ip6> hints_of(const std::vector<Rdata>& addresses) {
   std::vector<Ip6> hints;
   for (const auto& address : addresses) {
     if (hints.size() == kMaxHints) break;
     hints.push_back(std::get<Ip6>(address));
   }
-  for (const Service& service : app->second->app.services)
+  return hints;
+}
+
+const AppRecord* app_behind(const View& view, const FlycastRecord& record) {
+  const NetworkView* network = view.snapshot.find_network(record.app_network);
+  if (network == nullptr) return nullptr;
+  auto app = network->apps.find(record.app);
+  return app != network->apps.end() ? &app->second->app : nullptr;
+}
+
+// A single port of TCP; ranges are not told.
+bool is_one(const Service& service, const ServicePort& port) {
+  return service.protocol == ServiceProtocol::kTcp && port.first == port.last;
+}
+
+// One record for each port that Flycast opens for plain bytes.
+NameContent describe_services(const View& view, const FlycastRecord& first,
+                              const std::vector<Rdata>& addresses) {
+  NameContent content{.type = kTypeSvcb,
+                      .lasting = first.app_network == view.network,
+                      .rule = "the ports that Flycast opens for the app"};
+  const AppRecord* app = app_behind(view, first);
+  if (app == nullptr) return content;
+  auto hints = hints_of(addresses);
+  for (const Service& service : app->services)
     for (const ServicePort& port : service.ports) {
-      bool named = service.protocol == ServiceProtocol::kTcp && port.first == port.last;
-      if (!named || !is_spoken_plainly(port) || content.rdata.size() >= kMostServicePorts) continue;
-      bool http =
-          std::find(port.handlers.begin(), port.handlers.end(), "http") != port.handlers.end();
+      if (!is_one(service, port) || !is_spoken_plainly(port)) continue;
+      if (content.rdata.size() >= kMostServicePorts) break;
       std::vector<std::string> alpn;
-      if (http) alpn.emplace_back("http/1.1");
-      content.rdata.emplace_back(Svcb{1, std::move(alpn), port.first, hints});
+      if (has_handler(port, "http")) alpn.emplace_back("http/1.1");
+      content.rdata.emplace_back(
+          Svcb{.alpn = std::move(alpn), .port = port.first, .ipv6hint = hints});
     }
+  return content;
+}
+
+bool is_https(const Service& service, const ServicePort& port) {
+  return is_one(service, port) && is_relayed(port) && ends_tls(port) && has_handler(port, "http");
+}
+
+bool opens_plain_http(const Service& service) {
+  return std::any_of(service.ports.begin(), service.ports.end(), [](const ServicePort& port) {
+    return is_spoken_plainly(port) && port.first <= kHttpPort && kHttpPort <= port.last;
+  });
+}
+
+// What https://<app>.flycast means: port 443, or else the first with TLS and HTTP. Who knows that
+// it is there goes there for http:// too (RFC 9460 section 9.5), so it must not be another service
+// than the one at port 80.
+const ServicePort* https_port(const AppRecord& app) {
+  const ServicePort* other = nullptr;
+  const Service* plain = nullptr;
+  for (const Service& service : app.services)
+    if (opens_plain_http(service)) plain = &service;
+  for (const Service& service : app.services)
+    for (const ServicePort& port : service.ports) {
+      if (!is_https(service, port)) continue;
+      if (port.first == kHttpsPort) return &port;
+      bool same = plain == nullptr || plain == &service;
+      if (same && other == nullptr) other = &port;
+    }
+  return other;
+}
+
+// Whether the asker's host can answer TLS for its network's org: else the port is closed (0134).
+bool can_end_tls(const View& view) {
+  return has_tls_grant(view.snapshot, view.names.network.org, view.index.vantage().self);
+}
+
+// Not kept: it changes when the org gets its certificates, which is no change of the network.
+NameContent describe_https(const View& view, const FlycastRecord& first,
+                           const std::vector<Rdata>& addresses) {
+  NameContent content{.type = kTypeHttps,
+                      .lasting = false,
+                      .rule = "the port with TLS and HTTP that Flycast opens for the app"};
+  const AppRecord* app = app_behind(view, first);
+  const ServicePort* port = app != nullptr && can_end_tls(view) ? https_port(*app) : nullptr;
+  if (port == nullptr) return content;
+  Svcb svcb{.alpn = tls_protocols(*port), .ipv6hint = hints_of(addresses)};
+  if (port->first != kHttpsPort) svcb.port = port->first;
+  svcb.no_default_alpn =
+      std::find(svcb.alpn.begin(), svcb.alpn.end(), "http/1.1") == svcb.alpn.end();
+  content.rdata.emplace_back(std::move(svcb));
   return content;
 }
 
@@ -72,8 +138,10 @@ std::optional<NameContent> find_flycast(const View& view, Labels labels) {
   }
   if (labels.size() == 2) return has_services ? std::optional(existing_name()) : std::nullopt;
   if (labels.size() == 3 && content.rdata.empty()) return std::nullopt;
-  if (view.asked != kTypeSvcb || content.rdata.empty()) return content;
-  return describe_services(view, *records.front(), std::move(content.rdata));
+  if (content.rdata.empty()) return content;
+  if (view.asked == kTypeSvcb) return describe_services(view, *records.front(), content.rdata);
+  if (view.asked == kTypeHttps) return describe_https(view, *records.front(), content.rdata);
+  return content;
 }
 
 }  // namespace sixpn::dns

@@ -1,6 +1,6 @@
 // The names of .flycast: <app>.flycast and <service>.svc.<app>.flycast, each the Flycast addresses
 // that the asker's network may dial, whatever the state of the machines behind them; for SVCB the
-// ports that Flycast opens there. Pure.
+// ports that Flycast opens there, for HTTPS the one that ends TLS for HTTP. Pure.
 #pragma once
 
 #include <optional>

@@ -277,6 +277,11 @@ Telling unreachable(std::string_view why) {
   return {.why = ExtendedErrorCode::kNoReachableAuthority, .text = why};
 }
 
+Telling upstream_failed() {
+  return {.why = ExtendedErrorCode::kNetworkError,
+          .text = "an upstream resolver answered that it failed"};
+}
+
 ForwardReply make_failure(Rcode rcode) {
   ForwardReply reply;
   reply.rcode = static_cast<std::uint8_t>(rcode);

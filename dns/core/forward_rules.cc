@@ -1,6 +1,7 @@
 #include "dns/core/forward_rules.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "dns/core/name.h"
 #include "dns/core/resolv_conf.h"
@@ -61,6 +62,36 @@ std::uint16_t ForwardRules::group_of(std::string_view name, const NetworkRecord*
     if (name.size() <= 1) return kEverything;
     name.remove_prefix(1U + static_cast<unsigned char>(name[0]));
   }
+}
+
+bool ForwardRules::has_local(std::string_view name, const NetworkRecord* network) const {
+  if (by_domain_.empty()) return false;
+  for (; name.size() > 1; name.remove_prefix(1U + static_cast<unsigned char>(name[0]))) {
+    auto found = by_domain_.find(name);
+    if (found == by_domain_.end()) continue;
+    for (const Choice& choice : found->second)
+      if (choice.network.empty() || network == nullptr || is_of(*network, choice.network))
+        return true;
+  }
+  return false;
+}
+
+std::string ForwardRules::describe(std::string_view name, const NetworkRecord* network) const {
+  for (; !name.empty(); name.remove_prefix(1U + static_cast<unsigned char>(name[0]))) {
+    auto found = by_domain_.find(name);
+    if (found == by_domain_.end()) continue;
+    for (const Choice& choice : found->second) {
+      bool all = choice.network.empty();
+      if (!all && (network == nullptr || !is_of(*network, choice.network))) continue;
+      auto text = "the rule for " + to_string(Name::from_wire(found->first).value_or(Name()));
+      if (!all) text += " and " + choice.network;
+      const char* before = ": ";
+      for (const auto& server : groups_[choice.group])
+        text += std::exchange(before, ", ") + to_string(server);
+      return text;
+    }
+  }
+  return "";
 }
 
 }  // namespace sixpn::dns

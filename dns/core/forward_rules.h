@@ -42,6 +42,14 @@ class ForwardRules {
   // By group.
   [[nodiscard]] const std::vector<std::vector<IpEndpoint>>& groups() const { return groups_; }
   [[nodiscard]] bool empty() const { return by_domain_.empty(); }
+  // Whether a rule says who knows a name of a local zone (zone.h): it names the zone, one above it,
+  // or a domain inside. One for "." does not: who is asked for everything knows nothing of this
+  // site. While the network is not known, a rule for any of them does: it may be this one's.
+  [[nodiscard]] bool has_local(std::string_view name, const NetworkRecord* network) const;
+  // The rule that is for a name, for people: "the rule for corp.example. and acme/default:
+  // 192.0.2.1:53";
+  // "": none.
+  [[nodiscard]] std::string describe(std::string_view name, const NetworkRecord* network) const;
 
  private:
   struct Choice {

@@ -20,18 +20,6 @@ NameContent address_of(const Ip6& ip) {
 // ---- names of an app
 // -------------------------------------------------------------------------------------
 
-// <id>.vm.<app>, the one kind of name that AppNames leaves to the registry's own index.
-Found find_vm(const View& view, const AppView& app, std::string_view label) {
-  auto id = parse_machine_id(label);
-  if (!id) return std::nullopt;
-  auto found = view.names.machines.find(*id);
-  if (found == view.names.machines.end()) return std::nullopt;
-  const MachineRecord& machine = *found->second;
-  if (machine.app != app.app.name || !is_answered(view.snapshot, machine, &view.source))
-    return std::nullopt;
-  return by_rule("one machine, while it is started", address_of(machine.address));
-}
-
 // What the machines of a name have in common.
 std::string_view rule_of(Labels before, const AppName& name) {
   if (name.kind == AppNameKind::kNearest)
@@ -63,7 +51,12 @@ Found find_in_app(const View& view, std::string_view label, Labels before) {
   if (view.indexed == nullptr) return std::nullopt;
   const AppView* app = view.index.app_view(*view.indexed, label);
   if (app == nullptr) return std::nullopt;
-  if (before.size() == 2 && before[1] == "vm") return find_vm(view, *app, before[0]);
+  // The one kind of name that AppNames leaves to the registry's own index.
+  if (before.size() == 2 && before[1] == "vm") {
+    const MachineRecord* machine = find_vm(view, *app, before[0]);
+    if (machine == nullptr) return std::nullopt;
+    return by_rule("one machine, while it is started", address_of(machine->address));
+  }
   auto reach = before.empty() ? AppNames::Reach::kOwnName : AppNames::Reach::kAllNames;
   const AppNames* names = view.index.app(*view.indexed, label, reach,
                                          own_address(view.snapshot, view.names, view.source));

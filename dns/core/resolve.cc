@@ -1,6 +1,7 @@
 #include "dns/core/resolve.h"
 
 #include "dns/core/answer.h"
+#include "dns/core/forward_rules.h"
 #include "dns/core/render.h"
 #include "registry/core/address.h"
 
@@ -101,6 +102,14 @@ std::size_t reply_limit(const Query& query, Transport transport) {
   return transport == Transport::kTcp ? kMaxMessageBytes : query.udp_limit();
 }
 
+bool is_forwarded(const Zone& zone, const ForwardRules* rules, std::string_view name,
+                  const Snapshot* snapshot, NetworkId network) {
+  if (zone.kind == ZoneKind::kForeign) return true;
+  if (zone.kind != ZoneKind::kLocal || rules == nullptr) return false;
+  const auto* view = snapshot != nullptr ? snapshot->find_network(network) : nullptr;
+  return rules->has_local(name, view != nullptr ? &view->network : nullptr);
+}
+
 Outcome resolve(NameIndex& index, const Audience& audience, ParsedQuery parsed, const Ip6& source,
                 Transport transport, const ReplyOptions& options, Rng& rng) {
   static const Snapshot nothing;
@@ -118,13 +127,15 @@ Outcome resolve(NameIndex& index, const Audience& audience, ParsedQuery parsed, 
     return say_who_we_are(std::move(parsed.query), audience, options);
 
   Outcome outcome;
-  auto answered = answer(index, *network, source, *parsed.query.question, rng);
   outcome.query = std::move(parsed.query);
-  if (answered.kind == AnswerKind::kForward) {
+  Name lower = outcome.query.question->name.lower();
+  if (is_forwarded(find_zone(lower.labels()), audience.forward_rules, lower.wire(), &current,
+                   *network)) {
     outcome.fate = Fate::kForward;
     outcome.network = *network;
     return outcome;
   }
+  auto answered = answer(index, *network, source, *outcome.query.question, rng);
   auto reply = render_answer(outcome.query, answered, reply_limit(outcome.query, transport),
                              options.bytes());
   outcome.fate = Fate::kReply;

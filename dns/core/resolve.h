@@ -16,9 +16,12 @@
 #include "dns/core/edns_options.h"
 #include "dns/core/name_index.h"
 #include "dns/core/query.h"
+#include "dns/core/zone.h"
 #include "registry/core/snapshot.h"
 
 namespace sixpn::dns {
+
+class ForwardRules;
 
 // Who we answer, and as whom.
 struct Audience {
@@ -26,6 +29,8 @@ struct Audience {
   std::vector<std::pair<Prefix6, NetworkId>> extra_views;  // DnsOptions::extra_views
   ServerIdentity identity = {};
   std::string host_network = {};  // DnsOptions::host_network
+  // Which names of local zones are forwarded after all; null: none. It outlives who answers.
+  const ForwardRules* forward_rules = nullptr;
 };
 
 enum class Fate { kDrop, kReply, kForward };
@@ -50,6 +55,11 @@ std::optional<NetworkId> view_of(const Snapshot& snapshot, const Audience& audie
 // The same before the registry knows anybody: every machine's and peer's address is believed, to be
 // told "not ready".
 std::optional<NetworkId> unsynced_view_of(const Audience& audience, const Ip6& source);
+
+// Whether a name of the zone is somebody else's after all: a foreign one, or one of a local zone
+// that a forward rule is for. `name`: wire form, lower case.
+bool is_forwarded(const Zone& zone, const ForwardRules* rules, std::string_view name,
+                  const Snapshot* snapshot, NetworkId network);
 
 // The index may have no snapshot: nothing was published yet. Then, and before it is synced,
 // machines and peers get SERVFAIL for own zones instead of REFUSED, because nobody can be known

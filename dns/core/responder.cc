@@ -35,6 +35,26 @@ Handled dropped(Limited why) {
   return handled;
 }
 
+// What of its set a record is worth, less being better; nothing: the set keeps its order.
+std::optional<std::uint16_t> priority_of(const ResourceRecord& record) {
+  if (const auto* srv = std::get_if<Srv>(&record.rdata)) return srv->priority;
+  if (const auto* svcb = std::get_if<Svcb>(&record.rdata)) return svcb->priority;
+  if (std::holds_alternative<Ip6>(record.rdata)) return std::uint16_t{0};
+  return std::nullopt;
+}
+
+// As RenderedRecords::tiers, of the first `count`.
+std::vector<std::uint32_t> tiers_of(const std::vector<ResourceRecord>& answers, std::size_t count) {
+  std::vector<std::uint32_t> ends;
+  for (std::size_t i = 0; i < count; ++i) {
+    auto priority = priority_of(answers[i]);
+    if (!priority) return {};
+    if (i + 1 == count || priority_of(answers[i + 1]) != priority)
+      ends.push_back(static_cast<std::uint32_t>(i + 1));
+  }
+  return ends;
+}
+
 }  // namespace
 
 Responder::Responder(Audience audience, std::uint64_t seed, const RateLimits& rates)
@@ -47,7 +67,10 @@ Responder::Responder(Audience audience, std::uint64_t seed, const RateLimits& ra
       stream_meter_(rates.stream, kSourceSets),
       stranger_meter_(rates.unknown, kStrangerSets),
       all_strangers_(rates.all_unknown) {
-  for (const Zone& zone : own_zones()) soas_.emplace_back(&zone, render_soa(zone));
+  for (const Zone& zone : own_zones()) {
+    soas_.emplace_back(&zone, render_soa(zone));
+    if (zone.kind == ZoneKind::kLocal) break;  // the others look the same
+  }
 }
 
 const NetworkRecord* Responder::network_record(NetworkId id) const {
@@ -192,7 +215,8 @@ Handled Responder::respond_plain(const Asked& asked) {
   std::array<std::string_view, kMaxNameBytes / 2 + 1> labels;
   for (std::size_t i = 0; i < name.labels; ++i) labels[i] = name.label(i);
   const Zone& zone = find_zone(std::span(labels.data(), name.labels));
-  if (zone.kind == ZoneKind::kForeign) {
+  if (is_forwarded(zone, audience_.forward_rules, name.bytes(), index_.snapshot(),
+                   asked.client.id)) {
     Handled forward;
     forward.fate = Fate::kForward;
     forward.network = asked.client.id;
@@ -264,6 +288,7 @@ Handled Responder::respond_kept(const Asked& asked, const Zone& zone) {
     auto said = answer(index_, client.id, client.source, question, rng_);
     if (said.answers.empty()) return negative(asked, zone, said.rcode);
     fresh = render_records(question, said.answers, said.additional);
+    fresh.tiers = tiers_of(said.answers, fresh.answers);
     fresh.extended_error = std::move(said.extended_error);
     fresh.list_cut = said.list_cut;
     rendered_records_ = fresh.ends.size();
@@ -275,7 +300,7 @@ Handled Responder::respond_kept(const Asked& asked, const Zone& zone) {
   if (const auto& error = records->extended_error)
     reply_options_.add_extended_error(error->code, error->text);
   Response response(asked.message, query_, reply_options_.bytes(), asked.limit, asked.out);
-  response.add_records(*records);
+  response.add_records(*records, rng_);
   auto handled = replied(query_, Rcode::kNoError, response, response.finish(Rcode::kNoError));
   handled.list_cut = records->list_cut;
   return handled;
@@ -283,12 +308,12 @@ Handled Responder::respond_kept(const Asked& asked, const Zone& zone) {
 
 Handled Responder::negative(const Asked& asked, const Zone& zone, Rcode rcode) {
   Response response(asked.message, query_, reply_options_.bytes(), asked.limit, asked.out);
-  for (const auto& [known, soa] : soas_) {
-    if (known != &zone) continue;
-    std::size_t apex = query_.name.label_at[query_.name.labels - zone.depth];
-    response.add_soa(soa, apex, static_cast<std::uint32_t>(index_.snapshot()->generation));
-    break;
-  }
+  // Those of local zones look alike: they share no label with the names inside.
+  auto soa = std::find_if(soas_.begin(), soas_.end(), [&](const auto& known) {
+    return known.first == &zone || known.first->kind == ZoneKind::kLocal;
+  });
+  std::size_t apex = query_.name.label_at[query_.name.labels - zone.depth];
+  response.add_soa(soa->second, apex, static_cast<std::uint32_t>(index_.snapshot()->generation));
   return replied(query_, rcode, response, response.finish(rcode));
 }
 

@@ -134,7 +134,7 @@ class Responder {
   AnswerMemo memo_;
   Rng rng_;
   std::vector<Client> clients_;
-  std::vector<std::pair<const Zone*, SoaTemplate>> soas_;  // .internal first
+  std::vector<std::pair<const Zone*, SoaTemplate>> soas_;  // .internal first; one of kLocal, last
   OptionAnswers options_;
   SourceMeter known_meter_;
   SourceMeter stream_meter_;

@@ -33,17 +33,35 @@ void Response::wrote_answers(std::size_t records, std::size_t bytes, std::size_t
   truncated_ = truncated_ || records < of;
 }
 
-void Response::add_records(const RenderedRecords& records) {
-  std::size_t room = end_ - at_;
-  auto fitting = std::upper_bound(records.ends.begin(), records.ends.end(), room);
-  auto count = static_cast<std::size_t>(fitting - records.ends.begin());
-  std::size_t bytes = count == 0 ? 0 : records.ends[count - 1];
-  std::memcpy(out_ + at_, records.bytes.data(), bytes);
+std::size_t Response::copy(const RenderedRecords& records, std::size_t from, std::size_t to) {
+  const auto& ends = records.ends;
+  std::size_t start = from == 0 ? 0 : ends[from - 1];
+  auto first = ends.begin() + static_cast<std::ptrdiff_t>(from);
+  auto last = ends.begin() + static_cast<std::ptrdiff_t>(to);
+  auto fitting = std::upper_bound(first, last, start + (end_ - at_));
+  std::size_t bytes = fitting == first ? 0 : *(fitting - 1) - start;
+  std::memcpy(out_ + at_, records.bytes.data() + start, bytes);
   at_ += bytes;
-  auto answers = std::min(count, records.answers);
-  answers_ = static_cast<std::uint16_t>(answers_ + answers);
-  additionals_ = static_cast<std::uint16_t>(additionals_ + count - answers);
-  truncated_ = truncated_ || count < records.answers;
+  return static_cast<std::size_t>(fitting - first);
+}
+
+// Answers say nothing of each other's places (no name in them points at another), and whatever
+// their order, what stands behind all of them stays where it is.
+void Response::add_records(const RenderedRecords& records, Rng& rng) {
+  std::size_t added = 0, begin = 0;
+  for (std::size_t end : records.tiers) {
+    std::size_t start = begin + (end - begin > 1 ? rng.below(end - begin) : 0);
+    added += copy(records, start, end);
+    if (added == begin + (end - start)) added += copy(records, begin, start);
+    if (added < end) break;
+    begin = end;
+  }
+  if (records.tiers.empty()) added = copy(records, 0, records.answers);
+  answers_ = static_cast<std::uint16_t>(answers_ + added);
+  truncated_ = truncated_ || added < records.answers;
+  if (added < records.answers) return;
+  auto additional = copy(records, records.answers, records.ends.size());
+  additionals_ = static_cast<std::uint16_t>(additionals_ + additional);
 }
 
 void Response::add_soa(const SoaTemplate& soa, std::size_t apex, std::uint32_t serial) {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/ip.h"
+#include "base/rng.h"
 #include "dns/core/codes.h"
 #include "dns/core/plain_query.h"
 
@@ -34,6 +35,9 @@ struct RenderedRecords {
   std::string bytes;
   std::vector<std::uint32_t> ends;
   std::size_t answers = 0;
+  // Where the answers of one worth end, by their place: of addresses all, of services those of one
+  // priority. Empty: the answers keep their order.
+  std::vector<std::uint32_t> tiers = {};
   std::optional<ExtendedError> extended_error = {};  // that the OPT says with them
   bool list_cut = false;                             // as Answer's
 };
@@ -61,8 +65,10 @@ class Response {
   // Where to write them; then say how many were written of how many there are.
   [[nodiscard]] char* next() { return out_ + at_; }
   void wrote_answers(std::size_t records, std::size_t bytes, std::size_t of);
-  // As many as fit; additional ones only behind all answers, and without a word when some are left.
-  void add_records(const RenderedRecords& records);
+  // As many as fit, each tier turned to a start drawn anew, so that of a set that is cut no record
+  // is always missing; additional ones only behind all answers, and without a word when some are
+  // left.
+  void add_records(const RenderedRecords& records, Rng& rng);
   // `apex`: where in the question's name the zone's apex starts.
   void add_soa(const SoaTemplate& soa, std::size_t apex, std::uint32_t serial);
 
@@ -74,6 +80,9 @@ class Response {
   [[nodiscard]] bool truncated() const { return truncated_; }
 
  private:
+  // Of the records `from` up to `to` as many as fit, and how many these are.
+  std::size_t copy(const RenderedRecords& records, std::size_t from, std::size_t to);
+
   const PlainQuery& query_;
   std::string_view options_;
   char* out_;

@@ -73,11 +73,13 @@ std::vector<const MachineRecord*> machines_of(const View& view, const AppNames& 
   return machines;
 }
 
-// One priority per tier, and a tier is a region: the nearest is 0. Within it all weigh the same.
+// One priority per tier, the nearest is 0. Within it all weigh the same.
+enum class Tier { kRegion, kMachine };
+
 NameContent records_of(const std::vector<const MachineRecord*>& machines,
-                       const std::vector<const Service*>& services) {
+                       const std::vector<const Service*>& services, Tier tiers) {
   NameContent content{kTypeSrv, {}};
-  const std::string* region = nullptr;
+  const MachineRecord* before = nullptr;
   std::uint16_t tier = 0;
   for (const MachineRecord* machine : machines) {
     if (content.rdata.size() >= kMostServiceTargets) break;
@@ -88,8 +90,9 @@ NameContent records_of(const std::vector<const MachineRecord*>& machines,
         ports.push_back(service->internal_port);
     auto target = ports.empty() ? std::nullopt : machine_name(*machine);
     if (!target) continue;
-    if (region != nullptr && *region != machine->region) ++tier;
-    region = &machine->region;
+    bool same = before == nullptr || (tiers == Tier::kRegion && before->region == machine->region);
+    if (!same) ++tier;
+    before = machine;
     for (auto port : ports) content.rdata.emplace_back(Srv{tier, 1, port, *target});
     content.additional.push_back({*target, kTypeAaaa, machine->address});
   }
@@ -112,13 +115,26 @@ std::optional<NameContent> find_service(const View& view, const AppView& app, co
   for (const auto& service : app.app.services)
     if (bears(service, *name)) services.push_back(&service);
   if (services.empty()) return std::nullopt;
-  auto scope = names.find(relative_wire(name->scope));
-  if (!scope || scope->kind != AppNameKind::kMachines) return std::nullopt;
-  if (name->service == kNoService) return existing_name();
   constexpr std::string_view kRule =
       "the machines that serve the service, a priority for each region, nearest first";
+  if (name->scope.size() == 2 && name->scope[1] == "vm") {
+    const MachineRecord* machine = find_vm(view, app, name->scope[0]);
+    if (machine == nullptr) return std::nullopt;
+    if (name->service == kNoService) return existing_name();
+    return by_rule("the service of one machine", records_of({machine}, services, Tier::kRegion));
+  }
+  auto scope = names.find(relative_wire(name->scope));
+  bool nearest = scope && scope->kind == AppNameKind::kNearest;
+  if (!scope || (!nearest && scope->kind != AppNameKind::kMachines)) return std::nullopt;
+  if (name->service == kNoService) return existing_name();
   if (!view.wants(kTypeSrv)) return by_rule(kRule, {kTypeSrv, {}});
-  return by_rule(kRule, records_of(machines_of(view, names, *scope), services));
+  auto machines = machines_of(view, names, *scope);
+  if (!nearest) return by_rule(kRule, records_of(machines, services, Tier::kRegion));
+  // Strictly by round trip, the asker first: told to nobody else.
+  auto content = records_of(machines, services, Tier::kMachine);
+  content.lasting = false;
+  return by_rule("those of the nearest machines that serve the service, one after the other",
+                 std::move(content));
 }
 
 }  // namespace sixpn::dns

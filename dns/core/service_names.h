@@ -1,6 +1,6 @@
 // The names of an app's services (RFC 2782): _<service>._tcp or _<service>._udp in front of any
 // name of the app that stands for machines (<app>, <region>.<app>, <group>.process.<app>,
-// healthy.<app>, <value>.<key>.kv._metadata.<app> ...). One SRV record for each of those machines
+// healthy.<app>, <value>.<key>.kv._metadata.<app>, top<N>.nearest.of.<app>, <id>.vm.<app> ...). One SRV record for each of those machines
 // that serves it, with the port that the machine itself listens on: who asks goes to the machine,
 // past Flycast.
 //

@@ -3,7 +3,7 @@
 namespace sixpn::dns {
 namespace {
 
-constexpr std::uint16_t kAlpn = 1, kPort = 3, kIpv6hint = 6;
+constexpr std::uint16_t kAlpn = 1, kNoDefaultAlpn = 2, kPort = 3, kIpv6hint = 6;
 
 void append_u16(std::string& bytes, std::size_t value) {
   bytes += static_cast<char>(value >> 8);
@@ -31,7 +31,8 @@ std::string svcb_params(const Svcb& svcb) {
   append_u16(port, svcb.port);
   for (const auto& ip : svcb.ipv6hint) hints.append(ip.bytes.begin(), ip.bytes.end());
   if (!alpn.empty()) append_param(params, kAlpn, alpn);
-  append_param(params, kPort, port);
+  if (svcb.no_default_alpn) append_param(params, kNoDefaultAlpn, {});
+  if (svcb.port != 0) append_param(params, kPort, port);
   if (!hints.empty()) append_param(params, kIpv6hint, hints);
   return params;
 }
@@ -40,7 +41,8 @@ std::string svcb_text(const Svcb& svcb) {
   std::string text = std::to_string(svcb.priority) + " .";
   if (!svcb.alpn.empty())
     text += " alpn=" + joined(svcb.alpn, [](const std::string& id) { return id; });
-  text += " port=" + std::to_string(svcb.port);
+  if (svcb.no_default_alpn) text += " no-default-alpn";
+  if (svcb.port != 0) text += " port=" + std::to_string(svcb.port);
   if (!svcb.ipv6hint.empty())
     text += " ipv6hint=" + joined(svcb.ipv6hint, [](const Ip6& ip) { return to_string(ip); });
   return text;

@@ -17,6 +17,14 @@ bool is_operator(const Ip6& source) {
   return kind != AddressKind::kMachine && kind != AddressKind::kPeer;
 }
 
+const MachineRecord* find_vm(const View& view, const AppView& app, std::string_view id) {
+  auto parsed = parse_machine_id(id);
+  auto found = parsed ? view.names.machines.find(*parsed) : view.names.machines.end();
+  if (found == view.names.machines.end() || found->second->app != app.app.name) return nullptr;
+  bool answered = is_answered(view.snapshot, *found->second, &view.source);
+  return answered ? found->second.get() : nullptr;
+}
+
 std::string relative_wire(Labels labels) {
   std::string wire;
   for (auto label : labels) {

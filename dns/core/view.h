@@ -53,6 +53,9 @@ struct View {
 // not say yet that it serves. Else null.
 const Ip6* own_address(const Snapshot& snapshot, const NetworkView& names, const Ip6& source);
 
+// The machine of <id>.vm.<app>, by its label; null: there is no such name.
+const MachineRecord* find_vm(const View& view, const AppView& app, std::string_view id);
+
 // In wire form, without the root: as AppNames::find() takes it.
 std::string relative_wire(Labels labels);
 

@@ -18,7 +18,11 @@ enum class ZoneKind {
   kReverse,    // a.a.d.f.ip6.arpa., the reverse of fdaa::/16
   kLocalhost,  // localhost., RFC 6761 section 6.3
   kNoSuch,     // names that no resolver may leak: RFC 6761, RFC 6762 section 22.1, RFC 7686
-  kForeign,    // everything else
+  // Of this site, whoever asks: the reverse of addresses that mean something else elsewhere
+  // (RFC 6303 section 4, RFC 7793), home.arpa. (RFC 8375) and alt. (RFC 9476). Empty, unless a
+  // forward rule says who knows them (ForwardRules::has_local()).
+  kLocal,
+  kForeign,  // everything else
 };
 
 struct Zone {
@@ -27,7 +31,7 @@ struct Zone {
   std::size_t depth = 0;  // labels of the apex
 };
 
-// Those that are answered here, .internal first.
+// Those that are answered here, .internal first. The longest that a name lies in is its zone.
 std::span<const Zone> own_zones();
 // `labels`: lower case, leftmost first. One of own_zones(), or a zone of kind kForeign.
 const Zone& find_zone(std::span<const std::string_view> labels);

@@ -116,8 +116,11 @@ struct DnsService::Impl {
     for (std::size_t i = 0; i < worker_count(options.threads); ++i) {
       DnsWorker::Options worker;
       worker.name = "sixpn-dns-" + std::to_string(i);
-      worker.audience = {
-          {options.self, options.region}, options.extra_views, identity(), options.host_network};
+      worker.audience = {{options.self, options.region},
+                         options.extra_views,
+                         identity(),
+                         options.host_network,
+                         &rules};
       worker.rates = options.rates;
       worker.tcp = options.tcp;
       worker.tcp_quota = &tcp_quota;

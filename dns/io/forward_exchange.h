@@ -38,6 +38,7 @@ struct ForwardExchange {
   Instant next_try{}, stale_at{}, deadline{};
   bool exhausted = false;            // no further try
   Rcode failure = Rcode::kServFail;  // what the last upstream that failed said
+  bool has_failure = false;          // one did
 
   [[nodiscard]] ForwardKey key() const { return key_of(query, group); }
 };

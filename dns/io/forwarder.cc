@@ -246,6 +246,7 @@ struct Forwarder::Impl : std::enable_shared_from_this<Forwarder::Impl> {
     // A code is an answer: the same upstream is not asked a second time for it.
     if (what == What::kFailure) {
       exchange.failure = static_cast<Rcode>(reply.rcode);
+      exchange.has_failure = true;
       exchange.exhausted = exchange.tried >= exchange.order.size();
     }
     // Not before the pending ones are through with it, unless this was the last that was begun.
@@ -312,7 +313,8 @@ struct Forwarder::Impl : std::enable_shared_from_this<Forwarder::Impl> {
     auto exchange = take(ended);
     for (auto& waiter : exchange->waiters) {
       ++counts.forward_failed;
-      tell(waiter, make_failure(exchange->failure), unreachable(kNobodyAnswered));
+      tell(waiter, make_failure(exchange->failure),
+           exchange->has_failure ? upstream_failed() : unreachable(kNobodyAnswered));
     }
   }
 

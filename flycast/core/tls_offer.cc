@@ -13,11 +13,6 @@ std::string name_of(const FlycastRecord& record) {
   return record.service_name.empty() ? app : record.service_name + ".svc." + app;
 }
 
-std::vector<std::string> protocols(const ServicePort& port) {
-  if (!port.tls.alpn.empty() || !speaks_http(port)) return port.tls.alpn;
-  return {"h2", "http/1.1"};
-}
-
 bool is_same_name(std::string_view asked, std::string_view name) {
   if (asked.ends_with('.')) asked.remove_suffix(1);
   return std::equal(asked.begin(), asked.end(), name.begin(), name.end(), [](char a, char b) {
@@ -38,7 +33,7 @@ std::optional<TlsOffer> tls_offer(const ServiceTable& table, NetworkId client_ne
   offer.org = network.network.org;
   offer.names = {{name_of(record)}, {dialled.ip}};
   offer.id = to_string(client_network) + "/" + to_string(record.app_network) + "/" + record.app;
-  offer.alpn = protocols(*route->port);
+  offer.alpn = tls_protocols(*route->port);
   offer.only_tls13 = route->port->tls.only_tls13;
   return offer;
 }

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <algorithm>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "registry/core/record.h"
 
@@ -21,6 +23,12 @@ inline bool is_relayed(const ServicePort& port) {
 // Whether Flycast ends TLS there (docs/decisions/0126): its machines get the plain bytes.
 inline bool ends_tls(const ServicePort& port) {
   return has_handler(port, "tls");
+}
+
+// What may be agreed on there by ALPN, best first; empty: nothing.
+inline std::vector<std::string> tls_protocols(const ServicePort& port) {
+  if (!port.tls.alpn.empty() || !has_handler(port, "http")) return port.tls.alpn;
+  return {"h2", "http/1.1"};
 }
 
 // Whether a client says on the port what it would say to a machine.

@@ -67,12 +67,37 @@ TEST_F(Zones, TheApexHasSoaAndNs) {
   EXPECT_EQ(udp({.name = "_dns.internal"}).answers.size(), 1U);
 }
 
-// RFC 6761, RFC 6762 section 22.1, RFC 6303, RFC 7686: what never leaves. Nobody answers upstream,
-// so what leaves becomes SERVFAIL.
+// RFC 6761, RFC 6762 section 22.1, RFC 6303 section 4, RFC 7686, RFC 7793, RFC 8375, RFC 9476: what
+// never leaves. Nobody answers upstream, so what leaves becomes SERVFAIL.
 TEST_F(Zones, NothingOfOursGoesUpstream) {
   for (const char* name :
-       {"nothing.internal", "a.b.c.internal", "x.flycast", "localhost", "x.localhost", "x.invalid",
-        "x.test", "x.local", "x.onion", "9.9.9.9.a.a.d.f.ip6.arpa", "bad.a.a.d.f.ip6.arpa"})
+       {"nothing.internal",
+        "a.b.c.internal",
+        "x.flycast",
+        "localhost",
+        "x.localhost",
+        "x.invalid",
+        "x.test",
+        "x.local",
+        "x.onion",
+        "9.9.9.9.a.a.d.f.ip6.arpa",
+        "bad.a.a.d.f.ip6.arpa",
+        "b.a.d.f.ip6.arpa",
+        "a.d.f.ip6.arpa",
+        "d.f.ip6.arpa",
+        "1.0.0.10.in-addr.arpa",
+        "1.1.168.192.in-addr.arpa",
+        "9.0.20.172.in-addr.arpa",
+        "1.0.0.127.in-addr.arpa",
+        "254.169.in-addr.arpa",
+        "1.2.0.192.in-addr.arpa",
+        "9.9.99.100.in-addr.arpa",
+        "255.255.255.255.in-addr.arpa",
+        "8.e.f.ip6.arpa",
+        "1.8.b.d.0.1.0.0.2.ip6.arpa",
+        "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa",
+        "printer.home.arpa",
+        "x.alt"})
     for (RrType type : {kTypeAaaa, kTypeA, kTypePtr, kHttps, kTypeAny}) {
       auto reply = udp({.name = name, .type = type});
       EXPECT_TRUE(reply.rcode == kNoErrorCode || reply.rcode == kNxDomainCode)

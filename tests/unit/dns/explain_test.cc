@@ -34,7 +34,27 @@ TEST(Explain, SaysThatOtherNamesAreForwarded) {
   auto foreign = *dig("example.org", "A");
   EXPECT_TRUE(foreign.forwarded);
   EXPECT_TRUE(foreign.rcode.empty());
-  EXPECT_FALSE(foreign.note.empty());
+  EXPECT_EQ(foreign.note,
+            "not a name of this network: the resolver forwards it, by no rule: to the host's "
+            "upstream resolvers");
+}
+
+TEST(Explain, SaysByWhichRuleToWhom) {
+  auto server = *parse_endpoint("192.0.2.1:53"), other = *parse_endpoint("192.0.2.2:53");
+  auto rules = *ForwardRules::make({}, {{"corp.example", {server, other}, {}},
+                                        {"10.in-addr.arpa", {server}, {"acme/default"}},
+                                        {"corp.example", {other}, {"globex/default"}}});
+  auto note = [&](const char* name) {
+    Rng rng(1);
+    return explain(*World().snapshot(), kAcme, viewer(), name, "A", rng, &rules)->note;
+  };
+  const std::string forwards = "not a name of this network: the resolver forwards it, by ";
+  EXPECT_EQ(note("HR.corp.example"),
+            forwards + "the rule for corp.example.: 192.0.2.1:53, 192.0.2.2:53");
+  EXPECT_EQ(note("9.0.0.10.in-addr.arpa"),
+            forwards + "the rule for 10.in-addr.arpa. and acme/default: 192.0.2.1:53");
+  EXPECT_EQ(note("example.org"), forwards + "no rule: to the host's upstream resolvers");
+  EXPECT_EQ(note("9.1.168.192.in-addr.arpa"), "");  // nobody is asked
 }
 
 TEST(Explain, BadInputIsNamed) {

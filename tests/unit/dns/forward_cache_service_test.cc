@@ -185,7 +185,7 @@ TEST_F(Kept, TheStaleIsToldAtOnceWhenUpstreamFails) {
 TEST_F(Kept, AFailureIsNotAskedForAgainAtOnce) {
   Upstream upstream(always(0x8182, {}));
   start_with({&upstream});
-  EXPECT_EQ(error_code(ask(with_edns())), u16(22));
+  EXPECT_EQ(error_code(ask(with_edns())), u16(23));
   auto again = ask(with_edns());
   EXPECT_EQ(again.rcode, 2);
   EXPECT_EQ(error_code(again), u16(13));

@@ -53,6 +53,28 @@ TEST(ForwardRules, TheRootIsForEveryName) {
   EXPECT_EQ(group(rules, "a.example", &kStaging), 0);
 }
 
+// RFC 6303: the reverse of a site's addresses is asked of nobody but who was named for it.
+TEST(ForwardRules, ForLocalZones) {
+  auto rules = *ForwardRules::make({kOne}, {{".", {kTwo}, {}},
+                                            {"10.in-addr.arpa", {kTwo}, {}},
+                                            {"1.168.192.in-addr.arpa", {kTwo}, {"acme/default"}},
+                                            {"ip6.arpa", {kTwo}, {}}});
+  auto has = [&](const char* name, const NetworkRecord* network) {
+    return rules.has_local(Name::from_text(name)->wire(), network);
+  };
+  for (const NetworkRecord* network : {&kAcmeRecord, &kStaging}) {
+    EXPECT_TRUE(has("10.in-addr.arpa", network));
+    EXPECT_TRUE(has("1.2.3.10.in-addr.arpa", network));
+    EXPECT_TRUE(has("8.e.f.ip6.arpa", network));  // by a rule above the zone
+    EXPECT_FALSE(has("printer.home.arpa", network));
+    EXPECT_FALSE(has("168.192.in-addr.arpa", network));
+  }
+  EXPECT_TRUE(has("9.1.168.192.in-addr.arpa", &kAcmeRecord));
+  EXPECT_FALSE(has("9.1.168.192.in-addr.arpa", &kStaging));
+  EXPECT_TRUE(has("9.1.168.192.in-addr.arpa", nullptr));
+  EXPECT_FALSE(has("9.2.168.192.in-addr.arpa", &kAcmeRecord));
+}
+
 TEST(ForwardRules, Mistakes) {
   EXPECT_EQ(error_of({{"corp..example", {kOne}, {}}}),
             "forwarding rule for \"corp..example\": this is no domain name");

@@ -113,10 +113,23 @@ TEST_F(Forwarding, TheNextUpstreamIsTried) {
   EXPECT_GE(failing.queries(), 1);
 }
 
+// RFC 8914 section 4.24: one that says no was reached, and the client is told so.
 TEST_F(Forwarding, FailureOfAllUpstreamsIsPassedOn) {
   Upstream failing(always(0x8182, {}));
   start_with({&failing});
-  EXPECT_EQ(ask(foreign()).rcode, 2);
+  auto reply = ask({.name = "example.org", .type = kTypeA, .edns_size = 1232});
+  EXPECT_EQ(reply.rcode, 2);
+  EXPECT_EQ(reply.edns_options.substr(4, 2), u16(23));
+}
+
+TEST_F(Forwarding, ARefusalCountsBesideSilence) {
+  Upstream silent(kSilent), refusing(always(0x8185, {}));
+  auto limits = quiet();
+  limits.deadline = 1s;
+  start_with({&silent, &refusing}, limits);
+  auto reply = ask({.name = "example.org", .type = kTypeA, .edns_size = 1232});
+  EXPECT_EQ(reply.rcode, 5);
+  EXPECT_EQ(reply.edns_options.substr(4, 2), u16(23));
 }
 
 // From before EDNS: answers FORMERR without OPT to anything that has one. Again and again, because

@@ -243,6 +243,55 @@ TEST(Responder, EveryMachineOfATierIsFirstEquallyOften) {
   }
 }
 
+// Also of what was rendered once and kept: nobody is always cut, and what is nearer stays in front.
+TEST(Responder, KeptServicesAreTurnedWithinEachPriority) {
+  World world;
+  for (std::uint64_t id = 0; id < 12; ++id) world.add(kAcme, {0x1000 + id, "big", kHostA});
+  world.add(kAcme, {0x2000, "big", kHostB});
+  world.add(kAcme, {0x2001, "big", kHostB});
+  edit_app(world.network(kAcme), "big").app.services = {
+      service(ServiceProtocol::kTcp, 8080, {{80, 80, {"http"}}}, {})};
+  Kept kept;
+  kept.set(world.snapshot());
+  QueryBytes query{.name = "_http._tcp.big.internal", .type = kTypeSrv};
+  std::map<std::string, int> first, named;
+  for (int i = 0; i < 1200; ++i) {
+    auto reply = kept.ask(query);
+    ASSERT_TRUE(reply.truncated);
+    ASSERT_LT(reply.answers.size(), 12U);
+    ++first[reply.answers.front()];
+    for (const auto& answer : reply.answers) {
+      EXPECT_NE(answer.find(" SRV 0 1 8080 "), std::string::npos) << answer;
+      ++named[answer];
+    }
+  }
+  EXPECT_EQ(first.size(), 12U);
+  for (const auto& [answer, times] : first) EXPECT_GT(times, 50) << answer;
+  EXPECT_EQ(named.size(), 12U);
+  std::set<std::string> last;
+  for (int i = 0; i < 100; ++i) {
+    auto reply = kept.ask(query, asker(), Transport::kTcp);
+    ASSERT_EQ(reply.answers.size(), 14U);
+    EXPECT_EQ(reply.additional.size(), 14U);
+    EXPECT_EQ(std::set<std::string>(reply.answers.begin(), reply.answers.end()).size(), 14U);
+    for (std::size_t place = 0; place < 14; ++place)
+      EXPECT_NE(reply.answers[place].find(place < 12 ? " SRV 0 " : " SRV 1 "), std::string::npos);
+    last.insert(reply.answers.back());
+  }
+  EXPECT_EQ(last.size(), 2U);
+}
+
+TEST(Responder, KeptAddressesAreTurned) {
+  Kept kept;
+  kept.set(World().snapshot());
+  for (auto type : {kTypeAaaa, kTypeSvcb}) {
+    std::set<std::string> first;
+    for (int i = 0; i < 100; ++i)
+      first.insert(kept.ask({.name = "web.flycast", .type = type}).answers.front());
+    EXPECT_EQ(first.size(), 2U) << type;
+  }
+}
+
 TEST(Responder, ACutAnswerHasNoMachineTwice) {
   World world;
   for (std::uint64_t id = 0; id < 40; ++id) world.add(kAcme, {0x1000 + id, "big", kHostA});

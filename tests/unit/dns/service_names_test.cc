@@ -38,6 +38,50 @@ TEST(ServiceNames, StandInFrontOfEveryNameOfMachines) {
   EXPECT_EQ(srv("_53._udp.role.kv._metadata.web.internal"), "0/1/5353/a1 1/1/5353/a2 1/1/5353/a4");
 }
 
+// Also in front of those that are not compiled, or not the same for each asker.
+TEST(ServiceNames, OfTheNearestAndOfOneMachine) {
+  EXPECT_EQ(srv("_53._udp.top2.nearest.of.web.internal"), "0/1/5353/a1 1/1/5353/a2");
+  EXPECT_EQ(srv("_53._udp.top9.nearest.of.web.internal"),
+            "0/1/5353/a1 1/1/5353/a2 2/1/5353/a3 3/1/5353/a4");
+  EXPECT_EQ(srv("_5432._tcp.top1.nearest.of.web.internal"), "NODATA");  // it serves something else
+  EXPECT_EQ(srv("_5432._tcp.000000000000a2.vm.web.internal"), "0/1/5433/a2");
+  EXPECT_EQ(srv("_http._tcp.000000000000a2.vm.web.internal"), "NODATA");
+  EXPECT_EQ(srv("_tcp.000000000000a2.vm.web.internal"), "NODATA");
+  EXPECT_EQ(srv("_tcp.top1.nearest.of.web.internal"), "NODATA");
+  EXPECT_EQ(srv("_http._tcp.000000000000a5.vm.web.internal"), "NXDOMAIN");  // stopped
+  EXPECT_EQ(srv("_http._tcp.000000000000b1.vm.web.internal"), "NXDOMAIN");  // of another app
+  EXPECT_EQ(srv("_http._tcp.vm.web.internal"), "NXDOMAIN");
+  auto snapshot = World().snapshot();
+  for (const char* name :
+       {"_53._udp.top9.nearest.of.web.internal", "_5432._tcp.000000000000a2.vm.web.internal",
+        "_tcp.000000000000a2.vm.web.internal", "_http._tcp.000000000000a5.vm.web.internal"}) {
+    auto both = ask_both_ways(snapshot.get(), audience(), encode({.name = name, .type = kTypeSrv}),
+                              asker(), Transport::kTcp);
+    EXPECT_EQ(both.difference, "") << name;
+  }
+}
+
+// What is nearest to one asker is not told to another.
+TEST(ServiceNames, TheNearestAreEachAskersOwn) {
+  World world;
+  world.add(kAcme, {0x1001, "pair", kHostA});
+  world.add(kAcme, {0x1002, "pair", kHostA});
+  edit_app(world.network(kAcme), "pair").app.services = {
+      service(ServiceProtocol::kTcp, 8080, {{80, 80, {"http"}}}, {})};
+  Responder responder(audience(), 1);
+  responder.set_snapshot(world.snapshot());
+  auto query = encode({.name = "_http._tcp.top1.nearest.of.pair.internal", .type = kTypeSrv});
+  std::string out(kMaxMessageBytes, '\0');
+  for (int turn = 0; turn < 20; ++turn)
+    for (std::uint64_t id : {0x1001, 0x1002}) {
+      auto handled =
+          responder.respond(query, address_of(kAcme, kHostA, id), Transport::kUdp, out.data());
+      auto reply = parse_reply(out.substr(0, handled.size)).value();
+      ASSERT_EQ(reply.answers.size(), 1U);
+      EXPECT_NE(reply.answers[0].find(to_string(MachineId{id}) + ".vm."), std::string::npos);
+    }
+}
+
 TEST(ServiceNames, ExistWithTheirServiceWhoeverServes) {
   EXPECT_EQ(srv("_http._tcp.worker.process.web.internal"), "NODATA");  // not of this group
   EXPECT_EQ(srv("_http._tcp.cron.process.web.internal"), "NODATA");    // stopped

@@ -29,7 +29,7 @@ NetworkView& World::network(NetworkId id) {
   if (!slot || slot.use_count() > 1)
     slot = slot ? std::make_shared<NetworkView>(*slot) : std::make_shared<NetworkView>();
   auto& names = const_cast<NetworkView&>(*slot);
-  names.network.id = id;
+  names.network = {id, id == kGlobex ? "globex" : "acme", "default"};
   return names;
 }
 

@@ -20,6 +20,7 @@ using sixpn::testing::Process;
 using sixpn::testing::Words;
 
 inline constexpr const char* kPython = "/usr/bin/python3";  // the one that the packages are for
+inline constexpr const char* kNode = "/usr/bin/nodejs";
 
 struct HttpClients : ::testing::Test {
   HttpClients() {
@@ -41,10 +42,12 @@ struct HttpClients : ::testing::Test {
 
   // Starts a server inside a machine, and waits until it listens.
   void serve(std::uint32_t machine, const std::string& kind,
-             const char* program = "tests/netns/flycast/echo_server.py") {
+             const char* program = "tests/netns/flycast/echo_server.py",
+             const char* interpreter = kPython) {
     std::string log = folder + "/server" + std::to_string(machine);
     servers.emplace_back(
-        inside(machine, {kPython, program, kind, to_string(lab.address(machine)), "8080"}), log);
+        inside(machine, {interpreter, program, kind, to_string(lab.address(machine)), "8080"}),
+        log);
     ASSERT_TRUE(eventually([&] { return sixpn::testing::read_file(log) == "ready\n"; }))
         << sixpn::testing::read_file(log);
   }

@@ -1,12 +1,6 @@
 // What a service's ports say about a connection: the PROXY protocol, idle timeouts, ranges. Over
 // one hop (the machine lives on the client's host) and over two.
 #include <gtest/gtest.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <csignal>
-#include <cstdlib>
 
 #include "flycast/core/proxy_header.h"
 #include "tests/netns/flycast/stage.h"
@@ -77,67 +71,6 @@ TEST_P(Options, EveryPortOfARangeLeadsToTheService) {
   Tcp beyond = dial(lab.machine(9), {kFlycast, 8003});
   EXPECT_EQ(beyond.read_to_end(), "");
   EXPECT_TRUE(!beyond || beyond.got_reset());
-}
-
-// A HAProxy inside a machine that takes PROXY headers and tells what they said.
-class AcceptProxy {
- public:
-  explicit AcceptProxy(std::uint32_t machine) {
-    const NetNs& inside = Lab::instance().machine(machine);
-    std::string config = folder_ + "/conf";
-    FILE* file = std::fopen(config.c_str(), "w");
-    std::fprintf(file,
-                 "defaults\n  mode http\n  timeout client 30s\n  timeout connect 5s\n"
-                 "  timeout server 30s\nfrontend told\n  bind [%s]:8080 accept-proxy\n"
-                 "  http-request return content-type text/plain lf-string "
-                 "\"%%[src] %%[src_port] %%[dst] %%[dst_port]\"\n",
-                 to_string(Lab::instance().address(machine)).c_str());
-    std::fclose(file);
-    std::string net = "--net=" + inside.path();
-    pid_ = fork();
-    if (pid_ == 0) {
-      prctl(PR_SET_PDEATHSIG, SIGKILL);
-      execlp("nsenter", "nsenter", net.c_str(), "haproxy", "-db", "-q", "-f", config.c_str(),
-             static_cast<char*>(nullptr));
-      _exit(127);
-    }
-  }
-  AcceptProxy(const AcceptProxy&) = delete;
-  AcceptProxy& operator=(const AcceptProxy&) = delete;
-  ~AcceptProxy() {
-    kill(pid_, SIGKILL);
-    waitpid(pid_, nullptr, 0);
-    std::system(("rm -r " + folder_).c_str());
-  }
-
- private:
-  static std::string make_folder() {
-    std::string name = "/tmp/sixpn-accept-proxy-XXXXXX";
-    return mkdtemp(name.data()) != nullptr ? name : "";
-  }
-  std::string folder_ = make_folder();
-  pid_t pid_ = -1;
-};
-
-TEST_P(Options, HaproxyUnderstandsWhatItIsTold) {
-  if (std::system("command -v haproxy >/dev/null") != 0) GTEST_SKIP() << "needs Debian's haproxy";
-  for (std::uint8_t version : {kProxyProtocolText, kProxyProtocolBinary}) {
-    port.handlers = {"proxy_proto"};
-    port.proxy_protocol = version;
-    start();
-    AcceptProxy haproxy(GetParam());
-    std::string answer;
-    std::string expected;
-    EXPECT_TRUE(eventually([&] {  // until it listens
-      Tcp client = dial_web();
-      expected = fmt::format("{} {} {} {}", to_string(client.local().ip), client.local().port,
-                             to_string(kFlycast), 80);
-      client.write_all("GET / HTTP/1.0\r\n\r\n");
-      answer = client.read_to_end();
-      return answer.find("200 OK") != std::string::npos;
-    }));
-    EXPECT_NE(answer.find(expected), std::string::npos) << answer << "\nwanted " << expected;
-  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Hops, Options, testing::Values(1u, 2u),

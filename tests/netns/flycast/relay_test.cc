@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <filesystem>
 #include <functional>
 #include <future>
 #include <memory>
@@ -55,6 +56,16 @@ std::string random_bytes(Rng& rng, std::size_t size) {
   std::string bytes(size, '\0');
   for (char& byte : bytes) byte = static_cast<char>(rng());
   return bytes;
+}
+
+// Of this process: as large as those of the pool, which alone has such.
+int large_pipes() {
+  int ends = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    int size = fcntl(std::stoi(entry.path().filename()), F_GETPIPE_SZ);
+    ends += size >= PipePool::kPipeBytes / 10;
+  }
+  return ends / 2;
 }
 
 // nginx's stream relay fails each of these: one end says all it has to say and ends, then the
@@ -109,6 +120,31 @@ TEST_F(RelayStage, ChangesBetweenCopyAndSpliceLoseNothing) {
   server.send_fin();
   EXPECT_TRUE(has_ended(last_id));
   EXPECT_GT(loop->counts().bytes, 0u);
+}
+
+// Bulk goes through pipes, which are lent by a pool: one stream after the other takes the same.
+// Small exchanges have none.
+TEST_F(RelayStage, BulkIsSplicedThroughPipesOfAPool) {
+  Rng rng(7);
+  const std::string bulk = random_bytes(rng, 8'000'000);
+  const std::string small = random_bytes(rng, 1000);
+  auto pass = [&](const std::string& bytes, int times) {
+    auto [client, server] = join();
+    std::jthread writer([&, &client = client] {
+      for (int i = 0; i < times; ++i) EXPECT_TRUE(client.write_all(bytes));
+      client.send_fin();
+    });
+    for (int i = 0; i < times; ++i) ASSERT_TRUE(server.read_exactly(bytes.size()) == bytes);
+    server.send_fin();
+    ASSERT_TRUE(has_ended(last_id));
+  };
+  const int before = large_pipes();
+  pass(small, 100);
+  EXPECT_EQ(large_pipes(), before) << "these are copied";
+  for (int i = 0; i < 5; ++i) {
+    pass(bulk, 1);
+    EXPECT_EQ(large_pipes(), before + 1) << "round " << i;
+  }
 }
 
 // A round of 10 ms stands for a second: a limit of 30 s passes in 0.3 s.

@@ -185,6 +185,175 @@ TEST_F(Replay, AClientsWishes) {
   }
 }
 
+// Over a hop: the client is on host 2, the other network's machine 8 on host 1, whose word counts
+// as well.
+TEST_F(Replay, AcrossNetworksWithPermission) {
+  cluster.other_apps[0].network = kOtherNetwork;
+  cluster.machines[MachineId{8}].app = "worker";
+  cluster.machines[MachineId{3}].app = "caller";
+  FlycastOptions may, may_not;
+  may.replay.across_networks = {"acme"};
+  Server web(2), worker(8);
+  auto ask = [&](Tcp& client) {
+    client = dial(lab.machine(3), kDialled);
+    ASSERT_TRUE(client.write_all(get("Connection: close\r\n")));
+    serve(web, response("fly-replay: app=worker;timeout=1s\r\n"));
+  };
+  Tcp client;
+  {
+    RunningHost host1(1, cluster, may), host2(2, cluster, may);
+    ask(client);
+    std::string seen = serve(worker, response("", "hello"));
+    EXPECT_TRUE(has(seen, "fly-replay-src: instance=" + name(2))) << seen;
+    EXPECT_TRUE(client.read_to_end().ends_with("hello"));
+    EXPECT_EQ(host1.stats().hops_admitted, 1u);
+  }
+  {
+    RunningHost host1(1, cluster, may), host2(2, cluster, may_not);
+    ask(client);
+    EXPECT_TRUE(has(client.read_to_end(), "fly-error: PA05\r\n"));
+  }
+  RunningHost host1(1, cluster, may_not), host2(2, cluster, may);
+  ask(client);
+  EXPECT_TRUE(client.read_to_end().starts_with("HTTP/1.1 503 ")) << "its owner does not admit it";
+  EXPECT_EQ(host1.stats().hops_admitted, 0u);
+}
+
+TEST_F(Replay, OfAWebSocketsUpgrade) {
+  RunningHost host1(1, cluster), host2(2, cluster);
+  Server near(1), far(2);
+  Tcp client = dial_web();
+  const std::string upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\n";
+  ASSERT_TRUE(client.write_all(get(upgrade)));
+  serve(near, response("fly-replay: instance=" + name(2) + "\r\n"));
+  Tcp machine = far.accept();
+  std::string seen = read_message(machine);
+  EXPECT_TRUE(has(seen, "Upgrade: websocket\r\n") && has(seen, "fly-replay-src: ")) << seen;
+  ASSERT_TRUE(machine.write_all("HTTP/1.1 101 Switching Protocols\r\n" + upgrade + "\r\nfirst"));
+  std::string answer = read_message(client, 5);
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 101 ") && answer.ends_with("\r\n\r\nfirst")) << answer;
+  ASSERT_TRUE(client.write_all("and then"));
+  EXPECT_EQ(machine.read_exactly(8), "and then");
+  client.send_fin();
+  EXPECT_EQ(machine.read_to_end(), "");
+  EXPECT_TRUE(machine.ended());
+}
+
+TEST_F(Replay, WakesItsTarget) {
+  for (MachineState asleep : {MachineState::kStopped, MachineState::kSuspended}) {
+    cluster.machines[MachineId{3}].state = asleep;
+    std::vector<MachineId> started;
+    std::function<void(Result<void>)> done;
+    FlycastCallbacks callbacks;
+    callbacks.start_machine = [&](MachineId id, std::function<void(Result<void>)> when_done) {
+      started.push_back(id);
+      done = std::move(when_done);
+    };
+    RunningHost host1(1, cluster), host2(2, cluster, {}, callbacks);
+    Server web(1), worker(3);
+    Tcp client = dial_web();
+    ASSERT_TRUE(client.write_all(get()));
+    serve(web, response("fly-replay: app=worker\r\n"));
+    ASSERT_TRUE(eventually([&] {
+      bool asked = false;
+      host2.on_loop([&] { asked = done != nullptr; });
+      return asked;
+    }));
+    host2.on_loop([&] { done({}); });
+    cluster.machines[MachineId{3}].state = MachineState::kStarted;
+    host1.set_snapshot(cluster);
+    host2.set_snapshot(cluster);
+    EXPECT_TRUE(has(serve(worker, response("", "awake")), "fly-replay-src: "));
+    EXPECT_TRUE(read_message(client, 5).ends_with("awake"));
+    EXPECT_EQ(started, std::vector{MachineId{3}});
+  }
+}
+
+// What the app orders with its instruction: for which paths, whether a client may pass it by, and
+// that it is forgotten.
+TEST_F(Replay, TheCacheOfPaths) {
+  RunningHost host1(1, cluster), host2(2, cluster);
+  Server web(1), worker(3);
+  const std::string order = response(
+      "fly-replay: app=worker\r\nfly-replay-cache: /a/*\r\n"
+      "fly-replay-cache-ttl-secs: 60\r\nfly-replay-cache-allow-bypass: yes\r\n");
+  const std::string to_worker = "fly-replay-cache-status: ";
+  Tcp client = dial_web();
+  auto ask = [&](const std::string& fields = "") { ASSERT_TRUE(client.write_all(get(fields))); };
+  auto expect_answer = [&](Server& from, const std::string& seen_there) {
+    std::string seen = serve(from, response("", "hello"));
+    EXPECT_TRUE(has(seen, seen_there)) << seen;
+    EXPECT_TRUE(read_message(client, 5).ends_with("hello"));
+  };
+  ask();
+  serve(web, order);
+  expect_answer(worker, to_worker + "miss\r\n");
+  ask();
+  expect_answer(worker, to_worker + "hit\r\n");
+  ASSERT_TRUE(client.write_all("GET /ab HTTP/1.1\r\nHost: web.flycast\r\n\r\n"));
+  expect_answer(web, "GET /ab ");
+  ask("fly-replay-cache-control: skip\r\n");
+  serve(web, order);
+  expect_answer(worker, to_worker + "bypass\r\n");
+  ask();
+  serve(worker, response("fly-replay: app=web\r\nfly-replay-cache: invalidate\r\n"));
+  expect_answer(web, "fly-replay-src: instance=" + name(3));
+  ask();
+  expect_answer(web, "GET /a?b ");
+}
+
+TEST_F(Replay, ACacheThatAllowsNoBypassIsNotPassedBy) {
+  RunningHost host1(1, cluster), host2(2, cluster);
+  Server web(1), worker(3);
+  Tcp client = dial_web();
+  ASSERT_TRUE(client.write_all(get()));
+  serve(web, response("fly-replay: app=worker\r\nfly-replay-cache: /a\r\n"
+                      "fly-replay-cache-ttl-secs: 60\r\n"));
+  serve(worker, response("", "hello"));
+  EXPECT_TRUE(read_message(client, 5).ends_with("hello"));
+  ASSERT_TRUE(client.write_all(get("fly-replay-cache-control: skip\r\n")));
+  EXPECT_TRUE(has(serve(worker, response("", "again")), "fly-replay-cache-status: hit\r\n"));
+  EXPECT_TRUE(read_message(client, 5).ends_with("again"));
+}
+
+// The sender, or another of its app when that is gone by then.
+TEST_F(Replay, FallsBackRatherToTheSender) {
+  cluster.machines[MachineId{3}].cordoned = true;
+  RunningHost host1(1, cluster), host2(2, cluster);
+  Server near(1), far(2);
+  for (Server* expected : {&near, &far}) {
+    Tcp client = dial_web();
+    ASSERT_TRUE(client.write_all(get("Connection: close\r\n")));
+    Tcp machine = near.accept();
+    read_message(machine);
+    if (expected == &far) {
+      cluster.machines[MachineId{1}].state = MachineState::kStopped;
+      host1.set_snapshot(cluster);
+    }
+    ASSERT_TRUE(machine.write_all(
+        response("fly-replay: app=worker;timeout=500ms;fallback=prefer_self\r\n")));
+    std::string seen = serve(*expected, response("", "hello"));
+    EXPECT_TRUE(has(seen, "fly-replay-failed: instance=;app=worker;region=;replay_source=" +
+                              name(1) + ";reason="))
+        << seen;
+    EXPECT_TRUE(client.read_to_end().ends_with("hello"));
+  }
+}
+
+// There is a machine, and it refuses, as often as it is asked.
+TEST_F(Replay, TheFallbackIsToldThatRetriesWereInVain) {
+  FlycastOptions soon;
+  soon.retry.max_attempts = 3;
+  RunningHost host1(1, cluster, soon), host2(2, cluster, soon);
+  Server web(1);
+  Tcp client = dial_web();
+  ASSERT_TRUE(client.write_all(get()));
+  serve(web, response("fly-replay: app=worker;fallback=force_self\r\n"));
+  std::string seen = serve(web, response("", "hello"));
+  EXPECT_TRUE(has(seen, ";reason=retries_exhausted;elapsed_ms=")) << seen;
+  EXPECT_TRUE(read_message(client, 5).ends_with("hello"));
+}
+
 // A kept connection to one machine does not decide for a request that wishes another.
 TEST_F(Replay, AWishOnAKeptConnection) {
   RunningHost host1(1, cluster), host2(2, cluster);

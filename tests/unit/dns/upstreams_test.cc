@@ -83,7 +83,14 @@ TEST_F(Upstreams, WhatAForgerWouldHaveToGuess) {
   for (auto port = uses.begin(); port != uses.end() && std::next(port) != uses.end(); ++port)
     next_number += std::next(port)->first - port->first == 1 ? 1 : 0;
   EXPECT_GE(uses.size(), UpstreamSockets::kPorts * 2);
-  for (const auto& [port, times] : uses) EXPECT_LE(times, UpstreamSockets::kQueriesPerPort) << port;
+  // The kernel may draw a port again that one of the some fifty sockets had: of 14,000, once in ten
+  // runs, and three times never.
+  int drawn_again = 0;
+  for (const auto& [port, times] : uses) {
+    EXPECT_LE(times, 2 * UpstreamSockets::kQueriesPerPort) << port;
+    drawn_again += times > UpstreamSockets::kQueriesPerPort ? 1 : 0;
+  }
+  EXPECT_LT(drawn_again, 3);
   EXPECT_LT(repeated, kQueries / 8);  // a sixteenth is chance
   EXPECT_LT(next_number, 8);
   EXPECT_GT(uses.rbegin()->first - uses.begin()->first, 8000);

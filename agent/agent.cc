@@ -82,6 +82,7 @@ dns::DnsOptions dns_options(const AgentOptions& options) {
   dns::DnsOptions out;
   out.listen = options.config.dns.listen;
   out.listen.insert(out.listen.begin(), IpEndpoint{kResolverAddress, 53});
+  out.diverted = IpEndpoint{mesh::kResolverTproxyAddress, 53};
   out.host_network = options.config.dns.host_network;
   // Where a stub resolver of this host asks, which may insist on the mesh's own device.
   if (!out.host_network.empty())

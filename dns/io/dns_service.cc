@@ -29,21 +29,22 @@ struct Bound {
   std::vector<Fd> tcp;
 };
 
-Result<Bound> bind_once(const IpEndpoint& wanted, std::size_t workers, bool shares) {
+Result<Bound> bind_once(const IpEndpoint& wanted, Receives receives, std::size_t workers,
+                        bool shares) {
   Bound out;
-  auto first = bind_udp(wanted);
+  auto first = bind_udp(wanted, receives);
   if (!first) return std::move(first).error();
   auto endpoint = local_endpoint(*first);
   out.udp.push_back(std::move(*first));
   while (out.udp.size() < workers) {
-    auto more = bind_udp(endpoint);
+    auto more = bind_udp(endpoint, receives);
     if (!more) return std::move(more).error();
     out.udp.push_back(std::move(*more));
   }
   if (!shares)
     if (auto free = check_tcp_free(endpoint); !free) return std::move(free).error();
   while (out.tcp.size() < workers) {
-    auto tcp = listen_tcp(endpoint);
+    auto tcp = listen_tcp(endpoint, receives);
     if (!tcp) return std::move(tcp).error();
     out.tcp.push_back(std::move(*tcp));
   }
@@ -52,9 +53,10 @@ Result<Bound> bind_once(const IpEndpoint& wanted, std::size_t workers, bool shar
 
 // Both transports on one port. A port of the kernel's choice may be taken for TCP: then choose
 // again.
-Result<Bound> bind_all(const IpEndpoint& wanted, std::size_t workers, bool shares) {
+Result<Bound> bind_all(const IpEndpoint& wanted, Receives receives, std::size_t workers,
+                       bool shares) {
   for (int left = kPortTries;; --left) {
-    auto bound = bind_once(wanted, workers, shares);
+    auto bound = bind_once(wanted, receives, workers, shares);
     bool again = !bound && wanted.port == 0 && bound.error().code == EADDRINUSE && left > 0;
     if (!again) return bound;
   }
@@ -79,12 +81,9 @@ struct DnsService::Impl {
   Impl(EventLoop& on, DnsOptions chosen) : loop(on), options(std::move(chosen)) {}
 
   Result<void> start(bool shares) {
-    std::vector<Bound> sockets;
-    for (const auto& endpoint : options.listen) {
-      auto pair = bind_all(endpoint, worker_count(options.threads), shares);
-      if (!pair) return std::move(pair).error();
-      sockets.push_back(std::move(*pair));
-    }
+    auto made = bind_each(shares);
+    if (!made) return std::move(made).error();
+    std::vector<Bound> sockets = std::move(*made);
     for (const auto& each : sockets) bound.push_back(local_endpoint(each.tcp.front()));
     if (auto opened = open_forwarder(); !opened) {
       stop();
@@ -92,6 +91,19 @@ struct DnsService::Impl {
     }
     serve(std::move(sockets));
     return {};
+  }
+
+  [[nodiscard]] Result<std::vector<Bound>> bind_each(bool shares) const {
+    std::vector<std::pair<IpEndpoint, Receives>> wanted;
+    for (const auto& endpoint : options.listen) wanted.emplace_back(endpoint, Receives::kOwn);
+    if (options.diverted) wanted.emplace_back(*options.diverted, Receives::kDiverted);
+    std::vector<Bound> sockets;
+    for (const auto& [endpoint, receives] : wanted) {
+      auto pair = bind_all(endpoint, receives, worker_count(options.threads), shares);
+      if (!pair) return std::move(pair).error();
+      sockets.push_back(std::move(*pair));
+    }
+    return sockets;
   }
 
   Result<void> open_forwarder() {

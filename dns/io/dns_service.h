@@ -1,8 +1,8 @@
-// DnsService: the resolver that machines ask at fdaa::3. It binds the UDP and TCP sockets and gives
-// them to its workers (dns_worker.h), which answer the own zones (.internal, .flycast, the reverse
-// of fdaa::/16) from the current snapshot, every other name from the cache of what upstream said,
-// and hand what is in neither to the forwarder, on a thread of its own. It decides nothing about
-// names: dns/core does.
+// DnsService: the resolver that machines ask at fdaa::3, or at their network's fdaa:N:N::3. It
+// binds the UDP and TCP sockets and gives them to its workers (dns_worker.h), which answer the own
+// zones (.internal, .flycast, the reverse of fdaa::/16) from the current snapshot, every other name
+// from the cache of what upstream said, and hand what is in neither to the forwarder, on a thread
+// of its own. It decides nothing about names: dns/core does.
 //
 // Made by the agent; lives on the dns loop: construct before the loop runs or on it, call
 // everything on it, destroy on it or after join(). The tenant is chosen by a query's source address
@@ -11,6 +11,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -30,6 +31,9 @@ struct DnsOptions {
   // Each is bound for UDP and TCP, with IPV6_FREEBIND: the address may appear later. Port 0 lets
   // the kernel choose one (tests); both transports get the same.
   std::vector<IpEndpoint> listen;
+  // Where the firewall hands over what is asked at fdaa:N:N::3, whatever the network: bound as
+  // `listen` is, and answers leave from the address that was asked (sockets.h).
+  std::optional<IpEndpoint> diverted;
   // Where other names go, in order of preference. Empty: the nameservers of /etc/resolv.conf, read
   // once at start(), without our own addresses.
   std::vector<IpEndpoint> upstreams;
@@ -74,7 +78,8 @@ class DnsService {
 
   // The workers' loops and the forwarder's, for the watchdog: they run between start() and stop().
   [[nodiscard]] std::vector<EventLoop*> loops() const;
-  // What is really bound, in the order of DnsOptions::listen; empty before start().
+  // What is really bound, in the order of DnsOptions::listen, `diverted` last; empty before
+  // start().
   [[nodiscard]] std::vector<IpEndpoint> local_endpoints() const;
   [[nodiscard]] std::vector<IpEndpoint> upstreams() const;
   // Waits for each of those loops.

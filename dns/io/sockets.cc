@@ -24,9 +24,14 @@ Error bind_error(const char* transport, const IpEndpoint& endpoint, int code) {
   return Error::from_errno(what, code);
 }
 
+// The address that stands for all, of IPv6 or IPv4.
+bool is_any(const Ip6& ip) {
+  return ip == Ip6{} || ip == Ip6::from_words({0, 0, 0, 0, 0, 0xffff, 0, 0});
+}
+
 enum class Sharing { kAlone, kWithOurs };
 
-Result<Fd> bind_socket(int type, const IpEndpoint& endpoint, Sharing sharing) {
+Result<Fd> bind_socket(int type, const IpEndpoint& endpoint, Sharing sharing, Receives receives) {
   const char* transport = type == SOCK_STREAM ? "TCP" : "UDP";
   Fd socket(::socket(AF_INET6, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!socket) return Error::from_errno(std::string("cannot open a ") + transport + " socket");
@@ -36,7 +41,9 @@ Result<Fd> bind_socket(int type, const IpEndpoint& endpoint, Sharing sharing) {
   // A worker each has its own socket for one address.
   if (sharing == Sharing::kWithOurs)
     prepared = prepared && set_option(socket, SOL_SOCKET, SO_REUSEPORT, 1);
-  if (type == SOCK_DGRAM && is_any(endpoint.ip))
+  if (receives == Receives::kDiverted)
+    prepared = prepared && set_option(socket, IPPROTO_IPV6, IPV6_TRANSPARENT, 1);
+  if (type == SOCK_DGRAM && (is_any(endpoint.ip) || receives == Receives::kDiverted))
     prepared = prepared && set_option(socket, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
   auto address = to_sockaddr(endpoint);
   if (!prepared || bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
@@ -46,8 +53,8 @@ Result<Fd> bind_socket(int type, const IpEndpoint& endpoint, Sharing sharing) {
 
 }  // namespace
 
-Result<Fd> bind_udp(const IpEndpoint& endpoint) {
-  auto socket = bind_socket(SOCK_DGRAM, endpoint, Sharing::kWithOurs);
+Result<Fd> bind_udp(const IpEndpoint& endpoint, Receives receives) {
+  auto socket = bind_socket(SOCK_DGRAM, endpoint, Sharing::kWithOurs, receives);
   if (!socket) return socket;
   // Best effort: the kernel caps it at net.core.rmem_max.
   set_option(*socket, SOL_SOCKET, SO_RCVBUF, kUdpBufferBytes);
@@ -56,21 +63,23 @@ Result<Fd> bind_udp(const IpEndpoint& endpoint) {
   return socket;
 }
 
-Result<Fd> listen_tcp(const IpEndpoint& endpoint) {
-  auto socket = bind_socket(SOCK_STREAM, endpoint, Sharing::kWithOurs);
+Result<Fd> listen_tcp(const IpEndpoint& endpoint, Receives receives) {
+  auto socket = bind_socket(SOCK_STREAM, endpoint, Sharing::kWithOurs, receives);
   if (socket && listen(socket->get(), kListenBacklog) != 0)
     return bind_error("TCP", endpoint, errno);
   return socket;
 }
 
 Result<IpEndpoint> check_tcp_free(const IpEndpoint& endpoint) {
-  auto socket = bind_socket(SOCK_STREAM, endpoint, Sharing::kAlone);
+  auto socket = bind_socket(SOCK_STREAM, endpoint, Sharing::kAlone, Receives::kOwn);
   if (!socket) return std::move(socket).error();
   return local_endpoint(*socket);
 }
 
-bool is_any(const Ip6& ip) {
-  return ip == Ip6{} || ip == Ip6::from_words({0, 0, 0, 0, 0, 0xffff, 0, 0});
+bool is_told_address(const Fd& socket) {
+  int told = 0;
+  socklen_t size = sizeof told;
+  return getsockopt(socket.get(), IPPROTO_IPV6, IPV6_RECVPKTINFO, &told, &size) == 0 && told != 0;
 }
 
 IpEndpoint local_endpoint(const Fd& socket) {

@@ -80,7 +80,7 @@ struct UdpServer::Impl {
   Impl(EventLoop& loop, Fd fd, std::function<void()> first, OnDatagram handler)
       : socket(std::move(fd)),
         // A socket that is bound to one address needs not be told which was asked.
-        tells_address(is_any(local_endpoint(socket).ip)),
+        tells_address(is_told_address(socket)),
         before_batch(std::move(first)),
         on_datagram(std::move(handler)),
         watch(loop, socket.get(), [this] { on_readable(); }) {}

@@ -69,6 +69,20 @@ void add_network(NetworkId network, HostId self, DesiredMesh& mesh) {
   mesh.routes.insert({flycast_prefix(network), RouteKind::kLocal, "lo", kLocalTable});
 }
 
+// Networks that have a machine or a peer's gateway here.
+std::set<NetworkId> resolved_here(const Snapshot& snapshot, std::set<NetworkId> networks) {
+  for (const auto& [id, view] : snapshot.networks)
+    if (std::ranges::any_of(view->peers,
+                            [&](const auto& peer) { return peer.second.gateway == snapshot.self; }))
+      networks.insert(id);
+  return networks;
+}
+
+void add_resolver(NetworkId network, DesiredMesh& mesh) {
+  mesh.addresses.insert({"lo", peer_resolver_address(network), 128});
+  open_resolver(network, mesh.firewall);
+}
+
 void add_machine(const Attachment& attachment, DesiredMesh& mesh) {
   std::string name = veth_name(attachment.address);
   mesh.veths[name] = {name, attachment.netns_path, attachment.address, mesh.main.device.mtu};
@@ -106,6 +120,7 @@ DesiredMesh make_desired(const Snapshot& snapshot, const std::vector<Attachment>
   mesh.firewall = make_firewall(options.interface, snapshot.self, attachments);
   for (NetworkId network : networks)
     mesh.firewall.elements.merge(flycast_elements(snapshot, network));
+  for (NetworkId network : resolved_here(snapshot, networks)) add_resolver(network, mesh);
   return mesh;
 }
 

@@ -32,4 +32,10 @@ Firewall make_firewall(const std::string& wireguard_interface, HostId self,
   return firewall;
 }
 
+void open_resolver(NetworkId network, Firewall& firewall) {
+  std::string resolver = to_string(peer_resolver_address(network));
+  firewall.elements.insert({kPeerResolvers, {to_string(network_prefix(network)), resolver}});
+  firewall.elements.insert({kLocalSources, {resolver}});
+}
+
 }  // namespace sixpn::mesh

@@ -27,6 +27,7 @@ inline constexpr const char* kFlycastPorts = "flycast_ports";    // address . po
 inline constexpr const char* kFlycastRanges = "flycast_ranges";  // address . range of ports
 inline constexpr const char* kHostProxies =
     "host_proxies";  // network /48 . this host's proxy address
+inline constexpr const char* kPeerResolvers = "peer_resolvers";  // network /48 . its fdaa:N:N::3
 inline constexpr const char* kLocalSources = "local_sources";  // what cannot come from another host
 
 // What the rules depend on besides the sets.
@@ -45,5 +46,7 @@ struct Firewall {
 
 Firewall make_firewall(const std::string& wireguard_interface, HostId self,
                        const std::vector<Attachment>& attachments);
+// Lets sources of the network, and only those, ask its resolver's address.
+void open_resolver(NetworkId network, Firewall& firewall);
 
 }  // namespace sixpn::mesh

@@ -90,6 +90,7 @@ const std::vector<SetType>& set_types() {
       {kFlycastPorts, {"ipv6_addr", "inet_service"}, false},
       {kFlycastRanges, {"ipv6_addr", "inet_service"}, true},
       {kHostProxies, {"ipv6_addr", "ipv6_addr"}, true},
+      {kPeerResolvers, {"ipv6_addr", "ipv6_addr"}, true},
       {kLocalSources, {"ipv6_addr"}, false},
   };
   return kTypes;

@@ -165,6 +165,19 @@ void add_tproxy(RuleList& rules) {
     rules.add(chain, {known, is_tcp(), tproxy, set_mark(kTproxyMark), accept()});
 }
 
+// What is asked at fdaa:N:N::3 goes to one socket, however many networks there are. Where no agent
+// runs, it is answered as by any host whose port is closed.
+void add_resolver_tproxy(RuleList& rules) {
+  value tproxy = {
+      {"tproxy",
+       {{"family", "ip6"}, {"addr", text(to_string(kResolverTproxyAddress))}, {"port", 53}}}};
+  // Most questions are for fdaa::3, which is bound: they are not to pay for looking into the set.
+  value elsewhere = match(daddr(), text(to_string(kResolverAddress)), "!=");
+  for (const char* protocol : {"udp", "tcp"})
+    rules.add("tproxy", {from(kAnyMachine), match(field(protocol, "dport"), 53), elsewhere,
+                         pair_in(kPeerResolvers), tproxy, accept()});
+}
+
 // What the proxy does not take of Flycast addresses: pings are answered, TCP is refused (also while
 // no agent runs), and an address that nobody allocated is not there.
 void add_flycast_to_host(RuleList& rules, const char* chain) {
@@ -183,11 +196,14 @@ void add_machine_to_host(RuleList& rules) {
   value resolver = match(daddr(), text(to_string(kResolverAddress)));
   rules.add("input", {from(kAnyMachine), jump(chain)});
   rules.add(chain, {is_tcp(), match(meta("mark"), kTproxyMark), accept()});
-  rules.add(chain, {resolver, match(field("udp", "dport"), 53), accept()});
-  rules.add(chain, {resolver, match(field("tcp", "dport"), 53), accept()});
+  for (const value& asked : {resolver, pair_in(kPeerResolvers)}) {
+    rules.add(chain, {asked, match(field("udp", "dport"), 53), accept()});
+    rules.add(chain, {asked, match(field("tcp", "dport"), 53), accept()});
+  }
   rules.add(chain, {neighbour_discovery(), accept()});
   rules.add(chain, {errors_and_echo_replies(), accept()});
   rules.add(chain, {echo_request(), resolver, accept()});
+  rules.add(chain, {echo_request(), pair_in(kPeerResolvers), accept()});
   rules.add(chain, {echo_request(), pair_in(kHostProxies), accept()});
   rules.add(chain, {pair_in(kHostProxies), is_tcp(), own_socket(), accept()});
   // The service map took it, and was replaced before it came to the translation. Not refused: sent
@@ -264,6 +280,7 @@ std::vector<FirewallRule> firewall_rules(const FirewallStructure& structure) {
   add_from_machine(rules);
   add_from_mesh(structure, rules);
   add_tproxy(rules);
+  add_resolver_tproxy(rules);
   add_machine_to_host(rules);
   add_mesh_to_host(structure, rules);
   add_forward(structure, rules);

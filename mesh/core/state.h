@@ -21,6 +21,8 @@ inline constexpr std::uint32_t kTproxyMark = 0x6e;
 inline constexpr std::uint32_t kServiceMark = 0x6f;
 inline constexpr std::uint32_t kTproxyTable = 110;
 inline constexpr std::uint16_t kTproxyPort = 7948;
+// Where the resolver takes what is asked at fdaa:N:N::3: on no interface, only tproxy finds it.
+inline constexpr Ip6 kResolverTproxyAddress = Ip6::from_words({0xfdaa, 0, 0, 0, 0, 0, 0, 2});
 inline constexpr std::uint16_t kGossipPort = 7946;
 inline constexpr std::uint16_t kFlycastHopPort = 7947;
 

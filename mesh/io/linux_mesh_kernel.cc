@@ -25,10 +25,10 @@ Result<void> check_ipv6() {
   return {};
 }
 
-// Ours: mesh addresses of the device, and the resolver's on lo.
+// Ours: mesh addresses of the device, and the resolver's on lo, fdaa::3 and fdaa:N:N::3.
 bool is_ours(const InterfaceAddress& address, const std::string& device) {
   if (address.interface == device) return kMeshPrefix.contains(address.ip);
-  return address.interface == "lo" && address.ip == kResolverAddress;
+  return address.interface == "lo" && classify(address.ip) == AddressKind::kResolver;
 }
 
 class LinuxMeshKernel : public MeshKernel {

@@ -40,6 +40,14 @@ void remove_routing(Netlink& netlink, FirstError& errors) {
   for (const auto& rule : *rules) errors.note(netlink.remove_rule(rule));
 }
 
+void remove_resolvers(Netlink& netlink, FirstError& errors) {
+  auto addresses = netlink.addresses();
+  if (!addresses) return errors.note(std::move(addresses).error());
+  for (const auto& address : *addresses)
+    if (address.interface == "lo" && classify(address.ip) == AddressKind::kResolver)
+      errors.note(netlink.remove_address(address));
+}
+
 }  // namespace
 
 Result<void> MeshService::teardown(const std::string& interface) {
@@ -48,7 +56,7 @@ Result<void> MeshService::teardown(const std::string& interface) {
   FirstError errors;
   remove_links(*netlink, interface, errors);
   remove_routing(*netlink, errors);
-  errors.note(netlink->remove_address({"lo", kResolverAddress, 128}));
+  remove_resolvers(*netlink, errors);
   errors.note(load_firewall(firewall_removal_document()));
   errors.note(load_firewall(service_map_document({})));
   return std::move(errors).take();

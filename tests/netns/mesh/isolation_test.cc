@@ -194,6 +194,42 @@ TEST_F(Isolation, TheHostIsClosedToMachinesExceptForNamesAndPings) {
   EXPECT_TRUE(host(1).netns.can_ping(remote_->address()));
 }
 
+TEST_F(Isolation, ANetworksResolverIsAskedByItsMachinesAlone) {
+  const IpEndpoint ours{peer_resolver_address(kNet), 53}, theirs{peer_resolver_address(kOther), 53};
+  const IpEndpoint taken{kResolverTproxyAddress, 53};
+  Fd dns = udp_socket(host(1).netns, taken, Transparent::kYes);
+  Fd client = udp_socket(a_->netns, any());
+  Fd foreigner = udp_socket(foreign_->netns, any());
+  std::uint64_t crossed = host(1).dropped("cross_network");
+  std::uint64_t refused = host(1).dropped("input_refused");
+  send_to(foreigner, ours, "bad");
+  send_to(client, theirs, "bad");
+  send_to(client, {ours.ip, 9999}, "bad");
+  send_to(client, ours, "query");
+  auto query = receive(dns, 3s);
+  ASSERT_TRUE(query);
+  EXPECT_EQ(query->text, "query");
+  EXPECT_EQ(query->source.ip, a_->address());
+  EXPECT_EQ(host(1).dropped("cross_network") - crossed, 2u);
+  EXPECT_EQ(host(1).dropped("input_refused") - refused, 1u);
+  send_to(foreigner, theirs, "query");
+  query = receive(dns, 3s);
+  ASSERT_TRUE(query);
+  EXPECT_EQ(query->source.ip, foreign_->address());
+  Fd streams = tcp_listener(host(1).netns, taken, Transparent::kYes);
+  int error = 0;
+  Fd stream = tcp_connect(a_->netns, any(), ours, error);
+  ASSERT_EQ(error, 0);
+  Fd accepted = accept_one(streams);
+  EXPECT_EQ(local_of(accepted), ours);
+  EXPECT_TRUE(passes(stream, accepted, "query"));
+  EXPECT_TRUE(passes(accepted, stream, "answer"));
+  tcp_connect(foreign_->netns, any(), ours, error);
+  EXPECT_EQ(error, ETIMEDOUT);
+  EXPECT_TRUE(a_->netns.can_ping(ours.ip));
+  EXPECT_FALSE(foreign_->netns.can_ping(ours.ip));
+}
+
 TEST_F(Isolation, ADaemonOnAllAddressesIsNotOpenedByTcp) {
   Fd daemon = tcp_listener(host(1).netns, any(9997));
   int error = 0;

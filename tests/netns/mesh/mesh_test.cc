@@ -174,6 +174,7 @@ TEST(Mesh, RepairsWhatOthersRemove) {
       "ip link del " + veth,
       "ip -6 address del fe80::1/64 dev " + veth,
       std::string("ip -6 address del fdaa::3 dev lo"),
+      "ip -6 address del " + to_string(peer_resolver_address(kNet)) + " dev lo",
       std::string("nft flush ruleset"),
       std::string("nft flush chain inet sixpn from_machine"),
       std::string("nft insert rule inet sixpn from_machine accept")};
@@ -215,6 +216,8 @@ TEST(Mesh, DetachAndTeardownLeaveNothing) {
   EXPECT_EQ(text, "");
   host.exec({"ip", "-br", "link"}, &text);
   EXPECT_THAT(text, testing::Not(testing::HasSubstr("sx")));
+  host.exec({"ip", "-br", "-6", "address", "show", "dev", "lo"}, &text);
+  EXPECT_THAT(text, testing::Not(testing::HasSubstr("fdaa:")));
   host.exec({"ip", "-6", "rule"}, &text);
   EXPECT_THAT(text, testing::Not(testing::HasSubstr("0x6e")));
 }

@@ -120,8 +120,9 @@ TEST(Desired, AddressesRoutesAndRulesOfANetworkWithAMachine) {
   for (const auto& a : mesh.addresses) addresses.push_back(to_string(a));
   for (const auto& r : mesh.routes) routes.push_back(to_string(r));
   for (const auto& r : mesh.rules) rules.push_back(to_string(r));
-  EXPECT_THAT(addresses, UnorderedElementsAre("fdaa::1:1:0:0:1/128 on sixpn", "fdaa::3/128 on lo",
-                                              "fdaa:0:11:1:1:0:1:2/128 on sixpn"));
+  EXPECT_THAT(addresses,
+              UnorderedElementsAre("fdaa::1:1:0:0:1/128 on sixpn", "fdaa::3/128 on lo",
+                                   "fdaa:0:11::3/128 on lo", "fdaa:0:11:1:1:0:1:2/128 on sixpn"));
   EXPECT_THAT(routes, UnorderedElementsAre("fdaa::/16 dev sixpn metric 1024",
                                            "unreachable fdaa::/16 dev lo metric 65536",
                                            "local ::/0 dev lo table 110 metric 1024",
@@ -129,6 +130,40 @@ TEST(Desired, AddressesRoutesAndRulesOfANetworkWithAMachine) {
                                            "fdaa:0:11:1:1:2::/112 dev sx00020000 metric 1024"));
   EXPECT_THAT(rules, ElementsAre("fwmark 0x6e lookup 110 priority 110"));
   EXPECT_EQ(mesh.veths.at("sx00020000").mtu, 1420);
+}
+
+std::vector<std::string> resolvers_of(const DesiredMesh& mesh) {
+  std::vector<std::string> out;
+  for (const auto& address : mesh.addresses)
+    if (address.interface == "lo") out.push_back(to_string(address.ip));
+  return out;
+}
+
+std::vector<std::vector<std::string>> askers_of(const DesiredMesh& mesh) {
+  std::vector<std::vector<std::string>> out;
+  for (const auto& element : mesh.firewall.elements)
+    if (element.set == kPeerResolvers) out.push_back(element.key);
+  return out;
+}
+
+TEST(Desired, ANetworkHasItsResolverWhereItHasAMachineOrAPeersGateway) {
+  EXPECT_THAT(resolvers_of(desired(SnapshotBuilder())), ElementsAre("fdaa::3"));
+  EXPECT_THAT(askers_of(desired(SnapshotBuilder())), ElementsAre());
+  auto both = desired(
+      SnapshotBuilder(),
+      {attachment(9, kNet, 0x20000), attachment(8, kNet, 0x20001), attachment(7, kOther, 0x20002)});
+  EXPECT_THAT(resolvers_of(both), ElementsAre("fdaa::3", "fdaa:0:11::3", "fdaa:0:12::3"));
+  EXPECT_THAT(askers_of(both), ElementsAre(ElementsAre("fdaa:0:11::/48", "fdaa:0:11::3"),
+                                           ElementsAre("fdaa:0:12::/48", "fdaa:0:12::3")));
+  Snapshot snapshot = SnapshotBuilder().host(kA).machine(1, kNet, kA, kA, 0x10000).build();
+  auto view = std::make_shared<NetworkView>(*snapshot.networks.at(kNet));
+  for (HostId gateway : {kA, kSelf}) {
+    view->peers["laptop"] = {.gateway = gateway};
+    snapshot.networks[kNet] = std::make_shared<const NetworkView>(*view);
+    auto mesh = make_desired(snapshot, {}, sample_options());
+    EXPECT_EQ(resolvers_of(mesh).size(), gateway == kSelf ? 2u : 1u);
+    EXPECT_EQ(askers_of(mesh).size(), gateway == kSelf ? 1u : 0u);
+  }
 }
 
 TEST(Desired, UsableEndpoints) {

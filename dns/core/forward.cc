@@ -277,6 +277,11 @@ Telling unreachable(std::string_view why) {
   return {.why = ExtendedErrorCode::kNoReachableAuthority, .text = why};
 }
 
+Telling undecided() {
+  return {.why = ExtendedErrorCode::kNotReady,
+          .text = "whom to ask depends on the network, which is not known yet"};
+}
+
 ForwardReply make_failure(Rcode rcode) {
   ForwardReply reply;
   reply.rcode = static_cast<std::uint8_t>(rcode);

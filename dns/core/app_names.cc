@@ -103,12 +103,19 @@ std::size_t AppNames::tier_end(const Set& set, std::size_t i) const {
 // Tier by tier, each in an order drawn anew.
 std::size_t AppNames::write_set(const Set& set, Rng& rng, std::size_t room, char* out) const {
   std::size_t written = 0;
+  auto put = [&](std::size_t place) {
+    std::memcpy(out + written++ * kAddressBlockBytes, block(rank(set, place)), kAddressBlockBytes);
+  };
   for (std::size_t begin = 0; begin < set.size && written < room;) {
     std::size_t end = tier_end(set, begin);
-    Draw draw(end - begin, rng);
-    for (std::size_t i = begin; i < end && written < room; ++i, ++written)
-      std::memcpy(out + written * kAddressBlockBytes, block(rank(set, begin + draw.next())),
-                  kAddressBlockBytes);
+    std::size_t run = end - begin;
+    if (run <= 2) {  // turned, they are shuffled
+      std::size_t first = run > 1 ? rng.below(run) : 0;
+      for (std::size_t i = 0; i < run && written < room; ++i) put(begin + (first ^ i));
+    } else {
+      Draw draw(run, rng);
+      for (std::size_t i = 0; i < run && written < room; ++i) put(begin + draw.next());
+    }
     begin = end;
   }
   return written;

@@ -85,8 +85,8 @@ Result<machine::Placement> placement(const Snapshot& snapshot, const HostCertifi
   out.network = record.network;
   out.network_name = snapshot.find_network(record.network)->network.name;
   out.primary_region = record.primary_region;
-  if (!group->empty()) out.group = *group;
   out.metadata = std::move(*metadata);
+  machine::settle_group(*group, out);
   return out;
 }
 

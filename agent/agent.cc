@@ -11,6 +11,7 @@
 #include "agent/core/writes.h"
 #include "agent/interest_watch.h"
 #include "agent/rooms.h"
+#include "agent/start_gate.h"
 #include "agent/trust_watch.h"
 #include "agent/underlay.h"
 #include "base/io/run_on.h"
@@ -133,6 +134,7 @@ struct Agent::Impl {
         contacts(rooms, options.config.state_dir, options.identity.seeds),
         trust(control_loop, [this] { return rooms.notices(); }),
         interest(rooms, hold_of(options.config.registry.hold)),
+        start_gate(rooms),
         patience(control_loop, [this] { give_up_joining(); }),
         withdrawal(control_loop, [this] { tell_that_it_leaves(); }) {
     build();
@@ -235,15 +237,19 @@ struct Agent::Impl {
     };
   }
 
-  // The whole record at each change; the machine room goes on when this host's resolver answers it.
+  // The whole record at each change; the machine room goes on when this host's resolver answers it,
+  // or, a stopping one, does not.
   void publish(MachineRecord record, std::function<void()> done) {
     rooms.control.post([this, record = std::move(record), done = std::move(done)]() mutable {
-      registry::LocalWrite write;
-      write.value = std::move(record);
-      rooms.write({std::move(write)}, [this, done = std::move(done)](const Result<void>& written) {
+      auto told = [this, done = std::move(done)](const Result<void>& written) {
         if (!written) log::error("agent", "publishing a machine: {}", written.error().message);
         rooms.machine_loop.post(done);
-      });
+      };
+      if (record.state == MachineState::kStarted)
+        return start_gate.announce(std::move(record), std::move(told));
+      registry::LocalWrite write;
+      write.value = std::move(record);
+      rooms.write({std::move(write)}, std::move(told));
     });
   }
 
@@ -294,6 +300,7 @@ struct Agent::Impl {
     rooms.hand_out(snapshot);
     api.publish(snapshot);
     interest.on_snapshot(*snapshot);
+    start_gate.on_snapshot(snapshot);
   }
 
   Result<void> start() {
@@ -404,6 +411,7 @@ struct Agent::Impl {
   Contacts contacts;
   TrustWatch trust;
   InterestWatch interest;
+  StartGate start_gate;
   LoopTimer patience;
   LoopTimer withdrawal;
   std::function<void(Result<void>)> leaving;  // whom to tell; empty unless it leaves

@@ -55,6 +55,8 @@ struct Rooms {
   void write(std::vector<registry::LocalWrite> writes, std::function<void(Result<void>)> done);
   // Hands a snapshot to every loop. Control loop.
   void hand_out(const SnapshotPtr& snapshot);
+  // `done` on the control loop, once the resolver answers from `snapshot`.
+  void tell_resolver(const SnapshotPtr& snapshot, const std::function<void(Result<void>)>& done);
 
   // What the proxy asks of the other rooms: machines are started and stopped by the
   // machine room.
@@ -78,7 +80,6 @@ struct Rooms {
  private:
   // Machine loop. What cannot be suspended is stopped, as with Fly.
   void put_to_sleep(MachineId id, AutoStop how, const std::function<void(Result<void>)>& done);
-  void tell_resolver(const SnapshotPtr& snapshot, const std::function<void(Result<void>)>& done);
 };
 
 LocalFactsById facts_by_id(const std::vector<machine::LocalMachine>& machines);

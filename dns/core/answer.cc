@@ -69,7 +69,7 @@ Answer positive(const DnsQuestion& question, NameContent content) {
   yes.list_cut = content.list_cut;
   yes.lasting = content.lasting;
   if (content.list_cut)
-    yes.extended_error = {ExtendedErrorCode::kOther, "the list is cut: it exceeds a message"};
+    yes.extended_error = {ExtendedErrorCode::kOther, "the list is cut: it is too long"};
   return yes;
 }
 

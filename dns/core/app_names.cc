@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cstring>
 
+#include "dns/core/draw.h"
 #include "dns/core/fast_hash.h"
 
 namespace sixpn::dns {
@@ -99,16 +100,21 @@ std::size_t AppNames::tier_end(const Set& set, std::size_t i) const {
       std::lower_bound(begin + static_cast<std::ptrdiff_t>(i), begin + set.size, end_rank) - begin);
 }
 
-// Tier by tier, each turned to a start drawn anew.
+// Tier by tier, each in an order drawn anew.
 std::size_t AppNames::write_set(const Set& set, Rng& rng, std::size_t room, char* out) const {
   std::size_t written = 0;
+  auto put = [&](std::size_t place) {
+    std::memcpy(out + written++ * kAddressBlockBytes, block(rank(set, place)), kAddressBlockBytes);
+  };
   for (std::size_t begin = 0; begin < set.size && written < room;) {
     std::size_t end = tier_end(set, begin);
     std::size_t run = end - begin;
-    std::size_t at = run > 1 ? begin + rng.below(run) : begin;
-    for (std::size_t i = 0; i < run && written < room; ++i, ++written) {
-      std::memcpy(out + written * kAddressBlockBytes, block(rank(set, at)), kAddressBlockBytes);
-      if (++at == end) at = begin;
+    if (run <= 2) {  // turned, they are shuffled
+      std::size_t first = run > 1 ? rng.below(run) : 0;
+      for (std::size_t i = 0; i < run && written < room; ++i) put(begin + (first ^ i));
+    } else {
+      Draw draw(run, rng);
+      for (std::size_t i = 0; i < run && written < room; ++i) put(begin + draw.next());
     }
     begin = end;
   }
@@ -126,11 +132,9 @@ std::size_t AppNames::write_nearest(std::size_t limit, const Ip6& asker, Rng& rn
   if (own && room > 0) put(*own);
   std::uint32_t begin = 0;
   for (auto end : table_->nearest_ends) {
-    std::uint32_t at = begin + static_cast<std::uint32_t>(rng.below(end - begin));
-    for (std::uint32_t i = begin; i < end && written < room; ++i) {
-      if (table_->nearest[at] != own) put(table_->nearest[at]);
-      if (++at == end) at = begin;
-    }
+    Draw draw(end - begin, rng);
+    for (std::uint32_t i = begin; i < end && written < room; ++i)
+      if (auto rank = table_->nearest[begin + draw.next()]; rank != own) put(rank);
     begin = end;
   }
   return written;

@@ -5,7 +5,7 @@
 //
 // Machines are ranked once: the local region first, then regions by the round trip to the app's
 // nearest host there, unmeasured ones last. A region's machines are a tier: neighbours in rank, in
-// order of address; who is sent first within a tier is drawn per query (Draw).
+// order of address; in which order a tier is told is drawn per query (draw.h).
 //
 // Most apps are only ever asked for by their own name: then no other is compiled (Reach).
 //

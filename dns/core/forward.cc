@@ -282,6 +282,11 @@ Telling upstream_failed() {
           .text = "an upstream resolver answered that it failed"};
 }
 
+Telling undecided() {
+  return {.why = ExtendedErrorCode::kNotReady,
+          .text = "whom to ask depends on the network, which is not known yet"};
+}
+
 ForwardReply make_failure(Rcode rcode) {
   ForwardReply reply;
   reply.rcode = static_cast<std::uint8_t>(rcode);

@@ -51,14 +51,17 @@ Result<void> ForwardRules::add(const ForwardRule& rule) {
   return {};
 }
 
-std::uint16_t ForwardRules::group_of(std::string_view name, const NetworkRecord* network) const {
+std::optional<std::uint16_t> ForwardRules::group_of(std::string_view name,
+                                                    const NetworkRecord* network) const {
   if (by_domain_.empty()) return kEverything;
   for (;;) {
     auto found = by_domain_.find(name);
     if (found != by_domain_.end())
-      for (const Choice& choice : found->second)
-        if (choice.network.empty() || (network != nullptr && is_of(*network, choice.network)))
-          return choice.group;
+      for (const Choice& choice : found->second) {
+        if (choice.network.empty()) return choice.group;
+        if (network == nullptr) return std::nullopt;  // it may be this one's
+        if (is_of(*network, choice.network)) return choice.group;
+      }
     if (name.size() <= 1) return kEverything;
     name.remove_prefix(1U + static_cast<unsigned char>(name[0]));
   }

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -37,8 +38,10 @@ class ForwardRules {
   static Result<ForwardRules> make(std::vector<IpEndpoint> everything,
                                    const std::vector<ForwardRule>& rules);
 
-  // `name`: wire form, lower case. `network`: the asker's; null: not known.
-  [[nodiscard]] std::uint16_t group_of(std::string_view name, const NetworkRecord* network) const;
+  // `name`: wire form, lower case. `network`: the asker's; null: not known. Nothing: that depends
+  // on the network, which is not known, so nobody may be asked.
+  [[nodiscard]] std::optional<std::uint16_t> group_of(std::string_view name,
+                                                      const NetworkRecord* network) const;
   // By group.
   [[nodiscard]] const std::vector<std::vector<IpEndpoint>>& groups() const { return groups_; }
   [[nodiscard]] bool empty() const { return by_domain_.empty(); }

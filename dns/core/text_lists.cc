@@ -13,10 +13,12 @@ constexpr std::string_view kHiddenPeers = "interactive-";
 // Joins entries until one does not fit.
 class List {
  public:
-  explicit List(char separator) : separator_(separator) {}
+  explicit List(char separator, std::size_t most = kMaxTextBytes)
+      : separator_(separator), most_(most) {}
 
   void add(std::string_view entry) {
-    cut_ = cut_ || text_.size() + 1 + entry.size() > kMaxTextBytes;
+    std::size_t before = text_.empty() ? 0 : text_.size() + 1;
+    cut_ = cut_ || before + entry.size() > most_;
     if (cut_) return;
     if (!text_.empty()) text_ += separator_;
     text_ += entry;
@@ -29,6 +31,7 @@ class List {
 
  private:
   char separator_;
+  std::size_t most_;
   std::string text_;
   bool cut_ = false;
 };
@@ -63,7 +66,7 @@ NameContent list_regions(const View& view, const AppView& app, ListScope scope) 
   std::set<std::string_view> regions;
   for (const auto& machine : app.machines)
     if (is_listed(view, *machine, scope)) regions.insert(machine->region);
-  List list(',');
+  List list(',', kMaxRegionsBytes);
   for (auto region : regions) list.add(region);
   return std::move(list).content(kRule);
 }

@@ -12,6 +12,8 @@ namespace sixpn::dns {
 
 // Leaves room in a 65535-byte message for header, question, OPT and a length byte per 255.
 inline constexpr std::size_t kMaxTextBytes = 64000;
+// One character-string: the clients of `regions` read no second one.
+inline constexpr std::size_t kMaxRegionsBytes = 255;
 
 enum class ListScope {
   kAnswered,
@@ -20,7 +22,7 @@ enum class ListScope {
 
 // "148e21dad76789 sea,4d89699c030518 ams"
 NameContent list_machines(const View& view, const AppView& app, ListScope scope);
-// "ams,sea", each once
+// "ams,sea", each once; kMaxRegionsBytes at most
 NameContent list_regions(const View& view, const AppView& app, ListScope scope);
 // "instance=148e21dad76789,app=web,ip=fdaa:...:2,region=sea;instance=..."
 NameContent list_instances(const View& view, ListScope scope);

@@ -8,7 +8,9 @@ std::size_t ForwardFront::answer(const Asked& asked, Instant now, char* out) {
   using State = ForwardCache::State;
   readable_ = read_foreign_query(asked.message, asked.transport, query_);
   if (!readable_) return 0;
-  group_ = rules_.group_of(query_.name(), asked.record);
+  auto group = rules_.group_of(query_.name(), asked.record);
+  if (!group) return refuse(asked, undecided(), out);
+  group_ = *group;
   auto key = key_of(query_, group_);
   std::size_t size = 0;
   bool prefetch = false;
@@ -50,7 +52,7 @@ std::size_t ForwardFront::forward(const Asked& asked, Asker asker, Instant now, 
       return 0;
     case DirectForward::Begun::kRejected:
       ++counts_.forward_rejected;
-      return refuse(asked, out);
+      return refuse(asked, unreachable(kTooManyForwarded), out);
     case DirectForward::Begun::kForwarder:
       break;
   }
@@ -62,7 +64,7 @@ std::size_t ForwardFront::forward(const Asked& asked, Asker asker, Instant now, 
   if (!forwarder_.reserve()) {
     shared_.budget.release(asked.source, asked.network);
     ++counts_.forward_queue_full;
-    return refuse(asked, out);
+    return refuse(asked, unreachable(kTooManyForwarded), out);
   }
   outgoing_.push_back(request(asked));
   outgoing_.back().is_admitted = true;
@@ -72,10 +74,9 @@ std::size_t ForwardFront::forward(const Asked& asked, Asker asker, Instant now, 
   return 0;
 }
 
-std::size_t ForwardFront::refuse(const Asked& asked, char* out) const {
-  auto busy = unreachable(kTooManyForwarded);
-  busy.options = asked.options;
-  return write_reply(make_failure(Rcode::kServFail), query_, busy, out);
+std::size_t ForwardFront::refuse(const Asked& asked, Telling why, char* out) const {
+  why.options = asked.options;
+  return write_reply(make_failure(Rcode::kServFail), query_, why, out);
 }
 
 void ForwardFront::hand_over() {

@@ -44,7 +44,8 @@ class ForwardFront {
     std::string_view options = {};  // Responder::reply_options(), for the reply's OPT
   };
   // The size of the reply in `out` (which holds what the responder's does), or 0: it is to be
-  // forwarded.
+  // forwarded. A name whose rule depends on a network that is not known yet gets SERVFAIL: nobody
+  // but the rule's servers may see it.
   std::size_t answer(const Asked& asked, Instant now, char* out);
   // What answer() did not have. The reply comes by one of the callbacks, or never. The size of the
   // reply in `out` where too many wait already, else 0.
@@ -62,8 +63,8 @@ class ForwardFront {
   // Of what is at hand; without `done` and options, which a prefetch does not have.
   ForwardRequest request(const Asked& asked) const;
 
-  // A reply that says that too many wait.
-  std::size_t refuse(const Asked& asked, char* out) const;
+  // A failure, and why: that too many wait, say.
+  std::size_t refuse(const Asked& asked, Telling why, char* out) const;
 
   const ForwardRules& rules_;
   ForwardShared& shared_;

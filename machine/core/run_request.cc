@@ -19,6 +19,15 @@ constexpr std::array<std::pair<int, std::string_view>, 7> kSignals{{{SIGHUP, "HU
                                                                     {SIGUSR2, "USR2"},
                                                                     {SIGTERM, "TERM"}}};
 
+// Metadata that is a machine's process group, in the order of what counts.
+constexpr std::array<std::string_view, 2> kGroupKeys{"fly_process_group", "process_group"};
+
+bool is_same_key(std::string_view a, std::string_view b) {
+  auto lower = [](char c) { return std::tolower(static_cast<unsigned char>(c)); };
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [&](char x, char y) { return lower(x) == lower(y); });
+}
+
 bool has_nul(std::string_view text) {
   return text.find('\0') != std::string_view::npos;
 }
@@ -120,6 +129,18 @@ Result<void> validate(const ProcessSpec& process) {
 }
 
 }  // namespace
+
+void settle_group(std::string_view asked, Placement& placement) {
+  std::vector<std::string*> said;
+  for (auto known : kGroupKeys)
+    for (auto& [key, value] : placement.metadata)
+      if (is_same_key(key, known)) said.push_back(&value);
+  if (!asked.empty())
+    placement.group = asked;
+  else if (!said.empty())
+    placement.group = *said.front();
+  for (std::string* value : said) *value = placement.group;
+}
 
 Result<void> validate(const RunRequest& request) {
   if (auto checked = validate(request.placement); !checked) return checked;

@@ -63,6 +63,11 @@ struct ProcessSpec {
   friend bool operator==(const ProcessSpec&, const ProcessSpec&) = default;
 };
 
+// Process group and metadata say the same: fly.md 2.2. A group that was asked for (not "") goes
+// into the metadata keys for it, where these are; else the key fly_process_group, or its older name
+// process_group, is the group; else it is "app". Keys in any case, as names have none.
+void settle_group(std::string_view asked, Placement& placement);
+
 struct RunRequest {
   Placement placement;
   ProcessSpec process;

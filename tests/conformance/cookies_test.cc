@@ -87,7 +87,7 @@ TEST_F(CookieConformance, OfSeveralCookiesTheFirstCounts) {
   EXPECT_EQ(option_of(reply, kCookieOption)->substr(0, 8), "firstone");
 }
 
-// Errors carry it too.
+// RFC 7873 section 5.2: errors carry it too.
 TEST_F(CookieConformance, RefusalsCarryTheCookie) {
   auto query = with_cookie("clientck");
   query.klass = 4;

@@ -13,7 +13,7 @@ class EdnsConformance : public Conformance {
   }
 };
 
-// Section 6.1.1, 7: an OPT for an OPT.
+// RFC 6891 sections 6.1.1 and 7: an OPT for an OPT.
 TEST_F(EdnsConformance, OptOnlyToThoseWhoSentOne) {
   for (auto transport : {Transport::kUdp, Transport::kTcp}) {
     EXPECT_FALSE(over(transport, encode({})).edns);
@@ -27,7 +27,7 @@ TEST_F(EdnsConformance, OptOnlyToThoseWhoSentOne) {
   EXPECT_TRUE(udp({.klass = 4, .edns_size = 512}).edns);
 }
 
-// Section 6.1.3.
+// RFC 6891 section 6.1.3.
 TEST_F(EdnsConformance, OtherVersionsAreBadVers) {
   for (std::uint32_t version : {1U, 2U, 100U, 255U})
     for (const auto& options : {""s, option(kNsidOption, ""), option(kCookieOption, "12345678"),
@@ -123,6 +123,7 @@ class Strangers : public Conformance {
   }
 };
 
+// RFC 8914 section 4.19.
 TEST_F(Strangers, AreToldThatTheyAreProhibited) {
   for (const char* name : {"web.internal", "example.org"}) {
     auto reply = udp({.name = name, .edns_size = 512});

@@ -26,6 +26,7 @@ TEST_F(Messages, AnswersAreNotAnswered) {
     EXPECT_TRUE(is_silent(encode({.flags = flags}))) << flags;
 }
 
+// RFC 1035 section 4.1.1: whom to answer stands in the header.
 TEST_F(Messages, LessThanAHeaderIsNotAnswered) {
   auto query = encode({});
   for (std::size_t size = 0; size < 12; ++size)

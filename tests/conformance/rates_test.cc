@@ -62,6 +62,7 @@ TEST_F(Rates, BeyondItsRateACookieHelps) {
   EXPECT_EQ(stats().rate_bad_cookie, 1U);
 }
 
+// No RFC asks for this: decision 0095, answering a flood costs what its answers cost.
 TEST_F(Rates, FarBeyondItsRateThereIsSilence) {
   start_with(10);
   UdpClient client(six());
@@ -75,7 +76,8 @@ TEST_F(Rates, FarBeyondItsRateThereIsSilence) {
   EXPECT_EQ(tcp({}).answers.size(), 4U);
 }
 
-// Over TCP nobody is refused: the stream is read at the source's rate.
+// Over TCP nobody is refused: the stream is read at the source's rate, and the window (RFC 9293
+// section 3.8.6) tells the client.
 TEST_F(Rates, BeyondItsRateAStreamWaits) {
   auto chosen = conforming_options();
   chosen.threads = 1;
@@ -95,7 +97,7 @@ TEST_F(Rates, BeyondItsRateAStreamWaits) {
   EXPECT_EQ(stats().tcp_timed_out, 0U);
 }
 
-// Sources do not share a rate.
+// RFC 7873 section 2.1.2: sources do not share a rate.
 TEST_F(Rates, OthersAreNotAffected) {
   start_with(10);
   UdpClient flood(six());
@@ -105,7 +107,7 @@ TEST_F(Rates, OthersAreNotAffected) {
   EXPECT_EQ(parse_reply(*other)->answers.size(), 1U);
 }
 
-// Whom we do not know gets few refusals, and then nothing.
+// RFC 5358 section 4: whom we do not know gets few refusals, and then nothing.
 TEST_F(Rates, StrangersGetFewRefusals) {
   auto chosen = conforming_options();
   chosen.threads = 1;
@@ -120,7 +122,7 @@ TEST_F(Rates, StrangersGetFewRefusals) {
   EXPECT_GE(stats().refusals_dropped, 190U);
 }
 
-// Nor do many of them get many: their addresses may be anybody's.
+// RFC 5358 section 3: nor do many of them get many: their addresses may be anybody's.
 TEST_F(Rates, AllStrangersShareARate) {
   auto chosen = conforming_options();
   chosen.threads = 1;

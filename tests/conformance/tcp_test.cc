@@ -39,6 +39,7 @@ TEST_F(TcpConformance, HundredsOfPipelinedQueriesAreAllAnswered) {
   EXPECT_EQ(stats().tcp_accepted, 2U);
 }
 
+// RFC 7766 section 8.
 TEST_F(TcpConformance, LengthAndMessageComeTogether) {
   start(conforming_options());
   TcpClient client(six());
@@ -93,6 +94,7 @@ TEST_F(TcpConformance, MessagesArriveInAnyPieces) {
   EXPECT_EQ(parse_reply(client.receive().value())->authority.size(), 1U);
 }
 
+// RFC 1035 sections 4.1.1 and 4.2.2.
 TEST_F(TcpConformance, LengthZeroAndWhatIsNoQueryEndTheStream) {
   start(conforming_options());
   for (const auto& message : {""s, "x"s, encode({.flags = 0x8000})}) {
@@ -108,7 +110,7 @@ TEST_F(TcpConformance, LengthZeroAndWhatIsNoQueryEndTheStream) {
   EXPECT_TRUE(works(client));
 }
 
-// The greatest message is taken, and earns what a malformed one does.
+// RFC 1035 section 4.2.2: the greatest message is taken, and earns what a malformed one does.
 TEST_F(TcpConformance, MessagesOfAnyLengthAreTaken) {
   start(conforming_options());
   TcpClient client(six());
@@ -185,6 +187,7 @@ TEST_F(TcpConformance, ConnectionsAreLimitedAcrossWorkers) {
   for (int i = 0; i < 2; ++i) EXPECT_TRUE(works(*std::next(others.begin(), i)));
 }
 
+// RFC 7766 sections 6.2.2 and 10.
 TEST_F(TcpConformance, ANetworkHasItsShare) {
   auto chosen = conforming_options();
   chosen.tcp.connections_per_network = 2;
@@ -230,7 +233,7 @@ TEST_F(TcpConformance, AClientThatDoesNotReadIsEvicted) {
   EXPECT_LT(stats().tcp_queries, 1000U);
 }
 
-// All clients that do not read share a bound too.
+// RFC 7766 section 10: all clients that do not read share a bound too.
 TEST_F(TcpConformance, UnreadRepliesAreBoundedInAll) {
   auto chosen = conforming_options();
   chosen.threads = 1;

@@ -107,7 +107,8 @@ TEST_F(Zones, NothingOfOursGoesUpstream) {
   EXPECT_EQ(stats().forwarded, 0U);
 }
 
-// The tenant comes from the source address, over either transport.
+// A view, as RFC 8499 section 6 has it: the tenant comes from the source address, over either
+// transport.
 TEST_F(Zones, EachSourceSeesItsOwnNetwork) {
   for (auto transport : {Transport::kUdp, Transport::kTcp}) {
     EXPECT_TRUE(is_nxdomain(over(transport, encode({.name = "secret.internal"}))));

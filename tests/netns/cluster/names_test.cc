@@ -1,6 +1,6 @@
-// Names with real agents and real clients: a machine finds itself from its first instruction and is
-// out of all answers of its host before it is asked to end; services by SRV; `sixpn dig --as` says
-// what the machine itself is told.
+// Names with real agents and real clients: a machine finds itself from its first instruction, also
+// where its network is new, and is out of all answers before it ends, on other hosts too; services
+// by SRV; `sixpn dig --as` says what the machine itself is told.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -54,6 +54,37 @@ processes = ["db"]
 port = 5432
 )";
 
+// Asks for its app over and over, and says when how many machines it is told of changes. The clock
+// is the kernel's, one for all hosts here.
+constexpr const char* kWatcher = R"(
+import os, socket, time
+resolver = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+resolver.settimeout(5)
+resolver.connect(("fdaa::3", 53))
+name = b"".join(bytes([len(l)]) + l for l in (os.environ["FLY_APP_NAME"].encode(), b"internal"))
+query = b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00" + name + b"\x00\x00\x1c\x00\x01"
+told = None
+while True:
+    resolver.send(query)
+    now = resolver.recv(2000)[7]
+    if now != told: print("told of", now, "at", time.monotonic(), flush=True)
+    told = now
+    time.sleep(0.005)
+)";
+
+// Goes on for a while after it was asked to end, as a server does that finishes what it has.
+constexpr const char* kLingerer = R"(
+import signal, time
+def end(number, frame):
+    print("asked at", time.monotonic(), flush=True)
+    time.sleep(3)
+    print("ended at", time.monotonic(), flush=True)
+    raise SystemExit
+signal.signal(signal.SIGINT, end)
+print("runs", flush=True)
+while True: signal.pause()
+)";
+
 class Names : public ::testing::Test {
  protected:
   Names() : cluster_("names") {
@@ -92,6 +123,45 @@ TEST_F(Names, AMachineIsInAnswersFromItsFirstInstructionUntilItIsAskedToEnd) {
     EXPECT_THAT(cluster_.must("a", {"machine", "logs", id}),
                 HasSubstr("last: rcode 0 machines 1 me False"));
     cluster_.must("a", {"machine", "destroy", id});
+  }
+}
+
+// Whoever asks on another host has the machine's whole grace to hear of it in.
+TEST_F(Names, AnotherHostDoesNotNameAMachineThatIsAskedToEnd) {
+  cluster_.must("a", {"apps", "create", "leaving", "--org", "acme"});
+  ASSERT_TRUE(eventually([&] { return knows_app("b", "leaving"); }));
+  auto watcher = cluster_.run_machine("b", {"--app", "leaving", "--", "python3", "-c", kWatcher});
+  auto lingerer = cluster_.run_machine("a", {"--app", "leaving", "--", "python3", "-c", kLingerer});
+  ASSERT_TRUE(eventually([&] { return log_says("b", watcher, "told of 2"); }));
+  ASSERT_TRUE(eventually([&] { return log_says("a", lingerer, "runs"); }));
+  cluster_.must("a", {"machine", "stop", lingerer, "--timeout", "20"});
+  auto time_of = [&](const std::string& host, const std::string& id, const std::string& what) {
+    auto log = cluster_.must(host, {"machine", "logs", id});
+    auto found = log.rfind(what);
+    EXPECT_NE(found, std::string::npos) << what << log;
+    return found == std::string::npos ? 0.0 : std::stod(log.substr(found + what.size()));
+  };
+  double asked = time_of("a", lingerer, "asked at ");
+  double gone = time_of("b", watcher, "told of 1 at ");
+  double ended = time_of("a", lingerer, "ended at ");
+  EXPECT_LT(gone, asked + 1.0);  // some milliseconds, on a machine with time
+  EXPECT_LT(gone, ended);
+}
+
+TEST_F(Names, AProcessGroupMayBeMetadata) {
+  cluster_.must("a", {"apps", "create", "groups", "--org", "acme"});
+  auto api = sleeper("a", "groups", {"--metadata", "fly_process_group=api"});
+  auto old = sleeper("a", "groups", {"--metadata", "process_group=old"});
+  auto db = sleeper("a", "groups", {"--group", "db", "--metadata", "fly_process_group=api"});
+  auto addresses = [&](const std::string& id) {
+    return std::vector<std::string>{cluster_.machine_address("a", id)};
+  };
+  for (const auto& [group, id] : {std::pair("api", api), {"old", old}, {"db", db}}) {
+    EXPECT_EQ(cluster_.dig("a", db, std::string(group) + ".process.groups.internal"),
+              addresses(id));
+    EXPECT_EQ(cluster_.dig("a", db,
+                           std::string(group) + ".fly_process_group.kv._metadata.groups.internal"),
+              addresses(id));
   }
 }
 
@@ -171,6 +241,26 @@ TEST_F(Names, DigAsAMachineSaysWhatTheMachineIsTold) {
               HasSubstr("'web..internal' is not a domain name"));
   EXPECT_THAT(cluster_.sixpn("a", {"dig", "web.internal", "AAAAA"}).err,
               HasSubstr("is not a record type"));
+}
+
+// A host that holds what it uses, and a network that it has not used before.
+TEST(NamesOfUsedNetworks, TheFirstMachineOfANetworkIsAnswered) {
+  constexpr const char* kUsed = "[registry]\nhold = \"used\"\n";
+  Cluster cluster("namesused");
+  cluster.add_host("a", "iad", kUsed);
+  cluster.add_host("b", "fra", kUsed);
+  ASSERT_NO_FATAL_FAILURE(cluster.form());
+  for (const char* app : {"red", "green", "blue"}) {
+    cluster.must("a", {"apps", "create", app, "--org", "acme", "--network", app});
+    cluster.run_machine("a", {"--app", app, "--", "sleep", "1000"});
+    ASSERT_TRUE(eventually([&] {
+      return cluster.must("b", {"apps", "list"}).find(app) != std::string::npos;
+    }));
+    auto id = cluster.run_machine("b", {"--app", app, "--", "python3", "-c", kWitness});
+    auto log = [&] { return cluster.must("b", {"machine", "logs", id}); };
+    ASSERT_TRUE(eventually([&] { return log().find("first:") != std::string::npos; }));
+    EXPECT_THAT(log(), HasSubstr("first: rcode 0 machines 2 me True")) << app;
+  }
 }
 
 }  // namespace

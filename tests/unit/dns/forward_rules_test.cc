@@ -12,8 +12,8 @@ const IpEndpoint kTwo = *parse_endpoint("192.0.2.2:53");
 const NetworkRecord kAcmeRecord{NetworkId{1}, "acme", "default"};
 const NetworkRecord kStaging{NetworkId{2}, "acme", "staging"};
 
-std::uint16_t group(const ForwardRules& rules, const std::string& name,
-                    const NetworkRecord* network = nullptr) {
+std::optional<std::uint16_t> group(const ForwardRules& rules, const std::string& name,
+                                   const NetworkRecord* network = nullptr) {
   return rules.group_of(Name::from_text(name)->wire(), network);
 }
 
@@ -39,12 +39,22 @@ TEST(ForwardRules, ANetworksOwnRuleGoesFirst) {
   auto rules = *ForwardRules::make({kOne}, {{"corp.example", {kTwo}, {}},
                                             {"corp.example", {kOne}, {"acme/default"}},
                                             {"lab.example", {kTwo}, {"acme/staging"}}});
-  EXPECT_EQ(group(rules, "a.corp.example"), 1);
   EXPECT_EQ(group(rules, "a.corp.example", &kStaging), 1);
   EXPECT_EQ(group(rules, "a.corp.example", &kAcmeRecord), 2);
   EXPECT_EQ(group(rules, "lab.example", &kStaging), 3);
   EXPECT_EQ(group(rules, "lab.example", &kAcmeRecord), 0);
-  EXPECT_EQ(group(rules, "lab.example"), 0);
+}
+
+// Before it is known who asks, what may be one network's alone is nobody's.
+TEST(ForwardRules, AnUnknownNetworkIsNotAnyNetwork) {
+  auto rules = *ForwardRules::make({kOne}, {{"corp.example", {kTwo}, {}},
+                                            {"corp.example", {kOne}, {"acme/default"}},
+                                            {"public.corp.example", {kTwo}, {}},
+                                            {"lab.example", {kTwo}, {"acme/staging"}}});
+  EXPECT_EQ(group(rules, "a.corp.example"), std::nullopt);
+  EXPECT_EQ(group(rules, "a.lab.example"), std::nullopt);
+  EXPECT_EQ(group(rules, "x.public.corp.example"), 3);
+  EXPECT_EQ(group(rules, "example"), 0);
 }
 
 TEST(ForwardRules, TheRootIsForEveryName) {

@@ -14,6 +14,7 @@
 #include "dns/io/sockets.h"
 #include "dns/io/upstream_pool.h"
 #include "dns/io/upstream_sockets.h"
+#include "flood.h"
 #include "forwarding_fixture.h"
 
 namespace sixpn::dns::testing {
@@ -194,49 +195,6 @@ TEST_F(Upstreams, NoDescriptorIsLost) {
   EXPECT_EQ(open_descriptors(), before);
 }
 
-// Answers the first query with nothing but noise, without end, from the right address to the right
-// port.
-class Flood {
- public:
-  Flood() : socket_(std::move(*bind_udp({*parse_ip6("::1"), 0}))) {
-    thread_ = std::thread([this] { run(); });
-  }
-  ~Flood() {
-    ended_ = true;
-    thread_.join();
-  }
-  Flood(const Flood&) = delete;
-  Flood& operator=(const Flood&) = delete;
-
-  [[nodiscard]] IpEndpoint endpoint() const { return local_endpoint(socket_); }
-  [[nodiscard]] std::uint64_t sent() const { return sent_; }
-
- private:
-  void run() {
-    std::array<char, 512> noise{};
-    sockaddr_in6 victim{};
-    socklen_t size = sizeof victim;
-    auto* address = reinterpret_cast<sockaddr*>(&victim);
-    ssize_t got = -1;
-    while (!ended_ && got < 0) {
-      pollfd ready{socket_.get(), POLLIN, 0};
-      if (poll(&ready, 1, 10) > 0)
-        got = recvfrom(socket_.get(), noise.data(), noise.size(), 0, address, &size);
-    }
-    noise[2] = static_cast<char>(0x80);  // a reply
-    noise[13] = '?';                     // to another question
-    while (!ended_) {
-      noise[0] = static_cast<char>(noise[0] + 1);
-      if (sendto(socket_.get(), noise.data(), 100, 0, address, size) > 0) ++sent_;
-    }
-  }
-
-  Fd socket_;
-  std::atomic<bool> ended_{false};
-  std::atomic<std::uint64_t> sent_{0};
-  std::thread thread_;
-};
-
 TEST_F(Upstreams, AFloodingOneHoldsUpNobody) {
   Flood flood;
   Upstream alive(always(0x8180, {a_record(1)}));
@@ -326,6 +284,28 @@ TEST_F(Upstreams, RulesDecideWhoIsAsked) {
                            "1.a.a.d.f.ip6.arpa", "a.localhost"})
     for (RrType type : {kTypeA, kTypeAaaa, kTypeTxt, kTypePtr}) ask({.name = name, .type = type});
   EXPECT_EQ(leaked, 0);
+}
+
+// As after a restart without a registry: the name of one network's own domain goes to nobody else.
+TEST_F(Upstreams, UntilTheNetworkIsKnownARuleOfNetworksHoldsTheNameBack) {
+  Upstream everywhere(always(0x8180, {a_record(1)}));
+  Upstream of_acme(always(0x8180, {a_record(3)}));
+  auto chosen = options();
+  chosen.forward = quiet();
+  chosen.upstreams = {everywhere.endpoint()};
+  chosen.forward_rules = {{"corp.example", {of_acme.endpoint()}, {"acme/default"}}};
+  start(chosen);
+  on_loop([&] { service_->set_snapshot(nullptr); });
+  QueryBytes own{.name = "hr.corp.example", .type = kTypeA, .edns_size = 1232};
+  auto reply = ask(own);
+  EXPECT_EQ(reply.rcode, 2);
+  EXPECT_EQ(reply.edns_options.substr(4, 2), u16(14));
+  EXPECT_EQ(everywhere.queries(), 0);
+  EXPECT_EQ(ask({.name = "a.example", .type = kTypeA}).answers.at(0).back(), '1');
+  World world;
+  world.network(kAcme).network = {kAcme, "acme", "default"};
+  on_loop([&] { service_->set_snapshot(world.snapshot()); });
+  EXPECT_EQ(ask(own).answers.at(0).back(), '3');
 }
 
 TEST_F(Upstreams, OwnAddressesAreRefused) {

@@ -21,6 +21,40 @@ TEST(ValidateRunRequest, AcceptsDefaults) {
   EXPECT_TRUE(validate(valid()));
 }
 
+TEST(SettleGroup, GroupAndMetadataSayTheSame) {
+  using Map = std::map<std::string, std::string>;
+  struct Case {
+    std::string asked;
+    Map metadata;
+    std::string group;
+    Map settled;
+  };
+  const Case cases[] = {
+      {"", {}, "app", {}},
+      {"api", {{"role", "x"}}, "api", {{"role", "x"}}},
+      {"", {{"fly_process_group", "api"}}, "api", {{"fly_process_group", "api"}}},
+      {"", {{"process_group", "api"}}, "api", {{"process_group", "api"}}},
+      {"", {{"Fly_Process_Group", "api"}}, "api", {{"Fly_Process_Group", "api"}}},
+      {"",
+       {{"fly_process_group", "api"}, {"process_group", "old"}},
+       "api",
+       {{"fly_process_group", "api"}, {"process_group", "api"}}},
+      {"db", {{"fly_process_group", "api"}}, "db", {{"fly_process_group", "db"}}},
+      {"db", {{"process_group", "api"}}, "db", {{"process_group", "db"}}},
+  };
+  for (const auto& c : cases) {
+    Placement placement;
+    placement.metadata = c.metadata;
+    settle_group(c.asked, placement);
+    EXPECT_EQ(placement.group, c.group);
+    EXPECT_EQ(placement.metadata, c.settled);
+  }
+  auto request = valid();
+  request.placement.metadata["fly_process_group"] = "My group";
+  settle_group("", request.placement);
+  EXPECT_FALSE(validate(request));  // no name could stand for it
+}
+
 TEST(ValidateRunRequest, NamesWhatIsWrong) {
   struct Case {
     std::string expected;

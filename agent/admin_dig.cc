@@ -101,11 +101,12 @@ Result<std::vector<Asker>> askers(const Snapshot& snapshot, const Target& target
                kNotFound);
 }
 
-// What the digs say is the same, wherever it was asked: names of the cluster, not of a network.
+// What the digs say is the same, wherever it was asked: names of the cluster, not of a network, and
+// foreign ones that are forwarded to the same.
 bool all_alike(const std::vector<Dig>& digs) {
   for (const auto& dig : digs)
     if (dig.said.rcode != digs[0].said.rcode || dig.said.answers != digs[0].said.answers ||
-        dig.said.authority != digs[0].said.authority)
+        dig.said.authority != digs[0].said.authority || dig.said.note != digs[0].said.note)
       return false;
   return true;
 }
@@ -139,6 +140,7 @@ json::object dig_json(const Snapshot& snapshot, const Dig& dig) {
           {"source", to_string(dig.asker.viewer.source)},
           {"host", host != nullptr ? host->record.name : to_string(vantage.self)},
           {"region", vantage.region},
+          {"elsewhere", vantage.self != snapshot.self},
           {"rule", said.rule},
           {"behind", lines_json(said.behind)},
           {"bytes", said.bytes},
@@ -160,7 +162,8 @@ void AdminApi::get_dig(const Call& call, Reply reply) {
   std::vector<Dig> knowing;
   for (Asker& asker : *asking) {
     NetworkId network = asker.network->network.id;
-    auto said = dns::explain(*snapshot, network, asker.viewer, name, type, rng);
+    auto said =
+        dns::explain(*snapshot, network, asker.viewer, name, type, rng, &rooms_.forward_rules);
     if (!said) return reply.fail(said.error());
     all.push_back({std::move(asker), std::move(*said)});
     if (all.back().said.rcode != "NXDOMAIN" && snapshot->holds(network))

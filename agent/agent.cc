@@ -165,7 +165,11 @@ struct Agent::Impl {
     rooms.tls_key = registry_options.own_host.tls_key;
     rooms.interface = options.config.wireguard.interface;
     rooms.host_network = options.config.dns.host_network;
-    rooms.dns = std::make_unique<dns::DnsService>(rooms.dns_loop, dns_options(options));
+    auto resolver = dns_options(options);
+    // What is wrong with them, the resolver says when it starts.
+    if (auto rules = dns::ForwardRules::make(resolver.upstreams, resolver.forward_rules))
+      rooms.forward_rules = std::move(*rules);
+    rooms.dns = std::make_unique<dns::DnsService>(rooms.dns_loop, std::move(resolver));
     rooms.flycast = std::make_unique<flycast::FlycastService>(
         rooms.flycast_loop, flycast_options(options), rooms.flycast_callbacks());
     machine::MachineService::Options machine_options;

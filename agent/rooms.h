@@ -40,9 +40,11 @@ struct Rooms {
   std::unique_ptr<flycast::FlycastService> flycast;
   std::string backend;  // of WireGuard; set once at start
   std::string tls_key;  // of this host, as HostRecord says it; set once at start
-  // [wireguard] interface, [dns] host_network: for the command line, set once at start.
+  // [wireguard] interface, [dns] host_network and forward_rules: for the command line, set once at
+  // start.
   std::string interface;
   std::string host_network;
+  dns::ForwardRules forward_rules;
   // Leaves the cluster; `done` once the others were told, then the agent ends. Set by Agent.
   std::function<void(std::function<void(Result<void>)> done)> leave;
 

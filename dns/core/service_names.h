@@ -1,8 +1,8 @@
 // The names of an app's services (RFC 2782): _<service>._tcp or _<service>._udp in front of any
 // name of the app that stands for machines (<app>, <region>.<app>, <group>.process.<app>,
-// healthy.<app>, <value>.<key>.kv._metadata.<app>, top<N>.nearest.of.<app>, <id>.vm.<app> ...). One SRV record for each of those machines
-// that serves it, with the port that the machine itself listens on: who asks goes to the machine,
-// past Flycast.
+// healthy.<app>, <value>.<key>.kv._metadata.<app>, top<N>.nearest.of.<app>, <id>.vm.<app> ...). One
+// SRV record for each of those machines that serves it, with the port that the machine itself
+// listens on: who asks goes to the machine, past Flycast.
 //
 // A service has no name of its own in the registry. It is named by what its ports say: _http where
 // one has the handler "http", and by number (_5432) for each port that Flycast opens for it.

@@ -101,6 +101,13 @@ std::string network_text(JsonView dig) {
                      printable(dig["org"].text()));
 }
 
+// Of an asker on another host: what of the answer its own resolver may say otherwise.
+std::string elsewhere_text(JsonView dig) {
+  if (!dig["elsewhere"].flag()) return "";
+  return fmt::format(";; ORDER: by the round trips of this host; host {} answers by its own\n",
+                     printable(dig["host"].text()));
+}
+
 }  // namespace
 
 std::optional<std::string> record_data(std::string_view record) {
@@ -138,6 +145,7 @@ std::string dig_text(JsonView dig) {
   std::string where = dig["network"].text().empty() ? "" : ", in " + network_text(dig);
   text += fmt::format("\n;; SERVER: the registry of this host, generation {}{}\n",
                       number(dig, "generation"), where);
+  text += elsewhere_text(dig);
   text += fmt::format(";; MSG SIZE: {}\n", number(dig, "bytes"));
   return text;
 }
@@ -168,6 +176,17 @@ Result<std::string> dig_short(JsonView dig) {
   for (const std::string& record : dig["answers"].texts())
     if (auto content = record_data(record)) text += printable(*content) + "\n";
   return text;
+}
+
+std::string reverse_name(const Ip6& ip) {
+  constexpr std::size_t kIp4Bytes = 4;
+  bool v4 = ip.is_v4_mapped();
+  std::string name;
+  for (std::size_t i = 0; i < (v4 ? kIp4Bytes : ip.bytes.size()); ++i) {
+    auto byte = ip.bytes[ip.bytes.size() - 1 - i];
+    name += v4 ? fmt::format("{}.", byte) : fmt::format("{:x}.{:x}.", byte & 0xf, byte >> 4);
+  }
+  return name + (v4 ? "in-addr.arpa" : "ip6.arpa");
 }
 
 std::vector<Ip6> dig_addresses(JsonView dig) {

@@ -24,6 +24,10 @@ std::string explanation_text(JsonView dig);
 // Fly's `dig --short` prints them. Errors: any rcode but NOERROR ("lookup failed: NXDOMAIN").
 Result<std::string> dig_short(JsonView dig);
 
+// The name whose PTR says who has an address: below ip6.arpa (RFC 3596 section 2.5), or
+// in-addr.arpa.
+std::string reverse_name(const Ip6& ip);
+
 // The addresses of the AAAA records of an answer section, in order.
 std::vector<Ip6> dig_addresses(JsonView dig);
 

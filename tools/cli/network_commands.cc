@@ -75,7 +75,14 @@ std::string counts_text(const std::string& target, const std::vector<EchoCount>&
 }  // namespace
 
 CommandResult dig(CommandContext& context, const DigOptions& options) {
-  auto answer = ask_dns(context, options);
+  DigOptions asked = options;
+  if (options.reverse) {
+    auto ip = parse_ip(options.name);
+    if (!ip) return Error(fmt::format("'{}' is not an address", options.name), kUsageError);
+    asked.name = reverse_name(*ip);
+    asked.type = "PTR";
+  }
+  auto answer = ask_dns(context, asked);
   if (!answer) return answer.error();
   JsonView view(*answer);
   if (context.json) {

@@ -14,6 +14,7 @@ struct DigOptions {
   std::string org;
   std::string network;
   std::string as;        // a machine or a peer; "": the host itself
+  bool reverse = false;  // -x: `name` is an address
   bool brief = false;    // --short
   bool explain = false;  // what is behind the answer
 };

@@ -133,8 +133,11 @@ void add_network_commands(CLI::App& root, Invocation& invocation) {
   auto query = add_command<DigOptions>(root, invocation, "dig",
                                        "answer a name as DNS does inside a network", dig);
   query.app->add_option("name", query.options->name, "such as web.internal")->required();
-  query.app->add_option("type", query.options->type, "AAAA, TXT, PTR, SOA, ...")
-      ->capture_default_str();
+  CLI::Option* type = query.app->add_option("type", query.options->type, "AAAA, TXT, PTR, SOA, ...")
+                          ->capture_default_str();
+  query.app
+      ->add_flag("--reverse,-x", query.options->reverse, "the name is an address: who is there")
+      ->excludes(type);
   query.app->add_option("--org,-o", query.options->org, "the organisation to ask in");
   query.app->add_option("--network", query.options->network, "the network to ask in");
   query.app->add_option("--as", query.options->as,

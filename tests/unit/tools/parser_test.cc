@@ -61,6 +61,7 @@ TEST(Parser, EveryCommandOfTheGuide) {
       {"machine", "exec", "148e21dad76789", "--", "ip", "-6", "addr"},
       {"machine", "logs", "148e21dad76789", "-n", "10", "-f"},
       {"dig", "web.internal"},
+      {"dig", "-x", "fdaa::3"},
       {"dig", "regions.web.internal", "TXT", "--org", "acme", "--network", "lab", "--short"},
       {"flycast", "status"},
       {"flycast", "explain", "web", "--port", "80", "--as", "148e21dad76789", "--org", "acme"},

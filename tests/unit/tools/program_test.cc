@@ -95,6 +95,7 @@ TEST_F(Program, AsksTheAgent) {
        "GET /v1/dig?name=web.internal&type=TXT&org=acme&network=lab "},
       {{"dig", "web.internal", "--as", "laptop", "--explain"},
        "GET /v1/dig?name=web.internal&type=AAAA&as=laptop "},
+      {{"dig", "-x", "192.0.2.17"}, "GET /v1/dig?name=17.2.0.192.in-addr.arpa&type=PTR "},
       {{"mesh", "plan"}, "GET /v1/mesh/plan "},
       {{"registry", "dump"}, "GET /v1/registry/dump "}};
   std::size_t already = 0;
@@ -185,6 +186,12 @@ TEST_F(Program, DeployShowsEveryMistakeBeforeAnythingIsAsked) {
   EXPECT_EQ(sixpn({"deploy", "--config", agent_.folder()}).err,
             "sixpn: " + agent_.folder() + ": is a directory, not a file\n");
   EXPECT_EQ(sixpn({"deploy", "--config", write_file("f2", "")}).exit_code, 2);
+}
+
+TEST_F(Program, DigOfWhatIsNoAddress) {
+  ProgramRun run = sixpn({"dig", "-x", "web.internal"});
+  EXPECT_EQ(run.exit_code, 2);
+  EXPECT_EQ(run.err, "sixpn: 'web.internal' is not an address\n");
 }
 
 TEST_F(Program, DigShortIsForScripts) {

@@ -405,6 +405,22 @@ TEST(DigView, NegativeLongForm) {
             ";; not ours\n\n;; QUESTION SECTION:\n;a.org.\t\t\t\tIN\tA\n");
 }
 
+// The registry is the same everywhere, the round trips are not.
+TEST(DigView, WhoeverAsksElsewhereMayGetAnotherOrder) {
+  std::string text = kDig;
+  EXPECT_EQ(dig_text(JsonView(parse(text.c_str()))).find(";; ORDER"), std::string::npos);
+  text.insert(1, R"("elsewhere":true,)");
+  EXPECT_NE(dig_text(JsonView(parse(text.c_str())))
+                .find("\n;; ORDER: by the round trips of this host; host a answers by its own\n"),
+            std::string::npos);
+}
+
+TEST(DigView, ReverseNames) {
+  EXPECT_EQ(reverse_name(*parse_ip("fdaa::3")),
+            "3.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.a.a.d.f.ip6.arpa");
+  EXPECT_EQ(reverse_name(*parse_ip("192.0.2.17")), "17.2.0.192.in-addr.arpa");
+}
+
 TEST(DigView, Explanation) {
   auto dig = parse(kDig);
   EXPECT_EQ(

@@ -148,8 +148,9 @@ json::value path_json(const Snapshot& snapshot, const flycast::Explanation& said
   if (app == network->apps.end()) return nullptr;
   for (const Service& service : app->second->app.services) {
     bool is_it =
-        std::any_of(service.ports.begin(), service.ports.end(),
-                    [&said](const ServicePort& port) { return port.first == said.external_port; });
+        std::any_of(service.ports.begin(), service.ports.end(), [&said](const ServicePort& port) {
+          return port.first <= said.external_port && said.external_port <= port.last;
+        });
     if (!is_it || !service.kernel_path) continue;
     if (auto why = flycast::why_proxied(service); !why.empty())
       return json::object{{"proxied_because", std::string(why)}};
@@ -157,7 +158,7 @@ json::value path_json(const Snapshot& snapshot, const flycast::Explanation& said
       auto record = network->flycast.find(one.address);
       bool of_app = record != network->flycast.end() && record->second.app == said.app &&
                     network_of(one.address) == said.network;
-      if (of_app && one.first == said.external_port)
+      if (of_app && one.first <= said.external_port && said.external_port <= one.last)
         return json::object{{"machines", machine_ids(*network, one.machines)}};
     }
     return json::object{{"proxied_because",

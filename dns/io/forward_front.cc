@@ -59,7 +59,7 @@ std::size_t ForwardFront::forward(const Asked& asked, Asker asker, Instant now, 
   // Here, so that who has its share does not fill the queue either.
   if (!shared_.budget.admit(asked.source, asked.network)) {
     ++counts_.forward_rejected;
-    return refuse(asked, out);
+    return refuse(asked, unreachable(kTooManyForwarded), out);
   }
   if (!forwarder_.reserve()) {
     shared_.budget.release(asked.source, asked.network);

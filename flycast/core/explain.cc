@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "flycast/core/autostart.h"
 #include "registry/core/service_health.h"
 #include "registry/core/service_ports.h"
 
@@ -73,6 +74,27 @@ std::string rule_of(const Pick& pick) {
          " is the nearest that can take it; of two machines drawn at random the cheaper wins";
 }
 
+// The machine that a connection which no running one takes would wake; nothing when there is none.
+std::optional<Candidate> to_wake(const ServiceTable& table, const Route& route) {
+  std::vector<Sleeper> asleep = sleepers(table, route);
+  auto self = table.snapshot()->hosts.find(table.snapshot()->self);
+  bool known = self != table.snapshot()->hosts.end();
+  auto choice = choose_sleeper(asleep, known ? std::string_view(self->second.record.region) : "");
+  if (!choice) return std::nullopt;
+  return asleep[*choice].candidate;
+}
+
+// Instead of what is said of the running ones, where one of those would be woken.
+void add_wake(const ServiceTable& table, const Route& route, std::string_view because,
+              Explanation& out) {
+  auto woken = to_wake(table, route);
+  if (!woken) return;
+  out.rule = std::string(because) + ": a connection wakes machine " + to_string(woken->machine) +
+             " of region " + woken->region + " and waits for it";
+  for (ExplainedMachine& one : out.machines)
+    if (one.machine == woken->machine) one.standing += ": a connection wakes it";
+}
+
 }  // namespace
 
 Explanation explain(const ServiceTable& table, const Route& route, const ServicePool& pool,
@@ -85,14 +107,17 @@ Explanation explain(const ServiceTable& table, const Route& route, const Service
   out.soft_limit = route.service->soft_limit;
   out.hard_limit = route.service->hard_limit;
   std::map<MachineId, int> drawn;
+  std::string no_pick;  // why no running machine takes it; "": one does
   for (int i = 0; i < kDraws; ++i) {
     Choice choice = choose(pool, {}, now, rng);
     const auto* pick = std::get_if<Pick>(&choice);
     if (pick == nullptr) {
-      out.rule = std::string(to_string(std::get<NoPick>(choice))) + ": connections wait";
+      no_pick = to_string(std::get<NoPick>(choice));
+      out.rule = no_pick + ": connections wait";
       break;
     }
     if (i == 0) out.rule = rule_of(*pick);
+    if (i == 0 && pick->known_full) no_pick = "every machine is at its hard limit";
     ++drawn[pick->member->candidate.machine];
   }
   std::set<MachineId> candidates;
@@ -117,6 +142,7 @@ Explanation explain(const ServiceTable& table, const Route& route, const Service
     one.standing = why_not(table, route, *machine);
     out.machines.push_back(std::move(one));
   }
+  if (!no_pick.empty()) add_wake(table, route, no_pick, out);
   return out;
 }
 

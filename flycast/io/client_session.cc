@@ -5,6 +5,7 @@
 #include "base/io/clock.h"
 #include "base/log.h"
 #include "flycast/io/dialer.h"
+#include "flycast/io/failure_code.h"
 #include "flycast/io/http_session.h"
 #include "flycast/io/sockets.h"
 #include "flycast/io/tls_relay.h"
@@ -89,7 +90,7 @@ class ClientSession : public Session {
     log::warn(
         "flycast", "reset a connection of {} to {} ({}) after {} attempts: {}{}",
         to_string(from_.ip), to_string(dialled_), failure.app.empty() ? "unknown app" : failure.app,
-        failure.attempts, failure.why,
+        failure.attempts, error_text(code_of(failure.error, false), failure.why),
         *held_back == 0 ? "" : fmt::format(" ({} more such lines were held back)", *held_back));
   }
 

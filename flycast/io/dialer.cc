@@ -10,6 +10,7 @@
 #include "flycast/core/exchange_frame.h"
 #include "flycast/core/retry.h"
 #include "flycast/io/background_start.h"
+#include "flycast/io/failure_code.h"
 #include "flycast/io/hop_call.h"
 #include "flycast/io/machine_call.h"
 #include "registry/core/address.h"
@@ -354,8 +355,8 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
 
   void fail(DialError error, bool may_be_delivered = false) {
     if (error != DialError::kAbandoned)
-      state.errors.add(
-          {monotonic_now(), app, request.client, request.dialled, retry.attempts(), last_failure});
+      state.errors.add({monotonic_now(), app, request.client, request.dialled, retry.attempts(),
+                        error_text(code_of(error, by_exchange), last_failure)});
     finish(DialFailure{error, app, last_failure, retry.attempts(), may_be_delivered});
   }
 

@@ -11,12 +11,11 @@
 #include "flycast/core/http1_limits.h"
 #include "flycast/io/http2_fields.h"
 #include "flycast/io/http2_request.h"
+#include "flycast/io/http2_windows.h"
 
 namespace sixpn::flycast {
 namespace {
 
-using http2::Fields;
-using http2::make_field;
 using http2::view;
 
 // Gaps between the ids of streams that are remembered; honest clients leave none.
@@ -38,7 +37,9 @@ struct Stream {
   bool has_head = false;   // what comes now are trailers
   bool malformed = false;
   bool unheard = false;        // it was refused: what follows of it is thrown away
-  std::size_t unconsumed = 0;  // bytes of its body that hold the windows closed
+  std::size_t unconsumed = 0;  // bytes of its body that hold the window closed
+  std::size_t opened = 0;      // of that, beyond the first
+  std::size_t heads = 0;       // of the response, and not in frames yet
   http2::OutgoingBody out;     // of the response
   std::uint64_t sent = 0;      // of it
 };
@@ -50,17 +51,11 @@ struct Http2Codec::Impl {
     nghttp2_session_callbacks* callbacks = nullptr;
     nghttp2_session_callbacks_new(&callbacks);
     set_callbacks(callbacks);
-    nghttp2_option* option = nullptr;
-    nghttp2_option_new(&option);
-    nghttp2_option_set_no_auto_window_update(option, 1);
-    nghttp2_option_set_max_outbound_ack(option, kMaxHttp2Acks);
-    nghttp2_option_set_max_settings(option, kMaxHttp2SettingsEntries);
-    nghttp2_option_set_max_continuations(option, kMaxHttp2Continuations);
-    nghttp2_option_set_max_send_header_block_length(option, http2::kMaxHeaderBlock);
+    nghttp2_option* option = http2::make_option();
     nghttp2_session_server_new2(&session, callbacks, this, option);
     nghttp2_option_del(option);
     nghttp2_session_callbacks_del(callbacks);
-    submit_settings();
+    windows.begin(session);
   }
   ~Impl() { nghttp2_session_del(session); }
   Impl(const Impl&) = delete;
@@ -76,16 +71,6 @@ struct Http2Codec::Impl {
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_close);
     nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_sent);
     nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, on_not_sent);
-  }
-
-  void submit_settings() const {
-    const nghttp2_settings_entry settings[] = {
-        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, kMaxHttp2Streams},
-        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, kHttp2StreamWindow},
-        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, static_cast<std::uint32_t>(kMaxHeadBytes)},
-    };
-    nghttp2_submit_settings(session, NGHTTP2_FLAG_NONE, settings, std::size(settings));
-    nghttp2_session_set_local_window_size(session, NGHTTP2_FLAG_NONE, 0, kHttp2ConnectionWindow);
   }
 
   static Impl& of(void* user) { return *static_cast<Impl*>(user); }
@@ -151,6 +136,8 @@ struct Http2Codec::Impl {
       case NGHTTP2_RST_STREAM:
         return impl.count_reset() ? 0 : impl.calm_down(kResets);
       case NGHTTP2_SETTINGS:
+        if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) impl.windows.settle();
+        [[fallthrough]];
       case NGHTTP2_PING:
       case NGHTTP2_PRIORITY:
         return impl.count_idle_frame() ? 0 : impl.calm_down(kIdleFrames);
@@ -205,8 +192,9 @@ struct Http2Codec::Impl {
                      std::size_t size, void* user) {
     Impl& impl = of(user);
     Stream* stream = impl.find(id);
+    impl.windows.on_data(size);
     if (stream == nullptr || !stream->has_head || stream->unheard) {
-      nghttp2_session_consume(impl.session, id, size);
+      impl.windows.consume(id, size);
       return 0;
     }
     stream->unconsumed += size;
@@ -218,9 +206,9 @@ struct Http2Codec::Impl {
     Impl& impl = of(user);
     Stream* stream = impl.find(id);
     if (stream == nullptr) return 0;
-    nghttp2_session_consume_connection(impl.session, stream->unconsumed);
+    impl.windows.on_close(stream->unconsumed, stream->opened);
     bool heard = stream->has_head && !stream->unheard;
-    impl.buffered -= stream->out.size();
+    impl.buffered -= stream->out.size() + stream->heads;
     impl.streams.erase(id);
     if (heard) impl.events.on_closed(id);
     return 0;
@@ -229,6 +217,7 @@ struct Http2Codec::Impl {
   // A client that makes us reset its streams costs as much as one that resets them itself.
   static int on_sent(nghttp2_session*, const nghttp2_frame* frame, void* user) {
     Impl& impl = of(user);
+    impl.on_head_gone(frame);
     bool fault = frame->hd.type == NGHTTP2_RST_STREAM &&
                  frame->rst_stream.error_code != NGHTTP2_NO_ERROR &&
                  frame->rst_stream.error_code != NGHTTP2_REFUSED_STREAM;
@@ -243,10 +232,20 @@ struct Http2Codec::Impl {
 
   // A head that is too large to be sent: its stream would wait for it for ever.
   static int on_not_sent(nghttp2_session*, const nghttp2_frame* frame, int, void* user) {
+    of(user).on_head_gone(frame);
     bool is_open = of(user).find(frame->hd.stream_id) != nullptr;  // else it was not sent for that
     if (frame->hd.type == NGHTTP2_HEADERS && is_open)
       of(user).reset(frame->hd.stream_id, NGHTTP2_INTERNAL_ERROR);
     return 0;
+  }
+
+  // Trailers, which are not counted, come behind all heads.
+  void on_head_gone(const nghttp2_frame* frame) {
+    Stream* stream = frame->hd.type == NGHTTP2_HEADERS ? find(frame->hd.stream_id) : nullptr;
+    if (stream == nullptr) return;
+    std::size_t gone = std::min(stream->heads, http2::list_size(frame->headers));
+    stream->heads -= gone;
+    buffered -= gone;
   }
 
   // ---------------------------------------------------------------- what is said to it
@@ -259,7 +258,7 @@ struct Http2Codec::Impl {
   // Answered here: nobody else hears of the request.
   int refuse(Http2StreamId id, const std::string& status) {
     const std::string name = ":status";
-    const nghttp2_nv field = make_field(name, status);
+    const nghttp2_nv field = http2::make_field(name, status);
     nghttp2_submit_response(session, id, &field, 1, nullptr);
     return 0;
   }
@@ -285,7 +284,8 @@ struct Http2Codec::Impl {
   TokenBucket resets;
   TokenBucket idle_frames;
   Instant now{};
-  std::size_t buffered = 0;  // in all streams' `out`
+  http2::ReceiveWindows windows;
+  std::size_t buffered = 0;  // in all streams' `out` and heads
   std::string_view reproach;
 };
 
@@ -319,10 +319,12 @@ void Http2Codec::respond(Http2StreamId id, const ResponseHead& head, bool ended)
   Stream* stream = impl_->find(id);
   if (stream == nullptr) return;
   const std::string status = std::to_string(head.status), length = std::to_string(head.body.length);
-  Fields fields(head.fields.size() + 2);
+  http2::Fields fields(head.fields.size() + 2);
   fields.add(":status", status);
   fields.add(head.fields);
   if (head.body.kind == BodyKind::kLength) fields.add("content-length", length);
+  stream->heads += fields.list_size();
+  impl_->buffered += fields.list_size();
   if (is_interim(head.status)) {
     nghttp2_submit_headers(impl_->session, NGHTTP2_FLAG_NONE, id, nullptr, fields.data(),
                            fields.size(), nullptr);
@@ -358,12 +360,17 @@ void Http2Codec::consume(Http2StreamId id, std::size_t bytes) {
   Stream* stream = impl_->find(id);
   if (stream == nullptr) return;
   stream->unconsumed -= std::min(stream->unconsumed, bytes);
-  nghttp2_session_consume(impl_->session, id, bytes);
+  impl_->windows.consume(id, bytes);
+}
+
+bool Http2Codec::widen(Http2StreamId id) {
+  Stream* stream = impl_->find(id);
+  return stream != nullptr && impl_->windows.widen(id, stream->opened);
 }
 
 std::size_t Http2Codec::buffered(Http2StreamId id) const {
   const Stream* stream = impl_->find(id);
-  return stream == nullptr ? 0 : stream->out.size();
+  return stream == nullptr ? 0 : stream->out.size() + stream->heads;
 }
 
 std::uint64_t Http2Codec::sent(Http2StreamId id) const {

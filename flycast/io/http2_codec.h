@@ -5,9 +5,9 @@
 //
 // What concerns HTTP/2 alone is out of the heads it gives: pseudo-fields, te; cookies are joined
 // (section 8.2.3). Everything that the RFC calls malformed ends the stream, what it calls an error
-// of the connection the connection. Called by Http2Session on its loop. Memory per connection: the
-// receive window (kConnectionWindow), heads being read, and what responses hold back, which the
-// caller bounds by buffered(). Limits below (docs/bounds.md).
+// of the connection the connection. Called by Http2Session on its loop. Memory per connection:
+// heads being read, and what responses hold back, which the caller bounds by buffered(); what comes
+// of bodies is the caller's, bounded by the windows. Limits below (docs/bounds.md).
 #pragma once
 
 #include <cstddef>
@@ -27,7 +27,11 @@ namespace sixpn::flycast {
 using Http2StreamId = std::int32_t;
 
 inline constexpr std::uint32_t kMaxHttp2Streams = 128;
+// Of a request's body, on its way or not taken by the machine: what each may have always, and what
+// one that moves may have; and of a connection beyond what each may have always.
+inline constexpr std::uint32_t kHttp2FirstWindow = 16 * 1024;
 inline constexpr std::uint32_t kHttp2StreamWindow = 256 * 1024;
+inline constexpr std::size_t kMaxHttp2Opened = 1024 * 1024;
 inline constexpr std::int32_t kHttp2ConnectionWindow = 1024 * 1024;
 // Streams that end in a reset, of the client's or for its faults; beyond it the connection ends.
 inline constexpr BucketLimit kHttp2ResetLimit{std::chrono::milliseconds(20), 200};
@@ -80,7 +84,11 @@ class Http2Codec {
   void reset(Http2StreamId stream, Http2Error error);
   // Of on_body: so many bytes are dealt with, the client may send as many more.
   void consume(Http2StreamId stream, std::size_t bytes);
-  // Bytes of its body that were not taken by next_output() yet, and those that were.
+  // Lets the client send twice as much of a body before it is dealt with; as much as the window,
+  // kHttp2FirstWindow at first, is added. False: it stays, the connection has its share.
+  bool widen(Http2StreamId stream);
+  // Bytes of its heads and body that were not taken by next_output() yet; those of its body that
+  // were.
   [[nodiscard]] std::size_t buffered(Http2StreamId stream) const;
   [[nodiscard]] std::uint64_t sent(Http2StreamId stream) const;
   [[nodiscard]] std::size_t buffered() const;  // of all streams

@@ -4,7 +4,20 @@
 #include <cstring>
 #include <utility>
 
+#include "flycast/io/http2_codec.h"
+
 namespace sixpn::flycast::http2 {
+
+nghttp2_option* make_option() {
+  nghttp2_option* option = nullptr;
+  nghttp2_option_new(&option);
+  nghttp2_option_set_no_auto_window_update(option, 1);
+  nghttp2_option_set_max_outbound_ack(option, kMaxHttp2Acks);
+  nghttp2_option_set_max_settings(option, kMaxHttp2SettingsEntries);
+  nghttp2_option_set_max_continuations(option, kMaxHttp2Continuations);
+  nghttp2_option_set_max_send_header_block_length(option, kMaxHeaderBlock);
+  return option;
+}
 
 ssize_t read_body(nghttp2_session* session, std::int32_t stream, OutgoingBody& body,
                   std::uint8_t* into, std::size_t room, std::uint32_t* flags) {

@@ -5,6 +5,7 @@
 #include <nghttp2/nghttp2.h>
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +14,9 @@
 #include "flycast/core/http1_limits.h"
 
 namespace sixpn::flycast::http2 {
+
+// What both sides allow their peers; for nghttp2_option_del().
+nghttp2_option* make_option();
 
 // What a field costs besides its text (RFC 9113 section 6.5.2).
 inline constexpr std::size_t kFieldOverhead = 32;
@@ -55,6 +59,14 @@ class Fields {
   std::vector<nghttp2_nv> fields_;
   std::size_t list_size_ = 0;
 };
+
+// The same of a frame.
+inline std::size_t list_size(const nghttp2_headers& head) {
+  std::size_t size = head.nvlen * kFieldOverhead;
+  for (const nghttp2_nv& each : std::span(head.nva, head.nvlen))
+    size += each.namelen + each.valuelen;
+  return size;
+}
 
 // A message's body on its way out, as nghttp2 asks for it.
 struct OutgoingBody {

@@ -38,6 +38,8 @@ class Http2Machine : public Session, public std::enable_shared_from_this<Http2Ma
         codec_(events()),
         reason_(std::move(reason)) {}
 
+  ~Http2Machine() override { state_.http.held -= counted_; }
+
   [[nodiscard]] bool valid() const { return call_.valid() && machine_.valid(); }
 
  private:
@@ -62,6 +64,7 @@ class Http2Machine : public Session, public std::enable_shared_from_this<Http2Ma
     int steps = 0;
     while (steps < kStepsPerTurn && !ended_ && step()) ++steps;
     in_turn_ = false;
+    count_held();
     if (ended_ || steps < kStepsPerTurn) return;
     boost::asio::post(state_.loop.context(), [weak = weak_from_this()] {
       if (auto later = weak.lock()) later->turn();
@@ -82,7 +85,9 @@ class Http2Machine : public Session, public std::enable_shared_from_this<Http2Ma
   // ---------------------------------------------------------------- the call's requests
 
   bool read_call() {
-    bool is_full = codec_.buffered() >= kMaxHttp2Untaken;
+    std::size_t untaken = codec_.buffered();
+    bool is_full =
+        untaken >= kMaxHttp2Untaken || (untaken != 0 && state_.http.held >= kMaxHttpHeld);
     // Its end is not read before the machine takes what came: one that never does would hold it
     // all.
     if (call_.broken() || (is_full && call_.ended())) {
@@ -232,6 +237,12 @@ class Http2Machine : public Session, public std::enable_shared_from_this<Http2Ma
     if (is_cut_ || is_last || is_refused_ || !open_) end();
   }
 
+  void count_held() {
+    std::size_t held = codec_.buffered();
+    state_.http.held += held - counted_;  // modulo, where it is less
+    counted_ = held;
+  }
+
   void end() {
     if (std::exchange(ended_, true)) return;
     if (machine_.held() == 0) allow_clean_close(machine_.fd());
@@ -249,6 +260,7 @@ class Http2Machine : public Session, public std::enable_shared_from_this<Http2Ma
   std::string to_call_;
   BodyWriter body_;          // of the response
   std::size_t owed_ = 0;     // bytes of it that the call did not take: the window stays closed
+  std::size_t counted_ = 0;  // in what the loop's sessions hold
   bool is_whole_ = true;     // the response, or there is no request
   bool has_head_ = false;    // of it, the call has that
   bool is_cut_ = false;      // it will never be whole

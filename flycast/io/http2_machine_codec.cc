@@ -32,13 +32,7 @@ struct Http2MachineCodec::Impl {
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_close);
-    nghttp2_option* option = nullptr;
-    nghttp2_option_new(&option);
-    nghttp2_option_set_no_auto_window_update(option, 1);
-    nghttp2_option_set_max_outbound_ack(option, kMaxHttp2Acks);
-    nghttp2_option_set_max_settings(option, kMaxHttp2SettingsEntries);
-    nghttp2_option_set_max_continuations(option, kMaxHttp2Continuations);
-    nghttp2_option_set_max_send_header_block_length(option, http2::kMaxHeaderBlock);
+    nghttp2_option* option = http2::make_option();
     nghttp2_session_client_new2(&session, callbacks, this, option);
     nghttp2_option_del(option);
     nghttp2_session_callbacks_del(callbacks);

@@ -30,11 +30,18 @@ Http2Stream::Http2Stream(ProxyState& state, Http2Codec& codec, Http2StreamId id,
   ++state_.http2_streams;
 }
 
+Http2Stream::~Http2Stream() {
+  --state_.http2_streams;
+  state_.http.held -= body_.size();
+  state_.http.opened -= window_ - kHttp2FirstWindow;
+}
+
 // ------------------------------------------------------------------ the request
 
 void Http2Stream::on_body(std::string_view piece) {
   if (!call_) return codec_.consume(id_, piece.size());
   body_.append(piece);
+  state_.http.held += piece.size();
 }
 
 void Http2Stream::on_request_end(const HeaderList& trailers) {
@@ -44,20 +51,39 @@ void Http2Stream::on_request_end(const HeaderList& trailers) {
 
 void Http2Stream::hand_in() {
   std::size_t at = 0;
+  give_back();
   while (at < body_.size() && call_->wants_body()) {
     std::string_view piece = std::string_view(body_).substr(at, kPiece);
     call_->on_piece(piece);
-    codec_.consume(id_, piece.size());
+    untaken_ += piece.size();
     at += piece.size();
     call_->go_on();
+    give_back();
     news_ = false;
   }
   body_.erase(0, at);
+  state_.http.held -= at;
   if (ended_ && body_.empty() && !call_->request_ended()) {
     call_->on_end(trailers_);
     news_ = true;
   }
   if (std::exchange(news_, false)) call_->go_on();
+}
+
+void Http2Stream::give_back() {
+  if (untaken_ == 0 || !call_->is_taken()) return;
+  codec_.consume(id_, untaken_);
+  moved_ += std::exchange(untaken_, 0);
+  if (moved_ >= window_ && !ended_) widen();
+}
+
+// A body that moves may have more on its way, while there is room for all of it.
+void Http2Stream::widen() {
+  moved_ = 0;
+  const HttpBuffers& all = state_.http;
+  if (all.held + all.opened + window_ > kMaxHttpHeld || !codec_.widen(id_)) return;
+  state_.http.opened += window_;
+  window_ *= 2;
 }
 
 // ------------------------------------------------------------------ the response
@@ -134,7 +160,8 @@ void Http2Stream::on_failed(ProxyResponse told) {
 // Nobody waits for the rest of the request.
 void Http2Stream::close() {
   call_.reset();
-  codec_.consume(id_, body_.size());
+  codec_.consume(id_, body_.size() + std::exchange(untaken_, 0));
+  state_.http.held -= body_.size();
   body_ = {};
 }
 

@@ -1,7 +1,9 @@
 // Http2Stream: one request of an HTTP/2 client and the response to it: HttpCall has the machine's
 // side, Http2Codec the client's frames, and this passes what they have from one to the other, as
 // far as each takes it. Not the connection (Http2Session). Loop thread. Memory: of the request what
-// the client's window allows (kHttp2StreamWindow), of the response kMaxHttp2Buffered and one read.
+// the client's window allows, which is opened again as the machine takes it: kHttp2FirstWindow, and
+// up to kHttp2StreamWindow while the sessions of the loop hold, and may be sent, less than
+// kMaxHttpHeld; of the response kMaxHttp2Buffered and one read.
 #pragma once
 
 #include <memory>
@@ -24,7 +26,7 @@ class Http2Stream {
   // `call` has the request's head; `ticket`: the client's, for it may have several machines' work.
   Http2Stream(ProxyState& state, Http2Codec& codec, Http2StreamId id, ClientCounts::Ticket ticket,
               std::unique_ptr<HttpCall> call);
-  ~Http2Stream() { --state_.http2_streams; }
+  ~Http2Stream();
   Http2Stream(const Http2Stream&) = delete;
   Http2Stream& operator=(const Http2Stream&) = delete;
 
@@ -55,6 +57,8 @@ class Http2Stream {
  private:
   [[nodiscard]] bool is_full() const;
   void hand_in();
+  void give_back();
+  void widen();
   bool take_events();
   void on_event(HttpCall::Event event);
   void on_failed(ProxyResponse told);
@@ -67,7 +71,10 @@ class Http2Stream {
   std::unique_ptr<HttpCall> call_;  // until the response is whole, or cut
   std::unique_ptr<HttpMachine> machine_;
   Duration idle_timeout_;
-  std::string body_;  // of the request, and not handed in yet: the window stays closed
+  std::string body_;         // of the request, and not handed in yet: the window stays closed
+  std::size_t untaken_ = 0;  // handed in, and not all of it taken by the machine: as well
+  std::size_t moved_ = 0;    // taken, since the window was widened
+  std::size_t window_ = kHttp2FirstWindow;
   HeaderList trailers_;
   bool ended_ = false;      // the client said all of the request
   bool news_ = true;        // of the request, that the call was not told

@@ -24,6 +24,7 @@ struct HttpBuffers {
   std::vector<char> chunk = std::vector<char>(kHttpChunk);
   std::vector<char> wire;              // since the first TLS: what it was read into
   std::size_t held = 0;                // read, and not taken yet by the other side
+  std::size_t opened = 0;              // of HTTP/2's windows, beyond the first of each request
   std::unique_ptr<HttpPoller> poller;  // since the first of them
   std::uint64_t bytes = 0;             // sent since start, both directions
   KeptBodies kept;                     // for sending requests again

@@ -6,6 +6,7 @@
 
 #include "base/io/clock.h"
 #include "flycast/core/request_id.h"
+#include "flycast/io/failure_code.h"
 #include "flycast/io/http2_codec.h"
 #include "flycast/io/sockets.h"
 #include "registry/core/address.h"
@@ -40,7 +41,7 @@ HttpCall::~HttpCall() = default;
 // ------------------------------------------------------------------ the request
 
 bool HttpCall::wants_body() const {
-  return !failure_ && http_.wants_body() && (!machine_ || machine_->stream->held() == 0);
+  return !failure_ && http_.wants_body() && is_taken();
 }
 
 void HttpCall::go_on() {
@@ -64,7 +65,7 @@ void HttpCall::redirect() {
 }
 
 void HttpCall::flush() {
-  if (!machine_ || machine_->stream->held() == 0) return;
+  if (is_taken()) return;
   written_ = monotonic_now();
   machine_->stream->flush();
 }
@@ -133,8 +134,8 @@ void HttpCall::on_no_machine(const DialFailure& failed) {
     return;
   }
   bool not_found = failed.error == DialError::kNoCandidate && replay_.wish().only_machine;
-  fail(not_found ? failure(ErrorCode::kPR02, failed.why) : failure(failed, port_.counts_requests),
-       failed.app, failed.why);
+  ErrorCode code = not_found ? ErrorCode::kPR02 : code_of(failed.error, port_.counts_requests);
+  fail(failure(code, failed.why), failed.app, error_text(code, failed.why));
 }
 
 void HttpCall::begin_attempt() {
@@ -205,7 +206,7 @@ void HttpCall::on_machine_failed(ErrorCode code, std::string_view why, bool unse
     ++state_.stats.http_resends;
     return find_machine();
   }
-  fail(failure(code, reason), app, reason);
+  fail(failure(code, reason), app, error_text(code, reason));
 }
 
 // Whether the service that failed may be asked again: what fails under load is not given more of it

@@ -65,6 +65,8 @@ class HttpCall {
   void go_on();
   // More of the body may be read and handed in.
   [[nodiscard]] bool wants_body() const;
+  // The machine, where there is one, took all that was handed in.
+  [[nodiscard]] bool is_taken() const { return !machine_ || machine_->stream->held() == 0; }
   [[nodiscard]] bool request_ended() const { return http_.request_ended(); }
   [[nodiscard]] const RequestHead& request() { return http_.request(); }
   // The body goes to a machine as it comes: it is worth reading much of it at once.

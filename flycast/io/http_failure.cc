@@ -58,34 +58,12 @@ std::string_view without_port(std::string_view host) {
   return is_port ? host.substr(0, colon) : host;
 }
 
-ErrorCode code_of(DialError error, bool counts_requests) {
-  switch (error) {
-    case DialError::kNoCandidate:
-      return ErrorCode::kPR01;
-    case DialError::kAllAtLimit:
-      return counts_requests ? ErrorCode::kPL02 : ErrorCode::kPL01;
-    case DialError::kExhausted:
-      return ErrorCode::kPR03;
-    case DialError::kAbandoned:
-    case DialError::kNoSuchAddress:
-    case DialError::kNoServiceOnPort:
-    case DialError::kUnsupportedHandler:
-    case DialError::kNotReady:
-      break;
-  }
-  return ErrorCode::kPR04;
-}
-
 }  // namespace
 
 ProxyResponse refusal(const HttpFault& fault) {
   std::string body(reason_of(fault.status));
   body.append(": ").append(fault.why).append("\n");
   return make_response(fault.status, std::move(body));
-}
-
-ProxyResponse failure(const DialFailure& failed, bool counts_requests) {
-  return failure(code_of(failed.error, counts_requests), failed.why);
 }
 
 ProxyResponse failure(ErrorCode code, std::string_view why) {

@@ -5,10 +5,10 @@
 #include <string>
 #include <string_view>
 
+#include "base/ip.h"
 #include "flycast/core/error_code.h"
 #include "flycast/core/http1_syntax.h"
 #include "flycast/core/http_message.h"
-#include "flycast/io/dialer.h"
 
 namespace sixpn::flycast {
 
@@ -19,9 +19,7 @@ struct ProxyResponse {
 
 // A request that was not understood, or did not come in time (408): no code names that.
 ProxyResponse refusal(const HttpFault& fault);
-// No machine was found. The code of a limit says what it counts.
-ProxyResponse failure(const DialFailure& failure, bool counts_requests);
-// A machine was found, and failed.
+// No machine was found (failure_code.h), or one that failed.
 ProxyResponse failure(ErrorCode code, std::string_view why);
 
 // The same over HTTPS, on its own port.

@@ -72,7 +72,9 @@ std::variant<Explanation, LookupFailure> explain_in(ProxyState& state, NetworkId
                                                     std::uint16_t external_port) {
   auto routed = state.table.route_app(home, app, external_port);
   if (const auto* failure = std::get_if<LookupFailure>(&routed)) return *failure;
-  return explain_route(state, std::get<Route>(routed), monotonic_now());
+  Explanation said = explain_route(state, std::get<Route>(routed), monotonic_now());
+  if (external_port != 0) said.external_port = external_port;  // one of a range
+  return said;
 }
 
 }  // namespace sixpn::flycast

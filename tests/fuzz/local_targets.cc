@@ -53,6 +53,10 @@ void hop(std::string_view bytes) {
     auto again = decode_reply(body_of(encode_reply(*reply)));
     SIXPN_PROMISE(again && *again == *reply);
   }
+  if (auto silence = decode_silence(bytes)) {
+    auto again = decode_silence(body_of(encode_silence(*silence)));
+    SIXPN_PROMISE(again && *again == *silence);
+  }
   exchange_frames(bytes);
 }
 

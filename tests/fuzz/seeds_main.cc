@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "base/encoding.h"
+#include "flycast/core/handover_message.h"
 #include "flycast/core/preamble.h"
 #include "mesh/core/knock.h"
 #include "registry/core/gossip_codec.h"
@@ -127,6 +128,8 @@ void add_local(Seeds& seeds) {
   std::string reply = flycast::encode_reply({flycast::HopStatus::kLimit, 7, 111});
   seeds.add("hop", reply);
   seeds.add("hop", reply.substr(flycast::kFrameHeaderBytes));
+  seeds.add("hop", flycast::encode_silence({NetworkId{1}, MachineId{7}, 8080, 40000})
+                       .substr(flycast::kFrameHeaderBytes));
   seeds.add("config_file",
             "state_dir = \"/s\"\n[wireguard]\ninterface = \"wg0\"\nendpoints = "
             "[\"192.0.2.1\"]\nlisten_port = 7\n[dns]\n[flycast]\ndeadline = \"30s\"\n");
@@ -209,6 +212,18 @@ void add_replays(Seeds& seeds) {
     seeds.add("replay", '\3' + std::string(value));
 }
 
+void add_answers(Seeds& seeds) {
+  for (const char* answer :
+       {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", "HTTP/1.0 503 Down\r\n\r\nno disk",
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 \r\n\r\n", "SSH-2.0-x\r\n"})
+    seeds.add("check_answer", answer);
+  for (const char* fields :
+       {"gzip, br", "br\n*;q=0.1", "identity;q=1, gzip ; Q=0.000", "x-gzip;q=0.5\ngzip;q=0"})
+    seeds.add("accept_encoding", fields);
+  for (auto kind : {flycast::HandoverKind::kListeners, flycast::HandoverKind::kOpen})
+    seeds.add("handover", flycast::encode_handover({kind, {MachineId{7}, 8080}, 3}));
+}
+
 void add_programs(Seeds& seeds) {
   Rng rng(1);
   for (int i = 0; i < 8; ++i) {
@@ -235,5 +250,6 @@ int main(int argc, char** argv) {
   sixpn::fuzz::add_http2(seeds);
   sixpn::fuzz::add_http2_machine(seeds);
   sixpn::fuzz::add_replays(seeds);
+  sixpn::fuzz::add_answers(seeds);
   sixpn::fuzz::add_programs(seeds);
 }

@@ -22,6 +22,10 @@ void knock(std::string_view bytes);
 void hop(std::string_view bytes);
 void config_file(std::string_view bytes);
 void admin_target(std::string_view bytes);
+// answer_targets.cc: machines' answers to checks, Accept-Encoding, a departing proxy's messages
+void check_answer(std::string_view bytes);
+void accept_encoding(std::string_view bytes);
+void handover(std::string_view bytes);
 // mesh_targets.cc: answers of wireguard-go and nft
 void mesh_parsers(std::string_view bytes);
 // store_target.cc: a program of merges and collections, run on the store and on its model
@@ -52,6 +56,9 @@ inline constexpr Target kTargets[] = {
     {"hop", hop},
     {"config_file", config_file},
     {"admin_target", admin_target},
+    {"check_answer", check_answer},
+    {"accept_encoding", accept_encoding},
+    {"handover", handover},
     {"mesh_parsers", mesh_parsers},
     {"store", store},
     {"gossip", gossip},

@@ -125,6 +125,29 @@ TEST_F(Http2, AnErrorOfTheProxy) {
   EXPECT_TRUE(client.body_of(1).starts_with("PR01: ")) << client.body_of(1);
 }
 
+// The code stands where an operator looks: in the log, and among the recent errors.
+TEST_F(Http2, TheOperatorIsToldTheCode) {
+  for (auto& [id, machine] : cluster.machines)
+    if (machine.app == "web") machine.state = MachineState::kStopped;
+  for (const char* handler : {"http", ""}) {
+    cluster.app.services[0].ports[0].handlers.clear();
+    if (*handler != 0) cluster.app.services[0].ports[0].handlers = {handler};
+    FlycastOptions soon;
+    soon.retry.deadline = std::chrono::milliseconds(100);
+    RunningHost host1(1, cluster, soon);
+    testing::internal::CaptureStderr();
+    Tcp client = dial_web();
+    ASSERT_TRUE(client.write_all(*handler == 0 ? "x" : hello() + get(1)));
+    EXPECT_TRUE(
+        eventually([&] { return host1.stats().http_failed + host1.stats().gave_up == 1u; }));
+    std::string line = testing::internal::GetCapturedStderr();
+    EXPECT_TRUE(has(line, ": PR01: no healthy machine")) << line;
+    std::string why;
+    host1.on_loop([&] { why = host1.service().status().errors.at(0).why; });
+    EXPECT_TRUE(why.starts_with("PR01: no healthy machine")) << why;
+  }
+}
+
 TEST_F(Http2, AResetLetsTheMachineGo) {
   RunningHost host1(1, cluster);
   Server server(1);

@@ -67,6 +67,10 @@ TEST_P(Options, EveryPortOfARangeLeadsToTheService) {
   for (std::uint16_t number : {std::uint16_t{8000}, std::uint16_t{8001}, std::uint16_t{8002}}) {
     Tcp client = dial(lab.machine(9), {kFlycast, number});
     EXPECT_TRUE(listener.accept()) << number;
+    host1->on_loop([&] {
+      auto said = host1->service().explain(kNetwork, "web", number);
+      EXPECT_EQ(std::get<Explanation>(said).external_port, number);
+    });
   }
   Tcp beyond = dial(lab.machine(9), {kFlycast, 8003});
   EXPECT_EQ(beyond.read_to_end(), "");

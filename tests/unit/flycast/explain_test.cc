@@ -129,7 +129,42 @@ TEST(Explain, SaysThatChecksDoNotCount) {
 TEST(Explain, SaysThatNobodyIsThere) {
   Scene scene;
   for (auto& [id, machine] : scene.cluster.machines) machine.state = MachineState::kStopped;
+  scene.cluster.app.services[0].auto_start = false;
   EXPECT_EQ(scene.explain().rule, "no machine is started and healthy: connections wait");
+}
+
+// The nearest; and only where the service allows it.
+TEST(Explain, SaysWhichMachineWouldBeWoken) {
+  Scene scene;
+  for (auto& [id, machine] : scene.cluster.machines) machine.state = MachineState::kStopped;
+  Explanation said = scene.explain();
+  EXPECT_EQ(said.rule, "no machine is started and healthy: a connection wakes machine " +
+                           to_string(MachineId{2}) + " of region iad and waits for it");
+  EXPECT_EQ(of(said, 2).standing, "stopped: a connection wakes it");
+  EXPECT_EQ(of(said, 3).standing, "stopped");
+  EXPECT_EQ(of(said, 4).standing, "stopped");
+
+  scene.cluster.machines[MachineId{2}].cordoned = true;
+  scene.cluster.machines[MachineId{3}].cordoned = true;
+  EXPECT_EQ(of(scene.explain(), 4).standing, "stopped: a connection wakes it");
+
+  scene.cluster.app.services[0].auto_start = false;
+  said = scene.explain();
+  EXPECT_EQ(said.rule, "no machine is started and healthy: connections wait");
+  EXPECT_EQ(of(said, 4).standing, "stopped");
+}
+
+// Before anybody waits in line.
+TEST(Explain, SaysWhichMachineWouldBeWokenBesideFullOnes) {
+  Scene scene;
+  scene.cluster.app.services[0].hard_limit = 5;
+  scene.cluster.machines[MachineId{4}].state = MachineState::kStopped;
+  for (std::uint64_t machine : {2, 3})
+    scene.load(machine)->on_report({5, 0, 1}, kStart - milliseconds(100));
+  Explanation said = scene.explain();
+  EXPECT_EQ(said.rule, "every machine is at its hard limit: a connection wakes machine " +
+                           to_string(MachineId{4}) + " of region fra and waits for it");
+  EXPECT_EQ(of(said, 2).standing, "at its hard limit");
 }
 
 }  // namespace

@@ -15,7 +15,10 @@ namespace sixpn::flycast::frames {
 
 // A codec, and what became of what it was told.
 struct Peer {
-  Peer() : codec(events()) { feed(hello() + frame(kSettings, kAck, 0)); }
+  // `settled`: it acknowledges our settings.
+  explicit Peer(bool settled = true) : codec(events()) {
+    feed(settled ? hello() + frame(kSettings, kAck, 0) : hello());
+  }
 
   Http2Codec::Events events() {
     return {[this](Http2StreamId id, RequestHead head) { requests[id] = std::move(head); },

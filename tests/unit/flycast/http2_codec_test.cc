@@ -21,7 +21,7 @@ TEST(Http2Codec, SaysItsLimitsFirst) {
   ASSERT_FALSE(frames.empty());
   EXPECT_EQ(frames[0].type, kSettings);
   std::string streams = std::string("\0\3", 2) + u32(kMaxHttp2Streams);
-  std::string window = std::string("\0\4", 2) + u32(kHttp2StreamWindow);
+  std::string window = std::string("\0\4", 2) + u32(kHttp2FirstWindow);
   EXPECT_NE(frames[0].payload.find(streams), std::string::npos);
   EXPECT_NE(frames[0].payload.find(window), std::string::npos);
 }
@@ -80,11 +80,113 @@ TEST(Http2Codec, ABodyThatNobodyTakesClosesTheWindow) {
   peer.consumes = false;
   peer.feed(request(post_fields(), kEndHeaders));
   const std::string piece(16384, 'x');
-  for (std::size_t sent = 0; sent < kHttp2StreamWindow; sent += piece.size())
-    ASSERT_TRUE(peer.feed(frame(kData, 0, 1, piece)));
+  ASSERT_EQ(piece.size(), kHttp2FirstWindow);
+  ASSERT_TRUE(peer.feed(frame(kData, 0, 1, piece)));
   EXPECT_FALSE(peer.said_last(kWindowUpdate, 1));
-  peer.codec.consume(1, kHttp2StreamWindow);
+  peer.codec.consume(1, kHttp2FirstWindow);
   EXPECT_TRUE(peer.said_last(kWindowUpdate, 1));
+  // What goes beyond it is no client's that follows the rules.
+  peer.feed(frame(kData, 0, 1, piece) + frame(kData, 0, 1, "x"));
+  auto reset = peer.said_last(kReset, 1);
+  ASSERT_TRUE(reset);
+  EXPECT_EQ(reset->error(), 3U);  // FLOW_CONTROL_ERROR
+}
+
+// Those whose machines take nothing have no part in what is another's.
+TEST(Http2Codec, EachStreamMayAlwaysHaveALittle) {
+  Peer peer;
+  peer.consumes = false;
+  const std::string piece(kHttp2FirstWindow, 'x');
+  for (std::uint32_t i = 0; i < kMaxHttp2Streams; ++i) {
+    std::uint32_t stream = 2 * i + 1;
+    ASSERT_TRUE(peer.feed(request(post_fields(), kEndHeaders, stream)));
+    ASSERT_TRUE(peer.feed(frame(kData, 0, stream, piece))) << i;
+    EXPECT_EQ(peer.bodies[static_cast<Http2StreamId>(stream)].size(), piece.size()) << i;
+    EXPECT_FALSE(peer.said_last(kReset, stream)) << i;
+  }
+}
+
+// Its share is what all its bodies may have beyond that; one that ends gives back.
+TEST(Http2Codec, AConnectionHasItsShareOfWindows) {
+  Peer peer;
+  std::size_t opened = 0;
+  std::uint32_t stream = 1;
+  for (; opened < kMaxHttp2Opened && stream < 100; stream += 2) {
+    peer.feed(request(post_fields(), kEndHeaders, stream));
+    std::size_t window = kHttp2FirstWindow;
+    while (peer.codec.widen(static_cast<Http2StreamId>(stream))) {
+      auto update = peer.said_last(kWindowUpdate, stream);
+      ASSERT_TRUE(update);
+      EXPECT_EQ(update->error(), window);  // as much again
+      opened += window;
+      window *= 2;
+      ASSERT_LE(window, kHttp2StreamWindow);
+      ASSERT_LE(opened, kMaxHttp2Opened);
+    }
+  }
+  EXPECT_GT(opened, kMaxHttp2Opened - kHttp2StreamWindow);
+  peer.feed(request(post_fields(), kEndHeaders, stream));
+  while (peer.codec.widen(static_cast<Http2StreamId>(stream))) {
+  }
+  EXPECT_FALSE(peer.codec.widen(static_cast<Http2StreamId>(stream)));
+  peer.feed(frame(kReset, 0, 1, u32(8)));
+  EXPECT_TRUE(peer.codec.widen(static_cast<Http2StreamId>(stream)));
+}
+
+// A client that does not follow our settings has larger windows; then the connection's bounds it.
+TEST(Http2Codec, WithoutSettingsTheConnectionIsBounded) {
+  Peer peer(false);
+  peer.consumes = false;
+  const std::string piece(16384, 'x');
+  std::size_t heard = 0;
+  for (std::uint32_t stream = 1; stream < 40 && peer.open; stream += 2) {
+    peer.feed(request(post_fields(), kEndHeaders, stream));
+    peer.feed(frame(kData, 0, stream, piece));
+    peer.said();
+    EXPECT_FALSE(peer.codec.widen(static_cast<Http2StreamId>(stream)));
+  }
+  EXPECT_FALSE(peer.open);
+  for (const auto& [id, body] : peer.bodies) heard += body.size();
+  EXPECT_LE(heard, 65535U);
+}
+
+TEST(Http2Codec, SettingsThatComeLateOpenTheConnection) {
+  Peer peer(false);
+  peer.consumes = false;
+  const std::string piece(16384, 'x');
+  for (std::uint32_t stream = 1; stream < 7; stream += 2)
+    peer.feed(request(post_fields(), kEndHeaders, stream) + frame(kData, 0, stream, piece));
+  EXPECT_FALSE(peer.said_last(kWindowUpdate, 0));
+  peer.feed(frame(kSettings, kAck, 0));
+  EXPECT_TRUE(peer.said_last(kWindowUpdate, 0));
+  for (std::uint32_t stream = 7; stream < 100; stream += 2)
+    ASSERT_TRUE(
+        peer.feed(request(post_fields(), kEndHeaders, stream) + frame(kData, 0, stream, piece)));
+}
+
+// Heads that no frame was made of are held as a body is.
+TEST(Http2Codec, HeadsThatAreNotTakenAreHeld) {
+  Peer peer;
+  peer.feed(get(1));
+  ResponseHead head;
+  head.status = 103;
+  head.fields.add("Link", std::string(50000, 'x'));
+  peer.codec.respond(1, head, false);
+  EXPECT_GE(peer.codec.buffered(1), 50000U);
+  peer.codec.respond(1, head, false);
+  EXPECT_GE(peer.codec.buffered(1), 100000U);
+  EXPECT_EQ(peer.codec.buffered(), peer.codec.buffered(1));
+  peer.said();
+  EXPECT_EQ(peer.codec.buffered(1), 0U);
+  head.status = 200;
+  peer.codec.respond(1, head, false);
+  peer.codec.end_body(1, {{"Grpc-Status", "0"}});
+  peer.feed(get(3));
+  peer.codec.respond(3, head, false);
+  EXPECT_GE(peer.codec.buffered(), 100000U);
+  peer.feed(frame(kReset, 0, 3, u32(8)));
+  peer.said();
+  EXPECT_EQ(peer.codec.buffered(), 0U);
 }
 
 // What a stream held of the connection's window comes back when it ends.
@@ -246,7 +348,8 @@ TEST(Http2Codec, CountsWhatIsHeldAndWhatWent) {
   peer.feed(get(1) + get(3));
   peer.answer(1, std::string(100000, 'x'));
   peer.answer(3, std::string(50000, 'x'));
-  EXPECT_EQ(peer.codec.buffered(), 150000U);
+  const std::size_t head = 7 + 3 + 32;  // :status 200 (RFC 9113 section 6.5.2)
+  EXPECT_EQ(peer.codec.buffered(), 150000U + 2 * head);
   peer.said();
   EXPECT_EQ(peer.codec.buffered(), 150000U - 65535U);
   EXPECT_EQ(peer.codec.sent(1) + peer.codec.sent(3), 65535U);

@@ -91,7 +91,7 @@ Telling stale(const ForwardReply& reply);
 Telling cached_failure();
 Telling unreachable(std::string_view why);
 Telling upstream_failed();  // one answered, with the code that is passed on
-Telling undecided();  // who is to be asked depends on what is not known yet
+Telling undecided();        // who is to be asked depends on what is not known yet
 inline constexpr std::string_view kTooManyForwarded = "too many queries are being forwarded";
 
 // How many bytes write_reply() needs at most for this client.

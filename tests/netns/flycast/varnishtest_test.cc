@@ -15,7 +15,7 @@ TEST_F(HttpClients, VarnishtestScripts) {
   for (const auto& script : std::filesystem::directory_iterator("tests/netns/flycast/vtc")) {
     Finished done = sixpn::testing::run(
         inside(1, {"varnishtest", "-t", "60", "-D", flycast, "-D", machine, script.path()}));
-    EXPECT_EQ(done.status, 0) << done.out << done.err;
+    EXPECT_EQ(done.status, 0) << script.path() << ": " << done.out << done.err;
     ++scripts;
   }
   EXPECT_GE(scripts, 9);

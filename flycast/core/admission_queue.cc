@@ -13,25 +13,19 @@ bool AdmissionQueue::drops_one(Queue& queue, Instant now) {
   return true;
 }
 
-AdmissionQueue::WaiterId AdmissionQueue::take_from_most(Queue& queue) {
-  std::map<HostId, std::size_t> places;
-  std::size_t most = 0;
-  for (const Waiter& waiter : queue.waiting) most = std::max(most, ++places[waiter.asker]);
-  auto newest = std::find_if(queue.waiting.rbegin(), queue.waiting.rend(),
-                             [&](const Waiter& one) { return places[one.asker] == most; });
-  WaiterId taken = newest->id;
-  queue.waiting.erase(std::next(newest).base());
-  return taken;
-}
-
 // Two more than the asker has: with one more, they would only change places. So it is never the
 // first of its queue that gives way.
-std::optional<AdmissionQueue::WaiterId> AdmissionQueue::make_place(Queue& queue, HostId asker) {
+std::optional<AdmissionQueue::WaiterId> AdmissionQueue::make_place(Queue& queue,
+                                                                   std::optional<HostId> asker) {
   std::map<HostId, std::size_t> places;
   std::size_t most = 0;
   for (const Waiter& waiter : queue.waiting) most = std::max(most, ++places[waiter.asker]);
-  if (most < places[asker] + 2) return std::nullopt;
-  return take_from_most(queue);
+  if (asker && most < places[*asker] + 2) return std::nullopt;
+  auto newest = std::find_if(queue.waiting.rbegin(), queue.waiting.rend(),
+                             [&](const Waiter& one) { return places[one.asker] == most; });
+  WaiterId gives_way = newest->id;
+  queue.waiting.erase(std::next(newest).base());
+  return gives_way;
 }
 
 AdmissionQueue::Joined AdmissionQueue::join(const ServiceKey& key, WaiterId waiter,
@@ -82,7 +76,7 @@ AdmissionQueue::Turn AdmissionQueue::on_free(const ServiceKey& key, Instant now)
     queue.next_drop = queue.standing_at;
   }
   if (!queue.waiting.empty() && drops_one(queue, now)) {
-    turn.refused.push_back(take_from_most(queue));
+    turn.refused.push_back(*make_place(queue, std::nullopt));
     ++refused_;
   }
   if (queue.waiting.empty()) queues_.erase(found);

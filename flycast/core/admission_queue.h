@@ -72,10 +72,9 @@ class AdmissionQueue {
   };
   // Whether one has to be refused now, and when the next.
   static bool drops_one(Queue& queue, Instant now);
-  // Of a host with most places, its newest.
-  static WaiterId take_from_most(Queue& queue);
-  // Whoever gives way to that asker, if its share is less than another's.
-  static std::optional<WaiterId> make_place(Queue& queue, HostId asker);
+  // Whoever gives way: the newest of a host with most places. To `asker`, only if its share is less
+  // than that one's; without one, somebody does.
+  static std::optional<WaiterId> make_place(Queue& queue, std::optional<HostId> asker);
 
   std::map<ServiceKey, Queue> queues_;  // none is empty
   std::uint64_t refused_ = 0;

@@ -8,6 +8,7 @@
 
 #include "base/io/clock.h"
 #include "flycast/io/machine_drain.h"
+#include "flycast/io/relay.h"
 #include "flycast/io/sockets.h"
 
 namespace sixpn::flycast {
@@ -16,8 +17,7 @@ namespace {
 constexpr int kStepsPerTurn = 16;
 // While the other proxy has not taken this much, the machine is not read.
 constexpr std::size_t kMostUntaken = 256 * 1024;
-// A machine's reset is passed on behind the bytes that came before it, if they go in this time.
-constexpr Duration kResetGrace = std::chrono::seconds(2);
+// How often is looked whether what came before a machine's reset is gone.
 constexpr Duration kResetPoll = std::chrono::milliseconds(10);
 
 }  // namespace
@@ -156,7 +156,7 @@ void HopExchange::end_behind_bytes() {
     return;
   }
   Instant now = monotonic_now();
-  if (patience_ == kNever) patience_ = now + kResetGrace;
+  if (patience_ == kNever) patience_ = now + Relay::kResetGrace;
   if (unacknowledged(hop_.fd()) == 0 || now >= patience_) return cut(false);
   grace_.arm_after(kResetPoll);
 }

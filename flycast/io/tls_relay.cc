@@ -5,6 +5,7 @@
 #include <boost/asio/post.hpp>
 
 #include "base/io/clock.h"
+#include "flycast/io/relay.h"
 #include "flycast/io/sockets.h"
 
 namespace sixpn::flycast {
@@ -15,8 +16,6 @@ constexpr std::size_t kReadSize = 64 * 1024;
 constexpr int kReadsPerTurn = 4;
 // How often idle and silent ends are looked for.
 constexpr Duration kLook = std::chrono::seconds(1);
-// After a reset, until the other side has what came before.
-constexpr Duration kResetGrace = std::chrono::seconds(2);
 
 class TlsRelay : public Session, public std::enable_shared_from_this<TlsRelay> {
  public:
@@ -123,7 +122,7 @@ class TlsRelay : public Session, public std::enable_shared_from_this<TlsRelay> {
       ++state_.stats.silent_hops;
       return end();
     }
-    if (gone_at_ != kNever && now - gone_at_ >= kResetGrace) return end();
+    if (gone_at_ != kNever && now - gone_at_ >= Relay::kResetGrace) return end();
     timer_.arm_after(kLook);
   }
 

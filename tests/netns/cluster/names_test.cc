@@ -15,16 +15,20 @@ using ::testing::AnyOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-// Asks for its app with its first statement, and again in the moment it is asked to end; the query
-// is ready before, so that the answer is of that moment. Prints how many machines it was told of,
-// and whether itself.
-constexpr const char* kWitness = R"(
-import os, signal, socket, sys
+// The query for a machine's app, and whom to ask. Below, the programs that do.
+const std::string kQuery = R"(
+import os, signal, socket, sys, time
 resolver = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
 resolver.settimeout(5)
 resolver.connect(("fdaa::3", 53))
 name = b"".join(bytes([len(l)]) + l for l in (os.environ["FLY_APP_NAME"].encode(), b"internal"))
 query = b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00" + name + b"\x00\x00\x1c\x00\x01"
+)";
+
+// Asks for its app with its first statement, and again in the moment it is asked to end; the query
+// is ready before, so that the answer is of that moment. Prints how many machines it was told of,
+// and whether itself.
+const std::string kWitness = kQuery + R"(
 own = socket.inet_pton(socket.AF_INET6, os.environ["FLY_PRIVATE_IP"])
 def ask(when):
     resolver.send(query)
@@ -57,13 +61,7 @@ port = 5432
 
 // Asks for its app over and over, and says when how many machines it is told of changes. The clock
 // is the kernel's, one for all hosts here.
-constexpr const char* kWatcher = R"(
-import os, socket, time
-resolver = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-resolver.settimeout(5)
-resolver.connect(("fdaa::3", 53))
-name = b"".join(bytes([len(l)]) + l for l in (os.environ["FLY_APP_NAME"].encode(), b"internal"))
-query = b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00" + name + b"\x00\x00\x1c\x00\x01"
+const std::string kWatcher = kQuery + R"(
 told = None
 while True:
     resolver.send(query)

@@ -56,25 +56,30 @@ struct Uploader {
   std::map<std::uint32_t, std::size_t> windows;
 };
 
-// A body of which the machine takes every piece: how much more the client may send than it did, in
-// the end. Nothing when it could not go on.
+// A body of which the machine takes every piece, each as large as the window allows: an update of
+// less than half a window may wait for the next. How much more the client may send than it did, in
+// the end; nothing when it could not go on.
 std::optional<std::size_t> window_of_one_that_moves(Server& server) {
   Http2Peer peer(dial_web());
   if (!peer.say(hello()) || !peer.next(kSettings)) return {};
-  if (!peer.say(frame(kHeaders, kEndHeaders, 1, post_fields() + field("x-moves", "1")))) return {};
+  std::size_t left = 40 * 16384;
+  const std::string length = field("content-length", std::to_string(left + 1));
+  if (!peer.say(frame(kHeaders, kEndHeaders, 1, post_fields() + length + field("x-moves", "1"))))
+    return {};
   Tcp machine = server.accept();
   while (machine && !has(read_message(machine), "x-moves")) machine = server.accept();
-  const std::string piece(16384, 'y');
   std::size_t window = kHttp2FirstWindow;
-  for (int i = 0; i < 40; ++i) {
-    while (window < piece.size()) {
+  while (left != 0) {
+    while (window == 0) {
       auto update = peer.next(kWindowUpdate);
       if (!update) return {};
       if (update->stream == 1) window += update->error();
     }
+    const std::string piece(std::min({window, left, std::size_t{16384}}), 'y');
     if (!peer.say(frame(kData, 0, 1, piece))) return {};
     window -= piece.size();
-    if (machine.read_exactly(6 + piece.size() + 2).empty()) return {};
+    left -= piece.size();
+    if (machine.read_exactly(piece.size()) != piece) return {};
   }
   while (auto update = peer.next(kWindowUpdate))
     if (update->stream == 1) window += update->error();

@@ -52,12 +52,24 @@ json::array services_json(const Snapshot& snapshot, const MachineRecord& machine
   return out;
 }
 
+std::string_view kind_of(machine::CheckScope scope) {
+  switch (scope) {
+    case machine::CheckScope::kService:
+      return "service";
+    case machine::CheckScope::kReadiness:
+      return "readiness";
+    case machine::CheckScope::kInformational:
+      return "informational";
+  }
+  return "unknown";
+}
+
 json::array checks_json(const std::vector<machine::CheckResult>& checks) {
   json::array out;
   for (const auto& check : checks)
     out.push_back(json::object{{"name", check.name},
                                {"port", check.port},
-                               {"service", check.routed},
+                               {"kind", kind_of(check.scope)},
                                {"status", to_string(check.status)},
                                {"output", check.output},
                                {"updated_ms", unix_ms(check.changed)}});
@@ -150,6 +162,7 @@ json::array service_health_json(const MachineRecord& machine) {
 json::object app_check_json(const AppCheck& check) {
   json::object out = check_json(check.check);
   out["name"] = check.name;
+  out["kind"] = check.readiness ? "readiness" : "informational";
   out["port"] = check.port;
   out["groups"] = strings(check.groups);
   return out;

@@ -155,6 +155,8 @@ AppCheck read_app_check(TableReader& table, std::string name,
   auto type = table.word("type", {"tcp", "http"});
   if (type && type->value == "http") check.kind = CheckKind::kHttp;
   if (table.find("type") == nullptr) table.error(table.at(), "type", "is required: tcp or http");
+  auto kind = table.word("kind", {"informational", "readiness"});
+  out.readiness = kind && kind->value == "readiness";
   auto port = table.integer("port", 1, 65535);
   if (port) out.port = static_cast<std::uint16_t>(port->value);
   if (table.find("port") == nullptr)

@@ -59,7 +59,7 @@ CheckBoard::Check CheckBoard::begin_check(const PlannedCheck& planned, CheckBegi
   CheckResult& result = check.result;
   result.name = planned.name;
   result.port = planned.port;
-  result.routed = planned.routed;
+  result.scope = planned.scope;
   result.changed = now.wall;
   if (!planned.runnable) {
     result.output = "not run: the machine's processes are not sixpn's";

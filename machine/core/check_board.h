@@ -61,8 +61,8 @@ struct Verdict {
 // A check as it stands. `changed` is of the status, `output` of the last run that was a verdict.
 struct CheckResult {
   std::string name;
-  std::uint16_t port = 0;  // of the service that it speaks for, or its own
-  bool routed = true;      // it speaks for a service
+  std::uint16_t port = 0;
+  CheckScope scope = CheckScope::kService;
   Health status = Health::kUnknown;
   WallTime changed{};
   std::string output;

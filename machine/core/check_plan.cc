@@ -48,13 +48,15 @@ CheckPlan plan_checks(const AppRecord& app, const std::string& group, bool has_p
       std::string name = fmt::format("servicecheck-{:02}-{}-{}", number++, kind_name(check.kind),
                                      service.internal_port);
       if (served)
-        add(plan, {std::move(name), service.internal_port, true, check,
+        add(plan, {std::move(name), service.internal_port, CheckScope::kService, check,
                    is_runnable(check, has_processes)});
     }
   }
-  for (const AppCheck& own : app.checks)
-    if (is_for(own.groups, group))
-      add(plan, {own.name, own.port, false, own.check, is_runnable(own.check, has_processes)});
+  for (const AppCheck& own : app.checks) {
+    if (!is_for(own.groups, group)) continue;
+    CheckScope scope = own.readiness ? CheckScope::kReadiness : CheckScope::kInformational;
+    add(plan, {own.name, own.port, scope, own.check, is_runnable(own.check, has_processes)});
+  }
   std::sort(plan.ports.begin(), plan.ports.end());
   plan.ports.erase(std::unique(plan.ports.begin(), plan.ports.end()), plan.ports.end());
   return plan;

@@ -11,10 +11,17 @@
 
 namespace sixpn::machine {
 
+// What a check speaks for, and so whom it takes out of rotation.
+enum class CheckScope : std::uint8_t {
+  kService,        // the service with its port
+  kReadiness,      // the app's own, of Fly's kind "readiness": every service of the machine
+  kInformational,  // the app's own: nothing
+};
+
 struct PlannedCheck {
   std::string name;        // "servicecheck-00-http-8080"
-  std::uint16_t port = 0;  // the service's internal port
-  bool routed = true;      // of a service; one of the app's own says nothing of any
+  std::uint16_t port = 0;  // where the machine is asked
+  CheckScope scope = CheckScope::kService;
   ServiceCheck check;
   bool runnable = true;  // by this agent, against this machine
   friend bool operator==(const PlannedCheck&, const PlannedCheck&) = default;

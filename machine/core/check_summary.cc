@@ -21,11 +21,14 @@ Health worst(const std::vector<CheckResult>& checks, Counts counts) {
 CheckSummary summarise(const std::vector<CheckResult>& checks,
                        const std::vector<std::uint16_t>& ports) {
   CheckSummary out;
-  out.health = worst(checks, [](const CheckResult& check) { return check.routed; });
-  out.app_health = worst(checks, [](const CheckResult& check) { return !check.routed; });
+  auto informs = [](const CheckResult& check) { return check.scope == CheckScope::kInformational; };
+  out.health = worst(checks, [&](const CheckResult& check) { return !informs(check); });
+  out.app_health = worst(checks, informs);
   for (std::uint16_t port : ports) {
-    Health of = worst(
-        checks, [port](const CheckResult& check) { return check.routed && check.port == port; });
+    Health of = worst(checks, [port](const CheckResult& check) {
+      return check.scope == CheckScope::kReadiness ||
+             (check.scope == CheckScope::kService && check.port == port);
+    });
     if (of != out.health) out.services.push_back({port, of});
   }
   return out;

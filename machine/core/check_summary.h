@@ -1,6 +1,6 @@
-// CheckSummary: what the cluster is told of a machine's checks: the health of each service, and
-// that of the app's own checks, which nothing is routed by. From how each check stands
-// (check_board.h). A value; pure.
+// CheckSummary: what the cluster is told of a machine's checks: the health of each service, which
+// the app's readiness checks are part of, and that of its informational ones, which nothing is
+// routed by. From how each check stands (check_board.h). A value; pure.
 #pragma once
 
 #include <cstdint>

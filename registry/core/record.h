@@ -146,11 +146,11 @@ struct MachineRecord {
   Ip6 address;
   TextMap metadata;
   MachineState state = MachineState::kCreated;
-  Health health = Health::kUnknown;      // the worst of its services' checks
-  Health app_health = Health::kUnknown;  // of the app's own checks: nothing is routed by it
-  bool skip_dns = false;  // never registered in .internal
-  bool cordoned = false;  // Flycast does not choose it
-  WallTime updated{};     // of the last state change, for people; never compared
+  Health health = Health::kUnknown;      // the worst of its checks that are routed by
+  Health app_health = Health::kUnknown;  // of the app's informational checks
+  bool skip_dns = false;                 // never registered in .internal
+  bool cordoned = false;                 // Flycast does not choose it
+  WallTime updated{};                    // of the last state change, for people; never compared
   std::vector<ServiceHealth> service_health{};  // ascending by port; not written by sixpn 0.1
   friend bool operator==(const MachineRecord&, const MachineRecord&) = default;
 };

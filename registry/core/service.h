@@ -111,14 +111,16 @@ struct Service {
   friend bool operator==(const Service&, const Service&) = default;
 };
 
-// A check of the app itself (fly.toml's [checks.NAME]): of no service, and nothing is routed by it.
-// Its interval is 2 s to an hour, its grace period at most an hour, its timeout as a service
-// check's or shorter.
+// A check of the app itself (fly.toml's [checks.NAME]), of no service. Nothing is routed by it,
+// unless it is of Fly's kind "readiness": then a machine that fails it leaves the rotation of all
+// its services. Its interval is 2 s to an hour, its grace period at most an hour, its timeout as a
+// service check's or shorter.
 struct AppCheck {
   std::string name;
   std::uint16_t port = 0;
   std::vector<std::string> groups;  // process groups it is run against; empty: all
   ServiceCheck check;
+  bool readiness = false;
   friend bool operator==(const AppCheck&, const AppCheck&) = default;
 };
 

@@ -112,11 +112,13 @@ void put_check(wire::AppCheck& out, const AppCheck& in) {
   out.set_port(in.port);
   for (const auto& group : in.groups) out.add_groups(group);
   put(*out.mutable_check(), in.check);
+  out.set_readiness(in.readiness);
 }
 
 bool take_check(const wire::AppCheck& in, AppCheck& out) {
   out.name = in.name();
   out.groups.assign(in.groups().begin(), in.groups().end());
+  out.readiness = in.readiness();
   return take(in.port(), out.port) && take(in.check(), out.check);
 }
 

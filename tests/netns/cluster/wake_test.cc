@@ -210,6 +210,24 @@ TEST_F(Checked, AMachineThatFailsLeavesRotationEverywhereAndGoesOn) {
   EXPECT_TRUE(eventually([&] { return answering("a").contains(web_["a"]); }));
 }
 
+TEST_F(Checked, AReadinessCheckOfTheAppTakesAMachineOutToo) {
+  deploy(
+      "[checks.ready]\ntype = \"http\"\nkind = \"readiness\"\nport = 8080\npath = \"/up\"\n"
+      "interval = \"2s\"\ntimeout = \"5s\"\n");
+  for (const auto& [host, id] : web_)
+    ASSERT_TRUE(eventually([&, at = host, machine_id = id] {
+      const auto checks = machine(at, machine_id).at("checks").as_array();
+      return checks.size() == 1 && checks[0].at("kind").as_string() == "readiness" &&
+             checks[0].at("status").as_string() == "passing";
+    }));
+  for (const auto& viewer : {"a", "b", "c"}) ASSERT_TRUE(sees(viewer, "passing", "passing"));
+  write_file(folder_ + "/" + web_["a"], "");
+  for (const auto& viewer : {"a", "b", "c"}) ASSERT_TRUE(sees(viewer, "critical", "passing"));
+  for (const auto& host : {"a", "c"})
+    EXPECT_EQ(answering(host), std::set<std::string>{web_["b"]}) << host;
+  EXPECT_THAT(cluster_.must("a", {"checks", "list", "web"}), HasSubstr("ready"));
+}
+
 TEST_F(Checked, AServerThatIsKilledLeavesRotation) {
   auto pid = machine("a", web_["a"]).at("pid").as_int64();
   ASSERT_EQ(kill(static_cast<pid_t>(pid), SIGKILL), 0);

@@ -296,6 +296,7 @@ path = "/queue"
 interval = "5m"
 timeout = "500ms"
 grace_period = "10m"
+kind = "readiness"
 processes = ["worker"]
 headers = { Host = "queue" }
 )",
@@ -303,6 +304,7 @@ headers = { Host = "queue" }
   ASSERT_TRUE(parsed) << to_string(parsed.errors());
   AppCheck alive{"alive", 8080, {}, {}};
   AppCheck queue{"queue_depth", 9091, {"worker"}, {}};
+  queue.readiness = true;
   queue.check.kind = CheckKind::kHttp;
   queue.check.method = "HEAD";
   queue.check.path = "/queue";

@@ -73,11 +73,13 @@ TEST(CheckPlan, IsBoundedAndSaysSo) {
 
 TEST(CheckPlan, TheAppsOwnChecksComeLastByTheirNamesAndAreOfNoService) {
   AppRecord app = app_of({service(8080, {CheckKind::kTcp})});
-  app.checks = {{"alive", 8080, {}, {}}, {"queue", 9000, {"worker"}, {}}};
+  app.checks = {
+      {"alive", 8080, {}, {}}, {"ready", 8081, {}, {}, true}, {"queue", 9000, {"worker"}, {}}};
   CheckPlan plan = plan_checks(app, "app", true);
-  EXPECT_EQ(names(plan), (std::vector<std::string>{"servicecheck-00-tcp-8080", "alive"}));
-  EXPECT_TRUE(plan.checks[0].routed);
-  EXPECT_FALSE(plan.checks[1].routed);
+  EXPECT_EQ(names(plan), (std::vector<std::string>{"servicecheck-00-tcp-8080", "alive", "ready"}));
+  EXPECT_EQ(plan.checks[0].scope, CheckScope::kService);
+  EXPECT_EQ(plan.checks[1].scope, CheckScope::kInformational);
+  EXPECT_EQ(plan.checks[2].scope, CheckScope::kReadiness);
   EXPECT_EQ(names(plan_checks(app, "worker", true)).back(), "queue");
 }
 

@@ -6,10 +6,13 @@ namespace sixpn::machine {
 namespace {
 
 CheckResult of_service(std::uint16_t port, Health status) {
-  return {"s", port, true, status, {}, ""};
+  return {"s", port, CheckScope::kService, status, {}, ""};
 }
 CheckResult of_app(Health status) {
-  return {"own", 8080, false, status, {}, ""};
+  return {"own", 8080, CheckScope::kInformational, status, {}, ""};
+}
+CheckResult of_readiness(Health status) {
+  return {"ready", 9999, CheckScope::kReadiness, status, {}, ""};
 }
 
 TEST(CheckSummary, AServiceStandsAsItsOwnChecksDo) {
@@ -38,6 +41,23 @@ TEST(CheckSummary, TheAppsOwnChecksChangeNoService) {
       {8080});
   EXPECT_EQ(told.health, Health::kPassing);
   EXPECT_TRUE(told.services.empty()) << "not even that of the same port";
+  EXPECT_EQ(told.app_health, Health::kCritical);
+}
+
+TEST(CheckSummary, AReadinessCheckIsEveryServices) {
+  CheckSummary told = summarise(
+      {of_service(8080, Health::kPassing), of_readiness(Health::kCritical)}, {7070, 8080});
+  EXPECT_EQ(told.health, Health::kCritical);
+  EXPECT_TRUE(told.services.empty()) << "also those without checks of their own";
+  EXPECT_EQ(told.app_health, Health::kUnknown);
+
+  told = summarise({of_service(8080, Health::kCritical), of_readiness(Health::kPassing)},
+                   {7070, 8080});
+  EXPECT_EQ(told.health, Health::kCritical);
+  EXPECT_EQ(told.services, (std::vector<ServiceHealth>{{7070, Health::kPassing}}));
+
+  told = summarise({of_readiness(Health::kWarning), of_app(Health::kCritical)}, {});
+  EXPECT_EQ(told.health, Health::kWarning) << "a machine that serves nothing is shown so";
   EXPECT_EQ(told.app_health, Health::kCritical);
 }
 

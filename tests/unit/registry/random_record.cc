@@ -76,6 +76,7 @@ AppCheck random_app_check(Rng& rng, const std::string& name) {
   AppCheck check{name, static_cast<std::uint16_t>(1 + rng.below(65535)), {}, random_check(rng)};
   check.check.interval = std::chrono::seconds(2 + rng.below(3599));
   if (rng.chance(0.5)) check.groups = {"app", "worker"};
+  check.readiness = rng.chance(0.5);
   return check;
 }
 

@@ -113,9 +113,9 @@ TEST(ChecksView, EachCheckHereAndEachServiceElsewhere) {
   auto machines = parse(R"([
     {"id":"148e21dad76789","local":true,"state":"started","health":"critical","host_name":"a",
      "services":[{"port":8080,"health":"critical"}],"app_health":"passing",
-     "checks":[{"name":"servicecheck-00-http-8080","port":8080,"service":true,"status":"critical",
+     "checks":[{"name":"servicecheck-00-http-8080","port":8080,"kind":"service","status":"critical",
                 "output":"503","updated_ms":1789999940000},
-               {"name":"alive","port":1,"service":false,"status":"passing","output":"ok",
+               {"name":"alive","port":1,"kind":"informational","status":"passing","output":"ok",
                 "updated_ms":1789999940000}]},
     {"id":"148e21dad76780","local":false,"state":"started","health":"critical","host_name":"b",
      "services":[{"port":8080,"health":"critical"},{"port":9090,"health":"passing"},

@@ -499,7 +499,8 @@ INSTANTIATE_TEST_SUITE_P(
                 "'.'\n"
                 "fly.toml:5: checks.b c.type: expected \"tcp\" or \"http\", found \"script\"\n"
                 "fly.toml:6: checks.b c.port: expected 1..65535, found 0\n"
-                "fly.toml:7: checks.b c.kind: unknown key\n"
+                "fly.toml:7: checks.b c.kind: expected \"informational\" or \"readiness\", found "
+                "\"x\"\n"
                 "fly.toml:8: checks.b c.processes: there is no process group \"db\" in "
                 "[processes]\n"},
         Mistake{"[http_service]\ninternal_port = 1\n[http_service.http_options]\nidle_timeout = "

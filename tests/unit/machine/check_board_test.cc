@@ -25,7 +25,7 @@ PlannedCheck tcp(std::uint16_t port = 8080, Duration interval = seconds(15),
   ServiceCheck check;
   check.interval = interval;
   check.grace = grace;
-  return {"servicecheck-00-tcp-" + std::to_string(port), port, true, check};
+  return {"servicecheck-00-tcp-" + std::to_string(port), port, CheckScope::kService, check};
 }
 
 // The one run that is due.

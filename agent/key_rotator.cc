@@ -14,8 +14,11 @@ namespace sixpn::agent {
 namespace {
 
 constexpr Duration kAskInterval = std::chrono::milliseconds(250);
-// After a failed write.
+// After a failed write, and between two looks whether this host may speak for itself again.
 constexpr Duration kRetryPause = std::chrono::seconds(5);
+constexpr const char* kDisplaced =
+    "another enrolment of this host's id stands in its place, so no host would learn of new keys "
+    "(`sixpn status` tells more)";
 
 std::string_view describe(Rotation phase) {
   switch (phase) {
@@ -37,7 +40,7 @@ KeyRotator::KeyRotator(Rooms& rooms, mesh::HostKeys keys, std::string state_dir,
       keys_(std::move(keys)),
       state_dir_(std::move(state_dir)),
       spare_port_(spare_port),
-      timer_(rooms.control, [this] { ask_mesh(); }) {}
+      timer_(rooms.control, [this] { go_on(); }) {}
 
 void KeyRotator::fill(HostRecord& record) const {
   record.wireguard_key = wireguard_public_key(keys_.main);
@@ -56,6 +59,7 @@ void KeyRotator::resume() {
 void KeyRotator::begin(bool force, Done done) {
   if (keys_.rotation() != Rotation::kNone || done_)
     return done(Error("a rotation of this host's keys is under way", kTaken));
+  if (!rooms_.registry->own_host_record()) return done(Error(kDisplaced, kTaken));
   auto unable = mesh::hosts_without_spare(*rooms_.registry->snapshot());
   if (!unable.empty() && !force)
     return done(Error(fmt::format("hosts with an older version cannot follow, and would lose "
@@ -89,13 +93,35 @@ void KeyRotator::on_step(Result<mesh::HostKeys> keys) {
   keys_ = std::move(*keys);
   problem_.reset();
   log::info("agent", "rotating the WireGuard keys: {}", describe(keys_.rotation()));
-  rotation_.enter(keys_.rotation(), force_, monotonic_now());
-  HostRecord record = *std::get<HostValue>(rooms_.registry->own_host_record()->record.value);
-  fill(record);
-  rooms_.registry->update_own_host(std::move(record));
+  if (!announce()) return hold();
   if (keys_.rotation() != Rotation::kNone) return timer_.arm_after(kAskInterval);
   if (refusal_) return finish(*refusal_);
   finish(wireguard_public_key(keys_.main));
+}
+
+// Tells every host what the keys are, and begins the phase's time. False: this host is displaced.
+bool KeyRotator::announce() {
+  SignedRecordPtr own = rooms_.registry->own_host_record();
+  if (!own) return false;
+  rotation_.enter(keys_.rotation(), force_, monotonic_now());
+  HostRecord record = *std::get<HostValue>(own->record.value);
+  fill(record);
+  rooms_.registry->update_own_host(std::move(record));
+  return true;
+}
+
+// A displaced host does not go on: its links are to be left as they are, as nobody would follow.
+void KeyRotator::hold() {
+  if (!std::exchange(held_, true))
+    log::warn("agent", "rotating the WireGuard keys waits: {}", kDisplaced);
+  timer_.arm_after(kRetryPause);
+  finish(Error(std::string("the rotation waits: ") + kDisplaced, kTaken));
+}
+
+void KeyRotator::go_on() {
+  if (!rooms_.registry->own_host_record()) return hold();
+  if (std::exchange(held_, false)) announce();
+  if (keys_.rotation() != Rotation::kNone) ask_mesh();
 }
 
 void KeyRotator::finish(Result<PublicKey> result) {
@@ -140,6 +166,7 @@ std::vector<std::string> KeyRotator::warnings() const {
   std::vector<std::string> lines;
   for (const auto& error : {refusal_, problem_})
     if (error) lines.push_back("rotate-key: " + error->message);
+  if (held_) lines.push_back(std::string("rotate-key: waits: ") + kDisplaced);
   if (keys_.rotation() != Rotation::kNone && !waiting_.empty())
     lines.push_back(fmt::format("rotate-key: {}, waiting for {}", describe(keys_.rotation()),
                                 fmt::join(waiting_, ", ")));

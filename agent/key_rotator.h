@@ -1,6 +1,7 @@
 // KeyRotator: carries a rotation of this host's WireGuard keys through the rooms: files, mesh, host
 // record (decision 0036). When each step is due is mesh/core/key_rotation.h's to say. A rotation
-// that the agent's end interrupted goes on at its next start.
+// that the agent's end interrupted goes on at its next start. While another enrolment of this
+// host's id has displaced this host it waits, as nobody would learn of its keys.
 //
 // Owned by Rooms. All methods on the control loop; the files are written on the mesh loop, which
 // may block. Outlives the loops' tasks, as Rooms does.
@@ -31,7 +32,7 @@ class KeyRotator {
   void resume();
   // `done` when the rotation is over. `force`: also when hosts that are alive cannot follow, whose
   // packets are then lost until they know the new key. Errors, at once: a rotation is under way;
-  // hosts that cannot follow.
+  // this host is displaced; hosts that cannot follow. A host that is displaced later: when it is.
   void begin(bool force, Done done);
 
   [[nodiscard]] const mesh::HostKeys& keys() const { return keys_; }
@@ -44,6 +45,9 @@ class KeyRotator {
  private:
   using Step = Result<mesh::HostKeys> (*)(const std::string&, mesh::HostKeys);
 
+  void go_on();
+  void hold();
+  bool announce();
   void ask_mesh();
   void on_links(const std::map<HostId, mesh::LinkState>& links);
   void act(mesh::KeyRotation::Action action);
@@ -59,6 +63,7 @@ class KeyRotator {
   LoopTimer timer_;
   Done done_;
   bool force_ = false;
+  bool held_ = false;  // displaced: what the keys are now is to be announced
   std::vector<std::string> waiting_;
   std::optional<Error> refusal_;  // why the last rotation kept the key
   std::optional<Error> problem_;  // of the disk, while it is tried again

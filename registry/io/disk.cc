@@ -116,12 +116,9 @@ class BulkDecoder {
 Result<std::unique_ptr<Disk>> Disk::open(const std::string& state_dir) {
   auto lock = lock_folder(state_dir);
   if (!lock) return std::move(lock).error();
-  auto disk = std::unique_ptr<Disk>(new Disk(std::move(lock->fd)));
-  disk->path_ = state_dir + "/registry.db";
-  disk->setback_.was_missing = lock->was_used && is_empty_file(disk->path_);
-  auto opened = disk->open_database();
-  if (!opened && is_corrupt(opened.error())) opened = disk->recover(opened.error().message);
-  if (!opened) return std::move(opened).error();
+  auto disk = std::unique_ptr<Disk>(new Disk(std::move(lock->fd), state_dir + "/registry.db"));
+  disk->was_used_ = lock->was_used;
+  if (auto opened = disk->make_ready(); !opened) return std::move(opened).error();
   if (!lock->was_used && ::pwrite(disk->lock_.get(), "used\n", 5, 0) != 5)
     return Error::from_errno("writing " + state_dir + "/registry.lock");
   return disk;
@@ -149,15 +146,23 @@ Result<void> Disk::open_database() {
     return last_error("opening");
   sqlite3_busy_timeout(database_, kBusyTimeoutMs);
   auto prepared = prepare_schema();
+  if (prepared) prepared = read_mark();
   ready_ = prepared.has_value();
   return prepared;
 }
 
+Result<void> Disk::make_ready() {
+  if (ready_) return {};
+  close();
+  if (auto finished = finish_recovery(); !finished) return finished;
+  auto opened = open_database();
+  if (!opened && !is_corrupt(opened.error())) return opened;
+  if (opened && damage_.empty()) return {};
+  return recover(opened ? damage_ : opened.error().message);
+}
+
 Result<void> Disk::with_recovery(const std::function<Result<void>()>& step) {
-  if (!ready_) {  // a recovery that the disk did not let end, for want of space
-    close();
-    if (auto opened = open_database(); !opened && !is_corrupt(opened.error())) return opened;
-  }
+  if (auto ready = make_ready(); !ready) return ready;
   auto done = step();
   if (done || !is_corrupt(done.error())) return done;
   if (auto recovered = recover(done.error().message); !recovered) return recovered;
@@ -196,8 +201,7 @@ Result<Disk::Content> Disk::read_rows() {
 Result<std::uint64_t> Disk::next_incarnation(WallTime now) {
   std::int64_t next = 0;
   auto done = with_recovery([&]() -> Result<void> {
-    auto stored =
-        read_number("SELECT coalesce((SELECT value FROM state WHERE key = 'incarnation'), 0)");
+    auto stored = read_state("incarnation");
     if (!stored) return std::move(stored).error();
     next = std::max(*stored + 1, unix_ms(now) / 1000);
     // On the platter before it is used: a power cut must not give the same number twice.
@@ -208,6 +212,16 @@ Result<std::uint64_t> Disk::next_incarnation(WallTime now) {
   });
   if (!done) return std::move(done).error();
   return static_cast<std::uint64_t>(next);
+}
+
+Result<std::int64_t> Disk::read_state(const char* key) {
+  SqlStatement statement(database_, "SELECT value FROM state WHERE key = ?1");
+  if (!statement) return last_error("reading");
+  statement.bind_text(1, key);
+  int step = statement.step();
+  if (step == SQLITE_DONE) return 0;
+  if (step != SQLITE_ROW) return last_error("reading");
+  return statement.number(0);
 }
 
 Result<void> Disk::write_state(const char* key, std::uint64_t value) {
@@ -229,8 +243,11 @@ Result<void> Disk::write_batch(const std::vector<Write>& writes, std::uint64_t i
   auto done = write_rows(writes, sum);
   if (done) done = write_state("sum", sum);
   if (done && incarnation != 0) done = write_state("incarnation", incarnation);
+  const bool told = marked_ && !setback_.any();
+  if (done && told) done = erase_mark();
   if (done) done = execute("COMMIT");
   if (done) sum_ = sum;
+  if (done && told) marked_ = false;
   if (!done) static_cast<void>(execute("ROLLBACK"));  // fails when SQLite has rolled back already
   return done;
 }

@@ -5,9 +5,11 @@
 // One process per folder (a lock file). A newer schema or a foreign file is refused, an older one
 // is migrated. A corrupt file, whenever it is noticed, is set aside under another name: what can
 // still be read from it goes into a new one, the rest other hosts still have. Nothing of that is
-// silent: take_setback() tells. Each record is kept with its digest, and the file with the sum of
-// all digests, so that neither a flipped bit is taken for a record nor a page that was lost, or
-// written in the wrong place, for an older state. decisions/0027.
+// silent: take_setback() tells. A crash at any moment of it leaves the damaged file in its place,
+// or the new one whole, and the next open() goes on from there and tells. Each record is kept with
+// its digest, and the file with the sum of all digests, so that neither a flipped bit is taken for
+// a record nor a page that was lost, or written in the wrong place, for an older state.
+// decisions/0027.
 #pragma once
 
 #include <cstdint>
@@ -71,13 +73,17 @@ class Disk {
   Result<void> check();
 
  private:
-  explicit Disk(Fd lock) : lock_(std::move(lock)) {}
+  Disk(Fd lock, std::string path) : lock_(std::move(lock)), path_(std::move(path)) {}
   // disk.cc
   Result<void> open_database();
+  // Opens the database unless it is; goes on with a recovery that the disk did not let end.
+  Result<void> make_ready();
   Result<void> write_batch(const std::vector<Write>& writes, std::uint64_t incarnation);
   // Adds to `sum` what the writes change.
   Result<void> write_rows(const std::vector<Write>& writes, std::uint64_t& sum);
   Result<void> write_state(const char* key, std::uint64_t value);
+  // 0 when there is none.
+  Result<std::int64_t> read_state(const char* key);
   Result<Content> read_rows();
   // Runs `step`; when the file turns out to be corrupt, sets it aside and runs `step` again.
   Result<void> with_recovery(const std::function<Result<void>()>& step);
@@ -93,8 +99,16 @@ class Disk {
 
   // disk_recovery.cc
   Result<void> recover(const std::string& reason);
-  Result<std::string> move_aside();
   std::vector<Write> salvage();
+  // Makes a database of its own at path_, on the platter when it returns.
+  Result<void> build(const std::vector<Write>& writes, std::uint64_t incarnation,
+                     std::uint64_t set_aside_ms);
+  // Puts a new database that is whole in the damaged one's place; removes one that is not.
+  Result<void> finish_recovery();
+  Result<void> replace_by(const std::string& salvaged);
+  // What the file itself says of a setback, until a batch is written after it was told.
+  Result<void> read_mark();
+  Result<void> erase_mark();
 
   void close();
 
@@ -104,6 +118,9 @@ class Disk {
   std::uint64_t sum_ = 0;  // of all digests' first eight bytes, as committed
   std::string path_;
   Setback setback_;
+  std::string damage_;     // why a recovery began that has not ended; "": none
+  bool was_used_ = false;  // the folder was in use before
+  bool marked_ = false;    // the file tells a setback
 };
 
 // What a row adds to the sum of its file.

@@ -1,6 +1,8 @@
 // Disk's schema: what is made in a new file, and how an older one becomes the present one.
 #include <sqlite3.h>
 
+#include <cerrno>
+
 #include "base/encoding.h"
 #include "registry/core/keys.h"
 #include "registry/io/disk.h"
@@ -49,7 +51,9 @@ Error Disk::last_error(const std::string& what) const {
   int code = sqlite3_errcode(database_);
   std::string why = sqlite3_errmsg(database_);
   if (code == SQLITE_READONLY) why = "the file or its folder is read-only";
-  if (code == SQLITE_FULL) why = "the disk is full";
+  // The journal's index cannot grow: SQLite says only that something went wrong.
+  const bool no_room = code == SQLITE_IOERR && sqlite3_system_errno(database_) == ENOSPC;
+  if (code == SQLITE_FULL || no_room) why = "the disk is full";
   if (code == SQLITE_CANTOPEN) why = "it cannot be opened or created";
   return Error(what + " " + path_ + ": " + why, code);
 }
@@ -88,7 +92,7 @@ Result<void> Disk::prepare_schema() {
   if (*version < 1)
     return Error(path_ + " has an unknown older schema (" + std::to_string(*version) + ")");
   if (*version == 1) return migrate_from_1().within("migrating from schema 1");
-  auto sum = read_number("SELECT coalesce((SELECT value FROM state WHERE key = 'sum'), 0)");
+  auto sum = read_state("sum");
   if (!sum) return std::move(sum).error();
   sum_ = static_cast<std::uint64_t>(*sum);
   return execute(kReadableTables);
@@ -99,6 +103,9 @@ Result<void> Disk::create_schema() {
   if (auto begun = execute("BEGIN IMMEDIATE"); !begun) return begun;
   for (const char* sql : {kRecordsTable, kStateTable, kReadableTables, kMarks})
     if (auto made = execute(sql); !made) return made;
+  // Told by the file: whoever kills the agent now does not silence it.
+  if (was_used_)
+    if (auto told = write_state("was_missing", 1); !told) return told;
   return execute("COMMIT");
 }
 

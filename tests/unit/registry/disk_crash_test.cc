@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sched.h>
 #include <sqlite3.h>
 #include <sys/mount.h>
 #include <sys/wait.h>
@@ -21,11 +20,14 @@
 #include "base/fd.h"
 #include "registry/io/disk.h"
 #include "tests/unit/registry/random_record.h"
+#include "tests/unit/registry/small_disk.h"
 
 namespace sixpn::registry {
 namespace {
 
 namespace fs = std::filesystem;
+using test::on_small_disk;
+using test::remount;
 using ::testing::HasSubstr;
 
 const sim::TestCluster kCluster;
@@ -300,37 +302,6 @@ TEST_F(DiskCrashTest, AFileSpoiltAnywhereIsRefusedOrReadAndTold) {
 }
 
 // ---- full and read-only disks
-
-// Runs `work` on a file system of its own, in a mount namespace that ends with it. Nothing when
-// this test may not mount; else what `work` found wrong, "" when nothing.
-std::optional<std::string> on_small_disk(const std::string& folder,
-                                         const std::function<std::string()>& work) {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) return "pipe";
-  pid_t child = ::fork();
-  if (child == 0) {
-    if (::unshare(CLONE_NEWNS) != 0 ||
-        ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
-        ::mount("tmpfs", folder.c_str(), "tmpfs", 0, "size=320k") != 0)
-      ::_exit(2);
-    std::string wrong = work();
-    ::_exit(::write(ends[1], wrong.data(), wrong.size()) < 0 ? 3 : 0);
-  }
-  ::close(ends[1]);
-  Fd in(ends[0]);
-  std::string text(4096, '\0');
-  auto size = ::read(in.get(), text.data(), text.size());
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 2) return std::nullopt;
-  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) return "the child ended badly";
-  text.resize(static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
-  return text;
-}
-
-bool remount(const std::string& folder, unsigned long flags, const char* options) {
-  return ::mount("tmpfs", folder.c_str(), "tmpfs", MS_REMOUNT | flags, options) == 0;
-}
 
 TEST_F(DiskCrashTest, AFullDiskKeepsWhatItHasAndTakesMoreOnceThereIsRoom) {
   auto wrong = on_small_disk(folder_, [&]() -> std::string {

@@ -1,19 +1,30 @@
 #include "registry/io/disk_queue.h"
 
+#include <fmt/format.h>
 #include <malloc.h>
 
 #include <utility>
 
+#include "base/io/clock.h"
 #include "base/log.h"
 
 namespace sixpn::registry {
+namespace {
+
+std::string seconds(Duration time) {
+  return fmt::format("{} s", std::chrono::duration_cast<std::chrono::seconds>(time).count());
+}
+
+}  // namespace
 
 DiskQueue::DiskQueue(EventLoop& control, std::unique_ptr<Disk> disk,
-                     std::function<void(const Disk::Setback&)> on_setback)
+                     std::function<void(const Disk::Setback&)> on_setback, Duration patience)
     : control_(control),
       disk_(std::move(disk)),
       thread_("registry-disk"),
       timer_(control, [this] { begin(); }),
+      patience_(patience),
+      stall_timer_(control, [this] { on_stall(); }),
       on_setback_(std::move(on_setback)) {
   thread_.start_thread();
   check();
@@ -61,6 +72,7 @@ void DiskQueue::put_incarnation(std::uint64_t incarnation) {
 }
 
 void DiskQueue::flush(std::function<void()> done) {
+  if (stalled_) return control_.post(std::move(done));
   done_waiting_.push_back(std::move(done));
   if (!in_flight_) begin();
 }
@@ -70,6 +82,8 @@ void DiskQueue::begin() {
   timer_.cancel();
   in_flight_ = std::make_shared<const Batch>(std::exchange(waiting_, {}));
   done_in_flight_ = std::exchange(done_waiting_, {});
+  begun_ = monotonic_now();
+  stall_timer_.arm_after(patience_);
   thread_.post([this, batch = in_flight_, weak = std::weak_ptr<bool>(alive_)] {
     Outcome outcome;
     if (!batch->empty()) outcome.done = disk_->apply(to_writes(*batch), batch->incarnation);
@@ -80,16 +94,31 @@ void DiskQueue::begin() {
   });
 }
 
+// Whoever waits is let go: the records are in force, and are kept until the disk takes them.
+void DiskQueue::on_stall() {
+  stalled_ = true;
+  error_ = Error(fmt::format("a write has not ended for {}, the disk hangs", seconds(patience_)));
+  log::error("registry", "changes are kept in memory until the disk takes them: {}",
+             error_->message);
+  auto waiting = std::exchange(done_in_flight_, {});
+  for (auto& each : std::exchange(done_waiting_, {})) waiting.push_back(std::move(each));
+  for (auto& each : waiting) each();
+}
+
 void DiskQueue::on_written(const Outcome& outcome) {
   auto batch = std::exchange(in_flight_, nullptr);
+  stall_timer_.cancel();
+  const bool hung = std::exchange(stalled_, false);
+  if (hung)
+    log::warn("registry", "the disk answers again, after {}", seconds(monotonic_now() - begun_));
   if (!outcome.done) {
-    if (!error_)
+    if (!error_ || hung)
       log::error("registry", "changes are kept in memory until the disk takes them: {}",
                  outcome.done.error().message);
     error_ = outcome.done.error();
     for (const auto& [slot, record] : batch->records) waiting_.records.emplace(slot, record);
     waiting_.incarnation = std::max(waiting_.incarnation, batch->incarnation);
-  } else if (!batch->empty() && error_) {
+  } else if ((hung || !batch->empty()) && error_) {
     log::info("registry", "the disk takes changes again");
     error_.reset();
   }

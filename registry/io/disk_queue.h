@@ -1,8 +1,9 @@
 // DiskQueue: writes to Disk off the control loop, on a thread of its own, one transaction per
 // kFlushInterval. Only the newest record of a slot waits, so the queue is bounded by the store
 // itself. A failed transaction is kept and tried again: a full disk loses nothing once there is
-// room. The file is checked for damage once, on that thread, after the start: reading every page
-// takes longer than coming up from it may.
+// room. A disk that hangs is told of, and nobody waits for it any longer: what changes meanwhile is
+// kept as if the disk were full. The file is checked for damage once, on that thread, after the
+// start: reading every page takes longer than coming up from it may.
 //
 // All methods on the control loop.
 #pragma once
@@ -22,20 +23,24 @@ namespace sixpn::registry {
 
 inline constexpr std::chrono::milliseconds kFlushInterval{100};
 inline constexpr std::chrono::seconds kFlushRetry{5};
+// Of one transaction, and of what the disk's thread does before it.
+inline constexpr std::chrono::seconds kDiskPatience{10};
 
 class DiskQueue {
  public:
   // `on_setback`: the file was damaged and begun anew, and what this process knows must be put
   // again. Called on the control loop, from a task of its own.
   DiskQueue(EventLoop& control, std::unique_ptr<Disk> disk,
-            std::function<void(const Disk::Setback&)> on_setback);
+            std::function<void(const Disk::Setback&)> on_setback,
+            Duration patience = kDiskPatience);
   ~DiskQueue();  // flushes what waits
 
   void put(const Slot& slot, SignedRecordPtr record);  // null: removed
   void put_incarnation(std::uint64_t incarnation);
-  // Writes what waits now; `done` after the attempt, whatever its outcome (see error()).
+  // Writes what waits now; `done` after the attempt, whatever its outcome (see error()), or without
+  // one when the disk hangs.
   void flush(std::function<void()> done);
-  // Why the last attempt failed; nothing when it did not.
+  // Why the last attempt failed, or that the present one hangs; nothing when neither.
   [[nodiscard]] const std::optional<Error>& error() const { return error_; }
 
  private:
@@ -52,12 +57,17 @@ class DiskQueue {
   void check();
   void begin();
   void on_written(const Outcome& outcome);
+  void on_stall();
   static std::vector<Disk::Write> to_writes(const Batch& batch);
 
   EventLoop& control_;
   std::unique_ptr<Disk> disk_;
   EventLoop thread_;
   LoopTimer timer_;
+  Duration patience_;
+  LoopTimer stall_timer_;
+  Instant begun_{};       // the batch in flight
+  bool stalled_ = false;  // it has taken longer than patience_
   std::function<void(const Disk::Setback&)> on_setback_;
   Batch waiting_;
   std::shared_ptr<const Batch> in_flight_;

@@ -106,6 +106,8 @@ class AdminApi {
   // Writes, then replies with the app as it stands; or with the reason.
   void write_then_app(Result<std::vector<registry::LocalWrite>> writes, const AppName& name,
                       Reply reply);
+  // Errors: no such app; the registry is full (kFull).
+  Result<machine::Placement> placement_with_room(const Call& call) const;
   // The id in target.path[2], on this host. Errors: no such machine; it lives on another host
   // (which).
   Result<MachineId> local_machine(const Call& call) const;

@@ -126,8 +126,15 @@ void AdminApi::get_machine(const Call& call, Reply reply) {
   reply_machine(*id, reply);
 }
 
+// Where a machine is to live. What the registry cannot name is not begun: it could be neither found
+// nor stopped.
+Result<machine::Placement> AdminApi::placement_with_room(const Call& call) const {
+  if (auto room = rooms_.registry->check_room(); !room) return Error(room.error().message, kFull);
+  return placement(*rooms_.registry->snapshot(), certificate(), call);
+}
+
 void AdminApi::run_machine(const Call& call, Reply reply) {
-  auto where = placement(*rooms_.registry->snapshot(), certificate(), call);
+  auto where = placement_with_room(call);
   if (!where) return reply.fail(where.error());
   machine::RunRequest request;
   request.placement = std::move(*where);
@@ -148,7 +155,7 @@ void AdminApi::run_machine(const Call& call, Reply reply) {
 }
 
 void AdminApi::attach_machine(const Call& call, Reply reply) {
-  auto where = placement(*rooms_.registry->snapshot(), certificate(), call);
+  auto where = placement_with_room(call);
   if (!where) return reply.fail(where.error());
   auto netns = call.text("netns");
   if (!netns) return reply.fail(netns.error());

@@ -10,6 +10,7 @@
 #include "agent/core/trust_writes.h"
 #include "agent/core/writes.h"
 #include "agent/interest_watch.h"
+#include "agent/lost_machines.h"
 #include "agent/rooms.h"
 #include "agent/start_gate.h"
 #include "agent/trust_watch.h"
@@ -134,6 +135,7 @@ struct Agent::Impl {
         contacts(rooms, options.config.state_dir, options.identity.seeds),
         trust(control_loop, [this] { return rooms.notices(); }),
         interest(rooms, hold_of(options.config.registry.hold)),
+        lost_machines(rooms),
         start_gate(rooms),
         patience(control_loop, [this] { give_up_joining(); }),
         withdrawal(control_loop, [this] { tell_that_it_leaves(); }) {
@@ -337,6 +339,7 @@ struct Agent::Impl {
     contacts.start();
     trust.look();
     rooms.machine_loop.post([this] { rooms.machines->resume(); });
+    lost_machines.start();
     rooms.rotator->resume();
     return admin->start();
   }
@@ -415,6 +418,7 @@ struct Agent::Impl {
   Contacts contacts;
   TrustWatch trust;
   InterestWatch interest;
+  LostMachines lost_machines;
   StartGate start_gate;
   LoopTimer patience;
   LoopTimer withdrawal;

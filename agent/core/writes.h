@@ -22,6 +22,7 @@ inline constexpr int kInvalid = 400;
 inline constexpr int kForbidden = 403;
 inline constexpr int kNotFound = 404;
 inline constexpr int kTaken = 409;
+inline constexpr int kFull = 507;
 
 struct CreateApp {
   std::string name;

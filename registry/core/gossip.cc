@@ -144,8 +144,12 @@ Gossip::Output Gossip::on_timer(Now now) {
 Gossip::Output Gossip::on_local_write(Now now, const std::vector<SignedRecordPtr>& records) {
   Output out;
   Membership::Output probes;
+  std::size_t fresh = 0;  // slots that those before in the batch take
   for (const auto& record : records) {
     auto verdict = store_.judge(*record, now.wall);
+    if (verdict == Verdict::kAccepted && store_.find(slot_of(record->record)) == nullptr &&
+        !store_.has_room(record->record, fresh++))
+      verdict = Verdict::kFull;
     std::string what = to_string(record->record.key);
     if (record->record.tombstone && store_.find(slot_of(record->record)) == nullptr)
       out.refused = Error("there is no record " + what + " to erase");

@@ -84,11 +84,11 @@ Store::Judgement Store::weigh(const SignedRecord& record, WallTime now, Origin o
   if (known && !is_newer(record, *known)) return {Verdict::kDuplicate, {}};
   if (is_root_signed(r.key.kind)) return {weigh_statement(record, origin), {}};
   // What is on our disk passed when it came: a clock that was set back since (a host without a
-  // battery, at boot) takes nothing away.
+  // battery, at boot) takes nothing away, nor does a limit that was reached since.
   if (origin == Origin::kNetwork)
     if (auto refused = weigh_times(r, now)) return {*refused, {}};
   if (!known && r.tombstone && r.deleted + kTombstoneHorizon < now) return {Verdict::kExpired, {}};
-  if (!known && !has_room(r)) return {Verdict::kFull, {}};
+  if (!known && origin == Origin::kNetwork && !has_room(r)) return {Verdict::kFull, {}};
   return {weigh_right(record, origin), {}};
 }
 
@@ -98,7 +98,8 @@ Store::Judgement Store::weigh_host(const SignedRecord& record, const SignedRecor
   const HostCertificate* standing = certificate_of(host.id);
   bool same = standing != nullptr && standing->encoded == host.certificate;
   if (same && known != nullptr && !is_newer(record, *known)) return {Verdict::kDuplicate, {}};
-  if (known == nullptr && !has_room(record.record)) return {Verdict::kFull, {}};
+  if (known == nullptr && origin == Origin::kNetwork && !has_room(record.record))
+    return {Verdict::kFull, {}};
 
   std::optional<HostCertificate> presented;
   if (!same) {
@@ -144,10 +145,12 @@ Verdict Store::weigh_statement(const SignedRecord& record, Origin origin) const 
   return same ? Verdict::kAccepted : Verdict::kNotPermitted;
 }
 
-bool Store::has_room(const Record& record) const {
-  if (records_.size() >= limits_.records) return false;
-  auto count = count_by_writer_.find(record.writer);
-  return count == count_by_writer_.end() || count->second < limits_.records_per_writer;
+bool Store::has_room(const Record& record, std::size_t ahead) const {
+  if (records_.size() + ahead >= limits_.records) return false;
+  auto found = count_by_writer_.find(record.writer);
+  WriterCount count = found == count_by_writer_.end() ? WriterCount{} : found->second;
+  if (count.all + ahead >= limits_.records_per_writer + limits_.tombstones_per_writer) return false;
+  return record.tombstone || count.live + ahead < limits_.records_per_writer;
 }
 
 // ---- changing
@@ -209,9 +212,12 @@ void Store::index(const Entry& entry, bool present) {
 
   if (!is_of_network(r.key.kind)) ++host_records_generation_;
 
-  auto& count = count_by_writer_[r.writer];
-  present ? ++count : --count;
-  if (count == 0) count_by_writer_.erase(r.writer);
+  if (!is_root_signed(r.key.kind)) {
+    auto& count = count_by_writer_[r.writer];
+    present ? ++count.all : --count.all;
+    if (!r.tombstone) present ? ++count.live : --count.live;
+    if (count.all == 0) count_by_writer_.erase(r.writer);
+  }
 
   if (r.tombstone) {
     auto deleted = std::pair(r.deleted, slot);

@@ -35,7 +35,10 @@ inline constexpr std::chrono::hours kTombstoneHorizon{14 * 24};
 
 struct StoreLimits {
   std::size_t records = 1'000'000;
+  // Of one writer: live records, and tombstones beside them, which a host that makes and destroys
+  // machines all day leaves for kTombstoneHorizon. What the root signed counts for nobody.
   std::size_t records_per_writer = 4096;
+  std::size_t tombstones_per_writer = 65'536;
 };
 
 enum class Verdict : std::uint8_t {
@@ -87,6 +90,9 @@ class Store {
   // What merge() would answer; changes nothing.
   [[nodiscard]] Verdict judge(const SignedRecord& record, WallTime now) const;
   Verdict merge(const SignedRecordPtr& record, WallTime now, Origin origin = Origin::kNetwork);
+  // Whether a record of an unknown slot would be within the limits, behind so many others of its
+  // writer that are to come first.
+  [[nodiscard]] bool has_room(const Record& record, std::size_t ahead = 0) const;
   // Forgets tombstones past the horizon.
   void collect(WallTime now);
   // Lets go of the machines of these networks, tombstones included. Not a deletion: nobody is told,
@@ -149,8 +155,12 @@ class Store {
                                      Origin origin) const;
   [[nodiscard]] Verdict weigh_right(const SignedRecord& record, Origin origin) const;
   [[nodiscard]] Verdict weigh_statement(const SignedRecord& record, Origin origin) const;
-  [[nodiscard]] bool has_room(const Record& record) const;
 
+  struct WriterCount {
+    std::size_t live = 0;
+    std::size_t all = 0;
+    friend bool operator==(const WriterCount&, const WriterCount&) = default;
+  };
   using Entry = StoreGroups::Entry;
   using Entries = std::vector<const Entry*>;  // in slot order
 
@@ -167,7 +177,7 @@ class Store {
   RecordChecks checks_;
   RecordsBySlot records_;
   std::map<HostId, HostCertificate> certificates_;
-  std::map<HostId, std::size_t> count_by_writer_;
+  std::map<HostId, WriterCount> count_by_writer_;
   std::map<NetworkId, Entries> by_network_;
   StoreGroups groups_;
   std::set<std::pair<WallTime, Slot>> tombstones_;

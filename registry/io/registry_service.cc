@@ -1,5 +1,6 @@
 #include "registry/io/registry_service.h"
 
+#include <fmt/format.h>
 #include <malloc.h>
 
 #include <algorithm>
@@ -318,6 +319,19 @@ void RegistryService::write(std::vector<LocalWrite> writes,
         [done = std::move(done), outcome = std::move(outcome)] { done(outcome); });
   impl.publish();
   impl.disk->flush([done = std::move(done)] { done({}); });
+}
+
+Result<void> RegistryService::check_room() const {
+  Record machine;
+  machine.key.kind = RecordKind::kMachine;
+  machine.writer = impl_->options.self;
+  if (!impl_->gossip || impl_->gossip->store().has_room(machine)) return {};
+  constexpr StoreLimits kLimits;
+  return Error(fmt::format(
+      "the registry has no room for another machine of this host: a host may have {} records, and "
+      "{} deletions in {} days; all hosts {}",
+      kLimits.records_per_writer, kLimits.tombstones_per_writer, kTombstoneHorizon.count() / 24,
+      kLimits.records));
 }
 
 void RegistryService::admit(SignedRecordPtr host_record) {

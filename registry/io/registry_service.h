@@ -79,6 +79,8 @@ class RegistryService {
   // reason why none of them was made. A full disk does not fail a write: it is kept, retried, and
   // reported by disk_error().
   void write(std::vector<LocalWrite> writes, std::function<void(Result<void>)> done);
+  // Whether a new machine of this host would find room in the registry (StoreLimits).
+  [[nodiscard]] Result<void> check_room() const;
   // A host record that the knock verified; a no-op when known. It is checked again like any other.
   void admit(SignedRecordPtr host_record);
 

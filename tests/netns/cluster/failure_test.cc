@@ -5,6 +5,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
+#include <filesystem>
 
 #include "tests/netns/cluster/cluster.h"
 
@@ -81,6 +82,21 @@ TEST_F(Failure, AMachineThatEndsWhileTheAgentIsAwayIsStopped) {
   EXPECT_TRUE(eventually([&] {
     return cluster_.must("b", {"machine", "status", brief}).find("stopped") != std::string::npos;
   }));
+}
+
+TEST_F(Failure, AMachineWhoseFolderIsLostLeavesTheRegistry) {
+  cluster_.kill_agent("a");
+  ASSERT_GT(
+      std::filesystem::remove_all(cluster_.host("a").state_dir() + "/machines/" + machine_["a"]),
+      0U);
+  cluster_.start_agent("a");
+  for (const char* name : {"b", "c"})
+    EXPECT_TRUE(eventually([&] { return digs(name).size() == 2; }, std::chrono::seconds(30)))
+        << name;
+  EXPECT_THAT(read_file(cluster_.host("a").log()), HasSubstr("its record is erased"));
+  // What still runs of it nobody ends, and the log says where it is.
+  run({"sh", "-c", "kill -9 $(ip netns pids " + machine_["a"] + ")"});
+  run({"ip", "netns", "del", machine_["a"]});
 }
 
 TEST_F(Failure, ALostHostLeavesAllAnswersAndTheOthersStay) {

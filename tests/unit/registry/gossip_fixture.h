@@ -17,12 +17,12 @@ inline const sim::TestCluster kCluster;
 // Host 0's Gossip; the other hosts are played by the test.
 class GossipTest : public testing::Test {
  protected:
-  explicit GossipTest(Dissemination dissemination = Dissemination::kTrees)
+  explicit GossipTest(Dissemination dissemination = Dissemination::kTrees, StoreLimits limits = {})
       : gossip_({.self = host_.id,
                  .root_key = kCluster.root().public_key(),
                  .incarnation = 1,
                  .expects_peers = true,
-                 .limits = {},
+                 .limits = limits,
                  .dissemination = dissemination,
                  .signing_key = host_.key},
                 rng_) {}

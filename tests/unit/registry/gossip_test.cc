@@ -39,6 +39,28 @@ TEST_F(GossipTest, ABatchIsWrittenWholeOrNotAtAll) {
   EXPECT_EQ(gossip_.store().root_hash(), before);
 }
 
+class FullGossip : public GossipTest {
+ protected:
+  FullGossip() : GossipTest(Dissemination::kTrees, {100, 3, 0}) {}
+  std::vector<SignedRecordPtr> machines(unsigned first, unsigned count) {
+    std::vector<SignedRecordPtr> out;
+    for (unsigned i = first; i < first + count; ++i)
+      out.push_back(*writer_.sign(LocalWrite{test::make_machine(host_, i), false, {}, ""},
+                                  gossip_.clock(), now_.wall));
+    return out;
+  }
+};
+
+TEST_F(FullGossip, ABatchThatDoesNotFitIsRefusedWhole) {
+  auto out = gossip_.on_local_write(now_, machines(1, 3));  // beside the host's own record
+  ASSERT_TRUE(out.refused);
+  EXPECT_THAT(out.refused->message, HasSubstr("limit of records is reached"));
+  EXPECT_EQ(gossip_.store().records().size(), 1U);
+  EXPECT_FALSE(gossip_.on_local_write(now_, machines(1, 2)).refused);
+  EXPECT_FALSE(gossip_.on_local_write(now_, machines(1, 2)).refused) << "known ones need no room";
+  EXPECT_TRUE(gossip_.on_local_write(now_, machines(9, 1)).refused);
+}
+
 TEST_F(GossipTest, NewsIsPassedOnOnceAndNoOpsAreNot) {
   admit_others(3);
   auto other = kCluster.enrol(1);

@@ -293,6 +293,47 @@ TEST(Store, LimitsHoldAndUpdatesStillPass) {
   EXPECT_EQ(write(kAny, "a", 2), Verdict::kAccepted);
 }
 
+TEST(Store, WhatWasDeletedTakesNoRoomFromWhatLives) {
+  Store store =
+      make_store({kAny}, {.records = 100, .records_per_writer = 3, .tombstones_per_writer = 4});
+  auto write = [&](const std::string& name) {
+    return store.merge(kAny.sign(make_shared_record(kAny, app(name), "acme", 1)), kNow);
+  };
+  auto erase = [&](const std::string& name) {
+    Record record = make_shared_record(kAny, app(name), "acme", 1);
+    return store.merge(kAny.sign(make_tombstone(record, HybridClock::from_wall(kNow), kNow)), kNow);
+  };
+  EXPECT_EQ(write("stays"), Verdict::kAccepted);  // beside the host's own record
+  for (const char* name : {"a", "b", "c", "d"}) {
+    EXPECT_EQ(write(name), Verdict::kAccepted) << name;
+    EXPECT_EQ(write("too-much"), Verdict::kFull) << name;
+    EXPECT_EQ(erase(name), Verdict::kAccepted) << name;
+  }
+  EXPECT_EQ(write("e"), Verdict::kAccepted) << "the last of three and four";
+  EXPECT_EQ(erase("e"), Verdict::kAccepted);
+  EXPECT_EQ(write("f"), Verdict::kFull);
+  EXPECT_EQ(erase("f"), Verdict::kFull) << "nor of what was never here";
+  EXPECT_TRUE(store.check_invariants());
+  store.collect(kNow + kTombstoneHorizon + 1h);
+  EXPECT_EQ(write("f"), Verdict::kAccepted);
+}
+
+TEST(Store, WhatIsOnTheDiskIsTakenWhateverTheLimits) {
+  Store store = make_store({kAny}, {.records = 100, .records_per_writer = 1});
+  auto record = kAny.sign(make_shared_record(kAny, app("a"), "acme", 1));
+  EXPECT_EQ(store.merge(record, kNow), Verdict::kFull);
+  EXPECT_EQ(store.merge(record, kNow, Origin::kDisk), Verdict::kAccepted);
+}
+
+TEST(Store, TheRootsWordCountsForNobody) {
+  Store store = make_store({kAny}, {.records = 100, .records_per_writer = 2});
+  auto renewal = test::sign_renewal_record(kCluster, kAny, kAny, kNow + 48h, kNow);
+  EXPECT_EQ(store.merge(renewal, kNow), Verdict::kAccepted);
+  EXPECT_EQ(store.merge(kAny.sign(make_shared_record(kAny, app("a"), "acme", 1)), kNow),
+            Verdict::kAccepted);
+  EXPECT_TRUE(store.check_invariants());
+}
+
 TEST(Store, EqualStampsAreDecidedTheSameEverywhere) {
   auto one = kAny.sign(make_shared_record(kAny, app("web"), "acme", 1));
   AppRecord changed = app("web");

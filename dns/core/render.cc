@@ -239,6 +239,16 @@ std::string render_empty(const Query& query, std::uint16_t flags, std::string_vi
   return std::move(message).finish().message;
 }
 
+// A zone that the question's name lies in is spelled as there, which a pointer to it does by
+// itself: names of many labels are not noted with their suffixes.
+ResourceRecord spelled_as_asked(ResourceRecord record, const Query& query) {
+  if (!query.question || !query.question->name.is_below_or_equal(record.owner)) return record;
+  const std::string& asked = query.question->name.wire();
+  record.owner =
+      *Name::from_wire(std::string_view(asked).substr(asked.size() - record.owner.wire().size()));
+  return record;
+}
+
 }  // namespace
 
 Reply render_answer(const Query& query, const Answer& answer, std::size_t limit,
@@ -249,7 +259,7 @@ Reply render_answer(const Query& query, const Answer& answer, std::size_t limit,
   for (const auto& record : answer.answers)
     if (!message.add(record, LDNS_SECTION_ANSWER)) break;
   for (const auto& record : answer.authority)
-    if (!message.add(record, LDNS_SECTION_AUTHORITY)) break;
+    if (!message.add(spelled_as_asked(record, query), LDNS_SECTION_AUTHORITY)) break;
   message.add_additional(answer.additional);
   if (!opt.empty()) message.add_raw(opt, LDNS_SECTION_ADDITIONAL);
   return std::move(message).finish();

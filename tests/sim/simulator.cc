@@ -283,7 +283,7 @@ bool Simulator::write(unsigned host, registry::LocalWrite write) {
   bool accepted = !out.refused;
   if (accepted) {
     persist(node, out.changes, now_);
-    if (node.trusted) remember(node, *record);
+    if (node.trusted || node.revoked) remember(node, *record);
   }
   perform(node, std::move(out));
   check(node);
@@ -297,6 +297,11 @@ void Simulator::crash(unsigned host) {
   node.knocking.reset();
   node.served.clear();
   node.gossip.reset();
+}
+
+void Simulator::leave(unsigned host) {
+  Node& node = *nodes_[host];
+  if (node.running) perform(node, node.gossip->leave(clocks(node)));
 }
 
 void Simulator::restart(unsigned host) {
@@ -320,6 +325,16 @@ void Simulator::distrust(unsigned host) {
       return record->record.writer == nodes_[host]->identity.id;
     });
   std::erase_if(accepted_, [](const auto& entry) { return entry.second.empty(); });
+}
+
+bool Simulator::revoke(unsigned by, unsigned host) {
+  HostId victim = nodes_[host]->identity.id;
+  RevocationRecord record{victim,
+                          sign_revocation(victim, clocks(*nodes_[by]).wall, cluster_.root())};
+  if (!write(by, {record, false, {}, ""})) return false;
+  nodes_[host]->trusted = false;
+  nodes_[host]->revoked = true;
+  return true;
 }
 
 // ---- performing a host's output

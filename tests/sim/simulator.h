@@ -73,6 +73,7 @@ class Simulator {
   // False when the host refused the write, or is not running.
   bool write(unsigned host, registry::LocalWrite write);
   void crash(unsigned host);    // without a goodbye; what was not on disk yet is lost
+  void leave(unsigned host);    // says goodbye; to be followed by crash()
   void restart(unsigned host);  // from its disk
   void stall(unsigned host, Duration time);
   void lose_disk(unsigned host);     // of a host that is not running
@@ -88,6 +89,10 @@ class Simulator {
   // What a host accepts is called an answer to the whole cluster; the writes of these hosts are
   // not (they lie), nor are they looked at by converged() and all_believe().
   void distrust(unsigned host);
+  // The root revokes a host, by the agent of another. As distrust(), but what it has written or
+  // writes yet may win, or be lost: until a host hears of it, its word is as good as any. False when
+  // that agent refused.
+  bool revoke(unsigned by, unsigned host);
   void partition(const std::function<int(unsigned)>& group_of) { network_.partition(group_of); }
   void cut(unsigned from, unsigned to) { network_.cut(from, to); }
   void heal() { network_.heal(); }
@@ -125,6 +130,7 @@ class Simulator {
   // and did not lose that: by slot, the version that must win.
   [[nodiscard]] std::map<registry::Slot, SignedRecordPtr> truth() const;
   [[nodiscard]] bool is_trusted(unsigned host) const;
+  [[nodiscard]] bool is_revoked(unsigned host) const;
   [[nodiscard]] std::uint64_t packets() const { return packets_; }
   [[nodiscard]] std::uint64_t packet_bytes() const { return packet_bytes_; }
   [[nodiscard]] std::uint64_t stream_bytes() const { return stream_bytes_; }

@@ -48,6 +48,7 @@ struct Simulator::Node {
   Rng rng;
   std::chrono::milliseconds skew{0};
   bool trusted = true;
+  bool revoked = false;
   Instant stalled_from{};
   Instant stalled_until{};
   std::uint64_t accusations = 0;  // of this life

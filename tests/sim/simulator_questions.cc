@@ -21,6 +21,10 @@ bool Simulator::is_trusted(unsigned host) const {
   return nodes_[host]->trusted;
 }
 
+bool Simulator::is_revoked(unsigned host) const {
+  return nodes_[host]->revoked;
+}
+
 Now Simulator::clocks_of(unsigned host) const {
   return clocks(*nodes_[host]);
 }

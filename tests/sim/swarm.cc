@@ -20,17 +20,18 @@ constexpr Duration kSeen = 60s;      // for membership, once stores are equal
 
 struct Faults {
   bool geographic, loss, duplicate, jitter, bad_spells, cuts, partitions, pauses, crashes;
-  bool lost_disks, old_disks, skew, clock_steps, liar, shared_writes;
+  bool lost_disks, old_disks, skew, clock_steps, liar, shared_writes, erasures, leaves, revocation;
 
   explicit Faults(Rng& rng) {
     for (bool* fault :
          {&geographic, &loss, &duplicate, &jitter, &bad_spells, &cuts, &partitions, &pauses,
-          &crashes, &lost_disks, &old_disks, &skew, &clock_steps, &liar, &shared_writes})
+          &crashes, &lost_disks, &old_disks, &skew, &clock_steps, &liar, &shared_writes, &erasures,
+          &leaves, &revocation})
       *fault = rng.chance(0.4);
   }
   // Nothing that could make an honest host look dead.
   [[nodiscard]] bool only_lies() const {
-    return liar && !bad_spells && !cuts && !partitions && !pauses && !crashes;
+    return liar && !bad_spells && !cuts && !partitions && !pauses && !crashes && !leaves;
   }
 };
 
@@ -54,6 +55,9 @@ std::string to_string(const Faults& f) {
   add(f.clock_steps, "clock-steps");
   add(f.liar, "liar");
   add(f.shared_writes, "shared-writes");
+  add(f.erasures, "erasures");
+  add(f.leaves, "leaves");
+  add(f.revocation, "revocation");
   return out.str();
 }
 
@@ -67,7 +71,7 @@ class Swarm {
     out.faults = std::to_string(sim_.hosts()) + " hosts:" + to_string(faults_);
     try {
       begin();
-      for (int second = 0; second < kStormSeconds; ++second) storm();
+      for (int second = 0; second < kStormSeconds; ++second) storm(second);
       out.settled_seconds = settle();
       out.ok = true;
     } catch (const std::exception& broken) {
@@ -97,7 +101,8 @@ class Swarm {
     };
     out.invites_last = rng_.chance(0.5);
     out.seeds = seeds_of;
-    out.check_every = 4;
+    if (faults_.revocation && out.hosts > kSeeds)
+      revoked_at_ = static_cast<int>(rng_.below(kStormSeconds));
     return out;
   }
 
@@ -118,11 +123,15 @@ class Swarm {
     if (!sim_.run_until([&] { return all_see_the_truth(); }, kSeen, 250ms)) blame_membership();
     // Whoever loses its registry has met the others before.
     if (faults_.crashes && faults_.lost_disks) sim_.run_for(11s);
-    downs_before_ = sim_.total_counters().downs;
+    sim_.watch_deaths([this](unsigned host, const registry::Membership::Death& death) {
+      unsigned about = death.host.value - host_id(0).value;
+      if (sim_.is_trusted(host) && sim_.is_trusted(about)) ++deaths_;
+    });
   }
 
   // One second of faults and writes.
-  void storm() {
+  void storm(int second) {
+    if (second == revoked_at_) revoke();
     unsigned host = any_host();
     if (faults_.pauses && rng_.chance(0.3)) sim_.stall(host, up_to(6s));
     if (faults_.cuts && rng_.chance(0.2)) sim_.cut(any_host(), any_host());
@@ -131,6 +140,7 @@ class Swarm {
     if (faults_.clock_steps && rng_.chance(0.1))
       sim_.set_skew(any_host(), std::chrono::milliseconds(rng_.below(120'001)) - 60s);
     if (faults_.crashes) crash_or_restart();
+    if (faults_.leaves && rng_.chance(0.1)) leave_or_return();
     int writes = static_cast<int>(rng_.below(5));
     for (int i = 0; i < writes; ++i) write();
     for (int i = 0; i < 5; ++i) {
@@ -143,6 +153,10 @@ class Swarm {
     unsigned host = any_host();
     if (liar_host_ == host) return;
     auto number = static_cast<unsigned>(rng_.below(3));
+    if (faults_.erasures && rng_.chance(0.25)) {
+      sim_.write(host, machine_erasure(sim_, host, number));
+      return;
+    }
     if (faults_.shared_writes) return write_at_random(sim_, rng_, host);
     auto state = rng_.chance(0.5) ? MachineState::kStarted : MachineState::kStopped;
     sim_.write(host, {machine_of(sim_, host, number, state), false, {}, ""});
@@ -163,8 +177,26 @@ class Swarm {
     if (rng_.chance(0.3) && running() > sim_.hosts() / 2) sim_.crash(host);
   }
 
+  // As systemd stops an agent, and starts it.
+  void leave_or_return() {
+    unsigned host = any_host();
+    if (liar_host_ == host) return;
+    if (!sim_.is_running(host)) return revive(host);
+    if (running() <= sim_.hosts() / 2) return;
+    sim_.leave(host);
+    sim_.run_for(up_to(100ms));
+    sim_.crash(host);
+  }
+
+  // By any other that runs; not one of the seeds, at which those knock who lost all.
+  void revoke() {
+    unsigned host = kSeeds + static_cast<unsigned>(rng_.below(sim_.hosts() - kSeeds));
+    unsigned by = any_host();
+    if (by != host && sim_.is_running(by) && sim_.is_trusted(by)) sim_.revoke(by, host);
+  }
+
   void revive(unsigned host) {
-    if (faults_.lost_disks && rng_.chance(0.3)) {
+    if (faults_.crashes && faults_.lost_disks && rng_.chance(0.3)) {
       sim_.lose_disk(host);
     } else if (faults_.old_disks) {
       sim_.restore_disk(host);
@@ -188,7 +220,8 @@ class Swarm {
     if (!sim_.run_until([&] { return all_see_the_truth(); }, kSeen, 500ms)) blame_membership();
     check_truth();
     check_stores();
-    if (faults_.only_lies() && claims_are_signed() && sim_.total_counters().downs > downs_before_)
+    check_revoked();
+    if (faults_.only_lies() && claims_are_signed() && deaths_ > 0)
       fail("lies made somebody believe that an honest host is down");
     return static_cast<double>(settled->count()) / 1e6;
   }
@@ -208,27 +241,38 @@ class Swarm {
     return out;
   }
 
-  [[nodiscard]] bool all_see_the_truth() const {
-    for (unsigned host = 0; host < sim_.hosts(); ++host) {
-      if (!sim_.is_trusted(host)) continue;
-      if (!sim_.all_believe(host, sim_.is_running(host) ? HostStatus::kAlive : HostStatus::kDown))
-        return false;
-    }
-    return true;
+  // Whoever left is gone, as is who was found dead; and who has lost its registry never met it.
+  [[nodiscard]] bool is_true(unsigned about, std::optional<HostStatus> status) const {
+    if (sim_.is_running(about)) return status == HostStatus::kAlive;
+    return status == HostStatus::kDown || (faults_.leaves && status == HostStatus::kLeft);
   }
 
-  void blame_membership() const {
+  // Calls with the host, whom it judges, and how.
+  template <class Call>
+  void each_judgement(const Call& call) const {
     for (unsigned host = 0; host < sim_.hosts(); ++host)
       for (unsigned about = 0; about < sim_.hosts(); ++about) {
         if (host == about || !sim_.is_running(host)) continue;
         if (!sim_.is_trusted(host) || !sim_.is_trusted(about)) continue;
-        auto wanted = sim_.is_running(about) ? HostStatus::kAlive : HostStatus::kDown;
-        auto status = sim_.gossip(host).membership().status(sim_.identity(about).id);
-        if (status == wanted) continue;
-        fail("host " + std::to_string(host) + " takes host " + std::to_string(about) + " for " +
-             (status ? std::string(to_string_of(*status)) : "a stranger") + ", but it " +
-             (sim_.is_running(about) ? "runs" : "is gone"));
+        call(host, about, sim_.gossip(host).membership().status(sim_.identity(about).id));
       }
+  }
+
+  [[nodiscard]] bool all_see_the_truth() const {
+    bool all = true;
+    each_judgement([&](unsigned, unsigned about, std::optional<HostStatus> status) {
+      all = all && is_true(about, status);
+    });
+    return all;
+  }
+
+  void blame_membership() const {
+    each_judgement([&](unsigned host, unsigned about, std::optional<HostStatus> status) {
+      if (is_true(about, status)) return;
+      fail("host " + std::to_string(host) + " takes host " + std::to_string(about) + " for " +
+           (status ? std::string(to_string_of(*status)) : "a stranger") + ", but it " +
+           (sim_.is_running(about) ? "runs" : "is gone"));
+    });
   }
   static std::string_view to_string_of(HostStatus status) { return sixpn::to_string(status); }
 
@@ -263,6 +307,21 @@ class Swarm {
         fail("host " + std::to_string(host) + " broke an invariant of its store");
   }
 
+  // Whoever heard of it has it neither for a member nor for a peer of WireGuard.
+  void check_revoked() const {
+    for (unsigned victim = 0; victim < sim_.hosts(); ++victim) {
+      if (!sim_.is_revoked(victim)) continue;
+      HostId id = sim_.identity(victim).id;
+      for (unsigned host = 0; host < sim_.hosts(); ++host) {
+        if (!sim_.is_running(host) || !sim_.is_trusted(host)) continue;
+        const auto& gossip = sim_.gossip(host);
+        if (gossip.store().is_revoked(id) && gossip.membership().status(id))
+          fail("host " + std::to_string(host) + " has host " + std::to_string(victim) +
+               " for a member, which is revoked");
+      }
+    }
+  }
+
   [[noreturn]] void fail(const std::string& what) const {
     throw std::logic_error(what + " (at " + std::to_string(sim_.now().time_since_epoch().count()) +
                            " us)");
@@ -283,9 +342,10 @@ class Swarm {
   Faults faults_;
   std::chrono::milliseconds skew_{0};
   std::optional<unsigned> liar_host_;
+  std::optional<int> revoked_at_;  // the second
   Simulator sim_;
   std::optional<Liar> liar_;
-  std::uint64_t downs_before_ = 0;
+  std::uint64_t deaths_ = 0;  // of honest hosts, to honest ones, since the storm began
 };
 
 }  // namespace

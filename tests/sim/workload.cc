@@ -36,6 +36,10 @@ MachineRecord machine_of(const Simulator& sim, unsigned host, unsigned number, M
   return machine;
 }
 
+LocalWrite machine_erasure(const Simulator& sim, unsigned host, unsigned number) {
+  return {{}, true, machine_key(machine_of(sim, host, number, MachineState::kStopped).id), ""};
+}
+
 void write_at_random(Simulator& sim, Rng& rng, unsigned host) {
   auto number = static_cast<unsigned>(rng.below(6));
   switch (rng.below(4)) {

@@ -1,5 +1,6 @@
 // The simulator's clock, hosts and datagrams. Disks: simulator_disks.cc. Sync sessions:
-// simulator_streams.cc; knocks: simulator_knocks.cc; questions: simulator_questions.cc.
+// simulator_streams.cc; knocks: simulator_knocks.cc; who is who: simulator_trust.cc; questions:
+// simulator_questions.cc.
 #include "tests/sim/simulator.h"
 
 #include <algorithm>
@@ -55,15 +56,13 @@ Simulator::Simulator(SimOptions options)
   for (unsigned i = 0; i < options_.hosts; ++i) {
     auto skew = static_cast<std::int64_t>(
         rng_.below(static_cast<std::uint64_t>(2 * options_.clock_skew.count() + 1)));
-    nodes_.push_back(std::unique_ptr<Node>(new Node{
-        .index = i,
-        .identity =
-            cluster_.enrol(i, options_.orgs ? options_.orgs(i) : std::vector<std::string>{"*"}),
-        .rng = Rng(options_.seed * 1000 + i)}));
+    nodes_.push_back(std::unique_ptr<Node>(
+        new Node{.index = i, .identity = enrol(i), .rng = Rng(options_.seed * 1000 + i)}));
     nodes_.back()->metered = options_.metered && options_.metered(i);
     nodes_.back()->skew = std::chrono::milliseconds(skew) - options_.clock_skew;
     nodes_.back()->identity.record.endpoints = {underlay_of(i, kWireGuardPort)};
   }
+  if (options_.twin) distrust(options_.twin->first ? options_.twin->of : options_.hosts - 1);
 }
 
 Simulator::~Simulator() = default;
@@ -148,7 +147,7 @@ void Simulator::on_timer(Node& node, std::uint64_t timer) {
 }
 
 void Simulator::on_datagram(Node& node, unsigned source, const std::string& bytes) {
-  if (!network_.passes(source, node.index)) return;
+  if (!network_.passes(source, node.index) || !has_tunnel(node, *nodes_[source])) return;
   if (tap_) tap_(source, node.index, bytes);
   perform(node, metered(node, [&] {
             return node.gossip->on_datagram(clocks(node), nodes_[source]->identity.id, bytes);
@@ -199,8 +198,10 @@ void Simulator::start_all() {
   if (options_.warm) warm_up();
   for (auto& node : nodes_) begin_life(*node);
   if (options_.warm) return;
-  for (auto& node : nodes_)
-    if (node->index != 0) knock(node->index, 0);
+  for (auto& node : nodes_) {
+    bool is_twin = options_.twin && node->index + 1 == options_.hosts;
+    if (node->index != 0) knock(node->index, is_twin ? options_.twin->door : 0);
+  }
 }
 
 // Every disk holds every host's record.
@@ -265,7 +266,8 @@ void Simulator::begin_life(Node& node) {
   own.value = node.identity.record;
   // A warm start is one where nothing has changed: else a thousand host records would spread first.
   bool known = options_.warm && node.life == 1 && node.disk.contains(own_slot(node.identity));
-  if (!known && !write(node.index, own)) throw std::logic_error("a host refused its own record");
+  if (!known && !write(node.index, own) && node.trusted)
+    throw std::logic_error("a host refused its own record");
   perform(node, node.gossip->start(clocks(node)));
   begin_knocking(node);
 }
@@ -318,25 +320,6 @@ void Simulator::set_skew(unsigned host, std::chrono::milliseconds skew) {
   nodes_[host]->skew = skew;
 }
 
-void Simulator::distrust(unsigned host) {
-  nodes_[host]->trusted = false;
-  for (auto& [slot, versions] : accepted_)
-    std::erase_if(versions, [&](const SignedRecordPtr& record) {
-      return record->record.writer == nodes_[host]->identity.id;
-    });
-  std::erase_if(accepted_, [](const auto& entry) { return entry.second.empty(); });
-}
-
-bool Simulator::revoke(unsigned by, unsigned host) {
-  HostId victim = nodes_[host]->identity.id;
-  RevocationRecord record{victim,
-                          sign_revocation(victim, clocks(*nodes_[by]).wall, cluster_.root())};
-  if (!write(by, {record, false, {}, ""})) return false;
-  nodes_[host]->trusted = false;
-  nodes_[host]->revoked = true;
-  return true;
-}
-
 // ---- performing a host's output
 // --------------------------------------------------------------------
 
@@ -358,11 +341,12 @@ void Simulator::perform(Node& node, Gossip::Output out) {
 
 void Simulator::transmit(Node& from, HostId to_id, std::string bytes) {
   record_effect(from.index, bytes);
-  unsigned to = to_id.value - host_id(0).value;
+  auto known = reached_as(from, to_id);
+  unsigned to = known.value_or(options_.hosts);
   ++packets_;
   packet_bytes_ += bytes.size();
   if (sent_tap_) sent_tap_(from.index, to, bytes);
-  if (to >= nodes_.size() || !nodes_[to]->running) return;
+  if (!known || !nodes_[to]->running) return;
   auto arrivals = network_.carry(from.index, to, now_, rng_);
   if (arrivals.empty()) return;
   auto shared = std::make_shared<const std::string>(std::move(bytes));
@@ -379,7 +363,7 @@ void Simulator::transmit(Node& from, HostId to_id, std::string bytes) {
 
 // A connection and the first byte back. Streams are reliable here, so loss does not delay it.
 void Simulator::probe_by_tcp(Node& from, HostId to) {
-  unsigned peer = to.value - host_id(0).value;
+  unsigned peer = reached_as(from, to).value();
   if (!reachable(from.index, peer)) return;  // the probe that asked has its own deadline
   Duration there = 3 * network_.delay(from.index, peer, rng_);
   deliver(now_ + there, peer, [this, source = from.index, to](Node& self) {
@@ -401,7 +385,8 @@ void Simulator::inject_record(unsigned from, unsigned to, const SignedRecordPtr&
   });
 }
 
-// What a host has accepted was signed by its writer, and never goes back within a process life.
+// What a host has accepted was signed by its writer, and never goes back within a process life: but
+// for the word of a host whose other enrolment has displaced it.
 void Simulator::watch_changes(Node& node, const registry::Changes& changes) {
   if (options_.warm && !watch_) return;
   for (const auto& slot : changes.slots) {
@@ -414,11 +399,9 @@ void Simulator::watch_changes(Node& node, const registry::Changes& changes) {
       continue;
     }
     const Record& r = record->record;
-    unsigned writer = r.writer.value - host_id(0).value;
-    bool signed_by_writer = writer < nodes_.size() &&
-                            checks_.verify(*record, nodes_[writer]->identity.key.public_key());
-    if (!signed_by_writer) broken(node, "holds a forged " + to_string(r.key));
-    if (before != node.seen.end() && r.stamp < before->second->record.stamp)
+    if (!is_signed_by_writer(*record)) broken(node, "holds a forged " + to_string(r.key));
+    bool is_twins = options_.twin && r.writer == host_id(options_.twin->of);
+    if (before != node.seen.end() && r.stamp < before->second->record.stamp && !is_twins)
       broken(node, "went back to an older " + to_string(r.key));
     node.seen[slot] = record;
   }

@@ -44,6 +44,14 @@ struct SimOptions {
   std::function<std::vector<unsigned>(unsigned)> seeds;
   bool invites_last = false;  // else they have expired: a host lets in whom it knows
   std::function<std::vector<std::string>(unsigned)> orgs;  // a host's rights; none given: all
+  // The last host is a second enrolment of one host id, as of a token that was used twice. Both are
+  // let in at the start, by different doors; who enrolled later is nobody's answer (distrust()).
+  struct Twin {
+    unsigned of = 0;
+    unsigned door = 1;
+    bool first = false;  // it enrolled before the other
+  };
+  std::optional<Twin> twin;
   // Hosts whose processor time is measured; none given: nobody's.
   std::function<bool(unsigned)> metered;
   // Last word on a host's options, before each of its lives.
@@ -90,8 +98,8 @@ class Simulator {
   // not (they lie), nor are they looked at by converged() and all_believe().
   void distrust(unsigned host);
   // The root revokes a host, by the agent of another. As distrust(), but what it has written or
-  // writes yet may win, or be lost: until a host hears of it, its word is as good as any. False when
-  // that agent refused.
+  // writes yet may win, or be lost: until a host hears of it, its word is as good as any. False
+  // when that agent refused.
   bool revoke(unsigned by, unsigned host);
   void partition(const std::function<int(unsigned)>& group_of) { network_.partition(group_of); }
   void cut(unsigned from, unsigned to) { network_.cut(from, to); }
@@ -161,6 +169,7 @@ class Simulator {
     std::function<void(Node*)> action;
   };
 
+  [[nodiscard]] EnrolledHost enrol(unsigned index) const;
   void schedule(Instant when, Event event);
   void happen(Event event);
   void on_timer(Node& node, std::uint64_t timer);
@@ -169,6 +178,7 @@ class Simulator {
   void deliver(Instant when, unsigned host, std::function<void(Node&)> action);
   void perform(Node& node, registry::Gossip::Output out);
   void transmit(Node& from, HostId to, std::string bytes);
+  [[nodiscard]] bool is_signed_by_writer(const SignedRecord& record);
   void watch_changes(Node& node, const registry::Changes& changes);
   void persist(Node& node, const registry::Changes& changes, Instant when);
   void probe_by_tcp(Node& from, HostId to);
@@ -188,6 +198,9 @@ class Simulator {
   void keep_contacts(Node& node);
   void transmit_knock(Node& from, const IpEndpoint& to, const std::string& bytes);
   void on_knock_datagram(Node& node, const IpEndpoint& from, const std::string& bytes);
+  // Whom `node` reaches under that id, as its WireGuard's keys have it; nobody: no such host.
+  [[nodiscard]] std::optional<unsigned> reached_as(const Node& node, HostId id) const;
+  [[nodiscard]] bool has_tunnel(const Node& node, const Node& from) const;
   [[nodiscard]] SnapshotPtr snapshot_of(const Node& node) const;
   [[nodiscard]] SignedRecordPtr own_record(const Node& node) const;
   void begin_life(Node& node);

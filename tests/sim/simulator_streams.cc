@@ -18,8 +18,9 @@ void Simulator::fail_stream(Node& from, HostId to, Duration after) {
 }
 
 void Simulator::open_stream(Node& from, HostId to) {
-  Node& peer = *nodes_[to.value - host_id(0).value];
-  if (!reachable(from.index, peer.index)) return fail_stream(from, to, registry::kSyncIdleTimeout);
+  Node& peer = *nodes_[reached_as(from, to).value()];
+  bool reached = reachable(from.index, peer.index) && has_tunnel(peer, from);
+  if (!reached) return fail_stream(from, to, registry::kSyncIdleTimeout);
   Duration round_trip =
       network_.delay(from.index, peer.index, rng_) + network_.delay(peer.index, from.index, rng_);
   // One for each peer, the newest.
@@ -94,7 +95,7 @@ void Simulator::receive_chunk(const std::shared_ptr<Stream>& stream, bool to_ini
   stream->heard = now_;
   Stream::End& end = to_initiator ? near : far;
   Node& node = *nodes_[end.host];
-  HostId peer = host_id(to_initiator ? far.host : near.host);
+  HostId peer = nodes_[to_initiator ? far.host : near.host]->identity.id;
   auto records = end.session.on_bytes(chunk);
   if (!records) throw std::logic_error(records.error().message + "; " + replay_hint());
   perform(node, metered(node, [&] {
@@ -112,7 +113,7 @@ void Simulator::close_stream(const std::shared_ptr<Stream>& stream) {
   if (peer.life == stream->far.life) peer.served.erase(stream->near.host);
   Node& node = *nodes_[stream->near.host];
   if (node.life != stream->near.life) return;
-  HostId id = host_id(stream->far.host);
+  HostId id = nodes_[stream->far.host]->identity.id;
   perform(node, node.gossip->on_sync_finished(clocks(node), id, stream->near.session.settled()));
 }
 

@@ -1,9 +1,11 @@
 #include "tests/sim/swarm.h"
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <sstream>
 #include <stdexcept>
+#include <vector>
 
 #include "tests/sim/liar.h"
 #include "tests/sim/simulator.h"
@@ -20,13 +22,13 @@ constexpr Duration kSeen = 60s;      // for membership, once stores are equal
 
 struct Faults {
   bool geographic, loss, duplicate, jitter, bad_spells, cuts, partitions, pauses, crashes;
-  bool lost_disks, old_disks, skew, clock_steps, liar, shared_writes, erasures, leaves, revocation;
+  bool lost_disks, old_disks, skew, clock_steps, liar, shared_writes, erasures, leaves, revocation,
+      twin;
 
   explicit Faults(Rng& rng) {
-    for (bool* fault :
-         {&geographic, &loss, &duplicate, &jitter, &bad_spells, &cuts, &partitions, &pauses,
-          &crashes, &lost_disks, &old_disks, &skew, &clock_steps, &liar, &shared_writes, &erasures,
-          &leaves, &revocation})
+    for (bool* fault : {&geographic, &loss, &duplicate, &jitter, &bad_spells, &cuts, &partitions,
+                        &pauses, &crashes, &lost_disks, &old_disks, &skew, &clock_steps, &liar,
+                        &shared_writes, &erasures, &leaves, &revocation, &twin})
       *fault = rng.chance(0.4);
   }
   // Nothing that could make an honest host look dead.
@@ -58,6 +60,7 @@ std::string to_string(const Faults& f) {
   add(f.erasures, "erasures");
   add(f.leaves, "leaves");
   add(f.revocation, "revocation");
+  add(f.twin, "twin");
   return out.str();
 }
 
@@ -86,8 +89,7 @@ class Swarm {
   SimOptions options(std::uint64_t seed, const SwarmLimits& limits) {
     SimOptions out;
     out.seed = seed;
-    out.hosts = limits.hosts_least +
-                static_cast<unsigned>(rng_.below(limits.hosts_most - limits.hosts_least + 1));
+    out.hosts = limits.hosts_least + below(limits.hosts_most - limits.hosts_least + 1);
     out.network.geographic = faults_.geographic;
     out.network.loss = faults_.loss ? 0.01 * static_cast<double>(1 + rng_.below(20)) : 0;
     out.network.duplicate = faults_.duplicate ? 0.05 : 0;
@@ -95,7 +97,16 @@ class Swarm {
     out.network.bad_spell = faults_.bad_spells ? 0.05 : 0;
     if (faults_.skew) skew_ = std::chrono::milliseconds(rng_.chance(0.5) ? 5'000 : 180'000);
     out.clock_skew = skew_;
-    if (faults_.liar) liar_host_ = 1 + static_cast<unsigned>(rng_.below(out.hosts - 1));
+    // Of any host but those whom the others' tokens name.
+    if (faults_.twin && out.hosts > kSeeds + 2)
+      out.twin = SimOptions::Twin{kSeeds + below(out.hosts - kSeeds - 1), 1 + below(kSeeds - 1),
+                                  rng_.chance(0.5)};
+    if (faults_.liar) liar_host_ = 1 + below(out.hosts - 1);
+    if (out.twin) twins_ = {out.twin->of, out.hosts - 1};
+    if (liar_host_ && is_twin(*liar_host_)) {
+      out.twin.reset();
+      twins_.clear();
+    }
     out.orgs = [liar = liar_host_](unsigned host) {
       return std::vector<std::string>{liar == host ? "other" : "*"};
     };
@@ -152,19 +163,21 @@ class Swarm {
   void write() {
     unsigned host = any_host();
     if (liar_host_ == host) return;
-    auto number = static_cast<unsigned>(rng_.below(3));
+    auto number = below(3);
     if (faults_.erasures && rng_.chance(0.25)) {
       sim_.write(host, machine_erasure(sim_, host, number));
       return;
     }
-    if (faults_.shared_writes) return write_at_random(sim_, rng_, host);
+    // What an enrolment that loses has written over is lost with it.
+    bool may_share = !is_twin(host) || sim_.is_trusted(host);
+    if (faults_.shared_writes && may_share) return write_at_random(sim_, rng_, host);
     auto state = rng_.chance(0.5) ? MachineState::kStarted : MachineState::kStopped;
     sim_.write(host, {machine_of(sim_, host, number, state), false, {}, ""});
   }
 
   void partition() {
     auto salt = rng_();
-    unsigned groups = 2 + static_cast<unsigned>(rng_.below(2));
+    unsigned groups = 2 + below(2);
     sim_.partition(
         [salt, groups](unsigned host) { return static_cast<int>(Rng(salt + host).below(groups)); });
   }
@@ -190,9 +203,10 @@ class Swarm {
 
   // By any other that runs; not one of the seeds, at which those knock who lost all.
   void revoke() {
-    unsigned host = kSeeds + static_cast<unsigned>(rng_.below(sim_.hosts() - kSeeds));
+    unsigned host = kSeeds + below(sim_.hosts() - kSeeds);
     unsigned by = any_host();
-    if (by != host && sim_.is_running(by) && sim_.is_trusted(by)) sim_.revoke(by, host);
+    if (by != host && !is_twin(host) && sim_.is_running(by) && sim_.is_trusted(by))
+      sim_.revoke(by, host);
   }
 
   void revive(unsigned host) {
@@ -211,7 +225,8 @@ class Swarm {
     sim_.set_network(calm);
     for (unsigned host = 0; host < sim_.hosts(); ++host) {
       sim_.set_skew(host, 0ms);
-      if (!sim_.is_running(host) && rng_.chance(0.5)) revive(host);
+      bool stands = is_twin(host) && sim_.is_trusted(host);
+      if (!sim_.is_running(host) && (stands || rng_.chance(0.5))) revive(host);
     }
     auto ahead = std::max<Duration>(skew_, faults_.clock_steps ? 60s : 0s);
     Duration patience = faults_.crashes && faults_.lost_disks ? kReunion : kSettle;
@@ -327,7 +342,11 @@ class Swarm {
                            " us)");
   }
 
-  unsigned any_host() { return static_cast<unsigned>(rng_.below(sim_.hosts())); }
+  unsigned any_host() { return below(sim_.hosts()); }
+  unsigned below(unsigned bound) { return static_cast<unsigned>(rng_.below(bound)); }
+  [[nodiscard]] bool is_twin(unsigned host) const {
+    return std::find(twins_.begin(), twins_.end(), host) != twins_.end();
+  }
   Duration up_to(Duration most) {
     return Duration(
         static_cast<Duration::rep>(rng_.below(static_cast<std::uint64_t>(most.count()))));
@@ -343,6 +362,7 @@ class Swarm {
   std::chrono::milliseconds skew_{0};
   std::optional<unsigned> liar_host_;
   std::optional<int> revoked_at_;  // the second
+  std::vector<unsigned> twins_;    // two enrolments of one host id
   Simulator sim_;
   std::optional<Liar> liar_;
   std::uint64_t deaths_ = 0;  // of honest hosts, to honest ones, since the storm began

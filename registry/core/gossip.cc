@@ -48,7 +48,7 @@ Gossip::Output Gossip::load(Now now, const std::vector<SignedRecordPtr>& records
     for (const auto& record : records)
       if ((record->record.key.kind == RecordKind::kHost) == hosts)
         count(store_.merge(record, now.wall, Origin::kDisk));
-  if (!records.empty()) synced_ = true;
+  if (!records.empty() && options_.loads_whole) synced_ = true;
   forget_unwanted(now, true);
   follow_store(now, out);
   if (records.empty()) return out;

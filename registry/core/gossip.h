@@ -92,6 +92,7 @@ class Gossip {
     PublicKey root_key{};
     std::uint64_t incarnation = 1;  // greater than any used before
     bool expects_peers = false;     // see RegistryOptions
+    bool loads_whole = true;        // the disk's state was whole once: see synced()
     StoreLimits limits;
     RecordChecks checks;
     Dissemination dissemination = Dissemination::kTrees;

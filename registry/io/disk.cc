@@ -174,7 +174,10 @@ Result<Disk::Content> Disk::read() {
   auto done = with_recovery([&]() -> Result<void> {
     auto rows = read_rows();
     if (!rows) return std::move(rows).error();
+    auto partial = read_state("partial");
+    if (!partial) return std::move(partial).error();
     content = std::move(*rows);
+    content.whole = *partial == 0;
     return {};
   });
   if (!done) return std::move(done).error();
@@ -233,16 +236,21 @@ Result<void> Disk::write_state(const char* key, std::uint64_t value) {
   return {};
 }
 
-Result<void> Disk::apply(const std::vector<Write>& writes, std::uint64_t incarnation) {
-  return with_recovery([&] { return write_batch(writes, incarnation); });
+Result<void> Disk::apply(const std::vector<Write>& writes, std::uint64_t incarnation, bool whole) {
+  // What a recovery loses is for the caller to put again: then it says so again.
+  return with_recovery([&, begun = setback_.set_aside]() {
+    return write_batch(writes, incarnation, whole && setback_.set_aside == begun);
+  });
 }
 
-Result<void> Disk::write_batch(const std::vector<Write>& writes, std::uint64_t incarnation) {
+Result<void> Disk::write_batch(const std::vector<Write>& writes, std::uint64_t incarnation,
+                               bool whole) {
   if (auto begun = execute("BEGIN IMMEDIATE"); !begun) return begun;
   std::uint64_t sum = sum_;
   auto done = write_rows(writes, sum);
   if (done) done = write_state("sum", sum);
   if (done && incarnation != 0) done = write_state("incarnation", incarnation);
+  if (done && whole) done = execute("DELETE FROM state WHERE key = 'partial'");
   const bool told = marked_ && !setback_.any();
   if (done && told) done = erase_mark();
   if (done) done = execute("COMMIT");

@@ -42,6 +42,7 @@ class Disk {
   struct Content {
     std::vector<SignedRecordPtr> records;
     std::size_t unreadable = 0;  // rows that are no valid records; left where they are
+    bool whole = false;          // apply() was told so, and nothing was lost since
   };
   // What went wrong with the file since the last take_setback().
   struct Setback {
@@ -66,9 +67,11 @@ class Disk {
   // long as the clock does not step back: at least the Unix time in seconds. Durable when it
   // returns.
   Result<std::uint64_t> next_incarnation(WallTime now);
-  // One transaction, all or nothing. `incarnation` 0: unchanged. On a file that turns out to be
-  // corrupt: into the new one.
-  Result<void> apply(const std::vector<Write>& writes, std::uint64_t incarnation);
+  // One transaction, all or nothing. `incarnation` 0: unchanged. `whole`: with it, the file holds
+  // all that the registry had once (Content::whole); a new file, and a salvaged one, is not. On a
+  // file that turns out to be corrupt: into the new one.
+  Result<void> apply(const std::vector<Write>& writes, std::uint64_t incarnation,
+                     bool whole = false);
   // Reads the whole file for damage, and sets it aside when there is any.
   Result<void> check();
 
@@ -78,7 +81,7 @@ class Disk {
   Result<void> open_database();
   // Opens the database unless it is; goes on with a recovery that the disk did not let end.
   Result<void> make_ready();
-  Result<void> write_batch(const std::vector<Write>& writes, std::uint64_t incarnation);
+  Result<void> write_batch(const std::vector<Write>& writes, std::uint64_t incarnation, bool whole);
   // Adds to `sum` what the writes change.
   Result<void> write_rows(const std::vector<Write>& writes, std::uint64_t& sum);
   Result<void> write_state(const char* key, std::uint64_t value);

@@ -49,12 +49,10 @@ DiskQueue::~DiskQueue() {
   thread_.stop();
   thread_.join();
   // What was in flight may or may not have been written: writing it again changes nothing.
-  if (in_flight_) {
-    for (const auto& [slot, record] : in_flight_->records) waiting_.records.emplace(slot, record);
-    waiting_.incarnation = std::max(waiting_.incarnation, in_flight_->incarnation);
-  }
+  if (in_flight_) waiting_.add_older(*in_flight_);
   if (waiting_.empty()) return;
-  if (auto written = disk_->apply(to_writes(waiting_), waiting_.incarnation); !written)
+  if (auto written = disk_->apply(to_writes(waiting_), waiting_.incarnation, waiting_.whole);
+      !written)
     log::error("registry", "the last changes are not on disk: {}", written.error().message);
   if (auto setback = disk_->take_setback(); setback.any()) on_setback_(setback);
 }
@@ -69,6 +67,17 @@ void DiskQueue::put(const Slot& slot, SignedRecordPtr record) {
 void DiskQueue::put_incarnation(std::uint64_t incarnation) {
   waiting_.incarnation = incarnation;
   if (!in_flight_) timer_.arm_after(kFlushInterval);
+}
+
+void DiskQueue::put_whole() {
+  waiting_.whole = true;
+  if (!in_flight_) timer_.arm_after(kFlushInterval);
+}
+
+void DiskQueue::Batch::add_older(const Batch& older) {
+  for (const auto& [slot, record] : older.records) records.emplace(slot, record);
+  incarnation = std::max(incarnation, older.incarnation);
+  whole |= older.whole;
 }
 
 void DiskQueue::flush(std::function<void()> done) {
@@ -86,7 +95,8 @@ void DiskQueue::begin() {
   stall_timer_.arm_after(patience_);
   thread_.post([this, batch = in_flight_, weak = std::weak_ptr<bool>(alive_)] {
     Outcome outcome;
-    if (!batch->empty()) outcome.done = disk_->apply(to_writes(*batch), batch->incarnation);
+    if (!batch->empty())
+      outcome.done = disk_->apply(to_writes(*batch), batch->incarnation, batch->whole);
     outcome.setback = disk_->take_setback();
     control_.post([this, weak, outcome] {
       if (!weak.expired()) on_written(outcome);
@@ -116,8 +126,7 @@ void DiskQueue::on_written(const Outcome& outcome) {
       log::error("registry", "changes are kept in memory until the disk takes them: {}",
                  outcome.done.error().message);
     error_ = outcome.done.error();
-    for (const auto& [slot, record] : batch->records) waiting_.records.emplace(slot, record);
-    waiting_.incarnation = std::max(waiting_.incarnation, batch->incarnation);
+    waiting_.add_older(*batch);
   } else if ((hung || !batch->empty()) && error_) {
     log::info("registry", "the disk takes changes again");
     error_.reset();

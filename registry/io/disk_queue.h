@@ -37,6 +37,8 @@ class DiskQueue {
 
   void put(const Slot& slot, SignedRecordPtr record);  // null: removed
   void put_incarnation(std::uint64_t incarnation);
+  // With what was put before, the file holds all that the registry had once.
+  void put_whole();
   // Writes what waits now; `done` after the attempt, whatever its outcome (see error()), or without
   // one when the disk hangs.
   void flush(std::function<void()> done);
@@ -47,7 +49,10 @@ class DiskQueue {
   struct Batch {
     std::map<Slot, SignedRecordPtr> records;
     std::uint64_t incarnation = 0;
-    [[nodiscard]] bool empty() const { return records.empty() && incarnation == 0; }
+    bool whole = false;
+    [[nodiscard]] bool empty() const { return records.empty() && incarnation == 0 && !whole; }
+    // Of an earlier one that was not written.
+    void add_older(const Batch& older);
   };
   // What one visit to the disk thread brings back.
   struct Outcome {

@@ -136,7 +136,7 @@ Result<void> Disk::build(const std::vector<Write>& writes, std::uint64_t incarna
   if (auto opened = open_database(); !opened) return opened;
   if (auto said = write_state("set_aside_ms", set_aside_ms); !said) return said;
   if (auto said = write_state("salvaged", writes.size()); !said) return said;
-  if (auto written = write_batch(writes, incarnation); !written) return written;
+  if (auto written = write_batch(writes, incarnation, false); !written) return written;
   auto busy = read_number("PRAGMA wal_checkpoint(TRUNCATE)");
   if (!busy) return std::move(busy).error();
   if (*busy != 0) return Error(path_ + " is in use");

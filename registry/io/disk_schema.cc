@@ -103,6 +103,7 @@ Result<void> Disk::create_schema() {
   if (auto begun = execute("BEGIN IMMEDIATE"); !begun) return begun;
   for (const char* sql : {kRecordsTable, kStateTable, kReadableTables, kMarks})
     if (auto made = execute(sql); !made) return made;
+  if (auto said = write_state("partial", 1); !said) return said;
   // Told by the file: whoever kills the agent now does not silence it.
   if (was_used_)
     if (auto told = write_state("was_missing", 1); !told) return told;

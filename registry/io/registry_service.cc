@@ -69,6 +69,7 @@ struct RegistryService::Impl {
   SnapshotPtr snapshot;
   std::uint64_t send_failures = 0;
   bool publish_pending = false;
+  bool disk_is_whole = false;  // or is told so with its next batch
   Instant next_publish{};
   bool twin_reported = false;
   bool stopped = false;
@@ -93,6 +94,7 @@ Result<void> RegistryService::Impl::open() {
   core.root_key = options.root_key;
   core.incarnation = *incarnation << kLifeBits;
   core.expects_peers = options.expects_peers;
+  core.loads_whole = content->whole;
   core.signing_key = options.signing_key;
   core.certificate_grace = options.certificate_grace;
   gossip = std::make_unique<Gossip>(core, rng);
@@ -103,6 +105,7 @@ Result<void> RegistryService::Impl::open() {
   builder.touch(loaded.changes);
   for (const auto& slot : loaded.changes.slots)  // what an earlier life had let go of
     if (gossip->store().find(slot) == nullptr) disk->put(slot, nullptr);
+  disk_is_whole = content->whole;
   content->records = {};
   // Signed anew in each life: who left before is let in by it (Gossip::welcome_back). Displaced,
   // this host says nothing any more, but its operator can ask it why.
@@ -165,6 +168,7 @@ void RegistryService::Impl::on_setback(const Disk::Setback& setback) {
             gossip->store().records().size());
   disk->put_incarnation(writer->incarnation());
   for (const auto& record : gossip->store().records()) disk->put(slot_of(record->record), record);
+  if (gossip->synced()) disk->put_whole();
 }
 
 // ---- writing
@@ -222,6 +226,7 @@ void RegistryService::Impl::raise_incarnation(std::uint64_t seen) {
 void RegistryService::Impl::perform(Gossip::Output out) {
   if (stopped) return;
   for (const auto& slot : out.changes.slots) disk->put(slot, gossip->store().find(slot));
+  if (gossip->synced() && !std::exchange(disk_is_whole, true)) disk->put_whole();
   builder.touch(out.changes);
   send(out.datagrams);
   for (HostId peer : out.syncs) {

@@ -248,7 +248,8 @@ void Simulator::begin_life(Node& node) {
   options.root_key = cluster_.root().public_key();
   node.incarnation = std::max(node.incarnation + 1, unix_seconds(clocks(node).wall));
   options.incarnation = node.incarnation << 16;
-  options.expects_peers = node.index != 0;
+  options.expects_peers = node.index != 0 || !node.contacts.empty();
+  options.loads_whole = node.disk_is_whole || options_.warm;
   options.checks = checks_.checks();
   give_key(options, node.identity.key);
   if (options_.configure) options_.configure(node.index, options);

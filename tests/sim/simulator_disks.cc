@@ -14,6 +14,7 @@ void Simulator::look_at_disk(Node& node) {
 void Simulator::lose_disk(unsigned host) {
   Node& node = *nodes_[host];
   node.disk.clear();
+  node.disk_is_whole = false;
   node.incarnation = 0;
   look_at_disk(node);
 }
@@ -22,6 +23,7 @@ void Simulator::copy_disk(unsigned host) {
   Node& node = *nodes_[host];
   node.old_disk = node.disk;
   node.old_incarnation = node.incarnation;
+  node.old_disk_was_whole = node.disk_is_whole;
 }
 
 void Simulator::restore_disk(unsigned host) {
@@ -29,18 +31,21 @@ void Simulator::restore_disk(unsigned host) {
   if (node.old_disk.empty()) return;
   node.disk = std::exchange(node.old_disk, {});
   node.incarnation = node.old_incarnation;
+  node.disk_is_whole = node.old_disk_was_whole;
   look_at_disk(node);
 }
 
 void Simulator::persist(Node& node, const registry::Changes& changes, Instant when) {
-  if (changes.slots.empty()) return;
+  bool whole = node.gossip->synced() && !node.disk_is_whole;
+  if (changes.slots.empty() && !whole) return;
   std::vector<std::pair<registry::Slot, SignedRecordPtr>> batch;
   for (const auto& slot : changes.slots) {
     auto record = node.gossip->store().find(slot);
     if (record) record_effect(node.index, record->wire());
     batch.emplace_back(slot, record);
   }
-  auto apply = [this, batch = std::move(batch)](Node& self) {
+  auto apply = [this, whole, batch = std::move(batch)](Node& self) {
+    self.disk_is_whole |= whole;
     for (const auto& [slot, record] : batch) {
       if (record) {
         // A local write goes to the disk at once, and may overtake a batch.

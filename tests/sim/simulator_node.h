@@ -71,10 +71,12 @@ struct Simulator::Node {
   // Survives a crash.
   std::uint64_t incarnation = 0;
   std::map<registry::Slot, SignedRecordPtr> disk;
+  bool disk_is_whole = false;
   std::map<registry::Slot, Stamp> owed;  // the newest that it has stored, and not lost since
   std::vector<Seed> contacts;            // beside the identity: outlives the registry
   std::uint64_t old_incarnation = 0;     // of the copy that restore_disk() puts back
   std::map<registry::Slot, SignedRecordPtr> old_disk;
+  bool old_disk_was_whole = false;
 };
 
 template <class Node, class Call>

@@ -205,6 +205,20 @@ TEST_F(Registries, ALateHostReceivesThousandsOfRecordsAndSurvivesAlone) {
   EXPECT_EQ(snapshot->find_network(kNetwork)->apps.size(), 2000U);
 }
 
+// Its disk holds its own record, and is no state of the cluster's for that.
+TEST_F(Registries, AHostThatMetNobodyDoesNotKnowMoreForHavingBeenStartedAgain) {
+  for (int life = 0; life < 3; ++life) {
+    hosts_.clear();
+    EXPECT_FALSE(start(1).snapshot()->synced);
+    ASSERT_TRUE(hosts_[1]->write(machine_write(*hosts_[1], 0x1000)));
+  }
+  start(0);
+  hosts_[0]->meet(*hosts_[1]);
+  ASSERT_TRUE(eventually([&] { return all_see_hosts(2); }, 20s));
+  hosts_.clear();
+  EXPECT_TRUE(start(1).snapshot()->synced);
+}
+
 TEST_F(Registries, AKilledHostIsDownAndALeavingHostHasLeft) {
   start_cluster(5);
   auto believe = [&](HostId id, HostStatus status) {

@@ -108,7 +108,7 @@ class DiskRecoveryTest : public testing::Test {
     fs::create_directory(made);
     std::vector<Disk::Write> writes;
     for (unsigned i = 0; i < kMachines; ++i) writes.push_back(machine(i));
-    ASSERT_TRUE((*Disk::open(made))->apply(writes, 7));
+    ASSERT_TRUE((*Disk::open(made))->apply(writes, 7, true));
     auto disk = Disk::open(made);
     ASSERT_TRUE((*disk)->apply({machine(kMachines)}, 0));
     database_ = read_file(made + "/registry.db");
@@ -130,6 +130,7 @@ class DiskRecoveryTest : public testing::Test {
     if (!content) return content.error().message;
     auto setback = (*disk)->take_setback();
     if (setback.set_aside.empty()) return "not told";
+    if (content->whole) return "called whole";
     const std::size_t found = content->records.size();
     if (found != setback.salvaged) return "told of " + std::to_string(setback.salvaged);
     if (found <= kMachines / 2 || found >= kMachines) return std::to_string(found) + " salvaged";
@@ -274,11 +275,13 @@ TEST_F(DiskRecoveryTest, ARunningAgentsRecoveryEndsOnceThereIsRoom) {
     if ((*disk)->take_setback().any()) return "told before it was done";
     if ((*disk)->apply({machine(0)}, 0)) return "wrote to the damaged file";
     if (!test::remount(folder_, 0, "size=16m")) return "remount larger";
-    if (auto done = (*disk)->apply({machine(kDamaged)}, 0); !done) return done.error().message;
+    auto done = (*disk)->apply({machine(kDamaged)}, 0, true);
+    if (!done) return done.error().message;
     auto setback = (*disk)->take_setback();
     if (setback.reason.empty() || setback.set_aside.empty()) return "not told";
     auto content = (*disk)->read();
     if (!content) return content.error().message;
+    if (content->whole) return "called whole";
     return content->records.size() == setback.salvaged + 1 ? "" : "lost";
   });
   if (!wrong) GTEST_SKIP() << "mounting is not permitted here";

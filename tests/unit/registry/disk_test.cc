@@ -102,6 +102,19 @@ TEST_F(DiskTest, WhatIsWrittenIsReadBack) {
   EXPECT_EQ(content->unreadable, 0U);
 }
 
+TEST_F(DiskTest, AFileIsWholeFromWhenItIsSaidUntilSomethingOfItIsLost) {
+  auto is_whole = [this] { return must_open()->read()->whole; };
+  EXPECT_FALSE(is_whole());
+  write_machines(200);
+  EXPECT_FALSE(is_whole());
+  ASSERT_TRUE(must_open()->apply({}, 0, true));
+  EXPECT_TRUE(is_whole());
+  write_machines(200);
+  EXPECT_TRUE(is_whole());
+  std::filesystem::remove(path());
+  EXPECT_FALSE(is_whole());
+}
+
 TEST_F(DiskTest, AnIncarnationIsNeverGivenTwice) {
   auto first = must_open()->next_incarnation(kNow);
   ASSERT_TRUE(first);
@@ -150,6 +163,7 @@ TEST_F(DiskTest, ACorruptFileIsSetAside) {
 
 TEST_F(DiskTest, DamageInsideTheFileIsFoundAndTheRestIsKept) {
   write_machines(200);
+  ASSERT_TRUE(must_open()->apply({}, 0, true));
   ASSERT_GT(std::filesystem::file_size(path()), 65'536U);
   {
     auto some = host_.sign(test::make_owned_record(host_, test::make_machine(host_, 100), 1, 1));
@@ -170,6 +184,7 @@ TEST_F(DiskTest, DamageInsideTheFileIsFoundAndTheRestIsKept) {
   ASSERT_TRUE(content);
   EXPECT_EQ(content->records.size(), setback.salvaged);
   EXPECT_EQ(content->unreadable, 0U);
+  EXPECT_FALSE(content->whole);
 }
 
 TEST_F(DiskTest, AFlippedBitInARecordIsNotTakenForTheRecord) {
@@ -233,6 +248,7 @@ TEST_F(DiskTest, SchemaOneIsMigrated) {
   ASSERT_EQ(content->records.size(), 1U);
   EXPECT_EQ(content->records[0]->digest, record->digest);
   EXPECT_EQ(content->unreadable, 1U);  // kept as it was
+  EXPECT_TRUE(content->whole);
   EXPECT_EQ(*disk->next_incarnation(kNow), 1'900'000'001U);
   auto machines = run_sql_query("SELECT app, state FROM machines");
   ASSERT_EQ(machines.rows.size(), 1U);

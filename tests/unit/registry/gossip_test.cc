@@ -235,6 +235,22 @@ TEST_F(GossipTest, ANetworkWithAnOwnMachineIsNotDroppedFromTheDisk) {
   EXPECT_THAT(next.orphans(), ElementsAre(test::kTestNetwork));
 }
 
+// Its first sync had not ended when it was killed.
+TEST_F(GossipTest, APartOfTheRegistryFromTheDiskIsNotTakenForTheTruth) {
+  for (bool whole : {false, true}) {
+    Gossip next({.self = host_.id,
+                 .root_key = kCluster.root().public_key(),
+                 .expects_peers = true,
+                 .loads_whole = whole},
+                rng_);
+    next.load(now_, {host_.signed_host(), kCluster.enrol(1).signed_host()});
+    next.start(now_);
+    EXPECT_EQ(next.synced(), whole);
+    next.on_sync_finished(now_, sim::host_id(1), true);
+    EXPECT_TRUE(next.synced());
+  }
+}
+
 TEST_F(GossipTest, WhatAnEarlierLifeSaidThatItHoldsCountsFromTheStart) {
   Gossip next({.self = host_.id, .root_key = kCluster.root().public_key()}, rng_);
   InterestRecord some{host_.id, false, {test::kTestNetwork}, {}};

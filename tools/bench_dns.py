@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import os
 import pathlib
+import re
 import shutil
 import signal
 import statistics
@@ -419,8 +420,9 @@ def measure_memory(build, port):
                 while answered < MEMORY_PART:  # in order, from the first in each round
                     answered = one_round(server, file, 1)["rate"]
         per_name = (server.memory_mb() - before) * 1024 * 1024 / NAMES
+        made = float(re.search(r"made ([\d.]+)", (server.folder / "log").read_text())[1])
         print(f"\n{NAMES:,} names, all asked: {per_name:.0f} bytes each beyond the registry; "
-              f"first answer {server.ready_after * 1000:.0f} ms after start (of it the making of the registry)")
+              f"first answer {server.ready_after * 1000:.0f} ms after start, {made:.0f} of them to make up the registry")
     finally:
         if hasattr(server, "process"):
             server.stop()

@@ -129,14 +129,36 @@ std::string edge_text(const Labels& labels, const MeterReadings& readings) {
                            "HTTP responses that this host's clients were given.");
   auto times = histogram("fly_edge_http_response_time_seconds",
                          "From a request's head to its response's, as the client's proxy saw it.");
+  auto in = counter("fly_edge_data_in", "Bytes that this host's clients sent.");
+  auto out = counter("fly_edge_data_out", "Bytes that this host's clients were sent.");
+  auto handshakes = histogram("fly_edge_tls_handshake_time_seconds",
+                              "From a connection to the end of its TLS handshake.");
+  auto errors = counter("fly_edge_tls_handshake_errors", "TLS handshakes that were not done.");
   for (const auto& app : readings.apps) {
     std::string each = labels.of_app(app.network, app.name, labels.region());
     if (each.empty()) continue;
     connects.add(each, app.meter.connects);
     disconnects.add(each, app.meter.disconnects);
+    in.add(each, app.meter.bytes->in);
+    out.add(each, app.meter.bytes->out);
     add_responses(each, app.meter.responses, responses, times);
+    for (const auto& [version, taken] : app.meter.handshakes.times)
+      handshakes.add(fmt::format("{},version=\"{}\"", each, escape(version)), taken);
+    for (const auto& [name, count] : app.meter.handshakes.errors)
+      errors.add(fmt::format("{},servername=\"{}\"", each, escape(name)), count);
   }
-  return connects.text() + disconnects.text() + responses.text() + times.text();
+  return connects.text() + disconnects.text() + in.text() + out.text() + responses.text() +
+         times.text() + handshakes.text() + errors.text();
+}
+
+// Which of the connections of this host's clients were reset at once, as too many were open.
+std::string limits_text(const Labels& labels, const flycast::FlycastStats& stats) {
+  auto limited =
+      counter("fly_edge_tcp_rate_limited_count", "Connections of clients that were over a limit.");
+  limited.add(labels.of_host() + ",type=\"connections\"",
+              stats.over_client_limit + stats.over_session_limit);
+  limited.add(labels.of_host() + ",type=\"tls\"", stats.over_tls_limit);
+  return limited.text();
 }
 
 std::string machines_text(const Labels& labels, const MeterReadings& readings) {
@@ -264,8 +286,9 @@ std::string metrics_text(const Snapshot& snapshot, const flycast::FlycastStats& 
   auto left_out = counter("sixpn_flycast_unmetered_total",
                           "What was not metered, for too much else is (docs/bounds.md).");
   left_out.add(labels.of_host(), readings.left_out);
-  return edge_text(labels, readings) + machines_text(labels, readings) +
-         hosted_text(snapshot, labels, readings) + own_text(labels, stats) + left_out.text();
+  return edge_text(labels, readings) + limits_text(labels, stats) +
+         machines_text(labels, readings) + hosted_text(snapshot, labels, readings) +
+         own_text(labels, stats) + left_out.text();
 }
 
 }  // namespace sixpn::agent

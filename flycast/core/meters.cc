@@ -33,8 +33,7 @@ std::shared_ptr<MachineMeter> Meters::machine(NetworkId network, MachineId machi
       .first->second;
 }
 
-std::shared_ptr<const void> Meters::connection(NetworkId network, std::string_view name) {
-  auto meter = app(network, name);
+std::shared_ptr<const void> Meters::connection(std::shared_ptr<AppMeter> meter) {
   if (meter == nullptr) return nullptr;
   ++meter->connects;
   AppMeter* counted = meter.get();

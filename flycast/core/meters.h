@@ -1,12 +1,14 @@
 // Meters: what the metrics tell apart by app and by machine (docs/metrics.md): plain numbers, added
 // to where things happen, copied when somebody asks. Not the counters of limits and failures
-// (stats.h), and not what the balancer chooses by (load_view.h). Pure; flycast loop.
+// (stats.h), and not what the balancer chooses by (load_view.h). Pure; flycast loop, but for
+// ClientBytes.
 //
 // Bounds: kMostMetered apps, machines and services of machines each, kMostStatuses codes of each;
 // what is beyond is counted in left_out() and nowhere else.
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -38,11 +40,28 @@ struct TimeHistogram {
 // By status, in ascending order.
 using ResponseTimes = std::map<int, TimeHistogram>;
 
+// What clients sent and were sent, as on the wire: of TLS, with what it adds. Added to by every
+// thread that moves bytes, as it moves them.
+struct ClientBytes {
+  std::atomic<std::uint64_t> in = 0;
+  std::atomic<std::uint64_t> out = 0;
+  void add_in(std::uint64_t size) { in.fetch_add(size, std::memory_order_relaxed); }
+  void add_out(std::uint64_t size) { out.fetch_add(size, std::memory_order_relaxed); }
+};
+
+// Of an app's ports with the handler tls.
+struct HandshakeMeter {
+  std::map<std::string, TimeHistogram> times;   // those done, by version ("TLSv1.3")
+  std::map<std::string, std::uint64_t> errors;  // by the name asked for; "" where that is not ours
+};
+
 // An app, as the clients of this host use it.
 struct AppMeter {
   std::uint64_t connects = 0;
   std::uint64_t disconnects = 0;
   ResponseTimes responses;  // from the request's head to the response's, the proxy's own included
+  HandshakeMeter handshakes;
+  std::shared_ptr<ClientBytes> bytes = std::make_shared<ClientBytes>();
 };
 
 // A machine, as this host's proxy meets it, wherever it lives.
@@ -60,8 +79,8 @@ class Meters {
   // Null beyond the bounds; else it lives on, though it may be forgotten here.
   std::shared_ptr<AppMeter> app(NetworkId network, std::string_view name);
   std::shared_ptr<MachineMeter> machine(NetworkId network, MachineId machine);
-  // Counts a connection to an app now, and its end when the token goes.
-  std::shared_ptr<const void> connection(NetworkId network, std::string_view name);
+  // Counts a connection to an app now, and its end when the token goes. Null of null.
+  static std::shared_ptr<const void> connection(std::shared_ptr<AppMeter> meter);
   // A service of a machine of this host was given a connection.
   void on_admitted(const ServiceKey& key);
   // Null meters are those beyond the bounds.

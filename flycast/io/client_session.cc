@@ -54,7 +54,7 @@ class ClientSession : public Session {
     if (const auto* failure = std::get_if<DialFailure>(&outcome)) return reset(*failure);
     // Nobody knew at first, for the registry was not read.
     if (!is_known_ && state_.table.is_tls(network_of(from_.ip), dialled_))
-      return start_tls_session(state_, id_, std::move(client_.fd), from_, dialled_,
+      return start_tls_session(state_, id_, std::move(client_), from_, dialled_,
                                std::move(ticket_));
     if (!is_known_ && state_.table.is_http(network_of(from_.ip), dialled_))
       return start_http_session(state_, id_, std::move(client_), from_, dialled_,
@@ -67,10 +67,12 @@ class ClientSession : public Session {
                              {std::move(dialled.stream), dialled.hop_host(), dialled.idle_timeout,
                               std::move(dialled.tickets)});
     discard_input(client_.fd.get(), dialled.early_bytes);
+    if (client_.bytes) client_.bytes->add_in(dialled.early_bytes);
     RelayStreams streams{id_, std::move(client_.fd), std::move(dialled.stream)};
     streams.machine_host = dialled.hop_host();
     streams.machine_is_bare = dialled.here;
     streams.idle_timeout = dialled.idle_timeout;
+    streams.bytes = std::move(client_.bytes);
     std::optional<MachineEnd> end;
     if (dialled.here) end = dialled.end;
     state_.relay(std::move(streams), std::move(dialled.tickets), end);

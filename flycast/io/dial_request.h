@@ -58,7 +58,7 @@ struct Dialled {
   // frames (exchange_frame.h), and then can be given back as a link to this proxy.
   std::optional<KeptMachines::Key> keep_as;
   std::optional<IpEndpoint> give_back_to;
-  bool may_rest = false;  // or cannot: an older agent repeats no nonce
+  bool may_rest = false;   // or cannot: an older agent repeats no nonce
   SessionTickets tickets;  // own_load and admission
   std::string app;
   MachineId machine;

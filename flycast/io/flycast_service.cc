@@ -176,12 +176,15 @@ struct FlycastService::Impl {
                      ClientCounts::Ticket ticket) {
     auto routed = state.table.route(network_of(from.ip), dialled);
     const Route* route = std::get_if<Route>(&routed);
-    if (route != nullptr)
-      ticket.keep(state.meters.connection(route->app->app.network, route->app->app.name));
+    ClientStream client{std::move(stream)};
+    if (route != nullptr) {
+      auto meter = state.meters.app(route->app->app.network, route->app->app.name);
+      if (meter) client.bytes = meter->bytes;
+      ticket.keep(Meters::connection(std::move(meter)));
+    }
     SessionId id = state.next_id();
     if (route != nullptr && ends_tls(*route->port))
-      return start_tls_session(state, id, std::move(stream), from, dialled, std::move(ticket));
-    ClientStream client{std::move(stream), nullptr};
+      return start_tls_session(state, id, std::move(client), from, dialled, std::move(ticket));
     if (route != nullptr && speaks_http(*route->port))
       return start_http_session(state, id, std::move(client), from, dialled, std::move(ticket));
     start_client_session(state, id, std::move(client), from, dialled, std::move(ticket),

@@ -132,7 +132,9 @@ void HttpSession::become_relay() {
     return start_tls_relay(state_, id_, client_.release_client(),
                            {machine_->stream->release(), machine_->dialled.hop_host(),
                             relay_idle_timeout_, std::move(tickets)});
-  RelayStreams streams{id_, client_.release(), machine_->stream->release()};
+  ClientStream client = client_.release_client();
+  RelayStreams streams{id_, std::move(client.fd), machine_->stream->release()};
+  streams.bytes = std::move(client.bytes);
   streams.machine_host = machine_->dialled.hop_host();
   streams.idle_timeout = relay_idle_timeout_;
   std::optional<MachineEnd> end;

@@ -11,13 +11,14 @@
 namespace sixpn::flycast {
 
 HttpStream::HttpStream(ProxyState& state, Fd fd, Ready ready)
-    : HttpStream(state, ClientStream{std::move(fd), nullptr}, std::move(ready)) {}
+    : HttpStream(state, ClientStream{std::move(fd)}, std::move(ready)) {}
 
 // Of TLS, more may have come already than whoever had it before has read.
 HttpStream::HttpStream(ProxyState& state, ClientStream client, Ready ready)
     : state_(state),
       fd_(std::move(client.fd)),
       tls_(std::move(client.tls)),
+      bytes_(std::move(client.bytes)),
       ready_(std::move(ready)),
       readable_(tls_ != nullptr) {
   if (!state.http.poller) state.http.poller = std::make_unique<HttpPoller>(state.loop);
@@ -47,6 +48,7 @@ HttpStream::Got HttpStream::read(std::string_view& bytes, std::size_t most) {
   if (tls_) return read_tls(bytes, most);
   auto got = recv(fd(), shared.chunk.data(), most, 0);
   if (got > 0) {
+    if (bytes_) bytes_->add_in(static_cast<std::uint64_t>(got));
     bytes = {shared.chunk.data(), static_cast<std::size_t>(got)};
     // A short read has emptied it: what comes later is told anew, an end too.
     readable_ = bytes.size() == most || ended_;
@@ -79,6 +81,7 @@ HttpStream::Got HttpStream::receive_tls() {
   if (wire.empty()) wire.resize(kTlsChunk);
   auto got = recv(fd(), wire.data(), wire.size(), 0);
   if (got > 0) {
+    if (bytes_) bytes_->add_in(static_cast<std::uint64_t>(got));
     tls_->receive({wire.data(), static_cast<std::size_t>(got)});
     return Got::kBytes;
   }
@@ -121,6 +124,7 @@ std::size_t HttpStream::on_sent(ssize_t put) {
   std::size_t sent = put < 0 ? 0 : static_cast<std::size_t>(put);
   state_.http.bytes += sent;
   sent_ += sent;
+  if (bytes_) bytes_->add_out(sent);
   return sent;
 }
 
@@ -188,7 +192,7 @@ ClientStream HttpStream::release_client() {
   ready_ = nullptr;
   state_.http.poller->remove(fd());
   state_.http.poller->forget(*this);
-  return {std::move(fd_), std::move(tls_)};
+  return {std::move(fd_), std::move(tls_), std::move(bytes_)};
 }
 
 }  // namespace sixpn::flycast

@@ -22,7 +22,8 @@ namespace sixpn::flycast {
 // A client's connection on its way from one session to the next.
 struct ClientStream {
   Fd fd;
-  std::unique_ptr<TlsServer> tls;  // null: it speaks none
+  std::unique_ptr<TlsServer> tls = nullptr;      // null: it speaks none
+  std::shared_ptr<ClientBytes> bytes = nullptr;  // null: nobody counts
 };
 
 class HttpStream final : private HttpPoller::Listener {
@@ -76,7 +77,7 @@ class HttpStream final : private HttpPoller::Listener {
   // Bytes that the kernel took, since the socket is here.
   [[nodiscard]] std::uint64_t sent() const { return sent_; }
 
-  // Gives the socket away; of a stream that speaks no TLS.
+  // Gives the socket away; of a stream that speaks no TLS, and of which nobody counts more.
   Fd release();
   ClientStream release_client();
   void set_ready(Ready ready) { ready_ = std::move(ready); }
@@ -95,6 +96,7 @@ class HttpStream final : private HttpPoller::Listener {
   ProxyState& state_;
   Fd fd_;
   std::unique_ptr<TlsServer> tls_;
+  std::shared_ptr<ClientBytes> bytes_;
   Ready ready_;
   std::string held_;
   std::uint64_t sent_ = 0;

@@ -34,6 +34,7 @@ bool control(int epoll, int operation, Relay::End& end) {
 Relay::Relay(RelayStreams streams, RelayShared& shared)
     : shared_(&shared),
       id_(streams.id),
+      bytes_(std::move(streams.bytes)),
       up_{client_, machine_},
       down_{machine_, client_},
       active_at_(shared.now),
@@ -217,6 +218,7 @@ void Relay::count_read(Flow& flow, std::size_t size) {
 
 void Relay::count_sent(Flow& flow, std::size_t size) {
   shared_->bytes += size;
+  if (bytes_) &flow == &up_ ? bytes_->add_in(size) : bytes_->add_out(size);
   active_at_ = shared_->now;
   flow.to.owing = flow.to.is_hop || (&flow.to == &machine_ && is_near_);
   if (&flow.to == &machine_) asked_at_ = shared_->now;

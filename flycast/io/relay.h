@@ -11,6 +11,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,7 @@
 #include "base/fd.h"
 #include "base/ids.h"
 #include "base/time.h"
+#include "flycast/core/meters.h"
 #include "flycast/core/silent_hops.h"
 #include "flycast/io/pipe_pool.h"
 
@@ -43,8 +45,9 @@ struct RelayStreams {
   [[nodiscard]] HostId hop_host() const {
     return client_host != HostId{} ? client_host : machine_host;
   }
-  bool machine_is_bare = false;  // opened with Lasting::kLater
-  Duration idle_timeout{};       // without a byte in either direction; 0: none
+  bool machine_is_bare = false;        // opened with Lasting::kLater
+  Duration idle_timeout{};             // without a byte in either direction; 0: none
+  std::shared_ptr<ClientBytes> bytes;  // passed on from and to the client; null: nobody counts
 };
 
 // A machine of this host that acknowledges nothing of what was sent to it for so long, though it
@@ -183,6 +186,7 @@ class Relay {
   RelayShared* shared_;
   SessionId id_;
   int epoll_ = -1;
+  std::shared_ptr<ClientBytes> bytes_;
   End client_;
   End machine_;
   Flow up_;

@@ -174,6 +174,20 @@ bool TlsServer::was_resumed() const {
   return SSL_session_reused(impl_->ssl.get()) == 1;
 }
 
+std::string TlsServer::version() const {
+  return SSL_get_version(impl_->ssl.get());
+}
+
+std::string TlsServer::server_name() const {
+  const char* name = SSL_get_servername(impl_->ssl.get(), TLSEXT_NAMETYPE_host_name);
+  if (name == nullptr || !is_offered(impl_->offer, name)) return "";
+  std::string out = name;
+  std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) {
+    return static_cast<char>(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
+  });
+  return out;
+}
+
 std::string TlsServer::alpn() const {
   const unsigned char* name = nullptr;
   unsigned size = 0;

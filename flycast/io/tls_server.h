@@ -71,6 +71,11 @@ class TlsServer {
   [[nodiscard]] bool was_resumed() const;
   // What was agreed on; "": nothing.
   [[nodiscard]] std::string alpn() const;
+  // "TLSv1.3", once open.
+  [[nodiscard]] std::string version() const;
+  // Which of the offer's names the client asked for, in lower case; "" when none of them, or not
+  // yet.
+  [[nodiscard]] std::string server_name() const;
 
   enum class Got { kBytes, kNothing, kEnd, kFailed };
   // Once open: at most `most` bytes of what was received; `size` is how many.

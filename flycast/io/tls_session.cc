@@ -22,6 +22,7 @@ class TlsSession : public Session, public std::enable_shared_from_this<TlsSessio
         dialled_(dialled),
         ticket_(std::move(ticket)),
         client_(state, std::move(client), [this] { turn(); }),
+        began_(monotonic_now()),
         timer_(state.loop, [this] { fail("the handshake was not done in time"); }) {
     ++state_.tls_handshakes;
   }
@@ -52,6 +53,8 @@ class TlsSession : public Session, public std::enable_shared_from_this<TlsSessio
     timer_.cancel();
     ++state_.stats.tls_handshakes;
     if (client_.tls().was_resumed()) ++state_.stats.tls_resumed;
+    if (HandshakeMeter* meter = find_meter())
+      meter->times[client_.tls().version()].add(monotonic_now() - began_);
     // What the client did not take of the handshake is behind nobody: it waits for more of it.
     if (client_.held() != 0) return fail("the client takes nothing");
     ClientStream inside = client_.release_client();
@@ -63,6 +66,7 @@ class TlsSession : public Session, public std::enable_shared_from_this<TlsSessio
 
   void fail(std::string_view why) {
     ++state_.stats.tls_failed;
+    if (HandshakeMeter* meter = find_meter()) ++meter->errors[client_.tls().server_name()];
     timer_.cancel();
     if (auto held_back = state_.give_up_log.pass(monotonic_now()))
       log::info("flycast", "no TLS with {} at {}: {} ({} such lines held back)",
@@ -73,12 +77,22 @@ class TlsSession : public Session, public std::enable_shared_from_this<TlsSessio
     state_.end(id_);
   }
 
+  // Of the app that stands at the address now.
+  HandshakeMeter* find_meter() {
+    auto routed = state_.table.route(network_of(from_.ip), dialled_);
+    const Route* route = std::get_if<Route>(&routed);
+    if (route == nullptr) return nullptr;
+    auto meter = state_.meters.app(route->app->app.network, route->app->app.name);
+    return meter ? &meter->handshakes : nullptr;  // the meters keep it
+  }
+
   ProxyState& state_;
   SessionId id_;
   IpEndpoint from_;
   IpEndpoint dialled_;
   ClientCounts::Ticket ticket_;
   HttpStream client_;
+  Instant began_;
   LoopTimer timer_;
 };
 
@@ -95,7 +109,7 @@ Result<std::unique_ptr<TlsServer>> make_server(ProxyState& state, const IpEndpoi
 
 }  // namespace
 
-void start_tls_session(ProxyState& state, SessionId id, Fd client, const IpEndpoint& from,
+void start_tls_session(ProxyState& state, SessionId id, ClientStream client, const IpEndpoint& from,
                        const IpEndpoint& dialled, ClientCounts::Ticket ticket) {
   if (state.tls_handshakes >= state.options.max_tls_handshakes) {
     ++state.stats.over_tls_limit;
@@ -109,9 +123,9 @@ void start_tls_session(ProxyState& state, SessionId id, Fd client, const IpEndpo
                 to_string(from.ip), to_string(dialled), server.error().message, *held_back);
     return state.end(id);
   }
-  ClientStream stream{std::move(client), std::move(*server)};
+  client.tls = std::move(*server);
   auto session =
-      std::make_shared<TlsSession>(state, id, std::move(stream), from, dialled, std::move(ticket));
+      std::make_shared<TlsSession>(state, id, std::move(client), from, dialled, std::move(ticket));
   state.keep(id, session);
   session->start();
 }

@@ -5,13 +5,14 @@
 // max_tls_handshakes.
 #pragma once
 
-#include "base/fd.h"
 #include "base/ip.h"
+#include "flycast/io/http_stream.h"
 #include "flycast/io/proxy_state.h"
 
 namespace sixpn::flycast {
 
-void start_tls_session(ProxyState& state, SessionId id, Fd client, const IpEndpoint& from,
+// `client`: speaks no TLS yet.
+void start_tls_session(ProxyState& state, SessionId id, ClientStream client, const IpEndpoint& from,
                        const IpEndpoint& dialled, ClientCounts::Ticket ticket);
 
 }  // namespace sixpn::flycast

@@ -27,6 +27,12 @@ class Answer(http.server.BaseHTTPRequestHandler):
         self.send_response(404 if self.path == '/none' else 200)
         self.send_header('Content-Length', '0')
         self.end_headers()
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers['Content-Length']))
+        self.send_response(200)
+        self.send_header('Content-Length', str(2 * len(body)))
+        self.end_headers()
+        self.wfile.write(body + body)
     def log_message(self, *words): pass
 class Server(http.server.ThreadingHTTPServer):
     address_family = socket.AF_INET6
@@ -97,6 +103,27 @@ TEST_F(Metrics, TellWhatRequestsMet) {
            sum("b", "fly_app_concurrency", {instance}) == 0;
   })) << "all have ended";
   EXPECT_GE(sum("a", "sixpn_flycast_accepted_total"), 3);
+
+  // Bytes, while a connection is open, read as HTTP and not.
+  for (const char* port : {"80", "81"}) {
+    constexpr double kBody = 3'000'000;
+    double in = sum("a", "fly_edge_data_in", {app});
+    double out = sum("a", "fly_edge_data_out", {app});
+    auto sent = cluster_.in_machine(
+        "a", client,
+        {"sh", "-c",
+         "head -c 3000000 /dev/zero | curl -sS --max-time 60 --data-binary @- -o /dev/null "
+         "http://web.flycast:" +
+             std::string(port)});
+    EXPECT_EQ(sent.status, 0) << sent.err;
+    double received = sum("a", "fly_edge_data_in", {app}) - in;
+    double given_back = sum("a", "fly_edge_data_out", {app}) - out;
+    EXPECT_GT(received, kBody) << port;
+    EXPECT_LT(received, kBody + 1000) << port;
+    EXPECT_GT(given_back, 2 * kBody) << port;
+    EXPECT_LT(given_back, 2 * kBody + 1000) << port;
+  }
+  EXPECT_EQ(sum("b", "fly_edge_data_in", {app}), 0) << "it has no clients";
 }
 
 }  // namespace

@@ -18,6 +18,7 @@ namespace {
 
 namespace json = boost::json;
 using namespace std::chrono_literals;
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -236,6 +237,15 @@ TEST_F(Tls, WhoTrustsTheAuthorityReachesTheAppOverBothVersionsOfHttp) {
       curl({"-o", "/dev/null", "-w", "%{http_code} %{redirect_url}", "http://web.flycast/a?b=c"});
   EXPECT_EQ(redirected.out, "301 https://web.flycast/a?b=c");
   EXPECT_EQ(curl({"-L", "http://web.flycast/"}).out, "https web.flycast\n");
+  std::string metrics = cluster_
+                            .on_host("a", {"curl", "-sS", "--unix-socket",
+                                           cluster_.host("a").socket(), "http://x/v1/metrics"})
+                            .out;
+  for (const char* sample :
+       {"time_seconds_count\\{app=\"web\",[^\n]*version=\"TLSv1\\.2\"\\} 1\n",
+        "time_seconds_count\\{app=\"web\",[^\n]*version=\"TLSv1\\.3\"\\} [1-9]",
+        "errors\\{app=\"web\",[^\n]*servername=\"[^\n]*\"\\} 1\n"})
+    EXPECT_THAT(metrics, ContainsRegex(std::string("\nfly_edge_tls_handshake_") + sample));
 }
 
 TEST_F(Tls, NamesAndAuthoritiesOfOthersAreRefused) {

@@ -42,6 +42,9 @@ Snapshot snapshot() {
 std::string read(const flycast::MeterReadings& readings) {
   flycast::FlycastStats stats;
   stats.accepted = 9;
+  stats.over_client_limit = 2;
+  stats.over_session_limit = 3;
+  stats.over_tls_limit = 4;
   return metrics_text(snapshot(), stats, readings);
 }
 
@@ -50,6 +53,10 @@ TEST(MetricsText, AppsAndMachinesUnderFlysNames) {
   flycast::AppMeter app{5, 2, {}};
   app.responses[200].add(std::chrono::milliseconds(3));
   app.responses[200].add(std::chrono::seconds(20));
+  app.bytes->add_in(12);
+  app.bytes->add_out(3456);
+  app.handshakes.times["TLSv1.3"].add(std::chrono::milliseconds(3));
+  app.handshakes.errors[""] = 4;
   readings.apps.push_back({kNet, "web", app});
   flycast::MachineMeter machine;
   machine.responses[404].add(std::chrono::milliseconds(1));
@@ -61,6 +68,11 @@ TEST(MetricsText, AppsAndMachinesUnderFlysNames) {
                               "fly_edge_tcp_connects_count" +
                               edge + "} 5\n"));
   EXPECT_THAT(text, HasSubstr("fly_edge_tcp_disconnects_count" + edge + "} 2\n"));
+  EXPECT_THAT(text, HasSubstr("fly_edge_data_in" + edge + "} 12\n"));
+  EXPECT_THAT(text, HasSubstr("fly_edge_data_out" + edge + "} 3456\n"));
+  EXPECT_THAT(text, HasSubstr("fly_edge_tls_handshake_time_seconds_count" + edge +
+                              ",version=\"TLSv1.3\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("fly_edge_tls_handshake_errors" + edge + ",servername=\"\"} 4\n"));
   EXPECT_THAT(text, HasSubstr("fly_edge_http_responses_count" + edge + ",status=\"200\"} 2\n"));
   const std::string bucket =
       "fly_edge_http_response_time_seconds_bucket" + edge + ",status=\"200\",le=\"";
@@ -80,6 +92,9 @@ TEST(MetricsText, AppsAndMachinesUnderFlysNames) {
   EXPECT_THAT(text, HasSubstr("fly_app_tcp_connects_count" + hosted + ",port=\"8080\"} 7\n"));
   EXPECT_THAT(text, HasSubstr("fly_app_tcp_disconnects_count" + hosted + ",port=\"8080\"} 4\n"));
   EXPECT_THAT(text, HasSubstr("fly_instance_up" + hosted + "} 1\n"));
+  const std::string limited = "fly_edge_tcp_rate_limited_count{region=\"iad\",host=\"h1\",type=";
+  EXPECT_THAT(text, HasSubstr(limited + "\"connections\"} 5\n"));
+  EXPECT_THAT(text, HasSubstr(limited + "\"tls\"} 4\n"));
   EXPECT_THAT(text, HasSubstr("sixpn_flycast_accepted_total{region=\"iad\",host=\"h1\"} 9\n"));
 }
 

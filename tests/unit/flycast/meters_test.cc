@@ -29,8 +29,8 @@ TEST(TimeHistogram, EachTimeIsInTheFirstClassThatHoldsIt) {
 
 TEST(Meters, AConnectionCountsUntilItsTokenGoes) {
   Meters meters;
-  auto first = meters.connection(kNet, "web");
-  auto second = meters.connection(kNet, "web");
+  auto first = Meters::connection(meters.app(kNet, "web"));
+  auto second = Meters::connection(meters.app(kNet, "web"));
   first.reset();
   EXPECT_EQ(meters.app(kNet, "web")->connects, 2u);
   EXPECT_EQ(meters.app(kNet, "web")->disconnects, 1u);
@@ -42,7 +42,7 @@ TEST(Meters, ATicketKeepsItsConnectionCounted) {
   OpenCounts<int> counts;
   {
     auto ticket = *counts.admit(1, 0);
-    ticket.keep(meters.connection(kNet, "web"));
+    ticket.keep(Meters::connection(meters.app(kNet, "web")));
     OpenCounts<int>::Ticket moved;
     moved = std::move(ticket);
     EXPECT_EQ(meters.app(kNet, "web")->disconnects, 0u);
@@ -63,7 +63,7 @@ TEST(Meters, WhatIsBeyondTheBoundsIsCountedAsThat) {
   EXPECT_EQ(meters.left_out(), 0u);
   EXPECT_EQ(meters.app(kNet, "late"), nullptr);
   EXPECT_EQ(meters.machine(kNet, MachineId{kMostMetered}), nullptr);
-  EXPECT_EQ(meters.connection(kNet, "late"), nullptr);
+  EXPECT_EQ(Meters::connection(meters.app(kNet, "late")), nullptr);
   meters.on_admitted({MachineId{kMostMetered}, 80});
   EXPECT_EQ(meters.left_out(), 4u);
   EXPECT_NE(meters.app(kNet, "7"), nullptr) << "who is known goes on";

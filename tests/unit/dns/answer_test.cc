@@ -184,9 +184,9 @@ TEST(Answer, ServicesOfFlycast) {
                       u16(2) + u16(80) + u16(6) + u16(32) + ips;
   EXPECT_NE(both.outcome.reply.find(u16(rdata.size()) + rdata), std::string::npos);
   auto record = ask(*World().snapshot(), "web.flycast", kTypeSvcb).answers.front();
-  EXPECT_EQ(to_string(record), "web.flycast.\t5\tIN\tSVCB\t1 . alpn=http/1.1 port=80 ipv6hint=" +
-                                   to_string(flycast_address(kAcme, 2)) + "," +
-                                   to_string(flycast_address(kAcme, 3)));
+  EXPECT_EQ(to_string(record),
+            "web.flycast.\t5\tIN\tSVCB\t1 . alpn=\"http/1.1\" port=80 ipv6hint=" +
+                to_string(flycast_address(kAcme, 2)) + "," + to_string(flycast_address(kAcme, 3)));
 }
 
 // "Known name, other type" is NODATA for every type there is; unknown is NXDOMAIN for every type.

@@ -332,5 +332,18 @@ TEST(Answer, NotReadyForANetworkWhoseMachinesAreNotAllHere) {
   EXPECT_EQ(ask(*world.snapshot(), "web.internal", kTypeAaaa).rcode, Rcode::kNoError);
 }
 
+// A region hides no other name of an app, nor is it hidden by one.
+TEST(Answer, NoRegionIsCalledAsANameOfEveryApp) {
+  auto snapshot = World().snapshot();
+  std::string region = "aaa";
+  for (region[0] = 'a'; region[0] <= 'z'; ++region[0])
+    for (region[1] = 'a'; region[1] <= 'z'; ++region[1])
+      for (region[2] = 'a'; region[2] <= 'z'; ++region[2])
+        EXPECT_EQ(is_region(region),
+                  brief(ask(*snapshot, region + ".empty.internal", kTypeAaaa)) == "NXDOMAIN")
+            << region;
+  EXPECT_FALSE(is_region("vms"));
+}
+
 }  // namespace
 }  // namespace sixpn::dns::testing

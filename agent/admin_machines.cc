@@ -63,6 +63,22 @@ Result<std::vector<std::string>> string_list(const Call& call, const char* key) 
   return out;
 }
 
+// The body's dns.skip_registration, as Fly's config.dns has it (fly.md 2.6): the machine gets no
+// names.
+Result<bool> skips_registration(const Call& call) {
+  const json::value* dns = call.body.if_contains("dns");
+  if (dns == nullptr || dns->is_null()) return false;
+  if (!dns->is_object()) return Error("dns: expected an object", kInvalid);
+  bool skips = false;
+  for (const auto& member : dns->as_object()) {
+    std::string name = "dns." + std::string(member.key());
+    if (name != "dns.skip_registration") return Error(name + ": not known here", kInvalid);
+    if (!member.value().is_bool()) return Error(name + ": expected true or false", kInvalid);
+    skips = member.value().as_bool();
+  }
+  return skips;
+}
+
 // Where the new machine belongs, from the app it names.
 Result<machine::Placement> placement(const Snapshot& snapshot, const HostCertificate& self,
                                      const Call& call) {
@@ -79,6 +95,8 @@ Result<machine::Placement> placement(const Snapshot& snapshot, const HostCertifi
   if (!group) return group.error();
   auto metadata = string_map(call, "metadata");
   if (!metadata) return metadata.error();
+  auto skip_dns = skips_registration(call);
+  if (!skip_dns) return skip_dns.error();
   machine::Placement out;
   out.app = record.name;
   out.org = record.org;
@@ -86,6 +104,7 @@ Result<machine::Placement> placement(const Snapshot& snapshot, const HostCertifi
   out.network_name = snapshot.find_network(record.network)->network.name;
   out.primary_region = record.primary_region;
   out.metadata = std::move(*metadata);
+  out.skip_dns = *skip_dns;
   machine::settle_group(*group, out);
   return out;
 }

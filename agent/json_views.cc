@@ -191,6 +191,7 @@ json::object machine_json(const Snapshot& snapshot, const MachineRecord& machine
   out["app_health"] = to_string(machine.app_health);
   out["address"] = to_string(machine.address);
   out["metadata"] = std::move(metadata);
+  out["dns"] = json::object{{"skip_registration", machine.skip_dns}};
   out["updated_ms"] = unix_ms(machine.updated);
   out["local"] = machine.host == snapshot.self;
   out["pid"] = local ? or_null(local->pid) : json::value(nullptr);

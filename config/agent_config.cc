@@ -12,6 +12,7 @@
 #include "config/table_reader.h"
 #include "config/toml_document.h"
 #include "registry/core/record.h"
+#include "registry/core/region.h"
 
 namespace sixpn::config {
 
@@ -76,7 +77,7 @@ void read_host(TableReader host, HostConfig& out) {
     else
       host.error(
           region->at, "region",
-          fmt::format("expected three letters such as \"iad\", found \"{}\"", region->value));
+          fmt::format("expected {}, found \"{}\"", expected_region(region->value), region->value));
   }
   host.report_unknown_keys();
 }

@@ -7,6 +7,7 @@
 #include "config/fly_services.h"
 #include "config/table_reader.h"
 #include "config/toml_document.h"
+#include "registry/core/region.h"
 
 namespace sixpn::config {
 
@@ -32,8 +33,9 @@ void read_region(TableReader& file, std::string& out) {
   if (is_region(region->value))
     out = region->value;
   else
-    file.error(region->at, "primary_region",
-               fmt::format("expected three letters such as \"iad\", found \"{}\"", region->value));
+    file.error(
+        region->at, "primary_region",
+        fmt::format("expected {}, found \"{}\"", expected_region(region->value), region->value));
 }
 
 void read_kill(TableReader& file, FlyToml& out) {

@@ -6,6 +6,7 @@
 
 #include "registry/core/address.h"
 #include "registry/core/network_id.h"
+#include "registry/core/region.h"
 
 namespace sixpn::agent {
 namespace {
@@ -51,9 +52,9 @@ Result<void> check_names(const CreateApp& request) {
   if (auto ok = check("organisation", request.org); !ok) return ok;
   if (auto ok = check("network name", request.network); !ok) return ok;
   if (!request.primary_region.empty() && !is_region(request.primary_region))
-    return Error(
-        fmt::format("primary region \"{}\": expected three letters a-z", request.primary_region),
-        kInvalid);
+    return Error(fmt::format("primary region \"{}\": expected {}", request.primary_region,
+                             expected_region(request.primary_region)),
+                 kInvalid);
   return {};
 }
 

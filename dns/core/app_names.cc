@@ -5,6 +5,7 @@
 #include <cassert>
 #include <charconv>
 #include <cstring>
+#include <limits>
 
 #include "dns/core/draw.h"
 #include "dns/core/fast_hash.h"
@@ -37,13 +38,14 @@ constexpr std::array kKeywords = {
 };
 constexpr std::string_view kNearestOf = "\x07nearest\x02of";
 
-// N of "top<N>": a positive number without leading zeros.
+// N of "top<N>": a positive number without leading zeros, however large (all machines then).
 std::optional<std::uint32_t> parse_top(std::string_view label) {
   if (!label.starts_with("top") || label.size() < 4 || label[3] == '0') return std::nullopt;
   std::uint32_t count = 0;
   auto [end, failed] = std::from_chars(label.data() + 3, label.data() + label.size(), count);
-  if (failed != std::errc{} || end != label.data() + label.size()) return std::nullopt;
-  return count;
+  if (end != label.data() + label.size() || failed == std::errc::invalid_argument)
+    return std::nullopt;
+  return failed == std::errc{} ? count : std::numeric_limits<std::uint32_t>::max();
 }
 
 // The one label in front of `tail`, with its length byte; nothing when there are more or none.

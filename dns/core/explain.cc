@@ -1,6 +1,7 @@
 #include "dns/core/explain.h"
 
 #include "dns/core/explain_records.h"
+#include "dns/core/judgement.h"
 #include "dns/core/render.h"
 #include "dns/core/resolve.h"
 
@@ -12,6 +13,12 @@ std::vector<std::string> to_lines(const std::vector<ResourceRecord>& records) {
   lines.reserve(records.size());
   for (const auto& record : records) lines.push_back(to_string(record));
   return lines;
+}
+
+// What could have been meant by a type that is none.
+std::string kinds_of_type(std::string_view text) {
+  bool is_number = text.starts_with("TYPE") || text.starts_with("type");
+  return is_number ? "a number is TYPE1 to TYPE65535" : "try AAAA, TXT, SRV or PTR";
 }
 
 // The name without its first label.
@@ -31,6 +38,15 @@ std::string explain_absence(const Snapshot& snapshot, NetworkId network, const V
       return "no such name; the closest that exists is " + to_string(closest);
   }
   return "no such name";
+}
+
+// What is refused without a look at the name, foreign or not.
+void refuse(const DnsQuestion& question, const Judgement& judged, Explanation& out) {
+  Query query;
+  query.question = question;
+  out.rcode = to_string(judged.rcode);
+  out.note = out.rule = judged.text;
+  out.bytes = render_error(query, judged.rcode, {}).size();
 }
 
 void measure(const DnsQuestion& question, const Answer& said, Explanation& out) {
@@ -56,7 +72,7 @@ Result<Explanation> explain(const Snapshot& snapshot, NetworkId network, const V
   if (!parsed) return Error("'" + std::string(name) + "' is not a domain name");
   auto rr_type = parse_rr_type(type);
   if (!rr_type)
-    return Error("'" + std::string(type) + "' is not a record type (try AAAA, TXT, SRV or PTR)");
+    return Error("'" + std::string(type) + "' is not a record type (" + kinds_of_type(type) + ")");
 
   DnsQuestion question{*parsed, *rr_type, kClassIn};
   Explanation explanation;
@@ -65,6 +81,10 @@ Result<Explanation> explain(const Snapshot& snapshot, NetworkId network, const V
   explanation.generation = snapshot.generation;
   const auto* names = snapshot.find_network(network);
   if (names != nullptr) explanation.network_generation = names->generation;
+  if (auto judged = judge_question(question); judged.rcode != Rcode::kNoError) {
+    refuse(question, judged, explanation);
+    return explanation;
+  }
   Name lower = parsed->lower();
   if (is_forwarded(find_zone(lower.labels()), rules, lower.wire(), &snapshot, network)) {
     explanation.forwarded = true;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "dns/core/judgement.h"
 #include "dns/core/wire_reader.h"
 
 namespace sixpn::dns {
@@ -49,29 +50,8 @@ bool read_additionals(WireReader& reader, std::uint16_t count, std::optional<Edn
   return reader.ok();
 }
 
-struct Judgement {
-  Rcode rcode = Rcode::kNoError;
-  ExtendedErrorCode why = ExtendedErrorCode::kOther;
-  std::string_view text;
-};
-
 Judgement formerr(std::string_view text) {
   return {Rcode::kFormErr, ExtendedErrorCode::kOther, text};
-}
-
-Judgement judge_question(const DnsQuestion& question) {
-  switch (question.type) {
-    case kTypeOpt:
-    case kTypeTsig:
-    case kTypeTkey:
-      return formerr("this type cannot be asked for");
-    case kTypeAxfr:
-    case kTypeIxfr:
-      return {Rcode::kRefused, ExtendedErrorCode::kNotSupported, "zones are not transferred"};
-    default:
-      if (question.klass == kClassIn || chaos_text_of(question) != ChaosText::kNone) return {};
-      return {Rcode::kRefused, ExtendedErrorCode::kNotSupported, "only class IN is served"};
-  }
 }
 
 // Without a question there may be a cookie (RFC 7873 section 5.4).

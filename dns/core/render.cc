@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <new>
 
@@ -394,8 +396,17 @@ std::string_view to_string(Rcode rcode) {
 std::optional<RrType> parse_rr_type(std::string_view text) {
   std::string upper(text);
   for (char& c : upper) c = static_cast<char>(c >= 'a' && c <= 'z' ? c - 32 : c);
-  auto type = ldns_get_rr_type_by_name(upper.c_str());
-  if (type == 0) return std::nullopt;
+  // ldns takes any number, and what is more than a number, and cuts it to 16 bits.
+  constexpr std::string_view kNumbered = "TYPE";
+  unsigned long type = 0;
+  if (upper.starts_with(kNumbered)) {
+    const char* end = upper.data() + upper.size();
+    auto read = std::from_chars(upper.data() + kNumbered.size(), end, type);
+    if (read.ec != std::errc{} || read.ptr != end) return std::nullopt;
+  } else {
+    type = ldns_get_rr_type_by_name(upper.c_str());
+  }
+  if (type == 0 || type > std::numeric_limits<RrType>::max()) return std::nullopt;
   return static_cast<RrType>(type);
 }
 

@@ -40,7 +40,7 @@ std::string svcb_params(const Svcb& svcb) {
 std::string svcb_text(const Svcb& svcb) {
   std::string text = std::to_string(svcb.priority) + " .";
   if (!svcb.alpn.empty())
-    text += " alpn=" + joined(svcb.alpn, [](const std::string& id) { return id; });
+    text += " alpn=\"" + joined(svcb.alpn, [](const std::string& id) { return id; }) + "\"";
   if (svcb.no_default_alpn) text += " no-default-alpn";
   if (svcb.port != 0) text += " port=" + std::to_string(svcb.port);
   if (!svcb.ipv6hint.empty())

@@ -10,7 +10,7 @@ namespace sixpn::dns {
 
 // The parameters in wire form: keys in ascending order, and only what is said.
 std::string svcb_params(const Svcb& svcb);
-// `1 . alpn=http/1.1 port=80 ipv6hint=fdaa::1`
+// `1 . alpn="http/1.1" port=80 ipv6hint=fdaa::1`
 std::string svcb_text(const Svcb& svcb);
 
 }  // namespace sixpn::dns

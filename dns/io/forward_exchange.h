@@ -13,6 +13,7 @@
 
 #include "base/time.h"
 #include "dns/core/foreign_query.h"
+#include "dns/core/forward.h"
 #include "dns/io/forward_client.h"
 
 namespace sixpn::dns {
@@ -39,8 +40,17 @@ struct ForwardExchange {
   bool exhausted = false;            // no further try
   Rcode failure = Rcode::kServFail;  // what the last upstream that failed said
   bool has_failure = false;          // one did
+  bool wants_tcp = false;            // one answered over UDP what has to be asked over TCP
 
   [[nodiscard]] ForwardKey key() const { return key_of(query, group); }
+  // Why there is no answer.
+  [[nodiscard]] Telling failed() const {
+    if (has_failure) return upstream_failed();
+    if (wants_tcp)
+      return {.why = ExtendedErrorCode::kNetworkError,
+              .text = "an upstream resolver's answer was cut or changed, and none came over TCP"};
+    return unreachable("no upstream resolver answered");
+  }
 };
 
 class ForwardExchanges {

@@ -19,7 +19,6 @@ constexpr Duration kTick = std::chrono::milliseconds(10);
 constexpr std::size_t kMostTries = 8;
 constexpr std::size_t kRounds = 2;
 
-constexpr const char* kNobodyAnswered = "no upstream resolver answered";
 constexpr const char* kNoUpstream = "no upstream resolver is configured";
 constexpr const char* kLoop = "the upstream resolver asks this one";
 
@@ -268,6 +267,7 @@ struct Forwarder::Impl : std::enable_shared_from_this<Forwarder::Impl> {
     exchange.tried = 1;
     if (direct.end == End::kAgain || direct.end == End::kAgainOverTcp) {
       auto way = direct.end == End::kAgain ? Upstreams::Over::kUdp : Upstreams::Over::kTcp;
+      exchange.wants_tcp = way == Upstreams::Over::kTcp;
       return ask(exchange, direct.upstream, way, now);
     }
     if (direct.end == End::kLate) {
@@ -313,8 +313,7 @@ struct Forwarder::Impl : std::enable_shared_from_this<Forwarder::Impl> {
     auto exchange = take(ended);
     for (auto& waiter : exchange->waiters) {
       ++counts.forward_failed;
-      tell(waiter, make_failure(exchange->failure),
-           exchange->has_failure ? upstream_failed() : unreachable(kNobodyAnswered));
+      tell(waiter, make_failure(exchange->failure), exchange->failed());
     }
   }
 

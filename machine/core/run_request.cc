@@ -7,6 +7,7 @@
 #include <csignal>
 
 #include "registry/core/record.h"
+#include "registry/core/region.h"
 
 namespace sixpn::machine {
 namespace {
@@ -67,7 +68,8 @@ Result<void> validate(const Placement& placement) {
   if (!is_dns_label(placement.group)) return bad("group", placement.group, kLabel);
   if (placement.network == kInfrastructureNetwork) return Error("network: none given");
   if (!placement.primary_region.empty() && !is_region(placement.primary_region))
-    return bad("primary region", placement.primary_region, "three letters a-z");
+    return bad("primary region", placement.primary_region,
+               expected_region(placement.primary_region));
   return validate_metadata(placement.metadata);
 }
 

@@ -5,6 +5,7 @@
 #include "base/encoding.h"
 #include "registry/core/address.h"
 #include "registry/core/record.h"
+#include "registry/core/region.h"
 #include "registry/core/statement.h"
 #include "registry/core/stored_certificate.h"
 #include "registry/core/trust.pb.h"
@@ -68,7 +69,8 @@ Result<void> check_identity(const Invite& invite) {
     return Error("the host name " + quoted(invite.name) +
                  " is not a name of a-z, 0-9 and '-', 1 to 63 characters");
   if (!is_region(invite.region))
-    return Error("the region " + quoted(invite.region) + " is not three letters a-z");
+    return Error("the region " + quoted(invite.region) + ": expected " +
+                 std::string(expected_region(invite.region)));
   return check_orgs(invite.orgs);
 }
 

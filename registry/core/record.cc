@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "registry/core/region.h"
+
 namespace sixpn {
 namespace {
 
@@ -135,7 +137,7 @@ bool is_dns_label(std::string_view name) {
 }
 
 bool is_region(std::string_view region) {
-  return region.size() == 3 &&
+  return region.size() == 3 && region != kNoRegion &&
          std::all_of(region.begin(), region.end(), [](char c) { return c >= 'a' && c <= 'z'; });
 }
 

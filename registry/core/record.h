@@ -275,7 +275,7 @@ NetworkId interest_network(const Record& record);
 RecordKey key_of(const RecordValue& value);
 
 // Names: apps, orgs, hosts, process groups and peers are DNS labels in lower case: a-z, 0-9, '-',
-// not at an end, 1..63 characters. Regions are exactly three letters a-z.
+// not at an end, 1..63 characters. Regions: three letters a-z (region.h).
 bool is_dns_label(std::string_view name);
 bool is_region(std::string_view region);
 

@@ -4,6 +4,7 @@
 
 #include "registry/core/address.h"
 #include "registry/core/hybrid_clock.h"
+#include "registry/core/region.h"
 #include "registry/core/service_rules.h"
 #include "registry/core/slot.h"
 #include "registry/core/wire_values.h"
@@ -105,6 +106,10 @@ Result<void> check_app_checks(const std::vector<AppCheck>& checks) {
   return {};
 }
 
+Error bad_region(std::string_view whose, std::string_view region) {
+  return Error("the " + std::string(whose) + ": expected " + std::string(expected_region(region)));
+}
+
 struct ValueRules {
   const Record& record;
 
@@ -114,7 +119,7 @@ struct ValueRules {
     if (!is_host_id(host.id)) return Error("a host id's upper half must not be zero");
     if (host.id != record.writer) return Error("a host record must be written by that host");
     if (!is_dns_label(host.name)) return Error("the host's name is no DNS label");
-    if (!is_region(host.region)) return Error("the host's region is not three letters a-z");
+    if (!is_region(host.region)) return bad_region("host's region", host.region);
     if (host.certificate.empty() || host.certificate.size() > kMaxCertificateBytes)
       return Error("the host record has no certificate, or one that is too long");
     if (host.endpoints.size() > kMaxEndpoints) return Error("the host has too many endpoints");
@@ -135,7 +140,7 @@ struct ValueRules {
       return Error("the machine's address is no machine address of its network");
     if (!is_dns_label(machine.app)) return Error("the machine's app is no DNS label");
     if (!is_dns_label(machine.group)) return Error("the machine's process group is no DNS label");
-    if (!is_region(machine.region)) return Error("the machine's region is not three letters a-z");
+    if (!is_region(machine.region)) return bad_region("machine's region", machine.region);
     if (auto health = check_service_health(machine.service_health); !health) return health;
     return check_metadata(machine.metadata);
   }
@@ -156,7 +161,7 @@ struct ValueRules {
     if (app.org != record.org) return Error("an app must be written under its org's right");
     if (!is_network_id(app.network)) return Error("an app must be in a network");
     if (!app.primary_region.empty() && !is_region(app.primary_region))
-      return Error("the app's primary region is not three letters a-z");
+      return bad_region("app's primary region", app.primary_region);
     if (app.services.size() > kMaxServices) return Error("the app has too many services");
     for (const auto& service : app.services)
       if (auto checked = check_service(service); !checked) return checked;

@@ -40,6 +40,7 @@ Result<json::object> placement_body(const PlacementOptions& options) {
   json::object body{{"app", options.app.app}, {"metadata", std::move(*metadata)}};
   if (!options.app.org.empty()) body["org"] = options.app.org;
   if (!options.group.empty()) body["group"] = options.group;
+  if (options.skip_dns) body["dns"] = json::object{{"skip_registration", true}};
   return body;
 }
 

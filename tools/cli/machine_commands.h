@@ -15,6 +15,7 @@ struct PlacementOptions {
   AppOptions app;
   std::string group;                  // "" = app
   std::vector<std::string> metadata;  // "key=value"
+  bool skip_dns = false;              // it gets no names
 };
 
 struct RunMachineOptions {

@@ -127,6 +127,7 @@ std::string machine_text(JsonView machine, std::int64_t now_ms) {
     lines.emplace_back("Check",
                        fmt::format("{} {} {}: {}", check["name"].text(), check["status"].text(),
                                    age(check, now_ms), check["output"].text()));
+  if (machine["dns"]["skip_registration"].flag()) lines.emplace_back("Names", "none (--skip-dns)");
   add_text(lines, "Metadata", metadata(machine));
   if (auto pid = machine["pid"].integer()) lines.emplace_back("Process", fmt::format("{}", *pid));
   add_text(lines, "Log", machine["log"].text());

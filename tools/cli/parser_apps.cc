@@ -15,6 +15,8 @@ void add_placement(CLI::App& app, PlacementOptions& options) {
   app.add_option("--group", options.group, "process group (app)");
   app.add_option("--metadata,-m", options.metadata, "key=value, may be repeated")
       ->allow_extra_args(false);
+  app.add_flag("--skip-dns,--skip-dns-registration", options.skip_dns,
+               "give it no names: .internal does not know it, Flycast does");
 }
 
 template <class Options>

@@ -14,6 +14,8 @@ namespace {
 using ::testing::AnyOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
+using namespace std::string_literals;
 
 // The query for a machine's app, and whom to ask. Below, the programs that do.
 const std::string kQuery = R"(
@@ -161,6 +163,49 @@ TEST_F(Names, AProcessGroupMayBeMetadata) {
     EXPECT_EQ(cluster_.dig("a", db,
                            std::string(group) + ".fly_process_group.kv._metadata.groups.internal"),
               addresses(id));
+  }
+}
+
+// Fly's dns.skip_registration: on the machine's own host and on others, also after it was stopped.
+TEST_F(Names, AMachineThatIsNotRegisteredHasNoNames) {
+  cluster_.must("a", {"apps", "create", "quiet", "--org", "acme"});
+  ASSERT_TRUE(eventually([&] { return knows_app("b", "quiet"); }));
+  auto known = sleeper("a", "quiet");
+  auto hidden = sleeper("a", "quiet", {"--skip-dns", "--metadata", "role=canary"});
+  auto far = sleeper("b", "quiet");
+  auto own = cluster_.machine_address("a", hidden);
+  ASSERT_TRUE(eventually([&] { return cluster_.dig("a", known, "quiet.internal").size() == 2; }));
+  ASSERT_TRUE(eventually([&] { return cluster_.dig("b", far, "quiet.internal").size() == 2; }));
+  auto expect_hidden = [&] {
+    for (const auto& [host, asker] : {std::pair("a", known), {"b", far}, {"a", hidden}}) {
+      EXPECT_EQ(cluster_.dig(host, asker, "quiet.internal").size(), 2U) << host << asker;
+      for (const auto& name :
+           {hidden + ".vm.quiet.internal", "canary.role.kv._metadata.quiet.internal"s})
+        EXPECT_THAT(cluster_.in_machine(host, asker, {"dig", name, "AAAA"}).out,
+                    HasSubstr("status: NXDOMAIN"))
+            << host << name;
+      EXPECT_THAT(cluster_.in_machine(host, asker, {"dig", "-x", own}).out,
+                  HasSubstr("status: NXDOMAIN"));
+      for (const char* list : {"all.vms.quiet.internal", "all._instances.internal"})
+        for (const auto& text : cluster_.dig(host, asker, list, "TXT"))
+          EXPECT_THAT(text, Not(HasSubstr(hidden))) << host << list;
+    }
+  };
+  expect_hidden();
+  cluster_.must("a", {"machine", "stop", hidden});
+  cluster_.must("a", {"machine", "start", hidden});
+  expect_hidden();
+  EXPECT_THAT(cluster_.must("b", {"machine", "status", hidden}), HasSubstr("none (--skip-dns)"));
+  EXPECT_THAT(cluster_.must("b", {"machine", "status", known}), Not(HasSubstr("--skip-dns")));
+  EXPECT_THAT(cluster_.must("a", {"dig", "quiet.internal", "--as", known, "--explain"}),
+              HasSubstr("left out: not registered (skip_dns)"));
+  for (const auto& [dns, says] : {std::pair("1", "dns: expected an object"),
+                                  {R"({"skip_registration":"yes"})", "expected true or false"},
+                                  {R"({"searches":[]})", "dns.searches: not known here"}}) {
+    auto body = R"({"app":"quiet","command":["true"],"dns":)"s + dns + "}";
+    auto told = run({"curl", "-sS", "--unix-socket", cluster_.host("a").socket(), "--data-binary",
+                     body, "http://x/v1/machines"});
+    EXPECT_THAT(told.out, HasSubstr(says));
   }
 }
 

@@ -80,6 +80,8 @@ TEST_F(Writes, BadNamesAreRefusedWithWhatWasExpected) {
     EXPECT_THAT(refused.error().message, HasSubstr("expected 1 to 63"));
   }
   EXPECT_FALSE(plan_create_app(snapshot_, self_, {"web", "acme", "default", "frankfurt"}));
+  EXPECT_THAT(plan_create_app(snapshot_, self_, {"web", "acme", "default", "vms"}).error().message,
+              HasSubstr("primary region \"vms\": expected a name other than vms"));
 }
 
 TEST_F(Writes, AHostOutsideTheOrgMayNotWrite) {

@@ -237,6 +237,9 @@ INSTANTIATE_TEST_SUITE_P(
             "\"A_1\"\n"
             "agent.toml:3: host.region: expected three letters such as \"iad\", found "
             "\"iadx\"\n"},
+        Mistake{"[host]\nregion = \"vms\"\n",
+                "agent.toml:2: host.region: expected a name other than vms, which is a name of "
+                "every app (vms.<app>.internal), found \"vms\"\n"},
         Mistake{"[flycast]\ndeadline = \"1s\"\nconnect_timeout = \"2s\"\n",
                 "agent.toml:3: flycast.connect_timeout: expected more than 0s and at most "
                 "flycast.deadline (1s), found 2s\n"},

@@ -365,6 +365,9 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"primary_region = \"frankfurt\"\n",
                 "fly.toml:1: primary_region: expected three letters such as \"iad\", found "
                 "\"frankfurt\"\n"},
+        Mistake{"primary_region = \"vms\"\n",
+                "fly.toml:1: primary_region: expected a name other than vms, which is a name of "
+                "every app (vms.<app>.internal), found \"vms\"\n"},
         Mistake{"network = \"x\"\n", "fly.toml:1: network: unknown key\n"},
         Mistake{"[http_serivce]\ninternal_port = 1\n",
                 "fly.toml:1: http_serivce: unknown section, did you mean \"http_service\"?\n"},

@@ -184,9 +184,9 @@ TEST(Answer, ServicesOfFlycast) {
                       u16(2) + u16(80) + u16(6) + u16(32) + ips;
   EXPECT_NE(both.outcome.reply.find(u16(rdata.size()) + rdata), std::string::npos);
   auto record = ask(*World().snapshot(), "web.flycast", kTypeSvcb).answers.front();
-  EXPECT_EQ(to_string(record), "web.flycast.\t5\tIN\tSVCB\t1 . alpn=http/1.1 port=80 ipv6hint=" +
-                                   to_string(flycast_address(kAcme, 2)) + "," +
-                                   to_string(flycast_address(kAcme, 3)));
+  EXPECT_EQ(to_string(record),
+            "web.flycast.\t5\tIN\tSVCB\t1 . alpn=\"http/1.1\" port=80 ipv6hint=" +
+                to_string(flycast_address(kAcme, 2)) + "," + to_string(flycast_address(kAcme, 3)));
 }
 
 // "Known name, other type" is NODATA for every type there is; unknown is NXDOMAIN for every type.
@@ -330,6 +330,19 @@ TEST(Answer, NotReadyForANetworkWhoseMachinesAreNotAllHere) {
   EXPECT_EQ(brief(ask(*snapshot, "example.org", kTypeA)), "forward");
   world.edit().held = {false, {kAcme}};
   EXPECT_EQ(ask(*world.snapshot(), "web.internal", kTypeAaaa).rcode, Rcode::kNoError);
+}
+
+// A region hides no other name of an app, nor is it hidden by one.
+TEST(Answer, NoRegionIsCalledAsANameOfEveryApp) {
+  auto snapshot = World().snapshot();
+  std::string region = "aaa";
+  for (region[0] = 'a'; region[0] <= 'z'; ++region[0])
+    for (region[1] = 'a'; region[1] <= 'z'; ++region[1])
+      for (region[2] = 'a'; region[2] <= 'z'; ++region[2])
+        EXPECT_EQ(is_region(region),
+                  brief(ask(*snapshot, region + ".empty.internal", kTypeAaaa)) == "NXDOMAIN")
+            << region;
+  EXPECT_FALSE(is_region("vms"));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "both_ways.h"
 #include "dns/core/render.h"
 #include "world.h"
 
@@ -62,6 +63,31 @@ TEST(Explain, BadInputIsNamed) {
   EXPECT_EQ(dig("web.internal", "AAAAA").error().message,
             "'AAAAA' is not a record type (try AAAA, TXT, SRV or PTR)");
   EXPECT_EQ(dig("web.internal", "TYPE65280")->rcode, "NOERROR");
+  for (const char* type : {"TYPE65536", "TYPE99999", "TYPE4294967324", "TYPE0", "TYPE", "TYPE28x"})
+    EXPECT_EQ(dig("web.internal", type).error().message,
+              "'" + std::string(type) + "' is not a record type (a number is TYPE1 to TYPE65535)");
+}
+
+// What is refused before any name is looked at, foreign ones not excepted.
+TEST(Explain, JudgesTypesAsAPacketIsJudged) {
+  World world;
+  for (const char* name : {"web.internal", "nothing.internal", "example.org"}) {
+    for (const char* type : {"AXFR", "ixfr", "TSIG", "TKEY", "TYPE41"}) {
+      auto said = *dig(name, type);
+      auto packet = encode({.name = name, .type = *parse_rr_type(type)});
+      auto outcome =
+          ask_both_ways(&*world.snapshot(), audience(), packet, asker(), Transport::kTcp, 1)
+              .outcome;
+      EXPECT_EQ(said.rcode, to_string(outcome.rcode)) << name << " " << type;
+      EXPECT_EQ(said.rcode, said.type.ends_with("XFR") ? "REFUSED" : "FORMERR") << name;
+      EXPECT_EQ(said.bytes, outcome.reply.size()) << name << " " << type;
+      EXPECT_NE(said.note, "");
+      EXPECT_EQ(said.note, said.rule);
+      EXPECT_FALSE(said.authoritative);
+      EXPECT_FALSE(said.forwarded);
+      EXPECT_TRUE(said.authority.empty() && said.answers.empty() && said.behind.empty());
+    }
+  }
 }
 
 Explanation explained(const World& world, const std::string& name, const std::string& type = "AAAA",
@@ -190,6 +216,8 @@ TEST(Explain, RulesAndSizes) {
 TEST(Render, TypesAndCodesHaveNames) {
   EXPECT_EQ(parse_rr_type("ptr"), kTypePtr);
   EXPECT_EQ(parse_rr_type("TYPE28"), kTypeAaaa);
+  EXPECT_EQ(parse_rr_type("type65535"), 65535);
+  EXPECT_EQ(parse_rr_type("TYPE65536"), std::nullopt);
   EXPECT_EQ(parse_rr_type(""), std::nullopt);
   EXPECT_EQ(rr_type_name(kTypeTxt), "TXT");
   EXPECT_EQ(to_string(Rcode::kServFail), "SERVFAIL");

@@ -33,7 +33,7 @@ TEST(FlycastNames, HttpsOfFlycast) {
   grant_tls(world, kHostA);
   auto ip = [](std::uint16_t counter) { return to_string(flycast_address(kAcme, counter)); };
   auto hints = " ipv6hint=" + ip(2) + "," + ip(3);
-  EXPECT_EQ(https(world), "1 . alpn=h2,http/1.1" + hints);
+  EXPECT_EQ(https(world), "1 . alpn=\"h2,http/1.1\"" + hints);
   EXPECT_EQ(https(world, "api.flycast"), "NODATA");
   EXPECT_EQ(https(world, "nothing.flycast"), "NXDOMAIN");
   EXPECT_EQ(https(world, "web.flycast", address_of(kGlobex, kHostA, 0xc1), kGlobex), "NODATA");
@@ -43,10 +43,10 @@ TEST(FlycastNames, HttpsOfFlycast) {
   ServicePort on_8443{8443, 8443, {"tls", "http"}};
   on_8443.tls.alpn = {"h2"};
   set({service(ServiceProtocol::kTcp, 1, {{80, 80, {"http"}}, on_8443}, {})});
-  EXPECT_EQ(https(world), "1 . alpn=h2 no-default-alpn port=8443" + hints);
+  EXPECT_EQ(https(world), "1 . alpn=\"h2\" no-default-alpn port=8443" + hints);
   on_8443.tls.alpn = {"http/1.1"};
   set({service(ServiceProtocol::kTcp, 1, {on_8443, {443, 443, {"tls", "http"}}}, {})});
-  EXPECT_EQ(https(world), "1 . alpn=h2,http/1.1" + hints);
+  EXPECT_EQ(https(world), "1 . alpn=\"h2,http/1.1\"" + hints);
   // Whoever asks for http://web.flycast must not come to another service.
   set({service(ServiceProtocol::kTcp, 1, {{80, 80, {"http"}}}, {}),
        service(ServiceProtocol::kTcp, 2, {on_8443}, {})});

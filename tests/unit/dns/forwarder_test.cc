@@ -76,6 +76,20 @@ TEST_F(Forwarding, TruncatedUpstreamsAreAskedAgainOverTcp) {
   EXPECT_EQ(over_tcp.answers.size(), 100U);
 }
 
+// RFC 8914 section 4.24: one that is there, but not over TCP, is not one that did not answer.
+TEST_F(Forwarding, AnUpstreamWithoutTcpIsToldApartFromNone) {
+  Upstream upstream([&](const std::string& query, bool tcp) {
+    return tcp ? std::optional<std::string>() : reply_to(query, 0x8380, {});
+  });
+  auto limits = quiet();
+  limits.deadline = 1s;
+  start_with({&upstream}, limits);
+  auto reply = ask({.name = "example.org", .type = kTypeA, .edns_size = 1232});
+  EXPECT_EQ(reply.rcode, 2);
+  EXPECT_EQ(reply.edns_options.substr(4, 2), u16(23));
+  EXPECT_NE(reply.edns_options.find("none came over TCP"), std::string::npos);
+}
+
 TEST_F(Forwarding, ALateReplyDoesNotHoldUpThePipeline) {
   Upstream upstream(kSilent);
   auto limits = quiet();

@@ -105,8 +105,14 @@ TEST(Selection, TopTakesAnyPositiveCount) {
   EXPECT_EQ(order_of(*snapshot, "top1.nearest.of.web.internal", 1), "a1");
   EXPECT_EQ(order_of(*snapshot, "top2.nearest.of.web.internal", 1), "a1 a2");
   EXPECT_EQ(order_of(*snapshot, "TOP3.nearest.of.web.internal", 1), "a1 a2 a3");
-  EXPECT_EQ(order_of(*snapshot, "top4294967295.nearest.of.web.internal", 1), "a1 a2 a3 a4");
-  for (const char* label : {"top", "top0", "top01", "top-1", "top1x", "top4294967296", "best1"})
+  for (const char* all : {"4294967295", "4294967296", "18446744073709551616",
+                          "999999999999999999999999999999999999999999999999999999999999"})
+    EXPECT_EQ(order_of(*snapshot, "top" + std::string(all) + ".nearest.of.web.internal", 1),
+              "a1 a2 a3 a4")
+        << all;
+  for (const char* label :
+       {"top", "top0", "top01", "top-1", "top1x", "best1", "top+1", "top00000000000000000000",
+        "top4294967296x", "top99999999999999999999-"})
     EXPECT_EQ(order_of(*snapshot, std::string(label) + ".nearest.of.web.internal", 1), "NXDOMAIN")
         << label;
 }

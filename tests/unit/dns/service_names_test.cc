@@ -119,6 +119,22 @@ TEST(ServiceNames, OthersDoNotExist) {
   }
 }
 
+// docs/dns.md: an app that is reached by TLS alone has no services to name.
+TEST(ServiceNames, PortsThatEndTlsHaveNone) {
+  World world;
+  world.add(kAcme, {0x1001, "safe", kHostA});
+  auto ask_with = [&](std::vector<ServicePort> ports, const std::string& name) {
+    edit_app(world.network(kAcme), "safe").app.services = {
+        service(ServiceProtocol::kTcp, 8080, std::move(ports), {})};
+    return brief_sorted(ask(*world.snapshot(), name + ".safe.internal", kTypeSrv));
+  };
+  const ServicePort plain{80, 80, {"http"}}, secure{443, 443, {"tls", "http"}};
+  for (const char* name : {"_http._tcp", "_443._tcp", "_https._tcp", "_tcp"})
+    EXPECT_EQ(ask_with({secure}, name), "NXDOMAIN") << name;
+  EXPECT_EQ(ask_with({secure, plain}, "_http._tcp"), "0/1/8080/01");
+  EXPECT_EQ(ask_with({secure, plain}, "_443._tcp"), "NXDOMAIN");
+}
+
 TEST(ServiceNames, OfAnotherNetworkDoNotExist) {
   EXPECT_EQ(srv("_http._tcp.web.internal", address_of(kGlobex, kHostA, 0xc1)), "NXDOMAIN");
 }

@@ -67,6 +67,8 @@ TEST(ValidateRunRequest, NamesWhatIsWrong) {
       {"group \"\"", [](auto& r) { r.placement.group = ""; }},
       {"network: none", [](auto& r) { r.placement.network = kInfrastructureNetwork; }},
       {"primary region \"europe\"", [](auto& r) { r.placement.primary_region = "europe"; }},
+      {"primary region \"vms\": expected a name other than vms",
+       [](auto& r) { r.placement.primary_region = "vms"; }},
       {"metadata key \"a.b\"", [](auto& r) { r.placement.metadata["a.b"] = "x"; }},
       {"metadata key \"" + long_text, [&](auto& r) { r.placement.metadata[long_text] = "x"; }},
       {"metadata value of role", [](auto& r) { r.placement.metadata["role"] = ""; }},

@@ -57,6 +57,8 @@ TEST(Invite, BadRequestsAreRefusedWhenMade) {
   InviteRequest bad_region = request();
   bad_region.region = "frankfurt";
   EXPECT_THAT(make_invite(bad_region, root).error().message, HasSubstr("three letters"));
+  bad_region.region = "vms";
+  EXPECT_THAT(make_invite(bad_region, root).error().message, HasSubstr("other than vms"));
   InviteRequest bad_id = request();
   bad_id.host_id = HostId(1);
   EXPECT_THAT(make_invite(bad_id, root).error().message, HasSubstr("is reserved"));

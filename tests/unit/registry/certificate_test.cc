@@ -147,6 +147,9 @@ TEST(Certificate, InvitesWithBadContentAreRefusedThoughTheRootSignedThem) {
       {"long name", [](Invite& i) { i.name = std::string(64, 'a'); }, "the host name \"aaaa"},
       {"region", [](Invite& i) { i.region = "fr"; }, "the region \"fr\""},
       {"region case", [](Invite& i) { i.region = "FRA"; }, "the region \"FRA\""},
+      {"region that is a name", [](Invite& i) { i.region = "vms"; },
+       "the region \"vms\": expected a name other than vms, which is a name of every app "
+       "(vms.<app>.internal)"},
       {"no org", [](Invite& i) { i.orgs = {}; }, "names no organisation"},
       {"bad org",
        [](Invite& i) {

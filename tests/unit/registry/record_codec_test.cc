@@ -280,6 +280,7 @@ std::vector<Broken> broken_owned_values() {
       {"app is no DNS label", with<M>(machine_rec(), [](M& m) { m.app = "-web"; })},
       {"group is no DNS label", with<M>(machine_rec(), [](M& m) { m.group = ""; })},
       {"three letters", with<M>(machine_rec(), [](M& m) { m.region = "iad1"; })},
+      {"other than vms", with<M>(machine_rec(), [](M& m) { m.region = "vms"; })},
       {"ascending ports", with<M>(machine_rec(),
                                   [](M& m) {
                                     m.service_health = {{81, {}}, {80, {}}};
@@ -320,6 +321,7 @@ std::vector<Broken> broken_owned_values() {
                                     })},
       {"name is no DNS label", with<H>(host_rec(), [](H& h) { h.name = "A"; })},
       {"three letters", with<H>(host_rec(), [](H& h) { h.region = "IAD"; })},
+      {"other than vms", with<H>(host_rec(), [](H& h) { h.region = "vms"; })},
       {"no certificate", with<H>(host_rec(), [](H& h) { h.certificate = ""; })},
       {"too many endpoints", with<H>(host_rec(), [](H& h) { h.endpoints.resize(17); })},
       {"version", with<H>(host_rec(), [](H& h) { h.version = "\x01"; })},
@@ -398,6 +400,7 @@ std::vector<Broken> broken_shared_values() {
        with_http({false, false, {}, {}, false, {}, {{"/", Duration::zero(), false, "sid"}}})},
       {"under its org's right", with<A>(app_rec(), [](A& a) { a.org = "globex"; })},
       {"primary region", with<A>(app_rec(), [](A& a) { a.primary_region = "x"; })},
+      {"primary region", with<A>(app_rec(), [](A& a) { a.primary_region = "vms"; })},
       {"too many services", with<A>(app_rec(), [](A& a) { a.services.resize(33); })},
       {"external ports", bad_port(0, 80)},
       {"external ports", bad_port(443, 80)},

@@ -79,6 +79,12 @@ TEST_F(Program, AsksTheAgent) {
        R"("command":["sh","-c","exec sleep 9"]})"},
       {{"machine", "attach", "--netns", "/run/netns/x", "--app", "web", "--org", "acme"},
        R"(POST /v1/machines/attach {"app":"web","metadata":{},"org":"acme","netns":"/run/netns/x"})"},
+      {{"machine", "run", "--app", "web", "--skip-dns", "--", "ls"},
+       R"(POST /v1/machines {"app":"web","metadata":{},"dns":{"skip_registration":true},)"
+       R"("env":{},"command":["ls"]})"},
+      {{"machine", "attach", "--netns", "/n", "--app", "web", "--skip-dns-registration"},
+       R"(POST /v1/machines/attach {"app":"web","metadata":{},)"
+       R"("dns":{"skip_registration":true},"netns":"/n"})"},
       {{"machine", "list", "--app", "web"}, "GET /v1/machines?app=web "},
       {{"machine", "status", kMachineId}, "GET /v1/machines/148e21dad76789 "},
       {{"machine", "stop", kMachineId}, "POST /v1/machines/148e21dad76789/stop {}"},

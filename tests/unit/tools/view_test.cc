@@ -230,7 +230,7 @@ TEST(MachineView, One) {
   auto machine = parse(R"({"id":"148e21dad76789","app":"web","org":"acme","network":"default",
     "group":"worker","region":"iad","host":"00a1b2c3","host_name":"a","host_status":"alive",
     "state":"stopped","address":"fdaa:0:1:a1:b2c3:2:3:2","metadata":{"role":"primary","v":"2"},
-    "updated_ms":1789992800000,"local":true,"pid":null,"exit_code":1,
+    "dns":{"skip_registration":true},"updated_ms":1789992800000,"local":true,"pid":null,"exit_code":1,
     "log":"/var/lib/sixpn/machines/148e21dad76789/log","netns":"/run/netns/148e21dad76789",
     "reason":"the command ended"})");
   EXPECT_EQ(machine_text(JsonView(machine), kNow),
@@ -241,6 +241,7 @@ TEST(MachineView, One) {
             "Address    fdaa:0:1:a1:b2c3:2:3:2\n"
             "Host       a (00a1b2c3) in iad\n"
             "Reason     the command ended\n"
+            "Names      none (--skip-dns)\n"
             "Metadata   role=primary, v=2\n"
             "Log        /var/lib/sixpn/machines/148e21dad76789/log\n"
             "Namespace  /run/netns/148e21dad76789\n"

@@ -5,7 +5,6 @@
 
 #include <dirent.h>
 
-#include <algorithm>
 #include <functional>
 #include <future>
 #include <latch>

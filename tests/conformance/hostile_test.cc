@@ -80,35 +80,46 @@ class Hostile : public Conformance {
     });
   }
 
-  // Asks as another machine's resolver does, again when nothing comes in a second: right answers
-  // only. How many rounds went unanswered.
-  int neighbour_asks(int times) {
-    int lost = 0;
+  // Of a round of a neighbour's queries, how many had no answer in a second. On loopback none has a
+  // reason to, whatever its neighbours do: the one in ten is for what else this machine is busy
+  // with.
+  struct Losses {
+    explicit Losses(int questions) : most(questions / 10) {}
+    int most = 0, count = 0;
+  };
+
+  // Asks, and again when nothing comes. Nothing, and the test has failed: too many were lost.
+  std::optional<std::string> insist(const std::string& query, Losses& losses) {
+    for (;;) {
+      ++asked_;
+      if (auto reply = udp_ask(six(), query, 1s)) return reply;
+      if (++losses.count <= losses.most) continue;
+      ADD_FAILURE() << losses.count << " of a neighbour's queries were lost";
+      return std::nullopt;
+    }
+  }
+
+  // Asks as another machine's resolver does: right answers only, and nearly all at once.
+  void neighbour_asks(int times) {
+    Losses losses(times);
     for (int i = 0; i < times; ++i) {
       auto id = static_cast<std::uint16_t>(i);
-      std::optional<std::string> reply;
-      for (int tries = 0; tries < 30 && !reply; ++tries) {
-        ++asked_;
-        reply = udp_ask(six(), encode({.name = "iad.web.internal", .id = id}), 1s);
-        lost += reply ? 0 : 1;
-      }
-      if (!reply) ADD_FAILURE() << "no answer in 30 s";
-      if (!reply) return lost;
+      auto reply = insist(encode({.name = "iad.web.internal", .id = id}), losses);
+      if (!reply) return;
       auto parsed = parse_reply(*reply);
       EXPECT_EQ(parsed->id, id);
       EXPECT_EQ(parsed->answers,
                 (std::vector<std::string>{"iad.web.internal. 5 IN AAAA " + to_string(asker())}));
     }
-    return lost;
   }
 
   // The same for names that are not ours, none of them twice.
   void neighbour_asks_foreign(int times) {
+    Losses losses(times);
     for (int i = 0; i < times; ++i) {
       auto query = encode({.name = "n" + std::to_string(++foreign_) + ".good.example"});
-      std::optional<std::string> reply;
-      for (int tries = 0; tries < 30 && !reply; ++tries) reply = udp_ask(six(), query, 1s);
-      ASSERT_TRUE(reply) << "no answer in 30 s";
+      auto reply = insist(query, losses);
+      if (!reply) return;
       EXPECT_EQ(parse_reply(*reply)->rcode, kNoErrorCode) << foreign_;
     }
   }

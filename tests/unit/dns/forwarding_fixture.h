@@ -20,6 +20,12 @@ inline std::string reply_to(const std::string& query, unsigned flags,
   return bytes;
 }
 
+// `reply` of an upstream that knows EDNS: with an OPT for its only additional record.
+inline std::string with_opt(std::string reply) {
+  return reply.replace(10, 2, u16(1)) + "\0"s + u16(kTypeOpt) + u16(1232) + u16(0) + u16(0) +
+         u16(0);
+}
+
 inline std::string a_record(char last, std::uint32_t ttl = 60) {
   return "\xc0\x0c"s + u16(kTypeA) + u16(kClassIn) + u16(ttl >> 16) + u16(ttl & 0xffff) + u16(4) +
          "\xc0\x00\x02"s + last;

@@ -1,21 +1,19 @@
-// The ways to upstream: what a forger would have to guess, the traps of c-ares 1.18.1, several
-// upstreams of which some are dead or slow, rules for domains, loops.
+// The ways to upstream, of a whole service: what a forger would have to guess, upstreams from
+// before EDNS, several of which some are dead or slow, rules for domains, loops. Workers ask first
+// here (decision 0132); c-ares by itself, and its traps, are upstream_pool_test.cc's.
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <bit>
-#include <cctype>
-#include <map>
 #include <set>
 
+#include "c_ares_calls.h"
 #include "dns/io/sockets.h"
-#include "dns/io/upstream_pool.h"
-#include "dns/io/upstream_sockets.h"
 #include "flood.h"
 #include "forwarding_fixture.h"
+#include "guessing.h"
 
 namespace sixpn::dns::testing {
 namespace {
@@ -42,65 +40,16 @@ class Upstreams : public Forwarding {
   }
 };
 
-// Ids, ports and spellings of many queries, as upstream sees them.
+// Ids, ports and spellings of many queries, as upstream sees them: of those that workers ask, which
+// are nearly all. ThroughCAres.WhatAForgerWouldHaveToGuess is the same of c-ares.
 TEST_F(Upstreams, WhatAForgerWouldHaveToGuess) {
-  constexpr int kQueries = 12000;
-  std::mutex lock;
-  std::vector<std::uint16_t> ids;
-  std::vector<std::string> names;
-  Upstream upstream([&](const std::string& query, bool) {
-    std::lock_guard hold(lock);
-    ids.push_back(parse_query(query).query.id);
-    names.push_back(name_of(query));
-    return reply_to(query, 0x8180, {});
-  });
+  Guessing notes;
+  Upstream upstream([&](const std::string& query, bool) { return notes.respond(query); });
   start_with({&upstream});
-  ask_many(kQueries);
-  auto ports = upstream.ports();
-  std::lock_guard hold(lock);
-
-  // Each bit of an id is set half the time, whatever the bit before it and the id before it were:
-  // 12,000 fair coins are 6000 +- 55, and we allow five times that.
-  auto is_fair = [&](int set) { return std::abs(set - kQueries / 2) < 280; };
-  for (int bit = 0; bit < 16; ++bit) {
-    int set = 0, changed = 0, like_next = 0;
-    for (std::size_t i = 0; i < kQueries; ++i) {
-      set += ids[i] >> bit & 1;
-      if (i > 0) changed += (ids[i] ^ ids[i - 1]) >> bit & 1;
-      like_next += (ids[i] ^ std::rotr(ids[i], 1)) >> bit & 1;
-    }
-    EXPECT_TRUE(is_fair(set) && is_fair(changed) && is_fair(like_next)) << bit;
-  }
-  // As many different ones as chance has it: 65536 (1 - e^(-12000/65536)) = 10,970 +- 28.
-  EXPECT_GT(std::set<std::uint16_t>(ids.begin(), ids.end()).size(), 10800U);
-
-  // Ports: sixteen at a time, none for long, in no order.
-  std::map<std::uint16_t, int> uses;
-  int repeated = 0, next_number = 0;
-  for (std::size_t i = 0; i < ports.size(); ++i) {
-    ++uses[ports[i]];
-    if (i > 0) repeated += ports[i] == ports[i - 1] ? 1 : 0;
-  }
-  for (auto port = uses.begin(); port != uses.end() && std::next(port) != uses.end(); ++port)
-    next_number += std::next(port)->first - port->first == 1 ? 1 : 0;
-  EXPECT_GE(uses.size(), UpstreamSockets::kPorts * 2);
-  // The kernel may draw a port again that one of the some fifty sockets had: of 14,000, once in ten
-  // runs, and three times never.
-  int drawn_again = 0;
-  for (const auto& [port, times] : uses) {
-    EXPECT_LE(times, 2 * UpstreamSockets::kQueriesPerPort) << port;
-    drawn_again += times > UpstreamSockets::kQueriesPerPort ? 1 : 0;
-  }
-  EXPECT_LT(drawn_again, 3);
-  EXPECT_LT(repeated, kQueries / 8);  // a sixteenth is chance
-  EXPECT_LT(next_number, 8);
-  EXPECT_GT(uses.rbegin()->first - uses.begin()->first, 8000);
-
-  // Each letter is upper case half the time.
-  std::array<int, 4> upper{};
-  for (const auto& name : names)
-    for (std::size_t i = 0; i < upper.size(); ++i) upper[i] += std::isupper(name[i]) != 0 ? 1 : 0;
-  for (int times : upper) EXPECT_TRUE(is_fair(times)) << times;
+  int through_c_ares = c_ares_calls().sends;
+  ask_many(Guessing::kQueries);
+  EXPECT_LT(c_ares_calls().sends - through_c_ares, Guessing::kQueries / 2);
+  notes.judge(upstream.ports());
 }
 
 // A reply in another spelling than ours is a forger's, or of an upstream that does not keep it.
@@ -121,8 +70,8 @@ TEST_F(Upstreams, AnotherSpellingIsAskedForAgainOverTcp) {
   EXPECT_EQ(stats().forward_misspelled, 1U);
 }
 
-// c-ares takes the OPT off a query that was answered with FORMERR, and changes its mind about EDNS
-// with each. Many at once, so that several such replies meet one channel.
+// Of workers, which take the first for a sign; then c-ares meets no FORMERR, because what it gets
+// has no OPT. ThroughCAres.ManyFormerrsAtOnceHarmNoQuery is where it does.
 TEST_F(Upstreams, ManyFormerrsAtOnceHarmNoQuery) {
   std::mutex lock;
   std::vector<std::string> broken;
@@ -151,21 +100,21 @@ TEST_F(Upstreams, ManyFormerrsAtOnceHarmNoQuery) {
   EXPECT_EQ(with_edns, asked);
 }
 
-// What c-ares takes for truncated without EDNS: over 512 bytes.
+// What is truncated without EDNS: over 512 bytes.
 TEST_F(Upstreams, LargeRepliesComeOverUdp) {
   std::atomic<int> over_tcp{0};
   std::vector<std::string> records(60, a_record(1));
   Upstream upstream([&](const std::string& query, bool tcp) {
     if (tcp) ++over_tcp;
-    return reply_to(query, 0x8180, records).replace(10, 2, u16(1)) + "\0"s + u16(kTypeOpt) +
-           u16(1232) + u16(0) + u16(0) + u16(0);
+    return with_opt(reply_to(query, 0x8180, records));
   });
   start_with({&upstream});
   EXPECT_EQ(ask({.name = "large.example", .type = kTypeA, .edns_size = 1232}).answers.size(), 60U);
   EXPECT_EQ(over_tcp, 0);
 }
 
-// Descriptors: every socket that c-ares opened is closed, in whatever order things end.
+// Descriptors: every socket of workers and, where they do not know, of c-ares is closed, in
+// whatever order things end. ThroughCAres.NoDescriptorIsLost wears out the channels of c-ares.
 TEST_F(Upstreams, NoDescriptorIsLost) {
   auto open_descriptors = [] {
     std::set<std::string> open;
@@ -185,7 +134,7 @@ TEST_F(Upstreams, NoDescriptorIsLost) {
     chosen.forward_rules = {{"cut.example", {cutting.endpoint()}, {}},
                             {"gone.example", {{*parse_ip("::1"), 9}}, {}}};
     start(chosen);
-    ask_many(6000);  // channels are replaced meanwhile
+    ask_many(6000);  // the workers' sockets are replaced meanwhile
     for (int i = 0; i < 20; ++i) {
       ask({.name = "n" + std::to_string(i) + ".cut.example", .type = kTypeA});
       EXPECT_EQ(ask({.name = "n" + std::to_string(i) + ".gone.example"}).rcode, 2);

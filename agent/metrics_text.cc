@@ -139,8 +139,8 @@ std::string edge_text(const Labels& labels, const MeterReadings& readings) {
     if (each.empty()) continue;
     connects.add(each, app.meter.connects);
     disconnects.add(each, app.meter.disconnects);
-    in.add(each, app.meter.bytes->in);
-    out.add(each, app.meter.bytes->out);
+    in.add(each, app.data_in);
+    out.add(each, app.data_out);
     add_responses(each, app.meter.responses, responses, times);
     for (const auto& [version, taken] : app.meter.handshakes.times)
       handshakes.add(fmt::format("{},version=\"{}\"", each, escape(version)), taken);

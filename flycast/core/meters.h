@@ -1,14 +1,12 @@
 // Meters: what the metrics tell apart by app and by machine (docs/metrics.md): plain numbers, added
 // to where things happen, copied when somebody asks. Not the counters of limits and failures
-// (stats.h), and not what the balancer chooses by (load_view.h). Pure; flycast loop, but for
-// ClientBytes.
+// (stats.h), and not what the balancer chooses by (load_view.h). Pure; flycast loop.
 //
 // Bounds: kMostMetered apps, machines and services of machines each, kMostStatuses codes of each;
 // what is beyond is counted in left_out() and nowhere else.
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -40,14 +38,7 @@ struct TimeHistogram {
 // By status, in ascending order.
 using ResponseTimes = std::map<int, TimeHistogram>;
 
-// What clients sent and were sent, as on the wire: of TLS, with what it adds. Added to by every
-// thread that moves bytes, as it moves them.
-struct ClientBytes {
-  std::atomic<std::uint64_t> in = 0;
-  std::atomic<std::uint64_t> out = 0;
-  void add_in(std::uint64_t size) { in.fetch_add(size, std::memory_order_relaxed); }
-  void add_out(std::uint64_t size) { out.fetch_add(size, std::memory_order_relaxed); }
-};
+struct ClientBytes;  // io/client_bytes.h
 
 // Of an app's ports with the handler tls.
 struct HandshakeMeter {
@@ -61,7 +52,7 @@ struct AppMeter {
   std::uint64_t disconnects = 0;
   ResponseTimes responses;  // from the request's head to the response's, the proxy's own included
   HandshakeMeter handshakes;
-  std::shared_ptr<ClientBytes> bytes = std::make_shared<ClientBytes>();
+  std::shared_ptr<ClientBytes> bytes;  // kept here for who moves them; null: nobody did yet
 };
 
 // A machine, as this host's proxy meets it, wherever it lives.
@@ -114,6 +105,8 @@ struct MeterReadings {
     NetworkId network;
     std::string name;
     AppMeter meter;
+    std::uint64_t data_in = 0;  // bytes
+    std::uint64_t data_out = 0;
   };
   struct Machine {
     NetworkId network;

@@ -179,6 +179,7 @@ struct FlycastService::Impl {
     ClientStream client{std::move(stream)};
     if (route != nullptr) {
       auto meter = state.meters.app(route->app->app.network, route->app->app.name);
+      if (meter && !meter->bytes) meter->bytes = std::make_shared<ClientBytes>();
       if (meter) client.bytes = meter->bytes;
       ticket.keep(Meters::connection(std::move(meter)));
     }

@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "base/fd.h"
+#include "flycast/io/client_bytes.h"
 #include "flycast/io/http_poller.h"
 #include "flycast/io/proxy_state.h"
 #include "flycast/io/tls_server.h"

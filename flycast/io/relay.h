@@ -19,8 +19,8 @@
 #include "base/fd.h"
 #include "base/ids.h"
 #include "base/time.h"
-#include "flycast/core/meters.h"
 #include "flycast/core/silent_hops.h"
+#include "flycast/io/client_bytes.h"
 #include "flycast/io/pipe_pool.h"
 
 namespace sixpn::flycast {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/io/clock.h"
+#include "flycast/io/client_bytes.h"
 
 namespace sixpn::flycast {
 namespace {
@@ -58,7 +59,9 @@ MeterReadings readings_of(ProxyState& state) {
     });
   MeterReadings readings;
   for (const auto& [id, meter] : state.meters.apps())
-    readings.apps.push_back({id.first, id.second, *meter});
+    readings.apps.push_back({id.first, id.second, *meter,
+                             meter->bytes ? meter->bytes->in.load() : 0,
+                             meter->bytes ? meter->bytes->out.load() : 0});
   for (const auto& [id, meter] : state.meters.machines())
     readings.machines.push_back({id.first, id.second, *meter});
   for (const auto& [key, admitted] : state.meters.admitted())

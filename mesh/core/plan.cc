@@ -1,7 +1,6 @@
 #include "mesh/core/plan.h"
 
 #include <algorithm>
-#include <ranges>
 
 #include "mesh/core/firewall_json.h"
 
@@ -143,9 +142,9 @@ bool is_remade(const std::string& interface, const DesiredMesh& desired,
 
 void plan_new_routes(const DesiredMesh& desired, const ObservedMesh& observed, Steps& steps) {
   // A longer prefix stands before the one around it is steered elsewhere, and goes after it.
-  for (const auto& route : std::views::reverse(desired.routes))
-    if (!observed.routes.contains(route) || is_remade(route.interface, desired, observed))
-      steps.push_back(AddRoute{route});
+  for (auto route = desired.routes.rbegin(); route != desired.routes.rend(); ++route)
+    if (!observed.routes.contains(*route) || is_remade(route->interface, desired, observed))
+      steps.push_back(AddRoute{*route});
 }
 
 void plan_removals(const DesiredMesh& desired, const ObservedMesh& observed, Steps& steps) {

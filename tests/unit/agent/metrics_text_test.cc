@@ -53,11 +53,9 @@ TEST(MetricsText, AppsAndMachinesUnderFlysNames) {
   flycast::AppMeter app{5, 2, {}};
   app.responses[200].add(std::chrono::milliseconds(3));
   app.responses[200].add(std::chrono::seconds(20));
-  app.bytes->add_in(12);
-  app.bytes->add_out(3456);
   app.handshakes.times["TLSv1.3"].add(std::chrono::milliseconds(3));
   app.handshakes.errors[""] = 4;
-  readings.apps.push_back({kNet, "web", app});
+  readings.apps.push_back({kNet, "web", app, 12, 3456});
   flycast::MachineMeter machine;
   machine.responses[404].add(std::chrono::milliseconds(1));
   readings.machines.push_back({kNet, MachineId{2}, machine});

@@ -7,3 +7,8 @@
 #include "base/io/clock.h"  // breaks: core-io
 // a comment may name steady_clock
 auto now = std::chrono::steady_clock::now();  // breaks: core-clock
+
+// Compiles with g++ alone.
+void each(const Records& records) {
+  for (const auto& record : std::views::reverse(records)) use(record);  // breaks: views
+}

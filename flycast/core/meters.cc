@@ -22,6 +22,11 @@ std::shared_ptr<AppMeter> Meters::app(NetworkId network, std::string_view name) 
   return apps_.emplace(std::move(id), std::make_shared<AppMeter>()).first->second;
 }
 
+HandshakeMeter* Meters::handshakes(NetworkId network, std::string_view name) {
+  auto found = apps_.find(AppId{network, name});
+  return found == apps_.end() ? nullptr : &found->second->handshakes;
+}
+
 std::shared_ptr<MachineMeter> Meters::machine(NetworkId network, MachineId machine) {
   auto found = machines_.find({network, machine});
   if (found != machines_.end()) return found->second;

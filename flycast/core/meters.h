@@ -69,6 +69,8 @@ class Meters {
  public:
   // Null beyond the bounds; else it lives on, though it may be forgotten here.
   std::shared_ptr<AppMeter> app(NetworkId network, std::string_view name);
+  // Of an app that is metered; else null, and nothing is counted as left out. The meters keep it.
+  [[nodiscard]] HandshakeMeter* handshakes(NetworkId network, std::string_view name);
   std::shared_ptr<MachineMeter> machine(NetworkId network, MachineId machine);
   // Counts a connection to an app now, and its end when the token goes. Null of null.
   static std::shared_ptr<const void> connection(std::shared_ptr<AppMeter> meter);

@@ -53,10 +53,10 @@ class TlsSession : public Session, public std::enable_shared_from_this<TlsSessio
     timer_.cancel();
     ++state_.stats.tls_handshakes;
     if (client_.tls().was_resumed()) ++state_.stats.tls_resumed;
-    if (HandshakeMeter* meter = find_meter())
-      meter->times[client_.tls().version()].add(monotonic_now() - began_);
     // What the client did not take of the handshake is behind nobody: it waits for more of it.
     if (client_.held() != 0) return fail("the client takes nothing");
+    if (HandshakeMeter* meter = find_meter())
+      meter->times[client_.tls().version()].add(monotonic_now() - began_);
     ClientStream inside = client_.release_client();
     if (state_.table.is_http(network_of(from_.ip), dialled_))
       return start_http_session(state_, id_, std::move(inside), from_, dialled_,
@@ -82,8 +82,7 @@ class TlsSession : public Session, public std::enable_shared_from_this<TlsSessio
     auto routed = state_.table.route(network_of(from_.ip), dialled_);
     const Route* route = std::get_if<Route>(&routed);
     if (route == nullptr) return nullptr;
-    auto meter = state_.meters.app(route->app->app.network, route->app->app.name);
-    return meter ? &meter->handshakes : nullptr;  // the meters keep it
+    return state_.meters.handshakes(route->app->app.network, route->app->app.name);
   }
 
   ProxyState& state_;

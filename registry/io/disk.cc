@@ -238,8 +238,8 @@ Result<void> Disk::write_state(const char* key, std::uint64_t value) {
 
 Result<void> Disk::apply(const std::vector<Write>& writes, std::uint64_t incarnation, bool whole) {
   // What a recovery loses is for the caller to put again: then it says so again.
-  return with_recovery([&, begun = setback_.set_aside]() {
-    return write_batch(writes, incarnation, whole && setback_.set_aside == begun);
+  return with_recovery([&, before = begun_anew_] {
+    return write_batch(writes, incarnation, whole && begun_anew_ == before);
   });
 }
 

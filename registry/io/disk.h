@@ -68,10 +68,13 @@ class Disk {
   // returns.
   Result<std::uint64_t> next_incarnation(WallTime now);
   // One transaction, all or nothing. `incarnation` 0: unchanged. `whole`: with it, the file holds
-  // all that the registry had once (Content::whole); a new file, and a salvaged one, is not. On a
-  // file that turns out to be corrupt: into the new one.
+  // all that the registry had once (Content::whole); a new file, and a salvaged one, is not, nor
+  // one that this call had to begin. On a file that turns out to be corrupt: into the new one.
   Result<void> apply(const std::vector<Write>& writes, std::uint64_t incarnation,
                      bool whole = false);
+  // How many files this object has begun anew. Whoever puts something again after that knows that
+  // it is about the present one.
+  [[nodiscard]] std::uint64_t begun_anew() const { return begun_anew_; }
   // Reads the whole file for damage, and sets it aside when there is any.
   Result<void> check();
 
@@ -124,6 +127,7 @@ class Disk {
   std::string damage_;     // why a recovery began that has not ended; "": none
   bool was_used_ = false;  // the folder was in use before
   bool marked_ = false;    // the file tells a setback
+  std::uint64_t begun_anew_ = 0;
 };
 
 // What a row adds to the sum of its file.

@@ -25,7 +25,8 @@ DiskQueue::DiskQueue(EventLoop& control, std::unique_ptr<Disk> disk,
       timer_(control, [this] { begin(); }),
       patience_(patience),
       stall_timer_(control, [this] { on_stall(); }),
-      on_setback_(std::move(on_setback)) {
+      on_setback_(std::move(on_setback)),
+      file_(disk_->begun_anew()) {
   thread_.start_thread();
   check();
 }
@@ -35,13 +36,20 @@ void DiskQueue::check() {
     Outcome outcome;
     outcome.done = disk_->check();
     outcome.setback = disk_->take_setback();
+    outcome.file = disk_->begun_anew();
     ::malloc_trim(0);  // what starting and this needed, and nobody does any more
     control_.post([this, weak, outcome] {
       if (weak.expired()) return;
       if (!outcome.done) log::error("registry", "{}", outcome.done.error().message);
-      if (outcome.setback.any()) on_setback_(outcome.setback);
+      tell(outcome);
     });
   });
+}
+
+// From here on what is put is about the file that is there now.
+void DiskQueue::tell(const Outcome& outcome) {
+  file_ = outcome.file;
+  if (outcome.setback.any()) on_setback_(outcome.setback);
 }
 
 DiskQueue::~DiskQueue() {
@@ -51,8 +59,7 @@ DiskQueue::~DiskQueue() {
   // What was in flight may or may not have been written: writing it again changes nothing.
   if (in_flight_) waiting_.add_older(*in_flight_);
   if (waiting_.empty()) return;
-  if (auto written = disk_->apply(to_writes(waiting_), waiting_.incarnation, waiting_.whole);
-      !written)
+  if (auto written = write(waiting_); !written)
     log::error("registry", "the last changes are not on disk: {}", written.error().message);
   if (auto setback = disk_->take_setback(); setback.any()) on_setback_(setback);
 }
@@ -70,14 +77,14 @@ void DiskQueue::put_incarnation(std::uint64_t incarnation) {
 }
 
 void DiskQueue::put_whole() {
-  waiting_.whole = true;
+  waiting_.whole = file_;
   if (!in_flight_) timer_.arm_after(kFlushInterval);
 }
 
 void DiskQueue::Batch::add_older(const Batch& older) {
   for (const auto& [slot, record] : older.records) records.emplace(slot, record);
   incarnation = std::max(incarnation, older.incarnation);
-  whole |= older.whole;
+  if (!whole) whole = older.whole;
 }
 
 void DiskQueue::flush(std::function<void()> done) {
@@ -95,9 +102,9 @@ void DiskQueue::begin() {
   stall_timer_.arm_after(patience_);
   thread_.post([this, batch = in_flight_, weak = std::weak_ptr<bool>(alive_)] {
     Outcome outcome;
-    if (!batch->empty())
-      outcome.done = disk_->apply(to_writes(*batch), batch->incarnation, batch->whole);
+    if (!batch->empty()) outcome.done = write(*batch);
     outcome.setback = disk_->take_setback();
+    outcome.file = disk_->begun_anew();
     control_.post([this, weak, outcome] {
       if (!weak.expired()) on_written(outcome);
     });
@@ -131,7 +138,7 @@ void DiskQueue::on_written(const Outcome& outcome) {
     log::info("registry", "the disk takes changes again");
     error_.reset();
   }
-  if (outcome.setback.any()) on_setback_(outcome.setback);
+  tell(outcome);
   auto done = std::exchange(done_in_flight_, {});
   if (!done_waiting_.empty()) {
     begin();
@@ -141,11 +148,11 @@ void DiskQueue::on_written(const Outcome& outcome) {
   for (auto& each : done) each();
 }
 
-std::vector<Disk::Write> DiskQueue::to_writes(const Batch& batch) {
+Result<void> DiskQueue::write(const Batch& batch) {
   std::vector<Disk::Write> writes;
   writes.reserve(batch.records.size());
   for (const auto& [slot, record] : batch.records) writes.push_back({slot, record});
-  return writes;
+  return disk_->apply(writes, batch.incarnation, batch.whole == disk_->begun_anew());
 }
 
 }  // namespace sixpn::registry

@@ -49,7 +49,7 @@ class DiskQueue {
   struct Batch {
     std::map<Slot, SignedRecordPtr> records;
     std::uint64_t incarnation = 0;
-    bool whole = false;
+    std::optional<std::uint64_t> whole;  // the file of this number (Disk::begun_anew) is, with it
     [[nodiscard]] bool empty() const { return records.empty() && incarnation == 0 && !whole; }
     // Of an earlier one that was not written.
     void add_older(const Batch& older);
@@ -58,12 +58,14 @@ class DiskQueue {
   struct Outcome {
     Result<void> done;
     Disk::Setback setback;
+    std::uint64_t file = 0;  // Disk::begun_anew
   };
   void check();
   void begin();
   void on_written(const Outcome& outcome);
   void on_stall();
-  static std::vector<Disk::Write> to_writes(const Batch& batch);
+  Result<void> write(const Batch& batch);  // on the disk's thread, or once it has ended
+  void tell(const Outcome& outcome);
 
   EventLoop& control_;
   std::unique_ptr<Disk> disk_;
@@ -74,6 +76,7 @@ class DiskQueue {
   Instant begun_{};       // the batch in flight
   bool stalled_ = false;  // it has taken longer than patience_
   std::function<void(const Disk::Setback&)> on_setback_;
+  std::uint64_t file_;  // as far as was told
   Batch waiting_;
   std::shared_ptr<const Batch> in_flight_;
   std::vector<std::function<void()>> done_waiting_;    // for `waiting_`

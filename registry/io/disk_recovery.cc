@@ -109,6 +109,7 @@ std::vector<Disk::Write> Disk::salvage() {
 }
 
 Result<void> Disk::recover(const std::string& reason) {
+  ++begun_anew_;
   damage_ = reason;
   auto incarnation = database_ == nullptr ? Result<std::int64_t>(0) : read_state("incarnation");
   std::vector<Write> writes = salvage();

@@ -99,6 +99,7 @@ Result<void> Disk::prepare_schema() {
 }
 
 Result<void> Disk::create_schema() {
+  ++begun_anew_;
   sum_ = 0;
   if (auto begun = execute("BEGIN IMMEDIATE"); !begun) return begun;
   for (const char* sql : {kRecordsTable, kStateTable, kReadableTables, kMarks})

@@ -85,9 +85,12 @@ Result<void> RegistryService::Impl::open() {
   auto content = file->read();
   if (!content) return std::move(content).error();
   log_unreadable(content->unreadable);
+  log_setback(file->take_setback());
   auto incarnation = file->next_incarnation(wall_now());
   if (!incarnation) return std::move(incarnation).error();
-  log_setback(file->take_setback());
+  // Found by the first write: what was read is not all in the file that took the damaged one's
+  // place.
+  auto late = file->take_setback();
 
   Gossip::Options core;
   core.self = options.self;
@@ -105,7 +108,8 @@ Result<void> RegistryService::Impl::open() {
   builder.touch(loaded.changes);
   for (const auto& slot : loaded.changes.slots)  // what an earlier life had let go of
     if (gossip->store().find(slot) == nullptr) disk->put(slot, nullptr);
-  disk_is_whole = content->whole;
+  disk_is_whole = content->whole && !late.any() && gossip->synced();
+  if (late.any()) on_setback(late);
   content->records = {};
   // Signed anew in each life: who left before is let in by it (Gossip::welcome_back). Displaced,
   // this host says nothing any more, but its operator can ask it why.

@@ -260,6 +260,8 @@ void Simulator::begin_life(Node& node) {
   std::vector<SignedRecordPtr> read_back;
   for (const auto& [slot, record] : node.disk) read_back.push_back(record);
   perform(node, node.gossip->load(clocks(node), read_back));
+  if (options.expects_peers && !options.loads_whole && node.gossip->synced())
+    broken(node, "took a part of the registry for all of it");
   if (!options_.warm)
     for (const auto& record : node.gossip->store().records())
       node.seen[registry::slot_of(record->record)] = record;

@@ -139,6 +139,8 @@ class Simulator {
   [[nodiscard]] std::map<registry::Slot, SignedRecordPtr> truth() const;
   [[nodiscard]] bool is_trusted(unsigned host) const;
   [[nodiscard]] bool is_revoked(unsigned host) const;
+  // Of the host id that was enrolled twice it holds what one of the two has signed, and no more.
+  [[nodiscard]] bool tells_twins_apart(unsigned host);
   [[nodiscard]] std::uint64_t packets() const { return packets_; }
   [[nodiscard]] std::uint64_t packet_bytes() const { return packet_bytes_; }
   [[nodiscard]] std::uint64_t stream_bytes() const { return stream_bytes_; }

@@ -36,7 +36,8 @@ void Simulator::restore_disk(unsigned host) {
 }
 
 void Simulator::persist(Node& node, const registry::Changes& changes, Instant when) {
-  bool whole = node.gossip->synced() && !node.disk_is_whole;
+  // A batch says so, behind those before it; a local write, which does not wait, may overtake them.
+  bool whole = when != now_ && node.gossip->synced() && !node.disk_is_whole;
   if (changes.slots.empty() && !whole) return;
   std::vector<std::pair<registry::Slot, SignedRecordPtr>> batch;
   for (const auto& slot : changes.slots) {

@@ -1,5 +1,7 @@
 // Who is who: two enrolments of one host id, revoked hosts, and those whose word is nobody's
 // answer.
+#include <algorithm>
+
 #include "tests/sim/simulator_node.h"
 
 namespace sixpn::sim {
@@ -35,6 +37,17 @@ bool Simulator::is_signed_by_writer(const SignedRecord& record) {
   if (checks_.verify(record, nodes_[writer]->identity.key.public_key())) return true;
   return options_.twin && writer == options_.twin->of &&
          checks_.verify(record, nodes_.back()->identity.key.public_key());
+}
+
+bool Simulator::tells_twins_apart(unsigned host) {
+  if (!options_.twin) return true;
+  HostId id = host_id(options_.twin->of);
+  const auto& store = nodes_[host]->gossip->store();
+  const HostCertificate* standing = store.certificate_of(id);
+  return std::all_of(store.records().begin(), store.records().end(), [&](const auto& record) {
+    bool is_theirs = record->record.writer == id && !is_root_signed(record->record.key.kind);
+    return !is_theirs || (standing != nullptr && checks_.verify(*record, standing->signing_key));
+  });
 }
 
 void Simulator::distrust(unsigned host) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 #include <sstream>
 #include <stdexcept>
 #include <vector>
@@ -107,6 +108,7 @@ class Swarm {
       out.twin.reset();
       twins_.clear();
     }
+    faults_.twin = out.twin.has_value();
     out.orgs = [liar = liar_host_](unsigned host) {
       return std::vector<std::string>{liar == host ? "other" : "*"};
     };
@@ -142,7 +144,7 @@ class Swarm {
 
   // One second of faults and writes.
   void storm(int second) {
-    if (second == revoked_at_) revoke();
+    if (revoked_at_ && second >= *revoked_at_ && revoke()) revoked_at_.reset();
     unsigned host = any_host();
     if (faults_.pauses && rng_.chance(0.3)) sim_.stall(host, up_to(6s));
     if (faults_.cuts && rng_.chance(0.2)) sim_.cut(any_host(), any_host());
@@ -197,16 +199,17 @@ class Swarm {
     if (!sim_.is_running(host)) return revive(host);
     if (running() <= sim_.hosts() / 2) return;
     sim_.leave(host);
+    left_.insert(host);
     sim_.run_for(up_to(100ms));
     sim_.crash(host);
   }
 
   // By any other that runs; not one of the seeds, at which those knock who lost all.
-  void revoke() {
+  bool revoke() {
     unsigned host = kSeeds + below(sim_.hosts() - kSeeds);
     unsigned by = any_host();
-    if (by != host && !is_twin(host) && sim_.is_running(by) && sim_.is_trusted(by))
-      sim_.revoke(by, host);
+    bool may = by != host && !is_twin(host) && sim_.is_running(by) && sim_.is_trusted(by);
+    return may && sim_.revoke(by, host);
   }
 
   void revive(unsigned host) {
@@ -215,6 +218,7 @@ class Swarm {
     } else if (faults_.old_disks) {
       sim_.restore_disk(host);
     }
+    left_.erase(host);
     sim_.restart(host);
   }
 
@@ -259,7 +263,7 @@ class Swarm {
   // Whoever left is gone, as is who was found dead; and who has lost its registry never met it.
   [[nodiscard]] bool is_true(unsigned about, std::optional<HostStatus> status) const {
     if (sim_.is_running(about)) return status == HostStatus::kAlive;
-    return status == HostStatus::kDown || (faults_.leaves && status == HostStatus::kLeft);
+    return status == HostStatus::kDown || (left_.contains(about) && status == HostStatus::kLeft);
   }
 
   // Calls with the host, whom it judges, and how.
@@ -320,9 +324,12 @@ class Swarm {
     for (unsigned host = 0; host < sim_.hosts(); ++host)
       if (sim_.is_running(host) && !sim_.gossip(host).store().check_invariants())
         fail("host " + std::to_string(host) + " broke an invariant of its store");
+    for (unsigned host = 0; host < sim_.hosts(); ++host)
+      if (sim_.is_running(host) && sim_.is_trusted(host) && !sim_.tells_twins_apart(host))
+        fail("host " + std::to_string(host) + " holds records of both that have one host id");
   }
 
-  // Whoever heard of it has it neither for a member nor for a peer of WireGuard.
+  // Whoever heard of it has it for no member: the mesh takes its peers from the same list.
   void check_revoked() const {
     for (unsigned victim = 0; victim < sim_.hosts(); ++victim) {
       if (!sim_.is_revoked(victim)) continue;
@@ -363,6 +370,7 @@ class Swarm {
   std::optional<unsigned> liar_host_;
   std::optional<int> revoked_at_;  // the second
   std::vector<unsigned> twins_;    // two enrolments of one host id
+  std::set<unsigned> left_;        // and were not started since
   Simulator sim_;
   std::optional<Liar> liar_;
   std::uint64_t deaths_ = 0;  // of honest hosts, to honest ones, since the storm began

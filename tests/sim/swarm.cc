@@ -320,7 +320,7 @@ class Swarm {
     fail("a version of " + to_string(slot.key) + " that nobody's write was accepted for");
   }
 
-  void check_stores() const {
+  void check_stores() {
     for (unsigned host = 0; host < sim_.hosts(); ++host)
       if (sim_.is_running(host) && !sim_.gossip(host).store().check_invariants())
         fail("host " + std::to_string(host) + " broke an invariant of its store");

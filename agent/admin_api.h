@@ -66,6 +66,8 @@ class AdminApi {
   void get_invite_material(const Call& call, Reply reply);
   // admin_dig.cc
   void get_dig(const Call& call, Reply reply);
+  // `dig` with what the host's resolver says, once it does.
+  void reply_foreign(boost::json::object dig, dns::ForeignQuestion question, Reply reply);
   // admin_flycast.cc
   void get_flycast(const Call& call, Reply reply);
   void explain_flycast(const Call& call, Reply reply);

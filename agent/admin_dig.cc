@@ -1,10 +1,16 @@
-// The admin API's dig: what DNS says to a machine, a peer or the host itself, and why. Answered
-// from the registry here, by the same code as packets are; nothing is sent.
+// The admin API's dig: what DNS says to a machine, a peer or the host itself, and why. Own names
+// are answered from the registry here, by the same code as packets are, and nothing is sent; a
+// foreign one is asked of this host's forwarder.
+#include <algorithm>
 #include <boost/json/array.hpp>
+#include <utility>
 
 #include "agent/admin_api.h"
+#include "base/io/clock.h"
 #include "base/rng.h"
 #include "dns/core/explain.h"
+#include "dns/core/message_text.h"
+#include "dns/core/render.h"
 #include "registry/core/address.h"
 #include "registry/core/keys.h"
 
@@ -148,7 +154,46 @@ json::object dig_json(const Snapshot& snapshot, const Dig& dig) {
           {"answers_in_1232", said.answers_in_1232}};
 }
 
+constexpr int kBadGateway = 502;
+
+dns::ForeignQuestion foreign_question(const Dig& dig) {
+  return {dns::Name::from_text(dig.said.name).value_or(dns::Name()),
+          dns::parse_rr_type(dig.said.type).value_or(dns::kTypeAaaa), dig.asker.viewer.source,
+          dig.asker.network->network};
+}
+
+void add_reply(json::object& dig, const dns::MessageText& said) {
+  dig["authoritative"] = std::find(said.flags.begin(), said.flags.end(), "aa") != said.flags.end();
+  dig["rcode"] = said.rcode;
+  dig["flags"] = lines_json(said.flags);
+  dig["extended_errors"] = lines_json(said.extended_errors);
+  dig["answers"] = lines_json(said.answers);
+  dig["authority"] = lines_json(said.authority);
+  dig["additional"] = lines_json(said.additional);
+}
+
 }  // namespace
+
+// The connection waits meanwhile, or is gone by then: then nobody reads it.
+void AdminApi::reply_foreign(json::object dig, dns::ForeignQuestion question, Reply reply) {
+  auto asked = monotonic_now();
+  rooms_.ask_foreign(std::move(question), [dig = std::move(dig), asked, reply = std::move(reply)](
+                                              const dns::ForeignReply& came) mutable {
+    auto said = dns::describe_message(came.message);
+    if (!said)
+      return reply.fail(
+          Error("upstream's answer cannot be shown: " + said.error().message, kBadGateway));
+    add_reply(dig, *said);
+    dig["bytes"] = came.message.size();
+    dig["kept"] = came.is_kept;
+    dig["took_us"] =
+        std::chrono::duration_cast<std::chrono::microseconds>(monotonic_now() - asked).count();
+    json::array servers;
+    for (const auto& server : came.servers) servers.emplace_back(to_string(server));
+    dig["servers"] = std::move(servers);
+    reply.ok(dig);
+  });
+}
 
 // Without a network the name is asked in each, and the one that knows it answers.
 void AdminApi::get_dig(const Call& call, Reply reply) {
@@ -184,7 +229,9 @@ void AdminApi::get_dig(const Call& call, Reply reply) {
         "several networks know " + name + " (" + networks + "): say which with --org and --network",
         kInvalid));
   }
-  reply.ok(dig_json(*snapshot, digs.front()));
+  const Dig& dig = digs.front();
+  if (!dig.said.forwarded) return reply.ok(dig_json(*snapshot, dig));
+  reply_foreign(dig_json(*snapshot, dig), foreign_question(dig), std::move(reply));
 }
 
 }  // namespace sixpn::agent

@@ -140,6 +140,16 @@ void Rooms::report_dns(std::function<void(dns::Stats)> done) {
   });
 }
 
+void Rooms::ask_foreign(dns::ForeignQuestion question,
+                        std::function<void(const dns::ForeignReply&)> done) {
+  dns_loop.post([this, question = std::move(question), done = std::move(done)]() mutable {
+    if (!dns) return;
+    dns->ask_foreign(question, [this, done = std::move(done)](dns::ForeignReply reply) mutable {
+      control.post([done = std::move(done), reply = std::move(reply)] { done(reply); });
+    });
+  });
+}
+
 void Rooms::read_meters(std::function<void(flycast::FlycastStats, flycast::MeterReadings)> done) {
   flycast_loop.post([this, done = std::move(done)] {
     if (!flycast) return;

@@ -71,6 +71,9 @@ struct Rooms {
   void list_machines(std::function<void(std::vector<machine::LocalMachine>)> done);
   void report_mesh(std::function<void(MeshFacts)> done);
   void report_dns(std::function<void(dns::Stats)> done);
+  // What the host's own resolver says of a foreign name, within its deadline.
+  void ask_foreign(dns::ForeignQuestion question,
+                   std::function<void(const dns::ForeignReply&)> done);
   void read_meters(std::function<void(flycast::FlycastStats, flycast::MeterReadings)> done);
   // What the kernel hands to machines by itself.
   void report_kernel_services(std::function<void(KernelServices)> done);

@@ -88,11 +88,12 @@ Result<Explanation> explain(const Snapshot& snapshot, NetworkId network, const V
   Name lower = parsed->lower();
   if (is_forwarded(find_zone(lower.labels()), rules, lower.wire(), &snapshot, network)) {
     explanation.forwarded = true;
-    auto rule = rules != nullptr
-                    ? rules->describe(lower.wire(), names != nullptr ? &names->network : nullptr)
-                    : "";
-    explanation.note = "not a name of this network: the resolver forwards it, by " +
-                       (rule.empty() ? "no rule: to the host's upstream resolvers" : rule);
+    if (rules != nullptr)
+      explanation.rule =
+          rules->describe(lower.wire(), names != nullptr ? &names->network : nullptr);
+    if (explanation.rule.empty()) explanation.rule = "no rule: to the host's upstream resolvers";
+    explanation.note =
+        "not a name of this network: the resolver forwards it, by " + explanation.rule;
     return explanation;
   }
   auto said = answer(snapshot, network, viewer, question, rng);

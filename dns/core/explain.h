@@ -1,6 +1,7 @@
 // explain(): the answer to a question typed by a person, in presentation form, and what is behind
-// it, for `sixpn dig`. It goes through the same answer() as a packet from a machine would. Pure;
-// any loop that holds a snapshot. Costs about as much as the app behind the name has machines.
+// it, for `sixpn dig`. It goes through the same answer() as a packet from a machine would. Of a
+// foreign name it says the rule alone; what upstream says is message_text.h's. Pure; any loop that
+// holds a snapshot. Costs about as much as the app behind the name has machines.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +21,7 @@ inline constexpr std::size_t kMostBehind = 100;
 struct Explanation {
   std::string name;   // absolute: "web.internal."
   std::string type;   // "AAAA"
-  std::string rcode;  // "NOERROR"; empty for a name that is not ours
+  std::string rcode;  // "NOERROR"; empty for a foreign name
   bool authoritative = false;
   std::vector<std::string> answers;
   std::vector<std::string> authority;
@@ -29,7 +30,8 @@ struct Explanation {
   bool forwarded = false;
   std::uint64_t generation = 0;          // of the snapshot that answered
   std::uint64_t network_generation = 0;  // in which the asker's network changed last
-  // What the name stands for; of one that does not exist, the closest that does.
+  // What the name stands for; of one that does not exist, the closest that does; of a foreign one,
+  // by which rule it is forwarded.
   std::string rule;
   // The records that the answer was made of, and those that it leaves out, with the reason:
   // "machine 148e21dad76789 of web, group app, region fra, host b (alive, 88.1 ms): answered".

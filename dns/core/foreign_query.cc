@@ -70,6 +70,18 @@ bool read_foreign_query(std::string_view message, Transport transport, ForeignQu
   return true;
 }
 
+ForeignQuery make_foreign_query(const Name& name, RrType type) {
+  ForeignQuery query;
+  query.type = type;
+  query.limit = kMaxMessageBytes;
+  query.flags = ForeignQuery::kRecursionDesired;
+  query.edns = true;
+  query.name_size = static_cast<std::uint8_t>(name.wire().size());
+  std::memcpy(query.spelled_bytes.data(), name.wire().data(), name.wire().size());
+  copy_lower(query.spelled(), query.lower_bytes.data());
+  return query;
+}
+
 std::uint64_t hash_of(const ForwardKey& key) {
   std::uint64_t rest = std::uint64_t{key.group} << 24 | std::uint64_t{key.flags} << 16 | key.type;
   return fold_multiply(fast_hash(key.name) ^ rest, kHashSeed | 1);

@@ -38,6 +38,9 @@ struct ForeignQuery {
 // `out` is half written then.
 bool read_foreign_query(std::string_view message, Transport transport, ForeignQuery& out);
 
+// What a client asks over TCP, with EDNS and RD as most do.
+ForeignQuery make_foreign_query(const Name& name, RrType type);
+
 // Under which a reply is kept, and equal queries are joined. `group`: who is asked
 // (forward_rules.h).
 struct ForwardKey {

@@ -121,6 +121,7 @@ struct DnsService::Impl {
     forward_loop->start_thread();
     run_on(*forward_loop,
            [this] { forwarder = std::make_unique<Forwarder>(*forward_loop, *shared); });
+    asking = std::make_unique<ForeignAsking>(rules, *shared, *forwarder);
     return {};
   }
 
@@ -157,6 +158,7 @@ struct DnsService::Impl {
 
   void stop() {
     workers.clear();
+    asking.reset();
     if (forward_loop) run_on(*forward_loop, [this] { forwarder.reset(); });
     forward_loop.reset();
     shared.reset();
@@ -167,6 +169,7 @@ struct DnsService::Impl {
     Stats now;
     for (const auto& worker : workers) now.add(worker->stats());
     if (!forwarder) return now;
+    asking->add_to(now);
     run_on(*forward_loop, [&] { forwarder->add_to(now); });
     auto kept = shared->cache.use();
     now.forward_cache_replies = kept.replies;
@@ -186,6 +189,7 @@ struct DnsService::Impl {
   std::unique_ptr<ForwardShared> shared;
   std::unique_ptr<EventLoop> forward_loop;
   std::unique_ptr<Forwarder> forwarder;  // made and destroyed on forward_loop
+  std::unique_ptr<ForeignAsking> asking;
   std::vector<std::unique_ptr<DnsWorker>> workers;
 };
 
@@ -204,6 +208,9 @@ void DnsService::stop() {
 }
 void DnsService::set_snapshot(SnapshotPtr snapshot) {
   impl_->snapshots.set(std::move(snapshot));
+}
+void DnsService::ask_foreign(const ForeignQuestion& question, ForeignAsking::Done done) {
+  if (impl_->asking) impl_->asking->ask(question, std::move(done));
 }
 std::vector<EventLoop*> DnsService::loops() const {
   std::vector<EventLoop*> loops;

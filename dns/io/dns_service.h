@@ -21,6 +21,7 @@
 #include "base/ip.h"
 #include "base/result.h"
 #include "dns/core/forward_rules.h"
+#include "dns/io/foreign_asking.h"
 #include "dns/io/limits.h"
 #include "dns/io/stats.h"
 #include "registry/core/snapshot.h"
@@ -75,6 +76,10 @@ class DnsService {
   // Answers change with the next query. Before the first synced snapshot own zones get SERVFAIL.
   // Any thread.
   void set_snapshot(SnapshotPtr snapshot);
+
+  // A foreign name, as one of this host's machines or peers would ask it (foreign_asking.h). `done`
+  // once, on this loop or the forwarder's; never when the service stops first, or does not run.
+  void ask_foreign(const ForeignQuestion& question, ForeignAsking::Done done);
 
   // The workers' loops and the forwarder's, for the watchdog: they run between start() and stop().
   [[nodiscard]] std::vector<EventLoop*> loops() const;

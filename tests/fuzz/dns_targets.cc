@@ -1,10 +1,12 @@
 #include "tests/fuzz/dns_targets.h"
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "dns/core/forward.h"
 #include "dns/core/forward_cache.h"
 #include "dns/core/message_stream.h"
+#include "dns/core/message_text.h"
 #include "tests/unit/dns/both_ways.h"
 #include "tests/unit/dns/parsed_reply.h"
 #include "tests/unit/dns/world.h"
@@ -75,6 +77,25 @@ void fuzz_reply(std::string_view input) {
   cache.keep(key, hash_of(key), std::move(read.reply), now);
   auto found = cache.find(key, hash_of(key), now);
   require(found.reply == nullptr || found.reply->marks.size() == marks);
+}
+
+// A record is five fields, and no byte of it is anything but printable ASCII; what is told is told
+// of every section, within the bound.
+void fuzz_message(std::string_view message) {
+  auto said = describe_message(message);
+  if (!said) return require(!said.error().message.empty());
+  std::size_t bytes = 0;
+  for (const auto* section : {&said->answers, &said->authority, &said->additional})
+    for (const auto& line : *section) {
+      require(std::count(line.begin(), line.end(), '\t') == 4);
+      for (char c : line) require(c == '\t' || (c >= ' ' && c < 0x7f));
+      bytes += line.size();
+    }
+  require(bytes <= kMostMessageText);
+  for (const auto& error : said->extended_errors)
+    for (char c : error) require(c >= ' ' && c < 0x7f);
+  // Not a byte can be missing.
+  require(!describe_message(message.substr(0, message.size() - 1)));
 }
 
 namespace {

@@ -11,6 +11,8 @@ namespace sixpn::dns::testing {
 void fuzz_query(std::string_view message);
 // A reply from an upstream resolver: the first byte chooses the client's limit and EDNS.
 void fuzz_reply(std::string_view input);
+// Such a reply as text.
+void fuzz_message(std::string_view message);
 
 // The options of a query's OPT, within the source's rate and beyond it.
 void fuzz_options(std::string_view rdata);

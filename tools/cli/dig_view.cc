@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "tools/cli/table.h"
+#include "tools/cli/units.h"
 
 namespace sixpn::cli {
 
@@ -104,8 +105,43 @@ std::string network_text(JsonView dig) {
 // Of an asker on another host: what of the answer its own resolver may say otherwise.
 std::string elsewhere_text(JsonView dig) {
   if (!dig["elsewhere"].flag()) return "";
+  if (dig["forwarded"].flag())
+    return fmt::format(";; ELSEWHERE: asked from this host; host {} asks by its own rules\n",
+                       printable(dig["host"].text()));
   return fmt::format(";; ORDER: by the round trips of this host; host {} answers by its own\n",
                      printable(dig["host"].text()));
+}
+
+// "qr aa rd ra"
+std::string flags_text(JsonView dig) {
+  if (dig["forwarded"].flag()) return join(dig["flags"].texts(), " ");
+  return dig["authoritative"].flag() ? "qr aa rd ra" : "qr rd ra";
+}
+
+std::string errors_text(JsonView dig) {
+  std::vector<std::string> errors = dig["extended_errors"].texts();
+  if (!dig["forwarded"].flag() && !dig["note"].text().empty()) errors = {dig["note"].text()};
+  std::string text;
+  for (const std::string& error : errors) text += fmt::format(";; EDE: {}\n", printable(error));
+  return text;
+}
+
+// Whose answer it is.
+std::string server_text(JsonView dig) {
+  if (dig["forwarded"].flag()) {
+    std::string how = "kept";
+    if (!dig["kept"].flag())
+      how = fmt::format("asked, {}", format_milliseconds(number(dig, "took_us")));
+    return fmt::format("the resolver of this host, by {} ({})", printable(dig["rule"].text()), how);
+  }
+  std::string where = dig["network"].text().empty() ? "" : ", in " + network_text(dig);
+  return fmt::format("the registry of this host, generation {}{}", number(dig, "generation"),
+                     where);
+}
+
+// An agent from before foreign names were asked says no more.
+bool is_only_forwarded(JsonView dig) {
+  return dig["forwarded"].flag() && dig["rcode"].text().empty();
 }
 
 }  // namespace
@@ -125,26 +161,22 @@ std::string dig_text(JsonView dig) {
   std::vector<std::string> answers = dig["answers"].texts();
   std::vector<std::string> authority = dig["authority"].texts();
   std::vector<std::string> additional = dig["additional"].texts();
-  std::string text;
-  if (dig["forwarded"].flag()) {
-    text = fmt::format(";; {}\n", printable(dig["note"].text()));
+  if (is_only_forwarded(dig)) {
+    std::string text = fmt::format(";; {}\n", printable(dig["note"].text()));
     append_question(text, dig);
     return text;
   }
-  text = fmt::format(
+  std::string text = fmt::format(
       ";; ->>HEADER<<- opcode: QUERY, status: {}\n"
-      ";; flags: qr{} rd ra; QUERY: 1, ANSWER: {}, AUTHORITY: {}, ADDITIONAL: {}\n",
-      dig["rcode"].text(), dig["authoritative"].flag() ? " aa" : "", answers.size(),
-      authority.size(), additional.size());
-  if (!dig["note"].text().empty())
-    text += fmt::format(";; EDE: {}\n", printable(dig["note"].text()));
+      ";; flags: {}; QUERY: 1, ANSWER: {}, AUTHORITY: {}, ADDITIONAL: {}\n",
+      printable(dig["rcode"].text()), printable(flags_text(dig)), answers.size(), authority.size(),
+      additional.size());
+  text += errors_text(dig);
   append_question(text, dig);
   append_records(text, "ANSWER", answers);
   append_records(text, "AUTHORITY", authority);
   append_records(text, "ADDITIONAL", additional);
-  std::string where = dig["network"].text().empty() ? "" : ", in " + network_text(dig);
-  text += fmt::format("\n;; SERVER: the registry of this host, generation {}{}\n",
-                      number(dig, "generation"), where);
+  text += fmt::format("\n;; SERVER: {}\n", server_text(dig));
   text += elsewhere_text(dig);
   text += fmt::format(";; MSG SIZE: {}\n", number(dig, "bytes"));
   return text;
@@ -157,19 +189,21 @@ std::string explanation_text(JsonView dig) {
                       printable(dig["host"].text()), printable(dig["region"].text()));
   if (!dig["rule"].text().empty())
     text += fmt::format(";; rule: {}\n", printable(dig["rule"].text()));
+  if (dig["forwarded"].flag())
+    text += fmt::format(";; servers: {}\n", printable(join(dig["servers"].texts(), ", ")));
   text += fmt::format(";; registry: generation {}, this network's last change in {}\n",
                       number(dig, "generation"), number(dig, "network_generation"));
   for (const std::string& record : dig["behind"].texts())
     text += fmt::format(";; {}\n", printable(record));
   std::size_t answers = dig["answers"].texts().size();
-  if (answers > 0)
+  if (answers > 0 && !dig["forwarded"].flag())
     text += fmt::format(";; over UDP: {} of {} records fit 512 bytes (no EDNS), {} fit 1232\n",
                         number(dig, "answers_in_512"), answers, number(dig, "answers_in_1232"));
   return text;
 }
 
 Result<std::string> dig_short(JsonView dig) {
-  if (dig["forwarded"].flag()) return Error(fmt::format("lookup failed: {}", dig["note"].text()));
+  if (is_only_forwarded(dig)) return Error(fmt::format("lookup failed: {}", dig["note"].text()));
   if (dig["rcode"].text() != "NOERROR")
     return Error(fmt::format("lookup failed: {}", dig["rcode"].text()));
   std::string text;

@@ -33,9 +33,10 @@ Result<std::vector<Ip6>> resolve(CommandContext& context, const PingCommandOptio
       ask_dns(context, {.name = options.target, .org = options.org, .network = options.network});
   if (!answer) return answer.error();
   JsonView view(*answer);
-  std::vector<Ip6> addresses = dig_addresses(view);
+  bool foreign = view["forwarded"].flag();
+  std::vector<Ip6> addresses = foreign ? std::vector<Ip6>() : dig_addresses(view);
   if (!addresses.empty()) return addresses;
-  std::string rcode = view["forwarded"].flag() ? "not a name of the mesh" : view["rcode"].text();
+  std::string rcode = foreign ? "not a name of the mesh" : view["rcode"].text();
   return Error(fmt::format("{} has no address ({})", options.target, rcode));
 }
 

@@ -43,6 +43,10 @@ TEST(Corpus, Streams) {
   EXPECT_GE(replay("dns_stream", fuzz_stream), 8);
 }
 
+TEST(Corpus, MessagesAsText) {
+  EXPECT_GT(replay("dns_message", fuzz_message), 10);
+}
+
 TEST(Corpus, UpstreamReplies) {
   EXPECT_GT(replay("dns_reply", fuzz_reply), 10);
 }

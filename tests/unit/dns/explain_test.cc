@@ -38,6 +38,7 @@ TEST(Explain, SaysThatOtherNamesAreForwarded) {
   EXPECT_EQ(foreign.note,
             "not a name of this network: the resolver forwards it, by no rule: to the host's "
             "upstream resolvers");
+  EXPECT_EQ(foreign.rule, "no rule: to the host's upstream resolvers");
 }
 
 TEST(Explain, SaysByWhichRuleToWhom) {

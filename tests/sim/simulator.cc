@@ -277,7 +277,7 @@ void Simulator::begin_life(Node& node) {
 
 bool Simulator::write(unsigned host, registry::LocalWrite write) {
   Node& node = *nodes_[host];
-  if (!node.running) return false;
+  if (!runs_now(node)) return false;
   Now now = clocks(node);
   registry::name_network(write, node.identity.id, node.gossip->store());
   auto record =
@@ -304,13 +304,19 @@ void Simulator::crash(unsigned host) {
   node.gossip.reset();
 }
 
-void Simulator::leave(unsigned host) {
+bool Simulator::leave(unsigned host) {
   Node& node = *nodes_[host];
-  if (node.running) perform(node, node.gossip->leave(clocks(node)));
+  if (!runs_now(node)) return false;
+  perform(node, node.gossip->leave(clocks(node)));
+  return true;
 }
 
 void Simulator::restart(unsigned host) {
   begin_life(*nodes_[host]);
+}
+
+bool Simulator::runs_now(const Node& node) const {
+  return node.running && node.stalled_until <= now_;
 }
 
 void Simulator::stall(unsigned host, Duration time) {

@@ -78,10 +78,11 @@ class Simulator {
   std::optional<Duration> run_until(const std::function<bool()>& condition, Duration limit,
                                     Duration step = 1ms);
 
-  // False when the host refused the write, or is not running.
+  // False when the host refused the write, is stalled, or is not running.
   bool write(unsigned host, registry::LocalWrite write);
-  void crash(unsigned host);    // without a goodbye; what was not on disk yet is lost
-  void leave(unsigned host);    // says goodbye; to be followed by crash()
+  void crash(unsigned host);  // without a goodbye; what was not on disk yet is lost
+  // Says goodbye; to be followed by crash(). False when the host is stalled or not running.
+  bool leave(unsigned host);
   void restart(unsigned host);  // from its disk
   void stall(unsigned host, Duration time);
   void lose_disk(unsigned host);     // of a host that is not running
@@ -99,7 +100,7 @@ class Simulator {
   void distrust(unsigned host);
   // The root revokes a host, by the agent of another. As distrust(), but what it has written or
   // writes yet may win, or be lost: until a host hears of it, its word is as good as any. False
-  // when that agent refused.
+  // when that agent refused, or does not run just now.
   bool revoke(unsigned by, unsigned host);
   void partition(const std::function<int(unsigned)>& group_of) { network_.partition(group_of); }
   void cut(unsigned from, unsigned to) { network_.cut(from, to); }
@@ -172,6 +173,7 @@ class Simulator {
   };
 
   [[nodiscard]] EnrolledHost enrol(unsigned index) const;
+  [[nodiscard]] bool runs_now(const Node& node) const;
   void schedule(Instant when, Event event);
   void happen(Event event);
   void on_timer(Node& node, std::uint64_t timer);

@@ -198,7 +198,7 @@ class Swarm {
     if (liar_host_ == host) return;
     if (!sim_.is_running(host)) return revive(host);
     if (running() <= sim_.hosts() / 2) return;
-    sim_.leave(host);
+    if (!sim_.leave(host)) return;
     left_.insert(host);
     sim_.run_for(up_to(100ms));
     sim_.crash(host);

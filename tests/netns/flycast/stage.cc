@@ -79,7 +79,14 @@ Tcp::Tcp(Fd fd) : fd_(std::move(fd)) {
   setsockopt(fd_.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
 }
 
+Tcp Tcp::reset_at_once(Fd fd) {
+  Tcp stream(std::move(fd));
+  stream.reset_ = true;
+  return stream;
+}
+
 std::string Tcp::read_exactly(std::size_t size) {
+  if (reset_) return {};
   std::string bytes(size, '\0');
   std::size_t have = 0;
   while (have < size) {
@@ -94,6 +101,7 @@ std::string Tcp::read_exactly(std::size_t size) {
 }
 
 std::string Tcp::read_some() {
+  if (reset_) return {};
   std::string bytes(64 * 1024, '\0');
   auto got = recv(fd_.get(), bytes.data(), bytes.size(), 0);
   ended_ = got == 0;
@@ -196,6 +204,7 @@ Tcp Server::accept() {
 
 Tcp dial(const NetNs& from, const IpEndpoint& to, std::optional<Ip6> source) {
   Fd made;
+  bool reset = false;
   from.run([&] {
     Fd fd(socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
     if (source && !bind_to(fd.get(), {*source, 0})) return;
@@ -204,8 +213,11 @@ Tcp dial(const NetNs& from, const IpEndpoint& to, std::optional<Ip6> source) {
     setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     if (connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0)
       made = std::move(fd);
+    else if (errno == ECONNRESET)  // a reset came before this thread ran again: it was connected
+      made = std::move(fd), reset = true;
   });
-  return made ? Tcp(std::move(made)) : Tcp();
+  if (!made) return {};
+  return reset ? Tcp::reset_at_once(std::move(made)) : Tcp(std::move(made));
 }
 
 Tcp dial_web() {

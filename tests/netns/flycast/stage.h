@@ -43,6 +43,8 @@ class Tcp {
  public:
   Tcp() = default;
   explicit Tcp(Fd fd);
+  // One whose reset connect() told.
+  static Tcp reset_at_once(Fd fd);
 
   // Empty when nothing came in time or the end was reset; `got_reset` tells.
   std::string read_exactly(std::size_t size);
@@ -90,6 +92,8 @@ class Server {
 inline constexpr int kPatienceMs = 10000;
 
 // Connects from inside a namespace, bound to `source` when given; nothing when refused.
+// Invalid if it is refused or not answered within kPatience; one that is accepted and reset at once
+// is valid, and may have got its reset already.
 Tcp dial(const NetNs& from, const IpEndpoint& to, std::optional<Ip6> source = {});
 // From client machine 9 to web's Flycast address.
 Tcp dial_web();

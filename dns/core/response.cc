@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "dns/core/draw.h"
 #include "dns/core/wire_writer.h"
 
 namespace sixpn::dns {
@@ -50,9 +51,12 @@ std::size_t Response::copy(const RenderedRecords& records, std::size_t from, std
 void Response::add_records(const RenderedRecords& records, Rng& rng) {
   std::size_t added = 0, begin = 0;
   for (std::size_t end : records.tiers) {
-    std::size_t start = begin + (end - begin > 1 ? rng.below(end - begin) : 0);
-    added += copy(records, start, end);
-    if (added == begin + (end - start)) added += copy(records, begin, start);
+    Draw draw(end - begin, rng);
+    while (added < end) {
+      std::size_t place = begin + draw.next();
+      if (copy(records, place, place + 1) == 0) break;
+      ++added;
+    }
     if (added < end) break;
     begin = end;
   }

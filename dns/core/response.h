@@ -65,7 +65,7 @@ class Response {
   // Where to write them; then say how many were written of how many there are.
   [[nodiscard]] char* next() { return out_ + at_; }
   void wrote_answers(std::size_t records, std::size_t bytes, std::size_t of);
-  // As many as fit, each tier turned to a start drawn anew, so that of a set that is cut no record
+  // As many as fit, each tier in an order drawn anew (draw.h), so that of a set that is cut no record
   // is always missing; additional ones only behind all answers, and without a word when some are
   // left.
   void add_records(const RenderedRecords& records, Rng& rng);

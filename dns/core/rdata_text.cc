@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
+#include <chrono>
+#include <iterator>
 
 #include "base/encoding.h"
 #include "base/ip.h"
+#include "dns/core/render.h"
 #include "dns/core/svcb_text.h"
 #include "dns/core/wire_name.h"
 #include "dns/core/wire_reader.h"
@@ -14,7 +16,8 @@
 namespace sixpn::dns {
 namespace {
 
-constexpr RrType kTypeCname = 5, kTypeMx = 15, kTypeDname = 39, kTypeCaa = 257;
+// dig breaks long hexadecimal and base64 into words of so many characters ("+split").
+constexpr std::size_t kWord = 56;
 
 // Takes the data apart from the front and puts words of text together, with blanks between them.
 class Printer {
@@ -37,12 +40,39 @@ class Printer {
   void add_u16() { add(std::to_string(reader_.u16())); }
   void add_u32() { add(std::to_string(reader_.u32())); }
   void add_string() { add(quoted_text(reader_.bytes(byte()))); }
-  void add_generic() {
-    auto bytes = rest();
-    add(fmt::format("\\# {}", bytes.size()));
-    auto hex = to_hex(bytes);
+  void add_hex() {
+    auto hex = to_hex(rest());
     for (char& c : hex) c = static_cast<char>(c >= 'a' && c <= 'f' ? c - 32 : c);
-    if (!hex.empty()) add(hex);
+    add_words(hex);
+  }
+  void add_base64() { add_words(to_base64(rest())); }
+  void add_generic() {
+    auto size = reader_.rest().size();
+    add(fmt::format("\\# {}", size));
+    if (size > 0) add_hex();
+  }
+  void add_type() { add(rr_type_name(reader_.u16())); }
+  // RFC 4034 section 3.1.5: YYYYMMDDHHmmSS in UTC, of seconds that are counted modulo 2^32.
+  void add_time() {
+    std::chrono::sys_seconds time{std::chrono::seconds(reader_.u32())};
+    auto day = std::chrono::floor<std::chrono::days>(time);
+    std::chrono::year_month_day date(day);
+    std::chrono::hh_mm_ss clock(time - day);
+    add(fmt::format("{:04}{:02}{:02}{:02}{:02}{:02}", static_cast<int>(date.year()),
+                    static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                    clock.hours().count(), clock.minutes().count(), clock.seconds().count()));
+  }
+  // RFC 4034 section 4.1.2: windows of 256 types, ascending, each with up to 32 bytes of bits.
+  void add_types() {
+    for (int before = -1; more();) {
+      int window = byte();
+      auto bits = bytes(byte());
+      if (window <= before || bits.empty() || bits.size() > 32) return fail();
+      before = window;
+      for (std::size_t i = 0; i < 8 * bits.size(); ++i)
+        if ((bits[i / 8] & 0x80 >> i % 8) != 0)
+          add(rr_type_name(static_cast<RrType>(static_cast<std::size_t>(window) << 8 | i)));
+    }
   }
 
   std::uint8_t byte() {
@@ -61,6 +91,12 @@ class Printer {
   }
 
  private:
+  void add_words(std::string_view text) {
+    whole_ = whole_ && !text.empty();
+    for (; !text.empty(); text.remove_prefix(std::min(kWord, text.size())))
+      add(text.substr(0, kWord));
+  }
+
   std::string_view message_;
   WireReader reader_;
   std::string text_;
@@ -77,25 +113,9 @@ void print_aaaa(Printer& out) {
   if (!ip.empty()) out.add(ip6_text(ip));
 }
 
-void print_soa(Printer& out) {
-  out.add_name();
-  out.add_name();
-  for (int number = 0; number < 5; ++number) out.add_u32();
-}
-
 void print_strings(Printer& out) {
   do out.add_string();
   while (out.more());
-}
-
-void print_srv(Printer& out) {
-  for (int number = 0; number < 3; ++number) out.add_u16();
-  out.add_name();
-}
-
-void print_mx(Printer& out) {
-  out.add_u16();
-  out.add_name();
 }
 
 // RFC 8659 section 4.1: flags, a tag of letters and digits, and the rest.
@@ -122,31 +142,80 @@ void print_svcb(Printer& out) {
   if (!params->empty()) out.add(*params);
 }
 
+// Fields one after the other, by letters: b, s and l numbers of 1, 2 and 4 bytes, n a name, q a
+// counted string, Q one or more of them, y a type, d a date, and what goes to the end: Y types,
+// x hexadecimal, 6 base64.
+void print_fields(Printer& out, std::string_view fields) {
+  for (char field : fields) switch (field) {
+      case 'b':
+        out.add_u8();
+        break;
+      case 's':
+        out.add_u16();
+        break;
+      case 'l':
+        out.add_u32();
+        break;
+      case 'n':
+        out.add_name();
+        break;
+      case 'q':
+        out.add_string();
+        break;
+      case 'Q':
+        print_strings(out);
+        break;
+      case 'y':
+        out.add_type();
+        break;
+      case 'd':
+        out.add_time();
+        break;
+      case 'Y':
+        out.add_types();
+        break;
+      case 'x':
+        out.add_hex();
+        break;
+      case '6':
+        out.add_base64();
+        break;
+    }
+}
+
 using Print = void (*)(Printer&);
 
 struct Form {
   RrType type;
   bool only_in;  // another class may mean something else by the number
-  Print print;
+  std::string_view fields;
+  Print print = nullptr;  // instead of by fields
 };
 
-void print_name(Printer& out) {
-  out.add_name();
-}
-
-constexpr std::array<Form, 13> kForms{{{kTypeA, true, print_a},
-                                       {kTypeNs, false, print_name},
-                                       {kTypeCname, false, print_name},
-                                       {kTypeSoa, false, print_soa},
-                                       {kTypePtr, false, print_name},
-                                       {kTypeMx, false, print_mx},
-                                       {kTypeTxt, false, print_strings},
-                                       {kTypeAaaa, true, print_aaaa},
-                                       {kTypeSrv, true, print_srv},
-                                       {kTypeDname, false, print_name},
-                                       {kTypeSvcb, true, print_svcb},
-                                       {kTypeHttps, true, print_svcb},
-                                       {kTypeCaa, false, print_caa}}};
+constexpr Form kForms[]{{kTypeA, true, "", print_a},
+                        {kTypeNs, false, "n"},
+                        {5, false, "n"},  // CNAME
+                        {kTypeSoa, false, "nnlllll"},
+                        {kTypePtr, false, "n"},
+                        {13, false, "qq"},  // HINFO
+                        {15, false, "sn"},  // MX
+                        {kTypeTxt, false, "Q"},
+                        {kTypeAaaa, true, "", print_aaaa},
+                        {kTypeSrv, true, "sssn"},
+                        {35, true, "ssqqqn"},      // NAPTR (RFC 3403)
+                        {39, false, "n"},          // DNAME
+                        {43, false, "sbbx"},       // DS (RFC 4034)
+                        {44, false, "bbx"},        // SSHFP (RFC 4255)
+                        {46, false, "ybblddsn6"},  // RRSIG
+                        {47, false, "nY"},         // NSEC
+                        {48, false, "sbb6"},       // DNSKEY
+                        {52, false, "bbbx"},       // TLSA (RFC 6698)
+                        {53, false, "bbbx"},       // SMIMEA (RFC 8162)
+                        {59, false, "sbbx"},       // CDS (RFC 7344)
+                        {60, false, "sbb6"},       // CDNSKEY
+                        {kTypeSvcb, true, "", print_svcb},
+                        {kTypeHttps, true, "", print_svcb},
+                        {257, false, "", print_caa}};
 
 }  // namespace
 
@@ -172,12 +241,14 @@ std::optional<std::string> rdata_text(std::string_view message, std::size_t at, 
                                       RrType type, std::uint16_t klass) {
   if (at > message.size() || message.size() - at < size) return std::nullopt;
   Printer out(message.substr(0, at + size), at);
-  const auto* form = std::find_if(kForms.begin(), kForms.end(),
+  const auto* form = std::find_if(std::begin(kForms), std::end(kForms),
                                   [&](const Form& known) { return known.type == type; });
-  if (form == kForms.end() || (form->only_in && klass != kClassIn))
+  if (form == std::end(kForms) || (form->only_in && klass != kClassIn))
     out.add_generic();
-  else
+  else if (form->print != nullptr)
     form->print(out);
+  else
+    print_fields(out, form->fields);
   return out.text();
 }
 

@@ -35,7 +35,16 @@ types = {
          param(3, u16(8443)) + param(4, b"\xc0\0\2\1\xc0\0\2\2") + param(5, b"\1\2\3\4") +
          param(6, six) + param(667, b"x\xff\"")],
     257: [b"\x80\x05issueca.example; x=\"y\"", b"\0\x05iodefmailto:a@b.c"],
-    65280: [b"\xab\xcd\xef"], 65281: [b""]}
+    13: [b"\x03x86\x05Linux"],
+    35: [u16(1) + u16(2) + b"\x01u\x07E2U+sip\x10!^.*$!sip:a@b.c!" + name("")],
+    43: [u16(20326) + b"\x08\x02" + bytes(range(32))], 59: [u16(1) + b"\x0d\x02" + bytes(32)],
+    44: [b"\x04\x02" + bytes(range(32)), b"\x01\x01" + bytes(20)],
+    46: [u16(1) + b"\x0d\x02" + struct.pack(">IIIH", 86400, 1737679687, 1, 7) + name("example") +
+         bytes(range(64)), u16(65280) + b"\x0d\x02" + struct.pack(">IIIH", 1, 2, 3, 4) + b"\0" + b"x"],
+    47: [name("b.example") + b"\0\2\x62\1\1\1\x40", name("c.example") + b"\xff\x01\x80"],
+    48: [u16(257) + b"\x03\x0d" + bytes(range(64))], 60: [u16(256) + b"\x03\x0d" + bytes(64)],
+    52: [b"\x03\x01\x01" + bytes(range(32))], 53: [b"\x03\x01\x02" + bytes(64)],
+    65280: [b"\xab\xcd\xef", bytes(range(100))], 65281: [b""]}
 zones = {
     5301: {"types.example": types, "once.example": {1: [b"\xc0\0\2\7"]},
            "odd\"();\\@$ \xff.example": {1: [b"\xc0\0\2\x08"]}},
@@ -135,8 +144,10 @@ class Foreign : public ::testing::Test {
 };
 
 TEST_F(Foreign, DigPrintsWhatDigPrintsInsideTheMachine) {
-  for (const char* type : {"A", "AAAA", "NS", "PTR", "DNAME", "MX", "TXT", "SOA", "SRV", "CAA",
-                           "SVCB", "HTTPS", "TYPE65280", "TYPE65281"}) {
+  for (const char* type :
+       {"A",    "AAAA",   "NS",      "PTR",   "DNAME",  "MX",        "TXT",      "SOA",   "SRV",
+        "CAA",  "SVCB",   "HTTPS",   "HINFO", "NAPTR",  "DS",        "CDS",      "SSHFP", "RRSIG",
+        "NSEC", "DNSKEY", "CDNSKEY", "TLSA",  "SMIMEA", "TYPE65280", "TYPE65281"}) {
     auto mine = dig_as(web_, {"types.example", type});
     auto theirs = cluster_.in_machine("a", web_, {"dig", "types.example", type});
     ASSERT_FALSE(records_in(theirs.out).empty()) << type << theirs.out;

@@ -4,6 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
+
 #include "dns/core/rdata_text.h"
 #include "dns/core/render.h"
 #include "dns/core/wire_name.h"
@@ -81,6 +84,26 @@ std::vector<Case> cases() {
       {33, u16(1) + u16(2) + u16(443) + wire("s.example"), "SRV\t1 2 443 s.example."},
       {257, "\x80\x05issueca.example; x=\"y\"", R"(CAA	128 issue "ca.example; x=\"y\"")"},
       {257, "\x00\x05issue"s, "CAA\t0 issue \"\""},
+      {13, "\x03x86\x05Linux", R"(HINFO	"x86" "Linux")"},
+      {35,
+       u16(1) + u16(2) +
+           "\x01u\x07"
+           "E2U+sip\x04!^.!" +
+           wire("."),
+       R"(NAPTR	1 2 "u" "E2U+sip" "!^.!" .)"},
+      {43, u16(20326) + "\x08\x02" + std::string(32, '\xab'),
+       "DS\t20326 8 2 ABABABABABABABABABABABABABABABABABABABABABABABABABABABAB ABABABAB"},
+      {44, "\x04\x02\xab\xcd", "SSHFP\t4 2 ABCD"},
+      {46,
+       u16(1) + "\x0d\x02" + u16(1) + u16(20864) + u16(0x6792) + u16(0xe3c7) + u16(0) + u16(1) +
+           u16(7) + wire("example.org") + "abc",
+       "RRSIG\tA 13 2 86400 20250124005015 19700101000001 7 example.org. YWJj"},
+      {47, wire("b.example") + "\x00\x02\x62\x01\x01\x01\x40"s, "NSEC\tb.example. A NS SOA MX CAA"},
+      {47, wire("b.example") + "\xff\x20"s + std::string(31, '\0') + '\x01',
+       "NSEC\tb.example. TYPE65535"},
+      {48, u16(257) + "\x03\x0d" + std::string(45, '\0'),
+       "DNSKEY\t257 3 13 " + std::string(56, 'A') + " AAAA"},
+      {52, "\x03\x01\x01\xab", "TLSA\t3 1 1 AB"},
       {65280, "\xab\xcd\xef", "TYPE65280\t\\# 3 ABCDEF"},
       {65280, "", "TYPE65280\t\\# 0"},
       {2, "\x09\"();\\@$ \xff\x00"s, R"(NS	\"\(\)\;\\\@\$\032\255.)"},
@@ -115,14 +138,15 @@ TEST(MessageText, EveryTypeAsDigPrintsIt) {
 TEST(MessageText, DataCutOrTooLongAreMalformed) {
   for (const auto& c : cases()) {
     if (c.type == 65280) continue;  // any bytes are good
-    bool is_strings = c.type == kTypeTxt || c.type == 257 || c.type == 64 || c.type == 65;
+    constexpr std::array kOpenEnded{16, 43, 44, 46, 47, 48, 52, 64, 65, 257};
+    bool is_strings = std::find(kOpenEnded.begin(), kOpenEnded.end(), c.type) != kOpenEnded.end();
     for (std::size_t size = 0; size < c.data.size(); ++size) {
       auto said = describe_message(header(0x8180, 1) + record(c.type, c.data.substr(0, size)));
       // Some ends fall between two strings or parameters.
       if (is_strings && said) continue;
       EXPECT_FALSE(said) << c.text << " at " << size;
     }
-    if (is_strings && c.type != 64 && c.type != 65) continue;
+    if (is_strings && c.type != 47 && c.type != 64 && c.type != 65) continue;
     EXPECT_THAT(error_of(header(0x8180, 1) + record(c.type, c.data + '\x01')),
                 HasSubstr("in record 1 of the answer section"))
         << c.text;
@@ -272,6 +296,15 @@ TEST(MessageText, TheTextIsBounded) {
   EXPECT_EQ(error_of(message), "it is more than 1048576 bytes of text");
 }
 
+// Without what dig and ldns differ in: the case of hexadecimal, where words of it and of base64
+// end, what a key is said to be in a comment.
+std::string plain(std::string text) {
+  text.erase(std::min(text.find(" ;{"), text.size()));
+  std::erase_if(text, [](char c) { return c == ' ' || c == '\t'; });
+  for (char& c : text) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
+  return text;
+}
+
 // Another reader agrees, where it knows the type as dig does; it has no word for an empty value.
 TEST(MessageText, LdnsReadsTheSame) {
   for (const auto& c : cases()) {
@@ -281,10 +314,7 @@ TEST(MessageText, LdnsReadsTheSame) {
     auto message = header(0x8180, 1) + record(c.type, c.data);
     auto other = parse_reply(message);
     ASSERT_TRUE(other) << c.text;
-    auto mine = describe_message(message)->answers.at(0);
-    for (char& byte : mine)
-      if (byte == '\t') byte = ' ';
-    EXPECT_EQ(other->answers.at(0), mine);
+    EXPECT_EQ(plain(other->answers.at(0)), plain(describe_message(message)->answers.at(0)));
   }
 }
 

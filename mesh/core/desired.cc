@@ -41,6 +41,17 @@ Plane target_of(Rotation ours, Rotation theirs) {
   return leaving ? Plane::kSpare : Plane::kMain;
 }
 
+// That no member has, too: a revoked host may have named the key of another.
+std::set<PublicKey> revoked_keys(const Snapshot& snapshot) {
+  std::set<PublicKey> keys;
+  for (const auto& [id, host] : snapshot.shut_out)
+    if (host.revoked) keys.insert({host.record.wireguard_key, host.record.spare_key});
+  for (const auto& [id, host] : snapshot.hosts)
+    if (is_member(snapshot, host))
+      for (const auto& key : {host.record.wireguard_key, host.record.spare_key}) keys.erase(key);
+  return keys;
+}
+
 DesiredTunnel make_spare(const MeshOptions& options) {
   const Secret& key = options.spare->private_key;
   return {{spare_interface(options.interface), key, wireguard_public_key(key), options.spare->port,
@@ -108,6 +119,7 @@ DesiredMesh make_desired(const Snapshot& snapshot, const std::vector<Attachment>
                        wireguard_public_key(options.private_key), options.listen_port, options.mtu};
   DesiredMesh mesh{.self = snapshot.self, .main = {std::move(device), {}}};
   mesh.additive_peers = !snapshot.synced;
+  if (mesh.additive_peers) mesh.revoked_keys = revoked_keys(snapshot);
   add_host_routes(snapshot.self, mesh);
   std::set<NetworkId> networks = networks_of(attachments);
   std::set<Ip6> local;

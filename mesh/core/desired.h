@@ -63,6 +63,8 @@ struct DesiredMesh {
   std::map<HostId, Plane> links;
   // True while the registry may be incomplete: nothing is taken from peers that the device has.
   bool additive_peers = false;
+  // But these, of hosts known to be revoked, are taken from both devices whatever is missing.
+  std::set<PublicKey> revoked_keys;
   std::map<std::string, std::string> sysctls;  // "net/ipv6/conf/all/forwarding" -> "1"
   std::set<InterfaceAddress> addresses;
   std::set<Route> routes;

@@ -121,6 +121,12 @@ void plan_peers(const DesiredTunnel& desired, const ObservedTunnel& observed, Pl
     if (!desired.peers.contains(key)) steps.push_back(RemovePeer{key, plane});
 }
 
+void plan_revoked(const DesiredMesh& desired, const ObservedMesh& observed, Steps& steps) {
+  for (Plane plane : {Plane::kMain, Plane::kSpare})
+    for (const auto& [key, peer] : observed.tunnel(plane).peers)
+      if (desired.revoked_keys.contains(key)) steps.push_back(RemovePeer{key, plane});
+}
+
 void plan_new_veths(const DesiredMesh& desired, const ObservedMesh& observed, Steps& steps) {
   for (const auto& [name, veth] : desired.veths) {
     auto found = observed.veths.find(name);
@@ -181,6 +187,7 @@ MeshPlan plan_mesh(const DesiredMesh& desired, const ObservedMesh& observed) {
   plan_peers(desired.main, observed.main, Plane::kMain, desired.additive_peers, steps);
   if (desired.spare)
     plan_peers(*desired.spare, observed.spare, Plane::kSpare, desired.additive_peers, steps);
+  plan_revoked(desired, observed, steps);
   plan_new_veths(desired, observed, steps);
   plan_new_routes(desired, observed, steps);
   plan_service_map(desired, observed, steps);

@@ -291,6 +291,34 @@ TEST(Plan, NothingIsTakenFromPeersWhileTheRegistryMayBeIncomplete) {
   EXPECT_THAT(to_lines(plan_mesh(desired, mesh)), testing::ElementsAre(kFlycastIsOpen));
 }
 
+TEST(Plan, ButWhoIsKnownToBeRevokedLosesItsPeersAllTheSame) {
+  ObservedMesh mesh = realize(rotating_world(spare_options(), Rotation::kLeave, {kA}));
+  ASSERT_TRUE(mesh.spare.peers.contains(spare_key_of_host(kA)));
+  HostRecord record;
+  record.id = kA;
+  record.wireguard_key = key_of_host(kA);
+  record.spare_key = spare_key_of_host(kA);
+  Snapshot salvaged = SnapshotBuilder().unsynced().build();
+  salvaged.shut_out[kA] = {record, true, {}};
+  DesiredMesh desired = make_desired(salvaged, {attachment(9, kNet, 0x20000)}, spare_options());
+  for (const auto& step : plan_mesh(desired, mesh).steps) apply_step(step, mesh);
+  EXPECT_FALSE(mesh.main.peers.contains(key_of_host(kA)));
+  EXPECT_FALSE(mesh.spare.peers.contains(spare_key_of_host(kA)));
+  EXPECT_TRUE(mesh.main.peers.contains(key_of_host(kB)));
+  // A certificate that has ended may have been renewed, which this host has not heard of.
+  mesh = realize(two_peers());
+  salvaged.shut_out[kA].revoked = false;
+  desired = make_desired(salvaged, {attachment(9, kNet, 0x20000)}, sample_options());
+  EXPECT_THAT(to_lines(plan_mesh(desired, mesh)), testing::ElementsAre(kFlycastIsOpen));
+  // A revoked host may have said that it has the key of another.
+  salvaged = SnapshotBuilder().host(kB, HostStatus::kAlive, {at(4)}).unsynced().build();
+  record.wireguard_key = key_of_host(kB);
+  salvaged.shut_out[kA] = {record, true, {}};
+  desired = make_desired(salvaged, {attachment(9, kNet, 0x20000)}, sample_options());
+  for (const auto& step : plan_mesh(desired, mesh).steps) apply_step(step, mesh);
+  EXPECT_TRUE(mesh.main.peers.contains(key_of_host(kB)));
+}
+
 TEST(Plan, AVethWhoseNamespaceWasMadeAgainIsMadeAgainWithItsRoute) {
   DesiredMesh desired = two_peers();
   ObservedMesh mesh = realize(desired);

@@ -186,6 +186,7 @@ void AdminApi::reply_foreign(json::object dig, dns::ForeignQuestion question, Re
     add_reply(dig, *said);
     dig["bytes"] = came.message.size();
     dig["kept"] = came.is_kept;
+    dig["refused"] = came.is_refused;
     dig["took_us"] =
         std::chrono::duration_cast<std::chrono::microseconds>(monotonic_now() - asked).count();
     json::array servers;
@@ -230,7 +231,8 @@ void AdminApi::get_dig(const Call& call, Reply reply) {
         kInvalid));
   }
   const Dig& dig = digs.front();
-  if (!dig.said.forwarded) return reply.ok(dig_json(*snapshot, dig));
+  bool own_only = call.target.get("own") == "1";
+  if (!dig.said.forwarded || own_only) return reply.ok(dig_json(*snapshot, dig));
   reply_foreign(dig_json(*snapshot, dig), foreign_question(dig), std::move(reply));
 }
 

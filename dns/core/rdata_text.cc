@@ -194,15 +194,26 @@ struct Form {
 
 constexpr Form kForms[]{{kTypeA, true, "", print_a},
                         {kTypeNs, false, "n"},
+                        {3, false, "n"},  // MD, MF; MB, MG, MR, MINFO (RFC 1035)
+                        {4, false, "n"},
                         {5, false, "n"},  // CNAME
                         {kTypeSoa, false, "nnlllll"},
                         {kTypePtr, false, "n"},
+                        {7, false, "n"},
+                        {8, false, "n"},
+                        {9, false, "n"},
                         {13, false, "qq"},  // HINFO
+                        {14, false, "nn"},
                         {15, false, "sn"},  // MX
                         {kTypeTxt, false, "Q"},
+                        {17, false, "nn"},  // RP, AFSDB, RT (RFC 1183)
+                        {18, false, "sn"},
+                        {21, false, "sn"},
+                        {26, true, "snn"},  // PX (RFC 2163)
                         {kTypeAaaa, true, "", print_aaaa},
                         {kTypeSrv, true, "sssn"},
                         {35, true, "ssqqqn"},      // NAPTR (RFC 3403)
+                        {36, true, "sn"},          // KX (RFC 2230)
                         {39, false, "n"},          // DNAME
                         {43, false, "sbbx"},       // DS (RFC 4034)
                         {44, false, "bbx"},        // SSHFP (RFC 4255)

@@ -21,12 +21,13 @@ void ForeignAsking::ask(const ForeignQuestion& question, Done done) {
   request.network = question.network.id;
   request.since = monotonic_now();
   auto group = rules_.group_of(request.query.name(), &question.network);
-  if (!group) return done({failure(request.query, undecided()), false, {}});
+  if (!group) return done({failure(request.query, undecided()), false, true, {}});
   request.group = *group;
   const auto& servers = rules_.groups()[*group];
-  if (auto kept = find_kept(request); !kept.empty()) return done({std::move(kept), true, servers});
+  if (auto kept = find_kept(request); !kept.empty())
+    return done({std::move(kept), true, false, servers});
   auto reject = [&] {
-    done({failure(request.query, unreachable(kTooManyForwarded)), false, servers});
+    done({failure(request.query, unreachable(kTooManyForwarded)), false, true, servers});
   };
   if (!shared_.budget.admit(request.client, request.network)) {
     ++counts_.forward_rejected;
@@ -38,9 +39,9 @@ void ForeignAsking::ask(const ForeignQuestion& question, Done done) {
     return reject();
   }
   request.is_admitted = true;
-  // Moved on, not copied: whoever waits behind `done` is not to be let go of on the forward loop.
+  // Moved on, so that whoever waits behind `done` is let go of where it is called.
   request.done = [done = std::move(done), servers](std::string message) mutable {
-    std::exchange(done, nullptr)({std::move(message), false, std::move(servers)});
+    std::exchange(done, nullptr)({std::move(message), false, false, std::move(servers)});
   };
   std::vector<ForwardRequest> one;
   one.push_back(std::move(request));

@@ -30,7 +30,8 @@ struct ForeignQuestion {
 
 struct ForeignReply {
   std::string message;              // as to a client over TCP with EDNS
-  bool is_kept = false;             // from the cache, at once; else it was asked, or refused
+  bool is_kept = false;             // from the cache, at once
+  bool is_refused = false;          // here, at once: nobody was asked
   std::vector<IpEndpoint> servers;  // of the rule, or those for everything
 };
 

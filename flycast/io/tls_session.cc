@@ -51,10 +51,10 @@ class TlsSession : public Session, public std::enable_shared_from_this<TlsSessio
   // Last: another session takes this one's place.
   void go_on() {
     timer_.cancel();
-    ++state_.stats.tls_handshakes;
-    if (client_.tls().was_resumed()) ++state_.stats.tls_resumed;
     // What the client did not take of the handshake is behind nobody: it waits for more of it.
     if (client_.held() != 0) return fail("the client takes nothing");
+    ++state_.stats.tls_handshakes;
+    if (client_.tls().was_resumed()) ++state_.stats.tls_resumed;
     if (HandshakeMeter* meter = find_meter())
       meter->times[client_.tls().version()].add(monotonic_now() - began_);
     ClientStream inside = client_.release_client();

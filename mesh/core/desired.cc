@@ -41,14 +41,12 @@ Plane target_of(Rotation ours, Rotation theirs) {
   return leaving ? Plane::kSpare : Plane::kMain;
 }
 
-// That no member has, too: a revoked host may have named the key of another.
-std::set<PublicKey> revoked_keys(const Snapshot& snapshot) {
-  std::set<PublicKey> keys;
+std::set<std::pair<PublicKey, HostId>> revoked_keys(const Snapshot& snapshot) {
+  std::set<std::pair<PublicKey, HostId>> keys;
   for (const auto& [id, host] : snapshot.shut_out)
-    if (host.revoked) keys.insert({host.record.wireguard_key, host.record.spare_key});
-  for (const auto& [id, host] : snapshot.hosts)
-    if (is_member(snapshot, host))
-      for (const auto& key : {host.record.wireguard_key, host.record.spare_key}) keys.erase(key);
+    if (host.revoked)
+      for (const auto& key : {host.record.wireguard_key, host.record.spare_key})
+        keys.emplace(key, id);
   return keys;
 }
 

@@ -63,8 +63,9 @@ struct DesiredMesh {
   std::map<HostId, Plane> links;
   // True while the registry may be incomplete: nothing is taken from peers that the device has.
   bool additive_peers = false;
-  // But these, of hosts known to be revoked, are taken from both devices whatever is missing.
-  std::set<PublicKey> revoked_keys;
+  // But peers of hosts known to be revoked go from both devices whatever is missing: those with
+  // these keys that have the host's own address among their allowed IPs.
+  std::set<std::pair<PublicKey, HostId>> revoked_keys;
   std::map<std::string, std::string> sysctls;  // "net/ipv6/conf/all/forwarding" -> "1"
   std::set<InterfaceAddress> addresses;
   std::set<Route> routes;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "mesh/core/firewall_json.h"
+#include "registry/core/address.h"
 
 namespace sixpn::mesh {
 namespace {
@@ -121,10 +122,15 @@ void plan_peers(const DesiredTunnel& desired, const ObservedTunnel& observed, Pl
     if (!desired.peers.contains(key)) steps.push_back(RemovePeer{key, plane});
 }
 
+// A revoked host may have named the key of another, so a key alone says nothing.
 void plan_revoked(const DesiredMesh& desired, const ObservedMesh& observed, Steps& steps) {
-  for (Plane plane : {Plane::kMain, Plane::kSpare})
-    for (const auto& [key, peer] : observed.tunnel(plane).peers)
-      if (desired.revoked_keys.contains(key)) steps.push_back(RemovePeer{key, plane});
+  for (const auto& [key, host] : desired.revoked_keys)
+    for (Plane plane : {Plane::kMain, Plane::kSpare}) {
+      const auto& peers = observed.tunnel(plane).peers;
+      auto found = peers.find(key);
+      if (found != peers.end() && found->second.allowed.contains({host_address(host), 128}))
+        steps.push_back(RemovePeer{key, plane});
+    }
 }
 
 void plan_new_veths(const DesiredMesh& desired, const ObservedMesh& observed, Steps& steps) {

@@ -163,6 +163,7 @@ Result<void> Disk::replace_by(const std::string& salvaged) {
     if (auto moved = move_file(path_ + suffix, path_ + kSetAside + when + suffix); !moved)
       return std::move(moved).within("setting the corrupt " + path_ + suffix + " aside");
   if (auto replaced = move_file(salvaged, path_); !replaced) return replaced;
+  ++begun_anew_;  // also where what was begun before has failed since
   setback_.reason = std::exchange(damage_, "");
   prune(path_);
   return {};

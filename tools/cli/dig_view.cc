@@ -129,8 +129,8 @@ std::string errors_text(JsonView dig) {
 // Whose answer it is.
 std::string server_text(JsonView dig) {
   if (dig["forwarded"].flag()) {
-    std::string how = "kept";
-    if (!dig["kept"].flag())
+    std::string how = dig["kept"].flag() ? "kept" : "refused here";
+    if (!dig["kept"].flag() && !dig["refused"].flag())
       how = fmt::format("asked, {}", format_milliseconds(number(dig, "took_us")));
     return fmt::format("the resolver of this host, by {} ({})", printable(dig["rule"].text()), how);
   }
@@ -144,17 +144,35 @@ bool is_only_forwarded(JsonView dig) {
   return dig["forwarded"].flag() && dig["rcode"].text().empty();
 }
 
-}  // namespace
+struct Data {
+  std::string_view type;
+  std::string_view written;
+};
 
-std::optional<std::string> record_data(std::string_view record) {
+std::optional<Data> data_of(std::string_view record) {
   take_field(record);  // owner
   take_field(record);  // TTL
   take_field(record);  // class
   std::string_view type = take_field(record);
   record = trim_front(record);
   if (type.empty() || record.empty()) return std::nullopt;
-  if (type == "TXT") return join_strings(record);
-  return std::string(record);
+  return Data{type, record};
+}
+
+// As it stands in the record, escaped: what strangers say does not reach a terminal as bytes.
+std::optional<std::string> written_data(std::string_view record) {
+  auto data = data_of(record);
+  if (!data) return std::nullopt;
+  return std::string(data->written);
+}
+
+}  // namespace
+
+std::optional<std::string> record_data(std::string_view record) {
+  auto data = data_of(record);
+  if (!data) return std::nullopt;
+  if (data->type == "TXT") return join_strings(data->written);
+  return std::string(data->written);
 }
 
 std::string dig_text(JsonView dig) {
@@ -207,8 +225,10 @@ Result<std::string> dig_short(JsonView dig) {
   if (dig["rcode"].text() != "NOERROR")
     return Error(fmt::format("lookup failed: {}", dig["rcode"].text()));
   std::string text;
+  bool foreign = dig["forwarded"].flag();
   for (const std::string& record : dig["answers"].texts())
-    if (auto content = record_data(record)) text += printable(*content) + "\n";
+    if (auto content = foreign ? written_data(record) : record_data(record))
+      text += printable(*content) + "\n";
   return text;
 }
 

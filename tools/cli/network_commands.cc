@@ -24,13 +24,15 @@ Result<json::value> ask_dns(CommandContext& context, const DigOptions& options) 
                .query("type", options.type)
                .query("org", options.org)
                .query("network", options.network)
-               .query("as", options.as));
+               .query("as", options.as)
+               .query("own", options.own_only ? "1" : ""));
 }
 
 // The addresses behind a name. Errors: DNS knows none.
 Result<std::vector<Ip6>> resolve(CommandContext& context, const PingCommandOptions& options) {
-  auto answer =
-      ask_dns(context, {.name = options.target, .org = options.org, .network = options.network});
+  auto answer = ask_dns(
+      context,
+      {.name = options.target, .org = options.org, .network = options.network, .own_only = true});
   if (!answer) return answer.error();
   JsonView view(*answer);
   bool foreign = view["forwarded"].flag();

@@ -13,10 +13,11 @@ struct DigOptions {
   std::string type = "AAAA";
   std::string org;
   std::string network;
-  std::string as;        // a machine or a peer; "": the host itself
-  bool reverse = false;  // -x: `name` is an address
-  bool brief = false;    // --short
-  bool explain = false;  // what is behind the answer
+  std::string as;         // a machine or a peer; "": the host itself
+  bool reverse = false;   // -x: `name` is an address
+  bool brief = false;     // --short
+  bool explain = false;   // what is behind the answer
+  bool own_only = false;  // of a foreign name only that it is one: nobody is asked
 };
 CommandResult dig(CommandContext& context, const DigOptions& options);
 

@@ -35,7 +35,9 @@ types = {
          param(3, u16(8443)) + param(4, b"\xc0\0\2\1\xc0\0\2\2") + param(5, b"\1\2\3\4") +
          param(6, six) + param(667, b"x\xff\"")],
     257: [b"\x80\x05issueca.example; x=\"y\"", b"\0\x05iodefmailto:a@b.c"],
-    13: [b"\x03x86\x05Linux"],
+    13: [b"\x03x86\x05Linux"], 14: [b"\x01a" + P + b"\x01b" + P], 17: [b"\x01a" + P + name("")],
+    18: [u16(1) + b"\x04mail" + P], 21: [u16(2) + P], 26: [u16(3) + P + P], 36: [u16(4) + P],
+    3: [P], 4: [P], 7: [P], 8: [P], 9: [P],
     35: [u16(1) + u16(2) + b"\x01u\x07E2U+sip\x10!^.*$!sip:a@b.c!" + name("")],
     43: [u16(20326) + b"\x08\x02" + bytes(range(32))], 59: [u16(1) + b"\x0d\x02" + bytes(32)],
     44: [b"\x04\x02" + bytes(range(32)), b"\x01\x01" + bytes(20)],
@@ -145,9 +147,11 @@ class Foreign : public ::testing::Test {
 
 TEST_F(Foreign, DigPrintsWhatDigPrintsInsideTheMachine) {
   for (const char* type :
-       {"A",    "AAAA",   "NS",      "PTR",   "DNAME",  "MX",        "TXT",      "SOA",   "SRV",
-        "CAA",  "SVCB",   "HTTPS",   "HINFO", "NAPTR",  "DS",        "CDS",      "SSHFP", "RRSIG",
-        "NSEC", "DNSKEY", "CDNSKEY", "TLSA",  "SMIMEA", "TYPE65280", "TYPE65281"}) {
+       {"A",     "AAAA",   "NS",        "PTR",      "DNAME", "MX",   "TXT",    "SOA",
+        "SRV",   "CAA",    "SVCB",      "MD",       "MF",    "MB",   "MG",     "MR",
+        "MINFO", "RP",     "AFSDB",     "RT",       "PX",    "KX",   "HTTPS",  "HINFO",
+        "NAPTR", "DS",     "CDS",       "SSHFP",    "RRSIG", "NSEC", "DNSKEY", "CDNSKEY",
+        "TLSA",  "SMIMEA", "TYPE65280", "TYPE65281"}) {
     auto mine = dig_as(web_, {"types.example", type});
     auto theirs = cluster_.in_machine("a", web_, {"dig", "types.example", type});
     ASSERT_FALSE(records_in(theirs.out).empty()) << type << theirs.out;

@@ -311,7 +311,7 @@ TEST(Plan, ButWhoIsKnownToBeRevokedLosesItsPeersAllTheSame) {
   desired = make_desired(salvaged, {attachment(9, kNet, 0x20000)}, sample_options());
   EXPECT_THAT(to_lines(plan_mesh(desired, mesh)), testing::ElementsAre(kFlycastIsOpen));
   // A revoked host may have said that it has the key of another.
-  salvaged = SnapshotBuilder().host(kB, HostStatus::kAlive, {at(4)}).unsynced().build();
+  salvaged.shut_out[kA].revoked = true;
   record.wireguard_key = key_of_host(kB);
   salvaged.shut_out[kA] = {record, true, {}};
   desired = make_desired(salvaged, {attachment(9, kNet, 0x20000)}, sample_options());

@@ -77,7 +77,11 @@ TEST(DigForeign, ShortIsTheData) {
   auto dig = foreign();
   EXPECT_EQ(*dig_short(JsonView(dig)), "www.corp.example.\n192.0.2.7\n");
   auto text = foreign(R"("answers":["x. 5 IN TXT \"a\\\\\\\"\" \"\\027[1m\""])");
-  EXPECT_EQ(*dig_short(JsonView(text)), "a\\\"?[1m\n");
+  EXPECT_EQ(*dig_short(JsonView(text)), "\"a\\\\\\\"\" \"\\027[1m\"\n");
+  auto control = foreign(R"("answers":["x. 5 IN TXT \"\\194\\15531m\""])");
+  EXPECT_EQ(*dig_short(JsonView(control)), R"("\194\15531m")"
+                                           "\n")
+      << "no U+009B, as dig +short";
 }
 
 }  // namespace

@@ -214,11 +214,14 @@ TEST_F(Program, DigShortIsForScripts) {
 
 TEST_F(Program, PingOfANameWithoutAddresses) {
   agent_.answer("GET /v1/status", 200, R"({"host":{"address":"fdaa:0:0:a1:b2c3::1"},"hosts":[]})");
-  agent_.answer("GET /v1/dig?name=no.internal&type=AAAA&org=acme", 200,
+  agent_.answer("GET /v1/dig?name=no.internal&type=AAAA&org=acme&own=1", 200,
                 R"({"rcode":"NXDOMAIN","answers":[]})");
   ProgramRun run = sixpn({"ping", "no.internal", "--org", "acme"});
   EXPECT_EQ(run.exit_code, 1);
   EXPECT_EQ(run.err, "sixpn: no.internal has no address (NXDOMAIN)\n");
+  agent_.answer("GET /v1/dig?name=web.internl&type=AAAA&own=1", 200, R"({"forwarded":true})");
+  EXPECT_EQ(sixpn({"ping", "web.internl"}).err,
+            "sixpn: web.internl has no address (not a name of the mesh)\n");
 }
 
 TEST_F(Program, MachinesElsewhereAreNotEntered) {

@@ -74,7 +74,7 @@ class Ping : public testing::Test {
     boost::json::array answers;
     for (const Ip6& ip : addresses)
       answers.emplace_back("web.internal. 5 IN AAAA " + to_string(ip));
-    agent_.answer("GET /v1/dig?name=web.internal&type=AAAA", 200,
+    agent_.answer("GET /v1/dig?name=web.internal&type=AAAA&own=1", 200,
                   boost::json::serialize(
                       boost::json::object{{"rcode", "NOERROR"}, {"answers", std::move(answers)}}));
   }

@@ -20,17 +20,20 @@ namespace sixpn::flycast {
 inline constexpr std::size_t kHandoverBytes = 16;
 
 enum class HandoverKind : std::uint8_t {
-  kListeners = 1,  // first, once: two sockets, of clients and of hops; or none are left to give
-  kClient = 2,     // one: a client's connection of which nothing is left unanswered
-  kHop = 3,        // one: another host's proxy that has said nothing yet
-  kOpen = 4,       // how many connections of that service are still open over there, in all
-  kServing = 5,    // from the successor, once: it accepts, so nobody depends on the other any more
+  // First, once: two sockets, of clients and of hops; or none are left to give. So many kOpen
+  // follow
+  // at once, without which nobody is to be let in (none from older builds).
+  kListeners = 1,
+  kClient = 2,   // one: a client's connection of which nothing is left unanswered
+  kHop = 3,      // one: another host's proxy that has said nothing yet
+  kOpen = 4,     // how many connections of that service are still open over there, in all
+  kServing = 5,  // from the successor, once: it accepts, so nobody depends on the other any more
 };
 
 struct HandoverMessage {
   HandoverKind kind{};
   ServiceKey key;          // kOpen
-  std::uint32_t open = 0;  // kOpen
+  std::uint32_t open = 0;  // kOpen, kListeners
   friend bool operator==(const HandoverMessage&, const HandoverMessage&) = default;
 };
 

@@ -35,11 +35,12 @@ void Departure::on_call() {
 bool Departure::greet() {
   std::vector<int> listeners;
   if (clients_ && hops_) listeners = {clients_.get(), hops_.get()};
-  if (!send({HandoverKind::kListeners, {}, 0}, listeners)) return false;
+  auto counts = static_cast<std::uint32_t>(open_.all().size());
+  if (!send({HandoverKind::kListeners, {}, counts}, listeners)) return false;
   clients_.close();  // the successor's now
   hops_.close();
   told_.clear();
-  tell_counts();  // before those whom they may keep out
+  tell_counts();  // that many, before those whom they may keep out
   for (; successor_ && !left_.empty(); left_.pop_front())
     if (!send({left_.front().kind, {}, 0}, {left_.front().socket.get()})) return false;
   return static_cast<bool>(successor_);

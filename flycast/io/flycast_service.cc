@@ -87,7 +87,7 @@ struct FlycastService::Impl {
     if (auto started = state.relays.start(options.relay_threads); !started)
       return std::move(started).error().within("Flycast");
     state.options.max_sessions = carried_sessions(options.max_sessions);
-    // First: what it has open counts, before anybody who has waited in the queue is let in.
+    // Before anybody who has waited in the queue is let in: what it has open may have changed.
     inheritance.follow({[this](Fd stream) { on_client(std::move(stream)); },
                         [this](Fd stream) { on_hop(std::move(stream)); }});
     clients.emplace(

@@ -38,7 +38,24 @@ bool Inheritance::meet(const std::string& path, const IpEndpoint& clients, const
     else if (listens_on(socket, hops))
       listeners_.hops = std::move(socket);
   }
+  await_counts(message->open);
   return true;
+}
+
+// In the queues of those sockets clients wait already. A predecessor that dies meanwhile has none
+// open.
+void Inheritance::await_counts(std::uint32_t expected) {
+  for (; expected > 0; --expected) {
+    auto packet = receive_packet(predecessor_.get(), true);
+    auto message =
+        packet ? decode_handover(packet->bytes) : Result<HandoverMessage>(packet.error());
+    if (!message || message->kind != HandoverKind::kOpen) {
+      log::warn("flycast", "the agent before this one did not tell all that it has open: {}",
+                message ? "it speaks of something else" : message.error().message);
+      return;
+    }
+    count(message->key, message->open);
+  }
 }
 
 void Inheritance::follow(Heirs heirs) {

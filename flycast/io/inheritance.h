@@ -36,7 +36,8 @@ class Inheritance {
   Inheritance& operator=(const Inheritance&) = delete;
 
   // Asks whoever leaves its place at `path`, and waits for the answer, at most kHandoverPatience:
-  // whether there is somebody. Its sockets are kept if they listen on the wanted addresses.
+  // whether there is somebody. Its sockets are kept if they listen on the wanted addresses. What it
+  // has open counts from here on.
   bool meet(const std::string& path, const IpEndpoint& clients, const IpEndpoint& hops);
   // What it left; empty ones are to be made.
   [[nodiscard]] Listeners take() { return std::move(listeners_); }
@@ -46,6 +47,7 @@ class Inheritance {
   void stop();
 
  private:
+  void await_counts(std::uint32_t expected);
   void on_readable();
   void on_packet(const HandoverMessage& message, std::vector<Fd> sockets);
   void count(const ServiceKey& key, std::uint32_t open);

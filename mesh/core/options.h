@@ -19,6 +19,13 @@ struct SpareOptions {
   std::uint16_t port = 0;
 };
 
+// Of the device that peers connect to: laptops and the like, which join one network through this
+// host (docs/decisions/0144).
+struct GatewayOptions {
+  Secret private_key;
+  std::uint16_t port = 0;
+};
+
 struct MeshOptions {
   Secret private_key;  // WireGuard's, of this host
   std::string interface = "sixpn";
@@ -30,10 +37,16 @@ struct MeshOptions {
   // Of the spare device (decision 0036). None: this host has none, and no link moves.
   std::optional<SpareOptions> spare;
   Rotation rotation = Rotation::kNone;  // of this host's own keys
+  // None: no peer can connect here.
+  std::optional<GatewayOptions> gateway;
 };
 
 // The spare device's name: "sixpn-s" beside "sixpn".
 std::string spare_interface(const std::string& interface);
+
+// The device of peers. In sx, as machines' interfaces: what holds for their packets holds for
+// peers' (firewall_rules.cc).
+inline constexpr const char* kGatewayInterface = "sxpeers";
 
 // Errors: an interface name that the kernel would refuse or that machines' interfaces ("sx...")
 // use, an MTU that cannot carry IPv6, port 0.

@@ -65,6 +65,10 @@ Result<Secret> load_tls_seed(const std::string& state_dir) {
   return read_or_make(folder_of(state_dir) + "/tls.key", Secret::random);
 }
 
+Result<Secret> load_gateway_key(const std::string& state_dir) {
+  return read_or_make(folder_of(state_dir) + "/gateway.key");
+}
+
 Result<HostKeys> begin_rotation(const std::string& state_dir, HostKeys keys) {
   auto next_spare = read_or_make(next(spare_file(state_dir)));
   if (!next_spare) return std::move(next_spare).error();

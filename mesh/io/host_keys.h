@@ -6,7 +6,7 @@
 //   wireguard.key  spare.key                       no rotation
 //   ... and wireguard.key.next  spare.key.next     the links leave the main device
 //   ... and spare.key.next                         the main key is changed; the links come back
-//   tls.key                                        of TLS; has no part in it
+//   tls.key  gateway.key                           of TLS, of peers; have no part in it
 //
 // Called by the agent, at start and on the mesh loop: blocks on the disk. The lock on the state
 // folder is the caller's.
@@ -40,6 +40,11 @@ Result<HostKeys> load_host_keys(const std::string& state_dir);
 // made when there is none. Without it the host's certificates for TLS are worth nothing: new ones
 // are needed. Errors: as load_host_keys.
 Result<Secret> load_tls_seed(const std::string& state_dir);
+
+// The WireGuard key of the device that peers connect to, in gateway.key; made when there is none. It
+// stays when the host's own keys rotate: peers' devices have it in their configuration. Errors: as
+// load_host_keys.
+Result<Secret> load_gateway_key(const std::string& state_dir);
 
 // Each takes what it is called with to the next phase, in the files and then in the result; done
 // again after an error it goes on. Errors: the disk.

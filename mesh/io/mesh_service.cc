@@ -313,6 +313,21 @@ void MeshService::report(std::function<void(std::vector<PeerReport>)> done) {
   done(std::move(reports));
 }
 
+void MeshService::report_gateway(std::function<void(std::vector<GatewayReport>)> done) {
+  std::vector<GatewayReport> reports;
+  if (!impl_->ready() || !impl_->desired().gateway) return done(std::move(reports));
+  auto peers = impl_->kernel->observe_peers(Plane::kGateway);
+  if (!peers) return done(std::move(reports));
+  WallTime now = wall_now();
+  for (const auto& [key, peer] : *peers) {
+    GatewayReport report{key, peer.endpoint, {}, peer.rx_bytes, peer.tx_bytes};
+    if (peer.last_handshake)
+      report.handshake_age = std::max(Duration::zero(), Duration(now - *peer.last_handshake));
+    reports.push_back(report);
+  }
+  done(std::move(reports));
+}
+
 void MeshService::set_keys(const Secret& main, const Secret& spare, Rotation rotation) {
   impl_->options.private_key = main;
   if (impl_->options.spare) impl_->options.spare->private_key = spare;

@@ -42,6 +42,16 @@ struct PeerReport {
   friend bool operator==(const PeerReport&, const PeerReport&) = default;
 };
 
+// A peer's device that this host is the gateway of, as WireGuard reports it.
+struct GatewayReport {
+  PublicKey key{};
+  std::optional<IpEndpoint> endpoint;     // where it called from; nothing before it did
+  std::optional<Duration> handshake_age;  // the same
+  std::uint64_t rx_bytes = 0;
+  std::uint64_t tx_bytes = 0;
+  friend bool operator==(const GatewayReport&, const GatewayReport&) = default;
+};
+
 class MeshService {
  public:
   using Done = std::function<void(Result<void>)>;
@@ -89,6 +99,8 @@ class MeshService {
   // What would be done now, freshly observed; empty when all is as desired.
   Result<MeshPlan> plan();
   void report(std::function<void(std::vector<PeerReport>)> done);
+  // Of the device that peers connect to; empty while there is none.
+  void report_gateway(std::function<void(std::vector<GatewayReport>)> done);
 
   // "kernel" or "userspace"; "" before start.
   [[nodiscard]] std::string_view backend() const;

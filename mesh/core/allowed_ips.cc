@@ -1,5 +1,6 @@
 #include "mesh/core/allowed_ips.h"
 
+#include "mesh/core/gateway.h"
 #include "registry/core/address.h"
 #include "registry/core/machine_id.h"
 
@@ -53,6 +54,9 @@ std::map<HostId, std::set<Prefix6>> make_allowed_ips(const Snapshot& snapshot,
       peer->second.insert(lives_at_birthplace(*machine) ? host_prefix(network, machine->host)
                                                         : machine_prefix(address));
     }
+    for (HostId gateway : gateways_of(*view))
+      if (auto peer = allowed.find(gateway); peer != allowed.end())
+        peer->second.insert(host_prefix(network, gateway));
   }
   return allowed;
 }

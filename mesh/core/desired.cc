@@ -4,6 +4,7 @@
 
 #include "mesh/core/allowed_ips.h"
 #include "mesh/core/flycast_ports.h"
+#include "mesh/core/gateway.h"
 #include "registry/core/address.h"
 
 namespace sixpn::mesh {
@@ -78,15 +79,6 @@ void add_network(NetworkId network, HostId self, DesiredMesh& mesh) {
   mesh.routes.insert({flycast_prefix(network), RouteKind::kLocal, "lo", kLocalTable});
 }
 
-// Networks that have a machine or a peer's gateway here.
-std::set<NetworkId> resolved_here(const Snapshot& snapshot, std::set<NetworkId> networks) {
-  for (const auto& [id, view] : snapshot.networks)
-    if (std::ranges::any_of(view->peers,
-                            [&](const auto& peer) { return peer.second.gateway == snapshot.self; }))
-      networks.insert(id);
-  return networks;
-}
-
 void add_resolver(NetworkId network, DesiredMesh& mesh) {
   mesh.addresses.insert({"lo", peer_resolver_address(network), 128});
   open_resolver(network, mesh.firewall);
@@ -120,6 +112,7 @@ DesiredMesh make_desired(const Snapshot& snapshot, const std::vector<Attachment>
   if (mesh.additive_peers) mesh.revoked_keys = revoked_keys(snapshot);
   add_host_routes(snapshot.self, mesh);
   std::set<NetworkId> networks = networks_of(attachments);
+  if (options.gateway) networks.merge(networks_of_peers(snapshot, snapshot.self));
   std::set<Ip6> local;
   for (const auto& attachment : attachments) {
     local.insert(attachment.address);
@@ -128,9 +121,12 @@ DesiredMesh make_desired(const Snapshot& snapshot, const std::vector<Attachment>
   for (NetworkId network : networks) add_network(network, snapshot.self, mesh);
   add_hosts(snapshot, make_allowed_ips(snapshot, networks, local), options, mesh);
   mesh.firewall = make_firewall(options.interface, snapshot.self, attachments);
-  for (NetworkId network : networks)
+  for (NetworkId network : networks) {
+    admit_network(network, snapshot.self, mesh.firewall);
     mesh.firewall.elements.merge(flycast_elements(snapshot, network));
-  for (NetworkId network : resolved_here(snapshot, networks)) add_resolver(network, mesh);
+    add_resolver(network, mesh);
+  }
+  add_gateway(snapshot, options, mesh);
   return mesh;
 }
 
@@ -161,6 +157,17 @@ void steer_links(const std::set<HostId>& on_spare, DesiredMesh& mesh) {
           mesh.routes.insert({prefix, RouteKind::kUnicast, mesh.main.device.name});
 }
 
+const DesiredTunnel* DesiredMesh::tunnel(Plane plane) const {
+  if (plane == Plane::kMain) return &main;
+  const auto& other = plane == Plane::kSpare ? spare : gateway;
+  return other ? &*other : nullptr;
+}
+
+std::string gateway_interface(const std::string& interface) {
+  // What tells interfaces apart is at their end, mostly.
+  return "sx-" + interface.substr(interface.size() - std::min<std::size_t>(interface.size(), 12));
+}
+
 std::string spare_interface(const std::string& interface) {
   // IFNAMSIZ leaves 15 characters.
   const std::string start = interface.substr(0, 13);
@@ -178,9 +185,12 @@ Result<void> check_options(const MeshOptions& options) {
   if (options.mtu < 1280 || options.mtu > 65535)
     return Error("an MTU of " + std::to_string(options.mtu) + " is not between 1280 and 65535");
   if (options.listen_port == 0) return Error("the WireGuard port must not be 0");
-  if (options.spare && options.listen_port == options.spare->port)
-    return Error("the two WireGuard devices cannot share port " +
-                 std::to_string(options.listen_port));
+  std::set<std::uint16_t> ports = {options.listen_port};
+  for (std::optional<std::uint16_t> port :
+       {options.spare ? std::optional(options.spare->port) : std::nullopt,
+        options.gateway ? std::optional(options.gateway->port) : std::nullopt})
+    if (port && !ports.insert(*port).second)
+      return Error("two WireGuard devices cannot share port " + std::to_string(*port));
   return {};
 }
 

@@ -36,7 +36,7 @@ struct DesiredDevice {
 };
 
 struct DesiredPeer {
-  HostId host;
+  HostId host;  // zero: a peer's device, not a host
   // Of the host record, usable ones only, best first. Given to a peer when it is new.
   std::vector<IpEndpoint> candidates;
   // What the endpoint supervisor wants now, against what the kernel has.
@@ -58,7 +58,8 @@ struct DesiredTunnel {
 struct DesiredMesh {
   HostId self;
   DesiredTunnel main;
-  std::optional<DesiredTunnel> spare;  // while a host rotates its keys
+  std::optional<DesiredTunnel> spare;    // while a host rotates its keys
+  std::optional<DesiredTunnel> gateway;  // while this host has peers
   // The hosts that have a peer on both devices, each with the one that its packets should take.
   std::map<HostId, Plane> links;
   // True while the registry may be incomplete: nothing is taken from peers that the device has.
@@ -74,6 +75,8 @@ struct DesiredMesh {
   Firewall firewall;
   // Nothing while the registry may be incomplete: what stands is kept.
   std::optional<ServiceMap> service_map;
+  // Null where there is none.
+  [[nodiscard]] const DesiredTunnel* tunnel(Plane plane) const;
   friend bool operator==(const DesiredMesh&, const DesiredMesh&) = default;
 };
 

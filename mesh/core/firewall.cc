@@ -4,9 +4,10 @@
 #include "registry/core/address.h"
 
 namespace sixpn::mesh {
-namespace {
+namespace {}  // namespace
 
-void add_network(NetworkId network, HostId self, std::set<SetElement>& elements) {
+void admit_network(NetworkId network, HostId self, Firewall& firewall) {
+  std::set<SetElement>& elements = firewall.elements;
   std::string whole = to_string(network_prefix(network));
   std::string proxy = to_string(proxy_address(network, self));
   elements.insert({kSameNetwork, {whole, whole}});
@@ -15,7 +16,11 @@ void add_network(NetworkId network, HostId self, std::set<SetElement>& elements)
   elements.insert({kLocalSources, {proxy}});
 }
 
-}  // namespace
+void admit_source(const std::string& interface, const Ip6& source, Firewall& firewall) {
+  std::string address = to_string(source);
+  firewall.elements.insert({kMachineSources, {interface, address}});
+  firewall.elements.insert({kLocalSources, {address}});
+}
 
 Firewall make_firewall(const std::string& wireguard_interface, HostId self,
                        const std::vector<Attachment>& attachments) {
@@ -24,10 +29,8 @@ Firewall make_firewall(const std::string& wireguard_interface, HostId self,
                         host_address(self)};
   firewall.elements.insert({kLocalSources, {to_string(host_address(self))}});
   for (const auto& attachment : attachments) {
-    std::string address = to_string(attachment.address);
-    firewall.elements.insert({kMachineSources, {veth_name(attachment.address), address}});
-    firewall.elements.insert({kLocalSources, {address}});
-    add_network(attachment.network, self, firewall.elements);
+    admit_source(veth_name(attachment.address), attachment.address, firewall);
+    admit_network(attachment.network, self, firewall);
   }
   return firewall;
 }

@@ -46,6 +46,10 @@ struct Firewall {
 
 Firewall make_firewall(const std::string& wireguard_interface, HostId self,
                        const std::vector<Attachment>& attachments);
+// What sources of this network may reach: each other, its Flycast addresses, this host's proxy.
+void admit_network(NetworkId network, HostId self, Firewall& firewall);
+// The one address that packets from this interface may have; and none from elsewhere.
+void admit_source(const std::string& interface, const Ip6& source, Firewall& firewall);
 // Lets sources of the network, and only those, ask its resolver's address.
 void open_resolver(NetworkId network, Firewall& firewall);
 

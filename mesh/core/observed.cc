@@ -48,8 +48,8 @@ struct Applier {
     device->mtu = s.mtu;
     device->up = true;
   }
-  void operator()(const DeleteSpare& s) {
-    mesh.spare = {};
+  void operator()(const DeleteDevice& s) {
+    mesh.tunnel(s.plane) = {};
     drop_interface(s.name, mesh);
   }
   void operator()(const SetPeer& s) {
@@ -94,9 +94,10 @@ void apply_step(const MeshStep& step, ObservedMesh& mesh) {
 
 bool contradicts(const KernelEvent& event, const ObservedMesh& mesh, const std::string& device) {
   using Kind = KernelEvent::Kind;
-  const ObservedTunnel* tunnel = event.interface == device                    ? &mesh.main
-                                 : event.interface == spare_interface(device) ? &mesh.spare
-                                                                              : nullptr;
+  const ObservedTunnel* tunnel = event.interface == device                      ? &mesh.main
+                                 : event.interface == spare_interface(device)   ? &mesh.spare
+                                 : event.interface == gateway_interface(device) ? &mesh.gateway
+                                                                                : nullptr;
   bool is_device = tunnel != nullptr && tunnel->device.has_value();
   bool is_veth = mesh.veths.contains(event.interface);
   switch (event.kind) {

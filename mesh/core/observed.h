@@ -57,6 +57,7 @@ struct ObservedTunnel {
 struct ObservedMesh {
   ObservedTunnel main;
   ObservedTunnel spare;
+  ObservedTunnel gateway;
   std::map<std::string, std::string> sysctls;
   std::set<InterfaceAddress> addresses;
   std::set<Route> routes;
@@ -64,9 +65,11 @@ struct ObservedMesh {
   std::map<std::string, ObservedVeth> veths;
   ObservedFirewall firewall;
   std::string service_map;  // its fingerprint, "" when there is no table; "?": it was changed
-  [[nodiscard]] ObservedTunnel& tunnel(Plane plane) { return plane == Plane::kMain ? main : spare; }
+  [[nodiscard]] ObservedTunnel& tunnel(Plane plane) {
+    return plane == Plane::kMain ? main : plane == Plane::kSpare ? spare : gateway;
+  }
   [[nodiscard]] const ObservedTunnel& tunnel(Plane plane) const {
-    return plane == Plane::kMain ? main : spare;
+    return plane == Plane::kMain ? main : plane == Plane::kSpare ? spare : gateway;
   }
   friend bool operator==(const ObservedMesh&, const ObservedMesh&) = default;
 };

@@ -44,9 +44,9 @@ struct MeshOptions {
 // The spare device's name: "sixpn-s" beside "sixpn".
 std::string spare_interface(const std::string& interface);
 
-// The device of peers. In sx, as machines' interfaces: what holds for their packets holds for
-// peers' (firewall_rules.cc).
-inline constexpr const char* kGatewayInterface = "sxpeers";
+// The device of peers: "sx-sixpn" beside "sixpn". In sx, as machines' interfaces: what holds for
+// their packets holds for peers' (firewall_rules.cc).
+std::string gateway_interface(const std::string& interface);
 
 // Errors: an interface name that the kernel would refuse or that machines' interfaces ("sx...")
 // use, an MTU that cannot carry IPv6, port 0.

@@ -1,6 +1,7 @@
 #include "mesh/core/plan.h"
 
 #include <algorithm>
+#include <array>
 
 #include "mesh/core/firewall_json.h"
 #include "registry/core/address.h"
@@ -9,6 +10,8 @@ namespace sixpn::mesh {
 namespace {
 
 using Steps = std::vector<MeshStep>;
+
+constexpr std::array kPlanes = {Plane::kMain, Plane::kSpare, Plane::kGateway};
 
 // Calls `emit` for each item of `wanted` that is not in `present`.
 template <class T, class Emit>
@@ -159,16 +162,34 @@ void plan_new_routes(const DesiredMesh& desired, const ObservedMesh& observed, S
       steps.push_back(AddRoute{*route});
 }
 
+void plan_tunnels(const DesiredMesh& desired, const ObservedMesh& observed, Steps& steps) {
+  for (Plane plane : kPlanes)
+    if (const DesiredTunnel* wanted = desired.tunnel(plane))
+      plan_device(wanted->device, observed.tunnel(plane), plane, steps);
+}
+
+void plan_all_peers(const DesiredMesh& desired, const ObservedMesh& observed, Steps& steps) {
+  for (Plane plane : kPlanes)
+    if (const DesiredTunnel* wanted = desired.tunnel(plane))
+      plan_peers(*wanted, observed.tunnel(plane), plane, desired.additive_peers, steps);
+}
+
 void plan_removals(const DesiredMesh& desired, const ObservedMesh& observed, Steps& steps) {
   // What another host's rotation moved stays while its record may only be missing here.
   const std::string& main = desired.main.device.name;
   const std::string spare = spare_interface(main);
+  const std::string gateway = gateway_interface(main);
   bool keep_spare = desired.additive_peers && !desired.spare;
   for_missing(observed.routes, desired.routes, [&](const Route& route) {
     bool of_tunnels = route.interface == spare || route.interface == main;
-    if (!keep_spare || !of_tunnels) steps.push_back(RemoveRoute{route});
+    bool of_peer = route.interface == gateway && desired.additive_peers;
+    if (!(keep_spare && of_tunnels) && !of_peer) steps.push_back(RemoveRoute{route});
   });
-  if (!desired.spare && observed.spare.device && !keep_spare) steps.push_back(DeleteSpare{spare});
+  for (const auto& [name, plane] :
+       {std::pair(spare, Plane::kSpare), std::pair(gateway, Plane::kGateway)})
+    if (desired.tunnel(plane) == nullptr && observed.tunnel(plane).device &&
+        !desired.additive_peers)
+      steps.push_back(DeleteDevice{name, plane});
   for (const auto& [name, veth] : observed.veths)
     if (!desired.veths.contains(name)) steps.push_back(DeleteVeth{name});
   for_missing(observed.addresses, desired.addresses,
@@ -184,15 +205,12 @@ MeshPlan plan_mesh(const DesiredMesh& desired, const ObservedMesh& observed) {
   Steps& steps = plan.steps;
   plan_firewall(desired.firewall, observed.firewall, steps);
   plan_sysctls(desired, observed, steps);
-  plan_device(desired.main.device, observed.main, Plane::kMain, steps);
-  if (desired.spare) plan_device(desired.spare->device, observed.spare, Plane::kSpare, steps);
+  plan_tunnels(desired, observed, steps);
   for_missing(desired.addresses, observed.addresses,
               [&](const InterfaceAddress& a) { steps.push_back(AddAddress{a}); });
   for_missing(desired.rules, observed.rules,
               [&](const Rule& rule) { steps.push_back(AddRule{rule}); });
-  plan_peers(desired.main, observed.main, Plane::kMain, desired.additive_peers, steps);
-  if (desired.spare)
-    plan_peers(*desired.spare, observed.spare, Plane::kSpare, desired.additive_peers, steps);
+  plan_all_peers(desired, observed, steps);
   plan_revoked(desired, observed, steps);
   plan_new_veths(desired, observed, steps);
   plan_new_routes(desired, observed, steps);

@@ -39,10 +39,11 @@ inline constexpr const char* kMachineInterface = "sixpn0";
 // The host end's address, and so the machine's gateway.
 inline constexpr Ip6 kGatewayAddress = Ip6::from_words({0xfe80, 0, 0, 0, 0, 0, 0, 1});
 
-// The two WireGuard devices of a host. The main one carries every link between hosts; the spare one
+// The WireGuard devices of a host. The main one carries every link between hosts; the spare one
 // exists only while some host rotates its keys, and carries that host's links meanwhile (decision
-// 0036).
-enum class Plane : std::uint8_t { kMain, kSpare };
+// 0036). The gateway's is there while peers connect to this host, and carries theirs.
+enum class Plane : std::uint8_t { kMain, kSpare, kGateway };
+// Of the two that carry links between hosts.
 constexpr Plane other(Plane plane) {
   return plane == Plane::kMain ? Plane::kSpare : Plane::kMain;
 }

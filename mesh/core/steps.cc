@@ -42,7 +42,15 @@ std::string describe(const CreateDevice& s) {
 }
 
 std::string prefix_of(Plane plane) {
-  return plane == Plane::kSpare ? "spare " : "";
+  switch (plane) {
+    case Plane::kMain:
+      return "";
+    case Plane::kSpare:
+      return "spare ";
+    case Plane::kGateway:
+      return "gateway ";
+  }
+  return "";
 }
 
 std::string describe(const ConfigureDevice& s) {
@@ -57,13 +65,14 @@ std::string describe(const SetDeviceLink& s) {
   return fmt::format("device {}: up, mtu {}", s.name, s.mtu);
 }
 
-std::string describe(const DeleteSpare& s) {
+std::string describe(const DeleteDevice& s) {
   return "device " + s.name + ": delete";
 }
 
 std::string describe(const SetPeer& s) {
-  std::string out = fmt::format("{}peer {} (host {}): {}", prefix_of(s.plane), key_text(s.key),
-                                sixpn::to_string(s.host), s.create ? "add" : "change");
+  std::string who = s.host == HostId{} ? "" : fmt::format(" (host {})", sixpn::to_string(s.host));
+  std::string out = fmt::format("{}peer {}{}: {}", prefix_of(s.plane), key_text(s.key), who,
+                                s.create ? "add" : "change");
   if (s.endpoint) out += " endpoint " + sixpn::to_string(*s.endpoint);
   if (s.keepalive) out += fmt::format(" keepalive {} s", *s.keepalive);
   if (s.replace_allowed)

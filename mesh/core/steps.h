@@ -64,10 +64,11 @@ struct SetDeviceLink {
   friend bool operator==(const SetDeviceLink&, const SetDeviceLink&) = default;
 };
 
-// The spare device with all that hangs on it; the main one is never deleted.
-struct DeleteSpare {
+// A device with all that hangs on it; the main one is never deleted.
+struct DeleteDevice {
   std::string name;
-  friend bool operator==(const DeleteSpare&, const DeleteSpare&) = default;
+  Plane plane = Plane::kSpare;
+  friend bool operator==(const DeleteDevice&, const DeleteDevice&) = default;
 };
 
 // One WireGuard peer: made, or changed in place. Never removed and added again, except when the
@@ -129,7 +130,7 @@ struct RemoveRule {
 };
 
 using MeshStep = std::variant<SetSysctl, ReplaceFirewall, UpdateFirewall, CreateDevice,
-                              ConfigureDevice, SetDeviceLink, DeleteSpare, SetPeer, RemovePeer,
+                              ConfigureDevice, SetDeviceLink, DeleteDevice, SetPeer, RemovePeer,
                               CreateVeth, ConfigureVeth, DeleteVeth, AddAddress, RemoveAddress,
                               AddRoute, RemoveRoute, AddRule, RemoveRule, SetServiceMap>;
 

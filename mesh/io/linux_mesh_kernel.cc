@@ -44,6 +44,8 @@ class LinuxMeshKernel : public MeshKernel {
     interface_ = options.interface;
     spare_interface_ = spare_interface(interface_);
     spare_ = main_->for_interface(spare_interface_);
+    gateway_interface_ = gateway_interface(interface_);
+    gateway_ = main_->for_interface(gateway_interface_);
     if (auto listed = list_firewall(); !listed) return std::move(listed).error();
     return start_monitor(loop, std::move(on_event));
   }
@@ -67,8 +69,10 @@ class LinuxMeshKernel : public MeshKernel {
     if (auto read = observe_tunnel(Plane::kMain, *links, mesh); !read)
       return std::move(read).error();
     // What cannot be read and is not wanted is not ours, or on its way out.
-    auto spare = observe_tunnel(Plane::kSpare, *links, mesh);
-    if (!spare && desired.spare) return std::move(spare).error();
+    for (Plane plane : {Plane::kSpare, Plane::kGateway}) {
+      auto read = observe_tunnel(plane, *links, mesh);
+      if (!read && desired.tunnel(plane) != nullptr) return std::move(read).error();
+    }
     if (auto read = observe_firewall(desired.firewall.structure, mesh); !read)
       return std::move(read).error();
     if (auto read = observe_service_map(desired, mesh); !read) return std::move(read).error();
@@ -152,7 +156,9 @@ class LinuxMeshKernel : public MeshKernel {
   }
 
   Result<void> observe_tunnel(Plane plane, const std::vector<Link>& links, ObservedMesh& mesh) {
-    const std::string& name = plane == Plane::kMain ? interface_ : spare_interface_;
+    const std::string& name = plane == Plane::kMain    ? interface_
+                              : plane == Plane::kSpare ? spare_interface_
+                                                       : gateway_interface_;
     auto link = std::ranges::find(links, name, &Link::name);
     if (link == links.end()) return {};
     auto state = backend_of(plane).get();
@@ -247,7 +253,7 @@ class LinuxMeshKernel : public MeshKernel {
   Result<void> run(const ConfigureDevice& step) { return backend_of(step.plane).configure(step); }
   Result<void> run(const SetDeviceLink& step) { return netlink_->set_link_up(step.name, step.mtu); }
   // wireguard-go ends when its interface goes.
-  Result<void> run(const DeleteSpare& step) { return netlink_->delete_link(step.name); }
+  Result<void> run(const DeleteDevice& step) { return netlink_->delete_link(step.name); }
   Result<void> run(const CreateVeth& step) { return create_veth(*netlink_, step.veth); }
   Result<void> run(const ConfigureVeth& step) { return configure_veth(*netlink_, step.veth); }
   Result<void> run(const DeleteVeth& step) { return netlink_->delete_link(step.name); }
@@ -263,13 +269,17 @@ class LinuxMeshKernel : public MeshKernel {
     return backend_of(plane).apply({&step, 1});
   }
 
-  WireguardBackend& backend_of(Plane plane) { return plane == Plane::kMain ? *main_ : *spare_; }
+  WireguardBackend& backend_of(Plane plane) {
+    return plane == Plane::kMain ? *main_ : plane == Plane::kSpare ? *spare_ : *gateway_;
+  }
 
   std::string interface_;
   std::string spare_interface_;
+  std::string gateway_interface_;
   std::optional<Netlink> netlink_;
   std::unique_ptr<WireguardBackend> main_;
-  std::unique_ptr<WireguardBackend> spare_;  // of the same kind
+  std::unique_ptr<WireguardBackend> spare_;  // of the same kind, as the gateway's
+  std::unique_ptr<WireguardBackend> gateway_;
   std::optional<NetlinkMonitor> monitor_;
   std::optional<std::string> loaded_structure_;
   std::optional<ServiceMapListing> loaded_map_;  // as nft printed it; empty: there is no table

@@ -34,6 +34,7 @@ bool have_equal_candidates(const DesiredMesh& a, const DesiredMesh& b) {
          (!a.spare || have_equal_candidates(*a.spare, *b.spare));
 }
 
+// Of the links between hosts, which are supervised; peers call from where they are.
 constexpr std::array kPlanes = {Plane::kMain, Plane::kSpare};
 
 }  // namespace
@@ -80,9 +81,9 @@ Result<void> Reconciler::refresh(const DesiredMesh& desired) {
 }
 
 Result<void> Reconciler::refresh_peers(const DesiredMesh& desired) {
-  for (Plane plane : kPlanes) {
+  for (Plane plane : {Plane::kMain, Plane::kSpare, Plane::kGateway}) {
     ObservedTunnel& tunnel = observed_->tunnel(plane);
-    if (!tunnel.device || (plane == Plane::kSpare && !desired.spare)) continue;
+    if (!tunnel.device || desired.tunnel(plane) == nullptr) continue;
     auto peers = kernel_.observe_peers(plane);
     if (!peers) return std::move(peers).error();
     tunnel.peers = std::move(*peers);

@@ -23,7 +23,8 @@ void remove_links(Netlink& netlink, const std::string& interface, FirstError& er
   auto links = netlink.links();
   if (!links) return errors.note(std::move(links).error());
   for (const auto& link : *links) {
-    bool is_named = link.name == interface || link.name == spare_interface(interface);
+    bool is_named = link.name == interface || link.name == spare_interface(interface) ||
+                    link.name == gateway_interface(interface);
     bool is_device = is_named && (link.kind == "wireguard" || link.kind == "tun");
     bool is_machine = link.kind == "veth" && is_veth_name(link.name);
     // wireguard-go ends when its interface goes.

@@ -1,14 +1,17 @@
 #include "tests/netns/mesh/lab.h"
 
 #include <fmt/format.h>
+#include <gtest/gtest.h>
 #include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 #include <future>
 #include <stdexcept>
 
+#include "base/encoding.h"
 #include "base/io/clock.h"
 #include "base/io/run_on.h"
 #include "mesh/io/nft.h"
@@ -18,6 +21,7 @@ namespace {
 
 constexpr const char* kControlSockets = "/var/run/wireguard";
 constexpr std::uint16_t kPort = 51820;
+constexpr std::uint16_t kGatewayPort = 51823;
 
 std::string interface_name(int number) {
   return fmt::format("wgt{}h{}", getpid(), number);
@@ -29,9 +33,22 @@ void remove_leftovers_of_dead_runs() {
   for (const auto& entry : std::filesystem::directory_iterator(kControlSockets, failed)) {
     int pid = 0, number = 0;
     std::string name = entry.path().filename();
-    if (sscanf(name.c_str(), "wgt%dh%d.sock", &pid, &number) != 2) continue;
+    char kind = 0;  // host or peer
+    std::size_t start = name.starts_with("sx-") ? 3 : 0;
+    if (sscanf(name.c_str() + start, "wgt%d%c%d.sock", &pid, &kind, &number) != 3) continue;
     if (kill(pid, 0) < 0 && errno == ESRCH) std::filesystem::remove(entry.path(), failed);
   }
+}
+
+// A port of the bridge, whose other end is eth0 in `netns`.
+void plug_in(const std::string& port, const NetNs& netns, const NetNs& wire) {
+  wire.must(fmt::format("ip link add {} type veth peer name eth0 netns /proc/{}/fd/{}", port,
+                        getpid(), netns.path().substr(netns.path().rfind('/') + 1)));
+  wire.must("ip link set " + port + " master wire up");
+}
+
+std::string base64_of(const Secret& key) {
+  return to_base64(as_bytes(key.bytes()));
 }
 
 void check(const Result<void>& result) {
@@ -58,10 +75,8 @@ LabHost::LabHost(int number, const NetNs& wire)
       underlay_interface("eth0"),
       options{.private_key = generate_wireguard_key(), .interface = interface} {
   std::string underlay = fmt::format("192.0.2.{}", number);
-  std::string port = fmt::format("port{}", number);
-  wire.must(fmt::format("ip link add {} type veth peer name eth0 netns /proc/{}/fd/{}", port,
-                        getpid(), netns.path().substr(netns.path().rfind('/') + 1)));
-  wire.must("ip link set " + port + " master wire up");
+  options.gateway = {generate_wireguard_key(), kGatewayPort};
+  plug_in(fmt::format("port{}", number), netns, wire);
   netns.must("ip address add " + underlay + "/24 dev eth0");
   netns.must(fmt::format("ip address add 2001:db8::{}/64 dev eth0 nodad", number));
   netns.must("ip link set eth0 up");
@@ -125,6 +140,13 @@ std::vector<PeerReport> LabHost::report() {
   return out;
 }
 
+std::vector<GatewayReport> LabHost::report_gateway() {
+  std::vector<GatewayReport> out;
+  on_loop(
+      [&] { service->report_gateway([&](std::vector<GatewayReport> r) { out = std::move(r); }); });
+  return out;
+}
+
 Result<MeshPlan> LabHost::plan() {
   Result<MeshPlan> plan = MeshPlan{};
   on_loop([&] { plan = service->plan(); });
@@ -138,6 +160,42 @@ std::uint64_t LabHost::dropped(const std::string& counter) const {
     if (listing && *listing) packets = (*listing)->counters[counter].packets;
   });
   return packets;
+}
+
+// ---- LabPeer
+// ---------------------------------------------------------------------------------------
+
+LabPeer::LabPeer(int peer_number, const NetNs& wire)
+    : number(peer_number),
+      interface(fmt::format("wgt{}p{}", getpid(), peer_number)),
+      key(generate_wireguard_key()) {
+  plug_in(fmt::format("device{}", number), netns, wire);
+  netns.must(fmt::format("ip address add 192.0.2.{}/24 dev eth0", 100 + number));
+  netns.must("ip link set eth0 up");
+  netns.must("wireguard-go " + interface);
+}
+
+LabPeer::~LabPeer() {
+  netns.exec({"ip", "link", "del", interface});  // wireguard-go ends with it
+}
+
+void LabPeer::connect(const LabHost& gateway) {
+  std::string file = testing::TempDir() + interface + ".key";
+  std::ofstream(file) << base64_of(key) << "\n";
+  PublicKey theirs = wireguard_public_key(gateway.options.gateway->private_key);
+  std::string network = to_string(network_prefix(record.network));
+  netns.must(fmt::format("wg set {} private-key {} peer {} endpoint {}:{} allowed-ips {}",
+                         interface, file, to_base64(as_bytes(theirs)),
+                         to_string(gateway.record.endpoints.front().ip), kGatewayPort, network));
+  std::filesystem::remove(file);
+  netns.must(fmt::format("ip address add {}/120 dev {} nodad", to_string(address()), interface));
+  netns.must("ip link set " + interface + " mtu 1420 up");
+  netns.must("ip route add " + network + " dev " + interface);
+}
+
+void LabPeer::roam() {
+  netns.must(fmt::format("ip address del 192.0.2.{}/24 dev eth0", 100 + number));
+  netns.must(fmt::format("ip address add 192.0.2.{}/24 dev eth0", 150 + number));
 }
 
 // ---- Lab
@@ -171,6 +229,22 @@ LabMachine& Lab::add_machine(int number, NetworkId network) {
   return *machines_.back();
 }
 
+LabPeer& Lab::add_peer(int number, NetworkId network) {
+  int index = static_cast<int>(peers_.size());
+  auto peer = std::make_unique<LabPeer>(index, wire_);
+  HostId gateway = host(number).id;
+  peer->record = {fmt::format("peer{}", index), network, gateway, wireguard_public_key(peer->key),
+                  peer_address(network, gateway, static_cast<std::uint8_t>(index))};
+  peers_.push_back(std::move(peer));
+  publish();
+  return *peers_.back();
+}
+
+void Lab::forget(const LabPeer& peer) {
+  forgotten_.insert(peer.record.name);
+  publish();
+}
+
 void Lab::set_flycast(NetworkId network, std::uint16_t counter, std::vector<ServicePort> ports) {
   flycast_[{network, counter}] = std::move(ports);
   publish();
@@ -201,6 +275,12 @@ SnapshotPtr Lab::snapshot_for(HostId self) const {
     Ip6 ip = flycast_address(network, counter);
     view.flycast[ip] = {ip, app->app.name, network, ""};
     view.apps[app->app.name] = std::move(app);
+  }
+  for (const auto& peer : peers_) {
+    if (forgotten_.contains(peer->record.name)) continue;
+    NetworkView& view = networks[peer->record.network];
+    view.network.id = peer->record.network;
+    view.peers[peer->record.name] = peer->record;
   }
   for (auto& [id, view] : networks)
     snapshot->networks[id] = std::make_shared<const NetworkView>(std::move(view));

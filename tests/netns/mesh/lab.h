@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,10 +21,29 @@
 
 namespace sixpn::mesh {
 
+class LabHost;
+
 struct LabMachine {
   MachineRecord record;
   NetNs netns;
   [[nodiscard]] const Ip6& address() const { return record.address; }
+};
+
+// A device of somebody's: its own namespace on the network, with plain WireGuard to its gateway.
+struct LabPeer {
+  LabPeer(int number, const NetNs& wire);
+  ~LabPeer();
+  // As wg-quick does it with the configuration that `sixpn peer create` prints.
+  void connect(const LabHost& gateway);
+  // It goes on from another address of the network.
+  void roam();
+  [[nodiscard]] const Ip6& address() const { return record.address; }
+
+  int number;
+  std::string interface;
+  Secret key;
+  PeerRecord record;
+  NetNs netns;
 };
 
 class LabHost {
@@ -39,6 +59,7 @@ class LabHost {
   Result<void> attach(const LabMachine& machine);
   Result<void> detach(MachineId machine);
   std::vector<PeerReport> report();
+  std::vector<GatewayReport> report_gateway();
   Result<MeshPlan> plan();
   // Packets dropped so far, by the firewall's counter.
   std::uint64_t dropped(const std::string& counter) const;
@@ -64,6 +85,10 @@ class Lab {
   LabHost& host(int number) { return *hosts_.at(static_cast<std::size_t>(number - 1)); }
   // A machine on a host: made, attached, and told to all hosts. Throws when it cannot be attached.
   LabMachine& add_machine(int host, NetworkId network);
+  // A device behind a host, told to all hosts; it has not connected.
+  LabPeer& add_peer(int host, NetworkId network);
+  // As when its record is removed; the device goes on trying.
+  void forget(const LabPeer& peer);
   // A Flycast address of the network, number `counter`, of an app with these TCP ports.
   void set_flycast(NetworkId network, std::uint16_t counter, std::vector<ServicePort> ports);
   // Gives every running host the lab as it is now.
@@ -76,6 +101,8 @@ class Lab {
   NetNs wire_;
   std::vector<std::unique_ptr<LabMachine>> machines_;  // outlive the hosts they are attached to
   std::vector<std::unique_ptr<LabHost>> hosts_;
+  std::vector<std::unique_ptr<LabPeer>> peers_;
+  std::set<std::string> forgotten_;  // their names
   std::map<HostId, HostStatus> statuses_;
   std::map<std::pair<NetworkId, std::uint16_t>, std::vector<ServicePort>> flycast_;
   std::uint32_t next_field_ = 0x20000;

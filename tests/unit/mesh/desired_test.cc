@@ -155,12 +155,9 @@ TEST(Desired, ANetworkHasItsResolverWhereItHasAMachineOrAPeersGateway) {
   EXPECT_THAT(resolvers_of(both), ElementsAre("fdaa::3", "fdaa:0:11::3", "fdaa:0:12::3"));
   EXPECT_THAT(askers_of(both), ElementsAre(ElementsAre("fdaa:0:11::/48", "fdaa:0:11::3"),
                                            ElementsAre("fdaa:0:12::/48", "fdaa:0:12::3")));
-  Snapshot snapshot = SnapshotBuilder().host(kA).machine(1, kNet, kA, kA, 0x10000).build();
-  auto view = std::make_shared<NetworkView>(*snapshot.networks.at(kNet));
   for (HostId gateway : {kA, kSelf}) {
-    view->peers["laptop"] = {.gateway = gateway};
-    snapshot.networks[kNet] = std::make_shared<const NetworkView>(*view);
-    auto mesh = make_desired(snapshot, {}, sample_options());
+    auto world = SnapshotBuilder().host(kA).machine(1, kNet, kA, kA, 0x10000);
+    auto mesh = make_desired(world.peer(kNet, gateway, 0, 1).build(), {}, sample_options());
     EXPECT_EQ(resolvers_of(mesh).size(), gateway == kSelf ? 2u : 1u);
     EXPECT_EQ(askers_of(mesh).size(), gateway == kSelf ? 1u : 0u);
   }

@@ -25,7 +25,16 @@ inline PublicKey key_of_host(HostId host, std::uint8_t rotation = 0) {
 }
 
 inline MeshOptions sample_options() {
-  return {.private_key = *Secret::from_bytes(std::string(32, '\x42'))};
+  MeshOptions options{.private_key = *Secret::from_bytes(std::string(32, '\x42'))};
+  options.gateway = {*Secret::from_bytes(std::string(32, '\x33')), 51823};
+  return options;
+}
+
+inline PublicKey key_of_peer(std::uint8_t number) {
+  PublicKey key{};
+  key[0] = number;
+  key[31] = 0x99;
+  return key;
 }
 
 inline PublicKey spare_key_of_host(HostId host) {
@@ -96,6 +105,19 @@ class SnapshotBuilder {
     networks_[network].network.id = network;
     networks_[network].network.org = "acme";
     networks_[network].flycast[address] = {address, app, home, ""};
+    return *this;
+  }
+
+  // Behind `gateway`, with that key.
+  SnapshotBuilder& peer(NetworkId network, HostId gateway, std::uint8_t index, std::uint8_t key) {
+    PeerRecord record{"peer" + std::to_string(index), network, gateway, key_of_peer(key),
+                      peer_address(network, gateway, index)};
+    return peer(record);
+  }
+  // As some host of its org might write it.
+  SnapshotBuilder& peer(const PeerRecord& record) {
+    networks_[record.network].network.id = record.network;
+    networks_[record.network].peers[record.name] = record;
     return *this;
   }
 
@@ -173,6 +195,11 @@ inline DesiredMesh random_desired(Rng& rng) {
       world.flycast(NetworkId{1 + static_cast<std::uint32_t>(rng.below(3))}, counter,
                     NetworkId{1 + static_cast<std::uint32_t>(rng.below(3))},
                     "app" + std::to_string(counter), random_ports(rng));
+  for (std::uint8_t index = 0; index < 4; ++index)
+    if (rng.chance(0.4))
+      world.peer(NetworkId{1 + static_cast<std::uint32_t>(rng.below(3))},
+                 rng.chance(0.6) ? kSelf : random_host(), index,
+                 static_cast<std::uint8_t>(1 + rng.below(4)));
   std::vector<Attachment> attachments;
   for (std::uint32_t field = 0; field < 4; ++field)
     if (rng.chance(0.6))
@@ -202,6 +229,7 @@ inline ObservedMesh random_observed(Rng& rng) {
   };
   damage(mesh.main.peers);
   damage(mesh.spare.peers);
+  damage(mesh.gateway.peers);
   damage(mesh.addresses);
   damage(mesh.routes);
   damage(mesh.rules);
@@ -214,7 +242,8 @@ inline ObservedMesh random_observed(Rng& rng) {
   }
   if (mesh.main.device && rng.chance(0.2)) mesh.main.device->up = false;
   if (mesh.main.device && rng.chance(0.2)) mesh.main.device->listen_port = 1;
-  if (rng.chance(0.1)) apply_step(DeleteSpare{"sixpn-s"}, mesh);
+  if (rng.chance(0.1)) apply_step(DeleteDevice{"sixpn-s"}, mesh);
+  if (rng.chance(0.1)) apply_step(DeleteDevice{"sx-sixpn", Plane::kGateway}, mesh);
   if (rng.chance(0.1)) {
     mesh.main.device.reset();
     mesh.main.peers.clear();

@@ -64,6 +64,10 @@ void expect_as_desired(const DesiredMesh& desired, const ObservedMesh& mesh) {
   if (!desired.spare && !desired.additive_peers) {
     EXPECT_FALSE(mesh.spare.device.has_value());
   }
+  if (desired.gateway) expect_as_desired(*desired.gateway, mesh.gateway, desired.additive_peers);
+  if (!desired.gateway && !desired.additive_peers) {
+    EXPECT_FALSE(mesh.gateway.device.has_value());
+  }
 }
 
 TEST(Plan, PropertyApplyingAPlanReachesTheDesiredState) {
@@ -78,13 +82,9 @@ TEST(Plan, PropertyApplyingAPlanReachesTheDesiredState) {
   }
 }
 
-const DesiredTunnel& tunnel(const DesiredMesh& desired, Plane plane) {
-  return plane == Plane::kMain ? desired.main : *desired.spare;
-}
-
 bool changes_key(const DesiredMesh& desired, const ObservedMesh& mesh, Plane plane) {
   const auto& device = mesh.tunnel(plane).device;
-  return device && device->public_key != tunnel(desired, plane).device.public_key;
+  return device && device->public_key != desired.tunnel(plane)->device.public_key;
 }
 
 TEST(Plan, PropertyNoStepRemovesWhatAnotherMakesAgain) {
@@ -96,7 +96,7 @@ TEST(Plan, PropertyNoStepRemovesWhatAnotherMakesAgain) {
     for (const auto& step : plan_mesh(desired, mesh).steps) {
       const auto* removed_peer = std::get_if<RemovePeer>(&step);
       if (removed_peer != nullptr && !changes_key(desired, mesh, removed_peer->plane)) {
-        EXPECT_FALSE(tunnel(desired, removed_peer->plane).peers.contains(removed_peer->key));
+        EXPECT_FALSE(desired.tunnel(removed_peer->plane)->peers.contains(removed_peer->key));
       }
       if (const auto* removed = std::get_if<RemoveRoute>(&step)) {
         EXPECT_FALSE(desired.routes.contains(removed->route));

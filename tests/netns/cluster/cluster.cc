@@ -56,8 +56,9 @@ Cluster::~Cluster() {
   for (auto& [name, host] : hosts_) {
     remove_machines(*host);
     remove_netns(host->netns);
-    for (const char* spare : {"", "-s"})
-      fs::remove("/var/run/wireguard/" + host->interface + spare + ".sock");
+    for (const std::string& device :
+         {host->interface, host->interface + "-s", "sx-" + host->interface})
+      fs::remove("/var/run/wireguard/" + device + ".sock");
   }
   if (::testing::Test::HasFailure()) {
     for (auto& [name, host] : hosts_)

@@ -92,6 +92,10 @@ class AdminApi {
   void get_ips(const Call& call, Reply reply);
   void allocate_ip(const Call& call, Reply reply);
   void release_ip(const Call& call, Reply reply);
+  // admin_peers.cc
+  void get_peers(const Call& call, Reply reply);
+  void create_peer(const Call& call, Reply reply);
+  void remove_peer(const Call& call, Reply reply);
   // admin_machines.cc
   void get_machines(const Call& call, Reply reply);
   void get_machine(const Call& call, Reply reply);

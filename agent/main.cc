@@ -165,6 +165,8 @@ int run(const sixpn::config::AgentConfig& config, bool dev, const sixpn::agent::
   if (!keys) return fail(keys.error().message);
   auto tls_seed = sixpn::mesh::load_tls_seed(config.state_dir);
   if (!tls_seed) return fail(tls_seed.error().message);
+  auto gateway_key = sixpn::mesh::load_gateway_key(config.state_dir);
+  if (!gateway_key) return fail(gateway_key.error().message);
 
   const auto& invite = identity->certificate.invite;
   sixpn::log::info("agent", "sixpnd {} is host {} ({}) in {}", SIXPN_VERSION, invite.name,
@@ -172,8 +174,8 @@ int run(const sixpn::config::AgentConfig& config, bool dev, const sixpn::agent::
   sixpn::EventLoop control("sixpn-control");
   std::string fatal;
   bool first_join = !config.join.empty() && !enrolled_before;
-  sixpn::agent::AgentOptions options{config,    *identity,         *keys,
-                                     *tls_seed, shim_path(config), first_join};
+  sixpn::agent::AgentOptions options{config,       *identity,         *keys,     *tls_seed,
+                                     *gateway_key, shim_path(config), first_join};
   sixpn::agent::Agent agent(control, std::move(options));
   agent.on_fatal([&](const std::string& reason) {
     fatal = reason;

@@ -133,6 +133,15 @@ void Rooms::report_mesh(std::function<void(MeshFacts)> done) {
   });
 }
 
+void Rooms::report_gateway(std::function<void(std::vector<mesh::GatewayReport>)> done) {
+  mesh_loop.post([this, done = std::move(done)] {
+    if (!mesh) return;
+    mesh->report_gateway([this, done](std::vector<mesh::GatewayReport> reports) {
+      control.post([done, reports = std::move(reports)] { done(reports); });
+    });
+  });
+}
+
 void Rooms::report_dns(std::function<void(dns::Stats)> done) {
   dns_loop.post([this, done = std::move(done)] {
     if (!dns) return;

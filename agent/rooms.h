@@ -43,6 +43,12 @@ struct Rooms {
   // [wireguard] interface, [dns] host_network and forward_rules: for the command line, set once at
   // start.
   std::string interface;
+  // What peers' devices are told of this host.
+  struct Gateway {
+    PublicKey public_key{};
+    std::uint16_t port = 0;
+    int mtu = 0;
+  } gateway;
   std::string host_network;
   dns::ForwardRules forward_rules;
   // Leaves the cluster; `done` once the others were told, then the agent ends. Set by Agent.
@@ -70,6 +76,8 @@ struct Rooms {
   // Gathers from other loops; `done` on the control loop.
   void list_machines(std::function<void(std::vector<machine::LocalMachine>)> done);
   void report_mesh(std::function<void(MeshFacts)> done);
+  // Of peers that are connected to this host, or were.
+  void report_gateway(std::function<void(std::vector<mesh::GatewayReport>)> done);
   void report_dns(std::function<void(dns::Stats)> done);
   // What the host's own resolver says of a foreign name, within its deadline.
   void ask_foreign(dns::ForeignQuestion question,

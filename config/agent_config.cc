@@ -104,6 +104,7 @@ void read_wireguard(TableReader wireguard, WireGuardConfig& out) {
                                   name->value));
   }
   read_port(wireguard, "listen_port", out.listen_port);
+  read_port(wireguard, "gateway_port", out.gateway_port);
   if (auto backend = wireguard.word("backend", {"auto", "kernel", "userspace"})) {
     if (backend->value == "kernel") out.backend = WireGuardBackend::kKernel;
     if (backend->value == "userspace") out.backend = WireGuardBackend::kUserspace;
@@ -171,29 +172,31 @@ void read_registry(TableReader registry, RegistryConfig& out) {
   registry.report_unknown_keys();
 }
 
+struct PlacedPort {
+  std::string_view key;
+  std::uint16_t port;
+  TomlPosition at;
+};
+
 // Two sockets of the agent on one UDP port: both bound to every address, or one of them.
-void check_ports(const AgentConfig& config, TomlPosition wireguard_at, TomlPosition knock_at,
-                 Findings& findings) {
-  struct Port {
-    std::string_view key;
-    std::uint16_t port;
-    TomlPosition at;
-  };
-  const Port ports[] = {{"wireguard.listen_port", config.wireguard.listen_port, wireguard_at},
-                        {"knock.port", config.knock.port, knock_at}};
-  for (const Port& port : ports) {
+void check_different(const PlacedPort& a, const PlacedPort& b, Findings& findings) {
+  if (a.port != b.port) return;
+  const PlacedPort& later = a.at.line > b.at.line ? a : b;
+  const PlacedPort& other = &later == &b ? a : b;
+  std::string where = other.at.line == 0 ? "by default" : fmt::format("line {}", other.at.line);
+  findings.error(later.at,
+                 fmt::format("{}: {} is also {} ({})", later.key, later.port, other.key, where));
+}
+
+void check_ports(const std::vector<PlacedPort>& ports, Findings& findings) {
+  for (std::size_t i = 0; i < ports.size(); ++i) {
+    const PlacedPort& port = ports[i];
     if (port.port == kGossipPort)
       findings.error(port.at, fmt::format("{}: {} is the port of gossip", port.key, kGossipPort));
     if (port.port == kDnsPort)
       findings.error(port.at, fmt::format("{}: {} is the port of DNS", port.key, kDnsPort));
+    for (std::size_t k = i + 1; k < ports.size(); ++k) check_different(port, ports[k], findings);
   }
-  const auto& [wireguard, knock] = ports;
-  if (wireguard.port != knock.port) return;
-  const Port& later = wireguard.at.line > knock.at.line ? wireguard : knock;
-  const Port& other = &later == &knock ? wireguard : knock;
-  std::string where = other.at.line == 0 ? "by default" : fmt::format("line {}", other.at.line);
-  findings.error(later.at,
-                 fmt::format("{}: {} is also {} ({})", later.key, later.port, other.key, where));
 }
 
 void read_directories(TableReader& file, AgentConfig& config) {
@@ -249,7 +252,12 @@ AgentConfig read_agent_config(TableReader file, Findings& findings) {
   if (auto trust = file.table("trust")) read_trust(*trust, config.trust);
   if (auto registry = file.table("registry")) read_registry(*registry, config.registry);
   file.report_unknown_keys();
-  check_ports(config, place_of(wireguard, "listen_port"), place_of(knock, "port"), findings);
+  std::vector<PlacedPort> ports = {
+      {"wireguard.listen_port", config.wireguard.listen_port, place_of(wireguard, "listen_port")},
+      {"knock.port", config.knock.port, place_of(knock, "port")}};
+  if (std::uint16_t port = config.wireguard.gateway_port; port != 0)
+    ports.push_back({"wireguard.gateway_port", port, place_of(wireguard, "gateway_port")});
+  check_ports(ports, findings);
   return config;
 }
 

@@ -35,6 +35,8 @@ struct HostConfig {
 struct WireGuardConfig {
   std::string interface = "sixpn";  // device name, 1..15 characters, not "sx..."
   std::uint16_t listen_port = 51820;
+  // That peers connect to; 0: three above listen_port, or the next that is free of the others.
+  std::uint16_t gateway_port = 0;
   WireGuardBackend backend = WireGuardBackend::kAuto;
   std::uint16_t mtu = 1420;  // of the device and of machines, 1280..9000
   // Advertised to other hosts, best first, ports filled in. Empty: the addresses of this host.

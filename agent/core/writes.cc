@@ -17,40 +17,10 @@ std::uint64_t leading_u64(const Hash& digest) {
   return value;
 }
 
-Error forbidden(const HostCertificate& self, const std::string& org) {
-  return Error(
-      fmt::format("host {} is not allowed to serve organisation {} (its invitation names {})",
-                  self.invite.name, org, fmt::join(self.invite.orgs, ", ")),
-      kForbidden);
-}
-
-registry::LocalWrite shared_write(RecordValue value, const std::string& org) {
-  registry::LocalWrite write;
-  write.value = std::move(value);
-  write.org = org;
-  return write;
-}
-
-registry::LocalWrite erasure(RecordKey key, const std::string& org) {
-  registry::LocalWrite write;
-  write.erase = true;
-  write.key = std::move(key);
-  write.org = org;
-  return write;
-}
-
 Result<void> check_names(const CreateApp& request) {
-  auto check = [](const char* what, const std::string& name) -> Result<void> {
-    if (is_dns_label(name)) return {};
-    return Error(
-        fmt::format("{} \"{}\": expected 1 to 63 of a-z, 0-9 and '-', not starting or ending "
-                    "with '-'",
-                    what, name),
-        kInvalid);
-  };
-  if (auto ok = check("app name", request.name); !ok) return ok;
-  if (auto ok = check("organisation", request.org); !ok) return ok;
-  if (auto ok = check("network name", request.network); !ok) return ok;
+  if (auto ok = check_name("app name", request.name); !ok) return ok;
+  if (auto ok = check_name("organisation", request.org); !ok) return ok;
+  if (auto ok = check_name("network name", request.network); !ok) return ok;
   if (!request.primary_region.empty() && !is_region(request.primary_region))
     return Error(fmt::format("primary region \"{}\": expected {}", request.primary_region,
                              expected_region(request.primary_region)),
@@ -73,6 +43,37 @@ Result<std::pair<NetworkRecord, bool>> network_for(const Snapshot& snapshot,
 }
 
 }  // namespace
+
+Error forbidden(const HostCertificate& self, const std::string& org) {
+  return Error(
+      fmt::format("host {} is not allowed to serve organisation {} (its invitation names {})",
+                  self.invite.name, org, fmt::join(self.invite.orgs, ", ")),
+      kForbidden);
+}
+
+registry::LocalWrite shared_write(RecordValue value, const std::string& org) {
+  registry::LocalWrite write;
+  write.value = std::move(value);
+  write.org = org;
+  return write;
+}
+
+registry::LocalWrite erasure(RecordKey key, const std::string& org) {
+  registry::LocalWrite write;
+  write.erase = true;
+  write.key = std::move(key);
+  write.org = org;
+  return write;
+}
+
+Result<void> check_name(const char* what, const std::string& name) {
+  if (is_dns_label(name)) return {};
+  return Error(
+      fmt::format("{} \"{}\": expected 1 to 63 of a-z, 0-9 and '-', not starting or ending "
+                  "with '-'",
+                  what, name),
+      kInvalid);
+}
 
 Result<const AppView*> find_app(const Snapshot& snapshot, const AppName& name) {
   std::vector<const AppView*> found;

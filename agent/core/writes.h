@@ -82,6 +82,13 @@ Result<std::vector<registry::LocalWrite>> plan_release_flycast(const Snapshot& s
                                                                const AppName& name,
                                                                const Ip6& address);
 
+// ---- for whoever plans writes
+Error forbidden(const HostCertificate& self, const std::string& org);
+registry::LocalWrite shared_write(RecordValue value, const std::string& org);
+registry::LocalWrite erasure(RecordKey key, const std::string& org);
+// Errors: it is no DNS label. `what`: "app name".
+Result<void> check_name(const char* what, const std::string& name);
+
 // Every address that reaches this app, in address order.
 std::vector<Ip6> flycast_addresses(const Snapshot& snapshot, const AppRecord& app);
 

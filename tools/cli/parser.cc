@@ -200,6 +200,7 @@ std::variant<Invocation, ExitCode> parse_command_line(const std::vector<std::str
   add_cert_commands(root, invocation);
   add_app_commands(root, invocation);
   add_machine_commands(root, invocation);
+  add_peer_commands(root, invocation);
   add_network_commands(root, invocation);
   try {
     std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());  // as CLI11 takes them

@@ -63,6 +63,7 @@ void add_cert_commands(CLI::App& root, Invocation& invocation);
 void add_host_commands(CLI::App& root, Invocation& invocation);
 void add_app_commands(CLI::App& root, Invocation& invocation);
 void add_machine_commands(CLI::App& root, Invocation& invocation);
+void add_peer_commands(CLI::App& root, Invocation& invocation);
 void add_network_commands(CLI::App& root, Invocation& invocation);
 
 }  // namespace sixpn::cli

@@ -57,7 +57,9 @@ Cluster::~Cluster() {
     remove_machines(*host);
     remove_netns(host->netns);
     for (const std::string& device :
-         {host->interface, host->interface + "-s", "sx-" + host->interface})
+         {host->interface, host->interface + "-s",
+          "sx-" + host->interface.substr(host->interface.size() -
+                                         std::min<std::size_t>(host->interface.size(), 12))})
       fs::remove("/var/run/wireguard/" + device + ".sock");
   }
   if (::testing::Test::HasFailure()) {

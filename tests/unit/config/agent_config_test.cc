@@ -38,6 +38,7 @@ region = "iad"
 [wireguard]
 interface = "six0"
 listen_port = 40000
+gateway_port = 40005
 backend = "userspace"
 mtu = 1380
 endpoints = ["203.0.113.7", "2001:db8::7", "[2001:db8::8]:41000", "[2001:db8::9]"]
@@ -87,6 +88,7 @@ hold = "used"
   expected.wireguard = {
       "six0",
       40000,
+      40005,
       WireGuardBackend::kUserspace,
       1380,
       {*parse_endpoint("203.0.113.7:40000"), *parse_endpoint("[2001:db8::7]:40000"),
@@ -300,6 +302,13 @@ INSTANTIATE_TEST_SUITE_P(
                 "agent.toml:4: wireguard.listen_port: 4000 is also knock.port (line 2)\n"},
         Mistake{"[wireguard]\nlisten_port = 51821\n",
                 "agent.toml:2: wireguard.listen_port: 51821 is also knock.port (by default)\n"},
+        Mistake{"[wireguard]\ngateway_port = 51820\n",
+                "agent.toml:2: wireguard.gateway_port: 51820 is also wireguard.listen_port (by "
+                "default)\n"},
+        Mistake{"[wireguard]\ngateway_port = 4000\n[knock]\nport = 4000\n",
+                "agent.toml:4: knock.port: 4000 is also wireguard.gateway_port (line 2)\n"},
+        Mistake{"[wireguard]\ngateway_port = 7946\n",
+                "agent.toml:2: wireguard.gateway_port: 7946 is the port of gossip\n"},
         Mistake{"[knock]\nport = 51820\n",
                 "agent.toml:2: knock.port: 51820 is also wireguard.listen_port (by default)\n"},
         Mistake{"[wireguard]\nlisten_port = 53\n[knock]\nport = 7946\n",

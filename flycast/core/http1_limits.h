@@ -19,6 +19,10 @@ inline constexpr std::size_t kMaxTrailers = 64;                 // 431
 // replay says and sets (replay_instruction.h: 2 KiB and 64 fields of 16 KiB).
 inline constexpr std::size_t kMaxAddedBytes = 24 * 1024;
 inline constexpr std::size_t kMaxAddedFields = 96;
+// What a response's head may have beside its fields: those of framing and of one connection, which
+// are written anew. So what is written of a head that was taken is one that would be taken.
+inline constexpr std::size_t kMaxFramingBytes = 1024;
+inline constexpr std::size_t kMaxFramingFields = 8;
 // Interim (1xx) responses before the final one: a machine that sends more is refused.
 inline constexpr int kMaxInterimResponses = 16;
 // A body or chunk whose size needs more bits is refused with 400.

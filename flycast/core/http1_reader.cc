@@ -12,7 +12,25 @@ constexpr SectionScanner::Limits kRequestLimits{kMaxHeadBytes, kMaxRequestLineBy
                                                 kMaxFields + 1};
 constexpr SectionScanner::Limits kProxyLimits{kMaxHeadBytes + kMaxAddedBytes, kMaxRequestLineBytes,
                                               kMaxFields + kMaxAddedFields + 1};
-constexpr SectionScanner::Limits kResponseLimits{kMaxHeadBytes, 0, kMaxFields + 1};
+constexpr SectionScanner::Limits kResponseLimits{kMaxHeadBytes + kMaxFramingBytes, 0,
+                                                 kMaxFields + kMaxFramingFields + 1};
+
+// "HTTP/1.1 200 ", ": ", line ends, and the empty line.
+std::size_t written_size(const ResponseHead& head) {
+  std::size_t size = 15 + head.reason.size() + head.upgrade.size() + 2;
+  for (const FieldView& field : head.fields) size += field.name.size() + field.value.size() + 4;
+  return size;
+}
+
+// Of what was read as `head`, in so many bytes.
+HttpFault check_size(const ResponseHead& head, std::size_t bytes) {
+  if (head.fields.size() > kMaxFields) return {502, "too many fields"};
+  // A blank behind each colon is all that writing adds.
+  bool may_be_too_large = bytes + kMaxFields > kMaxHeadBytes;
+  if (may_be_too_large && written_size(head) > kMaxHeadBytes)
+    return {502, "its fields are too large"};
+  return {};
+}
 
 ReadEvent step_of(BodyReader& body, std::string_view& bytes, std::string_view& piece) {
   BodyReader::Step step = body.next(bytes);
@@ -145,6 +163,7 @@ ReadEvent ResponseReader::read_head(std::string_view& bytes) {
   }
   head_ = {};
   if (HttpFault fault = parse_response_head(head, context_, head_)) return refuse(fault);
+  if (HttpFault fault = check_size(head_, head.size())) return refuse(fault);
   if (head_.status == 101) return ReadEvent::kSwitched;
   if (is_interim(head_.status)) {
     if (++interims_ > kMaxInterimResponses) return refuse({502, "too many interim responses"});

@@ -58,6 +58,7 @@ struct Http2MachineCodec::Impl {
     impl.head = {};
     impl.trailers = {};
     impl.head_bytes = 0;
+    impl.head_fields = 0;
     return 0;
   }
 
@@ -74,12 +75,12 @@ struct Http2MachineCodec::Impl {
   bool add(std::string_view name, std::string_view value) {
     if (has_head) return trailers.add(name, value);
     head_bytes += name.size() + value.size() + kFieldOverhead;
-    if (head_bytes > kMaxHeadBytes || head.fields.size() >= kMaxFields || !is_field_value(value))
-      return false;
+    if (head_bytes > kMaxHeadBytes || !is_field_value(value)) return false;
     if (name == ":status") {
       head.status = static_cast<int>(parse_length(value).value_or(0));
       return head.status >= 100 && head.status <= 999;
     }
+    if (++head_fields > kMaxFields || imitates_framing(name)) return false;
     if (name == "content-length") {
       auto length = parse_length(value);
       head.body = {BodyKind::kLength, length.value_or(0)};
@@ -159,6 +160,7 @@ struct Http2MachineCodec::Impl {
   Http2Trailers trailers;
   std::size_t request_size = 0;  // of the head of the last one, as settings count it
   std::size_t head_bytes = 0;
+  std::size_t head_fields = 0;  // but :status
   bool has_head = false;  // the final one: what comes now are trailers
   bool leaves = false;    // the machine takes no further request
   std::size_t unconsumed = 0;

@@ -103,6 +103,30 @@ TEST(Http1Responses, InterimAndSwitched) {
   EXPECT_TRUE(read.ends_with("502 too many interim responses")) << read;
 }
 
+// What is written of the largest head that is taken is one that would be taken, whatever the proxy
+// says of framing and the machine did not.
+TEST(Http1Responses, TheLargestHeads) {
+  auto read = [](const std::string& bytes, bool closed) {
+    return transcript_of_response(bytes, {"GET", false}, closed, all_at_once());
+  };
+  std::string fields;
+  for (std::size_t i = 0; i < kMaxFields; ++i) fields += "A:b\r\n";
+  const std::string filler(kMaxHeadBytes - 15 - 2 - 2 - 5, 'x');  // of "HTTP/1.1 200 OK" and "A: "
+  for (const std::string& largest : {fields, "A: " + filler + "\r\n"}) {
+    for (const std::string& head : {"HTTP/1.0 200 OK\r\n" + largest + "\r\n",
+                                    ok("Content-Length: 2\r\nConnection: close\r\n" + largest)}) {
+      SCOPED_TRACE(head.substr(0, 60));
+      bool whole = false;
+      std::string anew = rewritten_response(head + "hi", {"GET", false}, true, whole);
+      ASSERT_TRUE(whole) << read(head + "hi", true).substr(0, 200);
+      EXPECT_EQ(rewritten_response(anew, {"GET", false}, false, whole), anew);
+      EXPECT_TRUE(whole);
+    }
+  }
+  EXPECT_EQ(read(ok("A:b\r\n" + fields), true), "502 too many fields");
+  EXPECT_EQ(read(ok("A: " + filler + "x\r\n"), true), "502 its fields are too large");
+}
+
 TEST(Http1Responses, StatusLines) {
   auto line = [](const std::string& text) { return text + "\r\nContent-Length: 0\r\n\r\n"; };
   expect_all({

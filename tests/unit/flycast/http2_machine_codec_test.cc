@@ -260,6 +260,7 @@ TEST(Http2MachineCodec, MalformedResponsesEndTheirStream) {
       field(":status", "200") + field("connection", "close"),  //
       field(":status", "200") + field("X-Upper", "1"),         //
       field(":status", "200") + field("content-length", "x"),  //
+      field(":status", "200") + field("content%length", "2"),  // as in HTTP/1
       field(":status", "200") + field("a", "b\r\nc: d"),       //
       field(":status", "200") + field(":path", "/"),           //
       field(":status", "101"),                                 //
@@ -276,6 +277,21 @@ TEST(Http2MachineCodec, MalformedResponsesEndTheirStream) {
     EXPECT_EQ(proxy.head.status, 0) << fields;
     ASSERT_EQ(proxy.closed.size(), 1U) << fields;
     EXPECT_NE(proxy.closed[0], 0U) << fields;
+  }
+}
+
+// As many fields as HTTP/1 may have, and no more for one that tells the length.
+TEST(Http2MachineCodec, TheMostFieldsThatAMachineMaySend) {
+  std::string most = "\x88" + field("content-length", "5");
+  for (std::size_t i = 1; i < kMaxFields; ++i) most += field("a", "b");
+  for (bool one_more : {false, true}) {
+    Proxy proxy;
+    proxy.codec.request(Pair::post());
+    while (!proxy.codec.next_output().empty()) {
+    }
+    std::string fields = one_more ? most + field("a", "b") : most;
+    EXPECT_TRUE(proxy.codec.feed(frame(kSettings, 0, 0) + frame(kHeaders, kEndHeaders, 1, fields)));
+    EXPECT_EQ(proxy.head.status, one_more ? 0 : 200);
   }
 }
 

@@ -133,6 +133,19 @@ TEST(Peers, WhoIsRemovedIsCutOffAndTheOthersAreNot) {
   EXPECT_TRUE(lab.host(1).report_gateway().empty());
 }
 
+// As by somebody's hand, or a wireguard-go that died.
+TEST(Peers, ADeviceThatIsGoneIsMadeAgainWithItsPeers) {
+  Lab lab(1);
+  LabMachine& ours = lab.add_machine(1, kNet);
+  LabPeer& laptop = lab.add_peer(1, kNet);
+  laptop.connect(lab.host(1));
+  ASSERT_TRUE(eventually([&] { return laptop.netns.can_ping(ours.address()); }));
+  lab.host(1).netns.must("ip link del " + gateway_interface(lab.host(1).interface));
+  EXPECT_TRUE(eventually([&] { return lab.host(1).report_gateway().size() == 1; }));
+  // The laptop gives its dead session up when nothing has come back for 15 seconds.
+  EXPECT_TRUE(eventually([&] { return laptop.netns.can_ping(ours.address()); }));
+}
+
 // Nothing of a running session is touched, by an agent that comes nor by its passes.
 TEST(Peers, ASessionOutlivesTheAgentAndGoesOnFromAnotherAddress) {
   Lab lab(1);

@@ -51,6 +51,23 @@ TEST_F(HostKeysTest, ASpareKeyIsMadeOnceAndPrivate) {
 }
 
 // The agent may be killed after each step: the files say the same as what it held.
+// Peers' devices have it in their configuration for years.
+TEST_F(HostKeysTest, TheGatewaysKeyIsMadeOnceAndStaysWhenTheOthersChange) {
+  auto made = load_gateway_key(state_);
+  ASSERT_TRUE(made) << made.error().message;
+  struct stat status {};
+  ASSERT_EQ(stat(file("gateway.key").c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0600U);
+  auto rotated = begin_rotation(state_, load());
+  ASSERT_TRUE(rotated);
+  rotated = change_main_key(state_, *rotated);
+  ASSERT_TRUE(rotated);
+  ASSERT_TRUE(finish_rotation(state_, *rotated));
+  EXPECT_EQ(load_gateway_key(state_).value(), *made);
+  EXPECT_FALSE(*made == load().main);
+  EXPECT_FALSE(*made == load().spare);
+}
+
 TEST_F(HostKeysTest, EachStepIsOnDiskWhenItIsDone) {
   HostKeys rest = load();
   HostKeys leaving = begin_rotation(state_, rest).value();

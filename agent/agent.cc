@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <set>
 #include <utility>
 
 #include "agent/admin_api.h"
@@ -45,28 +44,10 @@ mesh::BackendChoice backend_choice(config::WireGuardBackend backend) {
   return mesh::BackendChoice::kProbe;
 }
 
-// The first from so many above the WireGuard port that is none of these; or, where there is no such
-// port, so many and one more below.
-std::uint16_t port_above(const config::AgentConfig& config, int above, const std::set<int>& taken) {
-  int port = config.wireguard.listen_port + above;
-  while (taken.contains(port)) ++port;
-  if (port > 65535) port = config.wireguard.listen_port - above - 1;
-  return static_cast<std::uint16_t>(port);
-}
-
-std::uint16_t spare_port(const config::AgentConfig& config) {
-  return port_above(config, 2, {config.knock.port, config.wireguard.gateway_port});
-}
-
-std::uint16_t gateway_port(const config::AgentConfig& config) {
-  if (config.wireguard.gateway_port != 0) return config.wireguard.gateway_port;
-  return port_above(config, 3, {config.knock.port, spare_port(config)});
-}
-
 mesh::MeshOptions mesh_options(const AgentOptions& options) {
   mesh::MeshOptions out{options.keys.main};
-  out.spare = {options.keys.spare, spare_port(options.config)};
-  out.gateway = {options.gateway_key, gateway_port(options.config)};
+  out.spare = {options.keys.spare, config::spare_port(options.config)};
+  out.gateway = {options.gateway_key, config::gateway_port(options.config)};
   out.rotation = options.keys.rotation();
   out.interface = options.config.wireguard.interface;
   out.listen_port = options.config.wireguard.listen_port;
@@ -161,7 +142,7 @@ struct Agent::Impl {
     registry_options.root_key = options.identity.root_key;
     registry_options.state_dir = options.config.state_dir;
     rooms.rotator = std::make_unique<KeyRotator>(rooms, options.keys, options.config.state_dir,
-                                                 spare_port(options.config));
+                                                 config::spare_port(options.config));
     registry_options.own_host = own_host(options);
     rooms.rotator->fill(registry_options.own_host);
     registry_options.expects_peers = !options.identity.seeds.empty();
@@ -178,8 +159,8 @@ struct Agent::Impl {
         });
     rooms.tls_key = registry_options.own_host.tls_key;
     rooms.interface = options.config.wireguard.interface;
-    rooms.gateway = {wireguard_public_key(options.gateway_key), gateway_port(options.config),
-                     options.config.wireguard.mtu};
+    rooms.gateway = {wireguard_public_key(options.gateway_key),
+                     config::gateway_port(options.config), options.config.wireguard.mtu};
     rooms.host_network = options.config.dns.host_network;
     auto resolver = dns_options(options);
     // What is wrong with them, the resolver says when it starts.

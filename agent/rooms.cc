@@ -10,10 +10,13 @@
 namespace sixpn::agent {
 namespace {
 
-// Which calls of Flycast addresses reach the proxy may be another matter after it.
-bool is_of_flycast(const registry::LocalWrite& write) {
+// What the kernel has to know before the command is done: which calls of Flycast addresses reach
+// the proxy, and which peers' devices may connect. One that calls too early tries again only after
+// seconds; one that is removed is to be cut off when its owner is told so.
+bool is_for_kernel(const registry::LocalWrite& write) {
   RecordKind kind = write.erase ? write.key.kind : key_of(write.value).kind;
-  return kind == RecordKind::kApp || kind == RecordKind::kFlycast || kind == RecordKind::kTlsGrant;
+  return kind == RecordKind::kApp || kind == RecordKind::kFlycast ||
+         kind == RecordKind::kTlsGrant || kind == RecordKind::kPeer;
 }
 
 }  // namespace
@@ -37,12 +40,12 @@ void Rooms::hand_out(const SnapshotPtr& snapshot) {
 
 void Rooms::write(std::vector<registry::LocalWrite> writes,
                   std::function<void(Result<void>)> done) {
-  bool opens_ports = std::any_of(writes.begin(), writes.end(), is_of_flycast);
+  bool for_kernel = std::any_of(writes.begin(), writes.end(), is_for_kernel);
   registry->write(std::move(writes),
-                  [this, opens_ports, done = std::move(done)](const Result<void>& written) {
+                  [this, for_kernel, done = std::move(done)](const Result<void>& written) {
                     if (!written) return done(written);
                     SnapshotPtr snapshot = registry->snapshot();
-                    if (!opens_ports) return tell_resolver(snapshot, done);
+                    if (!for_kernel) return tell_resolver(snapshot, done);
                     mesh_loop.post([this, snapshot, done] {
                       if (mesh) mesh->apply_now(snapshot);
                       tell_resolver(snapshot, done);

@@ -59,7 +59,7 @@ struct Rooms {
 
   // Writes to the registry; `done` on the control loop, after every room on this host was handed
   // the snapshot that holds the writes, the firewall lets through the Flycast ports that they open,
-  // and the resolver answers from it.
+  // peers' devices may call or not, and the resolver answers from it.
   void write(std::vector<registry::LocalWrite> writes, std::function<void(Result<void>)> done);
   // Hands a snapshot to every loop. Control loop.
   void hand_out(const SnapshotPtr& snapshot);

@@ -199,6 +199,17 @@ void check_ports(const std::vector<PlacedPort>& ports, Findings& findings) {
   }
 }
 
+// The first from so many above the WireGuard port that nobody has; where there is none left, the
+// first below it.
+std::uint16_t port_above(const AgentConfig& config, int above, std::set<int> taken) {
+  taken.insert({config.knock.port, kGossipPort, kDnsPort});
+  int port = config.wireguard.listen_port + above;
+  while (taken.contains(port)) ++port;
+  if (port > 65535) port = config.wireguard.listen_port - 1;
+  while (taken.contains(port)) --port;
+  return static_cast<std::uint16_t>(port);
+}
+
 void read_directories(TableReader& file, AgentConfig& config) {
   read_absolute_path(file, "state_dir", config.state_dir);
   read_absolute_path(file, "run_dir", config.run_dir);
@@ -262,6 +273,15 @@ AgentConfig read_agent_config(TableReader file, Findings& findings) {
 }
 
 }  // namespace
+
+std::uint16_t spare_port(const AgentConfig& config) {
+  return port_above(config, 2, {config.wireguard.gateway_port});
+}
+
+std::uint16_t gateway_port(const AgentConfig& config) {
+  if (config.wireguard.gateway_port != 0) return config.wireguard.gateway_port;
+  return port_above(config, 3, {spare_port(config)});
+}
 
 std::string_view to_string(WireGuardBackend backend) {
   switch (backend) {

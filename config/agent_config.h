@@ -131,6 +131,12 @@ struct AgentConfig {
   friend bool operator==(const AgentConfig&, const AgentConfig&) = default;
 };
 
+// Of the spare WireGuard device, while keys rotate: two above listen_port, and of the one that
+// peers connect to, three above unless it is configured; or the next that no other socket of the
+// agent has.
+std::uint16_t spare_port(const AgentConfig& config);
+std::uint16_t gateway_port(const AgentConfig& config);
+
 // `file_name` only names the text in errors.
 ConfigResult<AgentConfig> parse_agent_config(std::string_view text, std::string_view file_name);
 // Errors beside those of the text: missing, unreadable, not a regular file, over 1 MiB.

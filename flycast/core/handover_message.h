@@ -20,9 +20,8 @@ namespace sixpn::flycast {
 inline constexpr std::size_t kHandoverBytes = 16;
 
 enum class HandoverKind : std::uint8_t {
-  // First, once: two sockets, of clients and of hops; or none are left to give. So many kOpen
-  // follow
-  // at once, without which nobody is to be let in (none from older builds).
+  // First, once: two sockets, of clients and of hops; or none are left to give. Behind it come so
+  // many kOpen, without which nobody is to be let in (older builds say 0).
   kListeners = 1,
   kClient = 2,   // one: a client's connection of which nothing is left unanswered
   kHop = 3,      // one: another host's proxy that has said nothing yet

@@ -4,8 +4,6 @@
 #include "registry/core/address.h"
 
 namespace sixpn::mesh {
-namespace {}  // namespace
-
 void admit_network(NetworkId network, HostId self, Firewall& firewall) {
   std::set<SetElement>& elements = firewall.elements;
   std::string whole = to_string(network_prefix(network));

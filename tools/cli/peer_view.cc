@@ -43,6 +43,9 @@ std::string peer_config(JsonView peer, const PeerConfigParts& parts) {
               ? fmt::format("# Endpoint = an address of host {}, and port {}\n",
                             peer["gateway"].text(), peer["gateway_port"].integer().value_or(0))
               : "Endpoint = " + endpoint + "\n";
+  // A host does not know which of its addresses a device can reach.
+  for (std::size_t i = 1; parts.endpoint.empty() && i < endpoints.size(); ++i)
+    text += "# or: Endpoint = " + endpoints[i] + "\n";
   return text + fmt::format("PersistentKeepalive = {}\n", kKeepaliveSeconds);
 }
 

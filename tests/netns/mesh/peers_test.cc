@@ -2,6 +2,8 @@
 // and what they are kept from. Real WireGuard at both ends.
 #include <gmock/gmock.h>
 
+#include <algorithm>
+
 #include "base/encoding.h"
 #include "tests/netns/mesh/lab.h"
 
@@ -131,6 +133,26 @@ TEST(Peers, WhoIsRemovedIsCutOffAndTheOthersAreNot) {
   EXPECT_TRUE(
       eventually([&] { return links_of(lab.host(1)).find("sx-wgt") == std::string::npos; }));
   EXPECT_TRUE(lab.host(1).report_gateway().empty());
+}
+
+// Whoever has the gateway's port on this host keeps peers out, and nobody else.
+TEST(Peers, APortThatIsTakenHarmsNoMachine) {
+  Lab lab(2);
+  LabMachine& there = lab.add_machine(2, kNet);
+  Fd squatter = udp_socket(lab.host(1).netns, {{}, lab.host(1).options.gateway->port});
+  LabPeer& laptop = lab.add_peer(1, kNet);
+  laptop.connect(lab.host(1));
+  LabMachine& ours = lab.add_machine(1, kNet);
+  EXPECT_TRUE(eventually([&] { return ours.netns.can_ping(there.address()); }));
+  EXPECT_TRUE(eventually([&] {
+    std::vector<std::string> warnings;
+    lab.host(1).on_loop([&] { warnings = lab.host(1).service->warnings(); });
+    return std::ranges::any_of(warnings, [](const std::string& one) {
+      return one.find("gateway device") != std::string::npos;
+    });
+  }));
+  squatter = Fd();
+  EXPECT_TRUE(eventually([&] { return laptop.netns.can_ping(ours.address()); }, 60s));
 }
 
 // As by somebody's hand, or a wireguard-go that died.

@@ -420,5 +420,26 @@ TEST_F(Files, TokenIsTheTextOrTheFile) {
             "/nowhere/token: cannot be read: No such file or directory");
 }
 
+TEST(AgentConfig, PortsThatAreNotConfiguredKeepOutOfTheWay) {
+  struct Case {
+    std::uint16_t listen, knock, gateway, spare_is, gateway_is;
+  };
+  for (const Case& each : {Case{51820, 51821, 0, 51822, 51823},      //
+                           Case{51820, 51822, 0, 51823, 51824},      //
+                           Case{51820, 51823, 0, 51822, 51824},      //
+                           Case{51820, 51821, 51822, 51823, 51822},  //
+                           Case{51820, 51821, 4500, 51822, 4500},    //
+                           Case{7943, 51821, 0, 7945, 7947},         // gossip is on 7946
+                           Case{65533, 65532, 0, 65535, 65531},      //
+                           Case{65535, 65534, 65533, 65532, 65533}}) {
+    AgentConfig config;
+    config.wireguard.listen_port = each.listen;
+    config.wireguard.gateway_port = each.gateway;
+    config.knock.port = each.knock;
+    EXPECT_EQ(spare_port(config), each.spare_is) << each.listen << " " << each.knock;
+    EXPECT_EQ(gateway_port(config), each.gateway_is) << each.listen << " " << each.knock;
+  }
+}
+
 }  // namespace
 }  // namespace sixpn::config

@@ -64,6 +64,7 @@ TEST_F(PeerProgram, PrintsAConfigurationWhoseKeyTheAgentNeverSaw) {
                          "\n[Peer]\nPublicKey = " +
                          kGatewayKey +
                          "\nAllowedIPs = fdaa:0:11::/48\nEndpoint = 192.0.2.1:51823\n"
+                         "# or: Endpoint = [2001:db8::1]:51823\n"
                          "PersistentKeepalive = 15\n");
   auto body = json::parse(agent_.requests().at(0).body).as_object();
   EXPECT_EQ(body.at("name").as_string(), "laptop");
@@ -83,7 +84,7 @@ TEST_F(PeerProgram, TakesTheDevicesOwnKeyAndAnEndpoint) {
       {"peer", "create", "laptop", "--public-key", kDeviceKey, "--endpoint", "vpn.example:443"});
   EXPECT_EQ(run.exit_code, 0) << run.err;
   EXPECT_THAT(run.out, HasSubstr("# PrivateKey = the one that belongs to " + kDeviceKey + "\n"));
-  EXPECT_THAT(run.out, HasSubstr("\nEndpoint = vpn.example:443\n"));
+  EXPECT_THAT(run.out, HasSubstr("\nEndpoint = vpn.example:443\nPersistentKeepalive"));
   EXPECT_EQ(json::parse(agent_.requests().at(0).body).at("public_key").as_string(), kDeviceKey);
   for (const char* wrong : {"vpn.example", "vpn.example:0", "vpn.example:65536", ":51823",
                             "2001:db8::1:51823", "[2001:db8::zz]:1", "a b:1", "a\nb:1"}) {

@@ -13,7 +13,7 @@ import sys
 
 from guest import MESH_MODULES, run_guest, unpacked_kernel, write_initramfs
 
-PROGRAMS = ["ip", "nft", "ping", "busybox"]
+PROGRAMS = ["ip", "nft", "ping", "wg", "busybox"]
 GUEST_MEMORY_MB = 768
 
 INIT = """#!/bin/busybox sh

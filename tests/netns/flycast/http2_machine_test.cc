@@ -165,6 +165,22 @@ TEST_F(Http2Machine, TheLargestHeadOfHttp1IsItsToo) {
   EXPECT_TRUE(read_message(client).starts_with("HTTP/1.1 200"));
 }
 
+// As many fields as an HTTP/1 machine may send, whatever is said of framing beside them.
+TEST_F(Http2Machine, TheMostFieldsOfAResponsePass) {
+  RunningHost host1(1, cluster);
+  Server server(1);
+  Tcp client = dial_web();
+  ASSERT_TRUE(client.write_all("GET / HTTP/1.1\r\nHost: h\r\n\r\n"));
+  Http2Peer machine = accept(server);
+  ASSERT_TRUE(machine.next(kHeaders));
+  std::string fields = kOk;
+  for (std::size_t i = 0; i < kMaxFields; ++i) fields += field("a", "b");
+  ASSERT_TRUE(
+      machine.say(frame(kHeaders, kEndHeaders, 1, fields) + frame(kData, kEndStream, 1, "hello")));
+  std::string head = read_message(client);
+  EXPECT_TRUE(head.starts_with("HTTP/1.1 200")) << head.substr(0, 200);
+}
+
 // It takes less than that and has said so, before the request came or behind it: the client is
 // told, no machine is blamed, and no other one is asked.
 TEST_F(Http2Machine, AHeadThatItDoesNotTakeIsAnsweredWith431) {

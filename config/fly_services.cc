@@ -24,14 +24,6 @@ struct ServiceDraft {
   std::vector<TomlPosition> port_at;  // beside service.ports
 };
 
-// A handler that changes what the client sends or gets, and that sixpn cannot carry out yet: the
-// machine would get other bytes than it expects, so such a port is not opened at all.
-std::string_view missing_for(std::string_view handler) {
-  if (handler == "pg_tls")
-    return "needs PostgreSQL's way to begin TLS, which the proxy does not speak";
-  return {};
-}
-
 bool is_https(const ServicePort& port) {
   return has_handler(port, "tls") && has_handler(port, "http");
 }
@@ -192,26 +184,23 @@ std::string range_text(const ServicePort& port) {
   return fmt::format("ports {}-{}", port.first, port.last);
 }
 
-// Fills port.handlers; what a handler lacks, or "".
-std::string read_handlers(TableReader& table, ServicePort& port) {
-  std::string missing;
+void read_handlers(TableReader& table, ServicePort& port) {
+  std::vector<std::string_view> known(kHandlers.begin(), kHandlers.end());
   for (const Read<std::string>& handler : table.strings("handlers")) {
-    std::string_view lacks = missing_for(handler.value);
-    bool known = handler.value == "http" || handler.value == "tls" ||
-                 handler.value == "proxy_proto" || !lacks.empty();
-    if (!known) {
-      std::string_view meant =
-          nearest_word(handler.value, {"http", "tls", "pg_tls", "proxy_proto"});
+    if (std::find(known.begin(), known.end(), handler.value) == known.end()) {
+      std::string_view meant = nearest_word(handler.value, known);
       table.error(handler.at, "handlers",
                   fmt::format("expected \"http\", \"tls\", \"pg_tls\" or \"proxy_proto\", found "
                               "\"{}\"{}",
                               handler.value,
                               meant.empty() ? "" : fmt::format(", did you mean \"{}\"?", meant)));
     }
-    if (!lacks.empty()) missing = fmt::format("handler \"{}\" {}", handler.value, lacks);
     port.handlers.push_back(handler.value);
   }
-  return missing;
+  if (asks_for_tls(port) && (has_handler(port, "tls") || has_handler(port, "http")))
+    table.error(table.at(), "handlers",
+                "\"pg_tls\" is TLS as PostgreSQL's clients begin it: no \"tls\" or \"http\" goes "
+                "with it");
 }
 
 void read_proxy_protocol(TableReader& table, ServicePort& port) {
@@ -225,17 +214,13 @@ void read_proxy_protocol(TableReader& table, ServicePort& port) {
 void read_port(TableReader table, ServiceDraft& draft) {
   ServicePort port;
   bool has_range = read_port_range(table, port);
-  std::string missing = read_handlers(table, port);
+  read_handlers(table, port);
   read_force_https(table, port);
   read_http_options(table, port.http);
   read_proxy_protocol(table, port);
   read_tls_options(table, port);
   table.report_unknown_keys();
   if (!has_range) return;
-  if (!missing.empty()) {
-    table.note(table.at(), "", fmt::format("{} is left out: {}", range_text(port), missing));
-    return;
-  }
   draft.service.ports.push_back(std::move(port));
   draft.port_at.push_back(table.at());
 }

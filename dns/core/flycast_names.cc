@@ -73,7 +73,8 @@ NameContent describe_services(const View& view, const FlycastRecord& first,
 }
 
 bool is_https(const Service& service, const ServicePort& port) {
-  return is_one(service, port) && is_relayed(port) && ends_tls(port) && has_handler(port, "http");
+  return is_one(service, port) && is_relayed(port) && ends_tls(port) && !asks_for_tls(port) &&
+         has_handler(port, "http");
 }
 
 bool opens_plain_http(const Service& service) {

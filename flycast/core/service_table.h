@@ -32,7 +32,7 @@ enum class LookupError {
   kNotReady,            // no registry state yet, or not all machines of the app's network
   kNoSuchAddress,       // not allocated, or not for the client's network
   kNoServiceOnPort,     // the app has no TCP service on that external port
-  kUnsupportedHandler,  // the port wants what this proxy does not speak: PostgreSQL's TLS
+  kUnsupportedHandler,  // the port wants what this version of the proxy does not know
 };
 std::string_view to_string(LookupError error);  // "no service on that port"
 

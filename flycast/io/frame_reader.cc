@@ -59,9 +59,4 @@ void FrameReader::finish(Result<std::string> body) {
   call(std::move(body));
 }
 
-bool send_frame(int stream, const std::string& frame) {
-  auto sent = send(stream, frame.data(), frame.size(), MSG_NOSIGNAL);
-  return sent == static_cast<ssize_t>(frame.size());
-}
-
 }  // namespace sixpn::flycast

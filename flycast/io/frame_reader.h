@@ -48,7 +48,4 @@ class FrameReader {
   std::optional<FdWatch> watch_;
 };
 
-// Writes a whole frame; it always fits an empty send buffer, so a short write is a failure.
-bool send_frame(int stream, const std::string& frame);
-
 }  // namespace sixpn::flycast

@@ -233,7 +233,7 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
     reply.exchange = status == HopStatus::kOk && keep_as_;
     reply.tells = reply.takes_ahead = true;
     reply.nonce = nonce_;
-    return send_frame(hop_.get(), encode_reply(reply));
+    return send_whole(hop_.get(), encode_reply(reply));
   }
 
   ProxyState& state_;

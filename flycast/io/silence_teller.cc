@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "flycast/core/preamble.h"
-#include "flycast/io/frame_reader.h"
+#include "flycast/io/sockets.h"
 
 namespace sixpn::flycast {
 
@@ -40,7 +40,7 @@ bool SilenceTeller::is_news(const ServiceKey& machine, Instant now) {
 
 void SilenceTeller::send_to(HostId host, const std::string& frame) {
   auto found = lines_.find(host);
-  if (!send_frame(found->second.stream.get(), frame)) lines_.erase(found);
+  if (!send_whole(found->second.stream.get(), frame)) lines_.erase(found);
 }
 
 void SilenceTeller::stop() {

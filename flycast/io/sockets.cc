@@ -3,6 +3,7 @@
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -163,6 +164,25 @@ void allow_bulk(int stream) {
 bool has_input(int stream) {
   int bytes = 0;
   return ioctl(stream, SIOCINQ, &bytes) == 0 && bytes > 0;
+}
+
+std::size_t peek_input(int stream, char* into, std::size_t size) {
+  auto got = recv(stream, into, size, MSG_PEEK | MSG_DONTWAIT);
+  return got < 0 ? 0 : static_cast<std::size_t>(got);
+}
+
+void set_least_input(int stream, int bytes) {
+  set_option(stream, SOL_SOCKET, SO_RCVLOWAT, bytes);
+}
+
+bool has_ended(int stream) {
+  pollfd asked{stream, POLLRDHUP, 0};
+  return poll(&asked, 1, 0) > 0;
+}
+
+bool send_whole(int stream, std::string_view bytes) {
+  auto sent = send(stream, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  return sent == static_cast<ssize_t>(bytes.size());
 }
 
 void discard_input(int stream, std::size_t size) {

@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <string_view>
 
 #include "base/fd.h"
 #include "base/ip.h"
@@ -59,6 +60,14 @@ void allow_clean_close(int stream);
 void allow_bulk(int stream);
 // Bytes of the other end are there to be read.
 bool has_input(int stream);
+// As many as are there, up to `size`, and leaves them there.
+std::size_t peek_input(int stream, char* into, std::size_t size);
+// Readable is from here on only what has so many bytes, or has ended.
+void set_least_input(int stream, int bytes);
+// The other end says no more, or the connection is gone; unread bytes do not hide it.
+bool has_ended(int stream);
+// For what always fits into an empty send buffer, such as a frame: a short write is a failure.
+bool send_whole(int stream, std::string_view bytes);
 // Takes `size` bytes off what was received, or all that is there, unread.
 void discard_input(int stream, std::size_t size = static_cast<std::size_t>(-1) / 2);
 // Bytes written that the other end's kernel has not acknowledged; 0 when the connection is gone.

@@ -5,7 +5,7 @@
 #include <boost/asio/post.hpp>
 #include <cerrno>
 
-#include "flycast/io/frame_reader.h"
+#include "flycast/io/sockets.h"
 
 namespace sixpn::flycast {
 
@@ -15,7 +15,7 @@ namespace {
 
 // An errno.
 int greet(int stream, const std::string& greeting) {
-  return greeting.empty() || send_frame(stream, greeting) ? 0 : ECONNRESET;
+  return greeting.empty() || send_whole(stream, greeting) ? 0 : ECONNRESET;
 }
 
 }  // namespace

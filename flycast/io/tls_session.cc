@@ -6,8 +6,10 @@
 #include "flycast/io/client_session.h"
 #include "flycast/io/http_session.h"
 #include "flycast/io/http_stream.h"
+#include "flycast/io/postgres_session.h"
 #include "flycast/io/sockets.h"
 #include "registry/core/address.h"
+#include "registry/core/service_ports.h"
 
 namespace sixpn::flycast {
 namespace {
@@ -110,6 +112,16 @@ Result<std::unique_ptr<TlsServer>> make_server(ProxyState& state, const IpEndpoi
 
 void start_tls_session(ProxyState& state, SessionId id, ClientStream client, const IpEndpoint& from,
                        const IpEndpoint& dialled, ClientCounts::Ticket ticket) {
+  auto routed = state.table.route(network_of(from.ip), dialled);
+  const Route* route = std::get_if<Route>(&routed);
+  auto start = route != nullptr && asks_for_tls(*route->port) ? start_postgres_session
+                                                               : start_tls_handshake;
+  start(state, id, std::move(client), from, dialled, std::move(ticket));
+}
+
+void start_tls_handshake(ProxyState& state, SessionId id, ClientStream client,
+                         const IpEndpoint& from, const IpEndpoint& dialled,
+                         ClientCounts::Ticket ticket) {
   if (state.tls_handshakes >= state.options.max_tls_handshakes) {
     ++state.stats.over_tls_limit;
     return state.end(id);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,24 +12,38 @@
 
 namespace sixpn {
 
+// Of Fly's handlers: all.
+inline constexpr std::array<std::string_view, 4> kHandlers = {"http", "tls", "pg_tls",
+                                                              "proxy_proto"};
+
 inline bool has_handler(const ServicePort& port, std::string_view handler) {
   return std::find(port.handlers.begin(), port.handlers.end(), handler) != port.handlers.end();
 }
 
-// Whether Flycast opens the port: it speaks no PostgreSQL (docs/decisions/0071).
+// Whether Flycast opens the port: a handler of a later version might want other bytes than those
+// that a machine would get.
 inline bool is_relayed(const ServicePort& port) {
-  return !has_handler(port, "pg_tls");
+  return std::all_of(port.handlers.begin(), port.handlers.end(), [](const std::string& handler) {
+    return std::find(kHandlers.begin(), kHandlers.end(), handler) != kHandlers.end();
+  });
+}
+
+// Whether clients ask for TLS in PostgreSQL's protocol before they speak it (docs/decisions/0145).
+inline bool asks_for_tls(const ServicePort& port) {
+  return has_handler(port, "pg_tls");
 }
 
 // Whether Flycast ends TLS there (docs/decisions/0126): its machines get the plain bytes.
 inline bool ends_tls(const ServicePort& port) {
-  return has_handler(port, "tls");
+  return has_handler(port, "tls") || asks_for_tls(port);
 }
 
 // What may be agreed on there by ALPN, best first; empty: nothing.
 inline std::vector<std::string> tls_protocols(const ServicePort& port) {
-  if (!port.tls.alpn.empty() || !has_handler(port, "http")) return port.tls.alpn;
-  return {"h2", "http/1.1"};
+  if (!port.tls.alpn.empty()) return port.tls.alpn;
+  if (asks_for_tls(port)) return {"postgresql"};
+  return has_handler(port, "http") ? std::vector<std::string>{"h2", "http/1.1"}
+                                   : std::vector<std::string>{};
 }
 
 // Whether a client says on the port what it would say to a machine.

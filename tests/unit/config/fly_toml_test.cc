@@ -317,7 +317,7 @@ headers = { Host = "queue" }
   EXPECT_TRUE(parsed->notes.empty());
 }
 
-TEST(FlyToml, PortsOfPostgresAreLeftOutAndNoted) {
+TEST(FlyToml, PortsOfEachHandler) {
   auto config = parse_fly_toml(
       "[[services]]\nprotocol = \"tcp\"\n"
       "[[services.ports]]\nport = 80\nhandlers = [\"http\"]\n"
@@ -331,10 +331,9 @@ TEST(FlyToml, PortsOfPostgresAreLeftOutAndNoted) {
   ServicePort smtp{25, 25, {"proxy_proto"}};
   smtp.proxy_protocol = kProxyProtocolBinary;
   EXPECT_EQ(config->services[0].ports,
-            (std::vector<ServicePort>{{80, 80, {"http"}}, {443, 443, {"tls", "http"}}, smtp}));
-  EXPECT_EQ(to_string(config->notes),
-            "fly.toml:9: services.ports: port 5433 is left out: handler \"pg_tls\" needs "
-            "PostgreSQL's way to begin TLS, which the proxy does not speak\n");
+            (std::vector<ServicePort>{
+                {80, 80, {"http"}}, {443, 443, {"tls", "http"}}, {5433, 5433, {"pg_tls"}}, smtp}));
+  EXPECT_TRUE(config->notes.empty()) << to_string(config->notes);
 }
 
 TEST(FlyToml, UdpIsKeptAndNoted) {
@@ -453,6 +452,13 @@ INSTANTIATE_TEST_SUITE_P(
                 "\"proxy_proto\", found \"htpp\", did you mean \"http\"?\n"
                 "fly.toml:4: services.ports.handlers: expected an array of strings, found the "
                 "integer 4\n"},
+        Mistake{"[[services]]\n[[services.ports]]\nport = 5432\nhandlers = [\"tls\", \"pg_tls\"]\n"
+                "[[services.ports]]\nport = 80\nhandlers = [\"pg_tls\", \"http\"]\n"
+                "[[services.ports]]\nport = 5433\nhandlers = [\"pg_tls\", \"proxy_proto\"]\n",
+                "fly.toml:2: services.ports.handlers: \"pg_tls\" is TLS as PostgreSQL's clients "
+                "begin it: no \"tls\" or \"http\" goes with it\n"
+                "fly.toml:5: services.ports.handlers: \"pg_tls\" is TLS as PostgreSQL's clients "
+                "begin it: no \"tls\" or \"http\" goes with it\n"},
         Mistake{"[[services]]\n[[services.ports]]\nport = 80\nforce_https = true\nhandler = 1\n",
                 "fly.toml:1: services.ports.force_https: needs a port 443 with the handlers "
                 "\"tls\" and \"http\" in this service, to redirect to\n"

@@ -156,10 +156,12 @@ TEST(ServiceTable, PartOfANetworksMachinesIsNotTakenForAll) {
 
 TEST(ServiceTable, HandlersThatARelayCannotServe) {
   TestCluster cluster = two_hosts();
-  cluster.app.services[0].ports[0].handlers = {"http", "pg_tls"};
+  cluster.app.services[0].ports[0].handlers = {"http", "of_a_later_version"};
   EXPECT_EQ(lookup_error(cluster, kNetwork, kDialled), LookupError::kUnsupportedHandler);
-  cluster.app.services[0].ports[0].handlers = {"tls", "http"};
-  EXPECT_TRUE(ServiceTable(cluster.snapshot(1)).is_tls(kNetwork, kDialled));
+  for (const char* with_tls : {"tls", "pg_tls"}) {
+    cluster.app.services[0].ports[0].handlers = {with_tls, "proxy_proto"};
+    EXPECT_TRUE(ServiceTable(cluster.snapshot(1)).is_tls(kNetwork, kDialled));
+  }
   EXPECT_EQ(candidate_ids(cluster).size(), 2u);
   cluster.app.services[0].ports[0].handlers = {"http"};
   EXPECT_FALSE(ServiceTable(cluster.snapshot(1)).is_tls(kNetwork, kDialled));

@@ -46,9 +46,18 @@ TEST(TlsOffer, NamesAServicesOwnAddress) {
   EXPECT_TRUE(offer->alpn.empty());
 }
 
+// Clients that begin with TLS agree on nothing less (libpq's sslnegotiation=direct).
+TEST(TlsOffer, NamesTheProtocolOfPostgresql) {
+  TestCluster cluster = with_handlers({"pg_tls"});
+  auto offer = offer_of(cluster);
+  ASSERT_TRUE(offer);
+  EXPECT_EQ(offer->alpn, (std::vector<std::string>{"postgresql"}));
+  cluster.app.services[0].ports[0].tls.alpn = {"other"};
+  EXPECT_EQ(offer_of(cluster)->alpn, (std::vector<std::string>{"other"}));
+}
+
 TEST(TlsOffer, IsMadeOnlyWhereTlsEnds) {
   EXPECT_FALSE(offer_of(with_handlers({"http"})));
-  EXPECT_FALSE(offer_of(with_handlers({"pg_tls"})));
   EXPECT_FALSE(offer_of(with_handlers({"tls"}), kOtherNetwork));
   TestCluster early = with_handlers({"tls"});
   early.synced = false;

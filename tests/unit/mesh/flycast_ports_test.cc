@@ -53,9 +53,9 @@ TEST(FlycastPorts, OverlappingRangesBecomeOne) {
 }
 
 TEST(FlycastPorts, OnlyThoseThatFlycastOpens) {
-  ServicePort postgres{5433, 5433, {"pg_tls"}};
+  ServicePort unknown{5433, 5433, {"of_a_later_version"}};
   SnapshotBuilder world;
-  world.flycast(kNet, 1, kNet, "web", {postgres});
+  world.flycast(kNet, 1, kNet, "web", {unknown});
   EXPECT_THAT(texts(flycast_elements(world.build(), kNet)),
               ElementsAre("flycast_addresses fdaa:0:11:0:1::1"));
 }
@@ -64,8 +64,9 @@ TEST(FlycastPorts, OnlyThoseThatFlycastOpens) {
 TEST(FlycastPorts, ThoseWithTlsOnceThisHostHasACertificateForTheOrg) {
   ServicePort plain{80, 80, {"http"}};
   ServicePort tls{443, 443, {"tls", "http"}};
+  ServicePort postgres{5433, 5433, {"pg_tls"}};
   SnapshotBuilder world;
-  world.flycast(kNet, 1, kNet, "web", {plain, tls});
+  world.flycast(kNet, 1, kNet, "web", {plain, tls, postgres});
   auto without =
       ElementsAre("flycast_addresses fdaa:0:11:0:1::1", "flycast_ports fdaa:0:11:0:1::1 . 80");
   EXPECT_THAT(texts(flycast_elements(world.build(), kNet)), without);
@@ -75,6 +76,7 @@ TEST(FlycastPorts, ThoseWithTlsOnceThisHostHasACertificateForTheOrg) {
   EXPECT_THAT(
       texts(flycast_elements(world.build(), kNet)),
       ElementsAre("flycast_addresses fdaa:0:11:0:1::1", "flycast_ports fdaa:0:11:0:1::1 . 443",
+                  "flycast_ports fdaa:0:11:0:1::1 . 5433",
                   "flycast_ports fdaa:0:11:0:1::1 . 80"));
 }
 

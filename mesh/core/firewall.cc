@@ -4,6 +4,7 @@
 #include "registry/core/address.h"
 
 namespace sixpn::mesh {
+
 void admit_network(NetworkId network, HostId self, Firewall& firewall) {
   std::set<SetElement>& elements = firewall.elements;
   std::string whole = to_string(network_prefix(network));
@@ -26,10 +27,8 @@ Firewall make_firewall(const std::string& wireguard_interface, HostId self,
   firewall.structure = {wireguard_interface, spare_interface(wireguard_interface),
                         host_address(self)};
   firewall.elements.insert({kLocalSources, {to_string(host_address(self))}});
-  for (const auto& attachment : attachments) {
+  for (const auto& attachment : attachments)
     admit_source(veth_name(attachment.address), attachment.address, firewall);
-    admit_network(attachment.network, self, firewall);
-  }
   return firewall;
 }
 

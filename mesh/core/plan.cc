@@ -1,7 +1,6 @@
 #include "mesh/core/plan.h"
 
 #include <algorithm>
-#include <array>
 
 #include "mesh/core/firewall_json.h"
 #include "registry/core/address.h"
@@ -10,8 +9,6 @@ namespace sixpn::mesh {
 namespace {
 
 using Steps = std::vector<MeshStep>;
-
-constexpr std::array kPlanes = {Plane::kMain, Plane::kSpare, Plane::kGateway};
 
 // Calls `emit` for each item of `wanted` that is not in `present`.
 template <class T, class Emit>
@@ -163,13 +160,13 @@ void plan_new_routes(const DesiredMesh& desired, const ObservedMesh& observed, S
 }
 
 void plan_tunnels(const DesiredMesh& desired, const ObservedMesh& observed, Steps& steps) {
-  for (Plane plane : kPlanes)
+  for (Plane plane : kAllPlanes)
     if (const DesiredTunnel* wanted = desired.tunnel(plane))
       plan_device(wanted->device, observed.tunnel(plane), plane, steps);
 }
 
 void plan_all_peers(const DesiredMesh& desired, const ObservedMesh& observed, Steps& steps) {
-  for (Plane plane : kPlanes)
+  for (Plane plane : kAllPlanes)
     if (const DesiredTunnel* wanted = desired.tunnel(plane))
       plan_peers(*wanted, observed.tunnel(plane), plane, desired.additive_peers, steps);
 }

@@ -2,6 +2,7 @@
 // per kind of kernel object. No behaviour; text forms (to_string) are for plans and logs.
 #pragma once
 
+#include <array>
 #include <compare>
 #include <cstdint>
 #include <set>
@@ -43,6 +44,7 @@ inline constexpr Ip6 kGatewayAddress = Ip6::from_words({0xfe80, 0, 0, 0, 0, 0, 0
 // exists only while some host rotates its keys, and carries that host's links meanwhile (decision
 // 0036). The gateway's is there while peers connect to this host, and carries theirs.
 enum class Plane : std::uint8_t { kMain, kSpare, kGateway };
+inline constexpr std::array kAllPlanes = {Plane::kMain, Plane::kSpare, Plane::kGateway};
 // Of the two that carry links between hosts.
 constexpr Plane other(Plane plane) {
   return plane == Plane::kMain ? Plane::kSpare : Plane::kMain;

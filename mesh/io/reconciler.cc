@@ -35,7 +35,7 @@ bool have_equal_candidates(const DesiredMesh& a, const DesiredMesh& b) {
 }
 
 // Of the links between hosts, which are supervised; peers call from where they are.
-constexpr std::array kPlanes = {Plane::kMain, Plane::kSpare};
+constexpr std::array kLinkPlanes = {Plane::kMain, Plane::kSpare};
 
 }  // namespace
 
@@ -133,7 +133,7 @@ Result<void> Reconciler::supervise(Plane plane, DesiredMesh& desired, Now now) {
 }
 
 Result<void> Reconciler::supervise_tunnels(DesiredMesh& desired, Now now) {
-  for (Plane plane : kPlanes)
+  for (Plane plane : kLinkPlanes)
     if (auto done = supervise(plane, desired, now); !done) return done;
   if (fresh_peers_) {
     links_.update(desired, *observed_, now);

@@ -16,21 +16,6 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
 
-constexpr const char* kServer = R"(
-import http.server, os, socket
-class Hello(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        text = os.environ['FLY_REGION'] + ' ' + self.client_address[0] + '\n'
-        self.send_response(200)
-        self.send_header('Content-Length', str(len(text)))
-        self.end_headers()
-        self.wfile.write(text.encode())
-    def log_message(self, *words): pass
-class Server(http.server.ThreadingHTTPServer):
-    address_family = socket.AF_INET6
-Server(('::', 8080), Hello).serve_forever()
-)";
-
 // Two hosts; org acme with `web` on both and a client on each; org globex with a spy on a.
 class Apps : public ::testing::Test {
  protected:
@@ -52,9 +37,9 @@ class Apps : public ::testing::Test {
         return apps.find(app) != std::string::npos;
       });
     }));
-    web_a_ = cluster_.run_machine("a", {"--app", "web", "--", "python3", "-c", kServer});
+    web_a_ = cluster_.run_machine("a", {"--app", "web", "--", "python3", "-c", kRegionServer});
     web_b_ = cluster_.run_machine(
-        "b", {"--app", "web", "--metadata", "role=replica", "--", "python3", "-c", kServer});
+        "b", {"--app", "web", "--metadata", "role=replica", "--", "python3", "-c", kRegionServer});
     client_ = cluster_.run_machine("a", {"--app", "client", "--", "sleep", "1000"});
     spy_ = cluster_.run_machine("a", {"--app", "spy", "--", "sleep", "1000"});
     web_a_address_ = cluster_.machine_address("a", web_a_);

@@ -29,6 +29,23 @@ internal_port = 8080
 port = 80
 )";
 
+// For such a machine: answers with its region and the client's address.
+inline constexpr const char* kRegionServer = R"(
+import http.server, os, socket
+class Hello(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        text = os.environ['FLY_REGION'] + ' ' + self.client_address[0] + '\n'
+        self.send_response(200)
+        self.send_header('Content-Length', str(len(text)))
+        self.end_headers()
+        self.wfile.write(text.encode())
+    def log_message(self, *words): pass
+class Server(http.server.ThreadingHTTPServer):
+    address_family = socket.AF_INET6
+Server(('::', 8080), Hello).serve_forever()
+)";
+
+
 struct ClusterHost {
   std::string name;
   std::string region;

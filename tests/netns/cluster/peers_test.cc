@@ -17,21 +17,6 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-constexpr const char* kServer = R"(
-import http.server, socket
-class Hello(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        text = 'hello ' + self.client_address[0] + '\n'
-        self.send_response(200)
-        self.send_header('Content-Length', str(len(text)))
-        self.end_headers()
-        self.wfile.write(text.encode())
-    def log_message(self, *words): pass
-class Server(http.server.ThreadingHTTPServer):
-    address_family = socket.AF_INET6
-Server(('::', 8080), Hello).serve_forever()
-)";
-
 // The value of `key` in a wg-quick file: "Address = ...".
 std::string value_of(const std::string& config, const std::string& key) {
   std::istringstream lines(config);
@@ -69,7 +54,7 @@ class Peers : public ::testing::Test {
       auto apps = cluster_.must("b", {"apps", "list"});
       return apps.find("web") != std::string::npos && apps.find("spy") != std::string::npos;
     }));
-    web_ = cluster_.run_machine("b", {"--app", "web", "--", "python3", "-c", kServer});
+    web_ = cluster_.run_machine("b", {"--app", "web", "--", "python3", "-c", kRegionServer});
     spy_ = cluster_.run_machine("a", {"--app", "spy", "--", "sleep", "1000"});
   }
 
@@ -127,7 +112,7 @@ TEST_F(Peers, ALaptopJoinsANetworkAndNothingElse) {
   // A machine of another host, by itself and by Flycast: it sees who asks.
   ASSERT_TRUE(eventually([&] { return reaches("web.internal"); }));
   for (const char* url : {"http://web.internal:8080/", "http://web.flycast/"})
-    EXPECT_EQ(on_laptop({"curl", "-sS", "--max-time", "10", url}).out, "hello " + address_ + "\n")
+    EXPECT_EQ(on_laptop({"curl", "-sS", "--max-time", "10", url}).out, "fra " + address_ + "\n")
         << url;
   // And is let through to it.
   EXPECT_EQ(cluster_.in_machine("b", web_, {"ping", "-6", "-c", "1", "-W", "2", address_}).status,

@@ -14,9 +14,12 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 
 Firewall sample() {
-  return make_firewall(
+  Firewall firewall = make_firewall(
       "sixpn", kSelf,
       {attachment(1, NetworkId{0x11}, 0x20000), attachment(2, NetworkId{0x12}, 0x20001)});
+  for (NetworkId network : {NetworkId{0x11}, NetworkId{0x12}})
+    admit_network(network, kSelf, firewall);
+  return firewall;
 }
 
 // One command per line, as the golden file has it.

@@ -40,6 +40,15 @@ Result<std::string> Call::text(const std::string& key) const {
   return std::string(found->as_string());
 }
 
+Result<void> Call::read(Places places) const {
+  for (const auto& [key, place] : places) {
+    auto said = text(key);
+    if (!said) return std::move(said).error();
+    *place = said->empty() ? target.get(key) : *said;
+  }
+  return {};
+}
+
 void Reply::ok(const json::value& value) const {
   responder_({200, json::serialize(value)});
 }
@@ -148,15 +157,8 @@ void AdminApi::answer(const ApiRequest& request, const ApiResponder& responder) 
 Result<AppName> app_name(const Call& call) {
   AppName name;
   bool in_path = call.target.path.size() > 2 && call.target.path[1] == "apps";
-  struct {
-    const char* key;
-    std::string* field;
-  } const kFields[] = {{"app", &name.app}, {"org", &name.org}, {"network", &name.network}};
-  for (const auto& [key, field] : kFields) {
-    auto text = call.text(key);
-    if (!text) return text.error();
-    *field = text->empty() ? call.target.get(key) : *text;
-  }
+  auto read = call.read({{"app", &name.app}, {"org", &name.org}, {"network", &name.network}});
+  if (!read) return std::move(read).error();
   if (in_path) name.app = call.target.path[2];
   if (name.app.empty()) return Error("app: which app is meant?", kInvalid);
   return name;

@@ -7,13 +7,16 @@
 
 #include <boost/json/value.hpp>
 #include <functional>
+#include <initializer_list>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "agent/admin_server.h"
 #include "agent/core/target.h"
 #include "agent/core/writes.h"
 #include "agent/list_stream.h"
+#include "agent/metrics_text.h"
 #include "agent/rooms.h"
 #include "agent/watch_stream.h"
 #include "config/config_error.h"
@@ -27,6 +30,9 @@ struct Call {
 
   // The text of a body member, or "" when absent. Errors: it is there and no string.
   [[nodiscard]] Result<std::string> text(const std::string& key) const;
+  // Each from the body, or else from the query; "" when in neither. Errors: as text().
+  using Places = std::initializer_list<std::pair<const char*, std::string*>>;
+  [[nodiscard]] Result<void> read(Places places) const;
 };
 
 // Completes a call, once.
@@ -60,6 +66,9 @@ class AdminApi {
   // admin_cluster.cc
   void get_status(const Call& call, Reply reply);
   void add_own_status(boost::json::object& status);
+  // What an operator should look at.
+  [[nodiscard]] std::vector<std::string> warnings(const MeshFacts& mesh,
+                                                  const dns::Stats& dns) const;
   void get_plan(const Call& call, Reply reply);
   void get_dump(const Call& call, Reply reply);
   void get_held(const Call& call, Reply reply);
@@ -73,6 +82,7 @@ class AdminApi {
   void explain_flycast(const Call& call, Reply reply);
   // admin_metrics.cc
   void get_metrics(const Call& call, Reply reply);
+  void add_own_readings(const MeshFacts& mesh, bool each_host, AgentReadings& readings) const;
   // admin_hosts.cc
   void revoke_host(const Call& call, Reply reply);
   void renew_hosts(const Call& call, Reply reply);

@@ -92,7 +92,9 @@ void AdminApi::get_status(const Call&, Reply reply) {
         status["dns"].as_object()["interface"] = rooms_.interface;
         status["dns"].as_object()["host_network"] = rooms_.host_network;
         add_own_status(status);
-        for (auto& line : dns_warnings(dns)) status["warnings"].as_array().emplace_back(line);
+        json::array lines;
+        for (const auto& line : warnings(mesh, dns)) lines.emplace_back(line);
+        status["warnings"] = std::move(lines);
         std::string head = json::serialize(status);
         head.pop_back();  // its "}"
         reply.list(head + ",\"machines\":[", list_machines(snapshot, facts_by_id(local), "", ""),
@@ -111,20 +113,24 @@ void AdminApi::add_own_status(json::object& status) {
   status["registry"] = counters_json(rooms_.registry->counters());
   status["conflicts"] = conflicts_json(rooms_.registry->conflicts());
   last_heard_into(status["hosts"].as_array(), *snapshot, rooms_.registry->last_heard());
-  for (const auto& notice : rooms_.notices())
-    status["warnings"].as_array().emplace_back(notice.sentence);
+}
+
+std::vector<std::string> AdminApi::warnings(const MeshFacts& mesh, const dns::Stats& dns) const {
+  std::vector<std::string> lines = mesh.warnings;
+  for (const auto& notice : rooms_.notices()) lines.push_back(notice.sentence);
   if (const auto& refusal = rooms_.knock->last_refusal())
-    status["warnings"].as_array().emplace_back("another host refuses this one: " + *refusal);
+    lines.push_back("another host refuses this one: " + *refusal);
+  SnapshotPtr snapshot = rooms_.registry->snapshot();
   for (HostId host : rooms_.registry->flooding()) {
     const HostView* view = snapshot->find_host(host);
-    status["warnings"].as_array().emplace_back(
-        "host " + (view != nullptr ? view->record.name : to_string(host)) +
-        " floods the registry and is limited; the log says with what");
+    lines.push_back("host " + (view != nullptr ? view->record.name : to_string(host)) +
+                    " floods the registry and is limited; the log says with what");
   }
-  for (const auto& line : rooms_.rotator->warnings())
-    status["warnings"].as_array().emplace_back(line);
+  for (const auto& line : rooms_.rotator->warnings()) lines.push_back(line);
   if (auto failed = rooms_.registry->disk_error())
-    status["warnings"].as_array().emplace_back("the registry is not on disk: " + failed->message);
+    lines.push_back("the registry is not on disk: " + failed->message);
+  for (auto& line : dns_warnings(dns)) lines.push_back(std::move(line));
+  return lines;
 }
 
 void AdminApi::get_plan(const Call&, Reply reply) {

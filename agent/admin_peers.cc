@@ -49,15 +49,8 @@ json::array peers_json(const Snapshot& snapshot, const Reports& reports) {
 
 Result<PeerName> peer_name(const Call& call) {
   PeerName name;
-  struct {
-    const char* key;
-    std::string* field;
-  } const kFields[] = {{"name", &name.peer}, {"org", &name.org}, {"network", &name.network}};
-  for (const auto& [key, field] : kFields) {
-    auto text = call.text(key);
-    if (!text) return text.error();
-    *field = text->empty() ? call.target.get(key) : *text;
-  }
+  auto read = call.read({{"name", &name.peer}, {"org", &name.org}, {"network", &name.network}});
+  if (!read) return std::move(read).error();
   if (call.target.path.size() > 2) name.peer = call.target.path[2];
   if (name.peer.empty()) return Error("name: which peer is meant?", kInvalid);
   return name;

@@ -362,7 +362,6 @@ json::object status_json(const Snapshot& snapshot, const MeshFacts& mesh) {
   out["shut_out"] = std::move(shut_out);
   out["networks"] = std::move(networks);
   out["apps"] = apps_json(snapshot);
-  out["warnings"] = strings(mesh.warnings);
   return out;
 }
 

@@ -2,293 +2,266 @@
 
 #include <fmt/format.h>
 
-#include <iterator>
-#include <map>
+#include <algorithm>
+#include <string_view>
 #include <vector>
 
-#include "registry/core/keys.h"
+#include "agent/metrics_family.h"
+#include "agent/metrics_flycast.h"
+#include "dns/core/render.h"
+#include "mesh/core/options.h"
+#include "mesh/core/state.h"
+#include "registry/core/address.h"
 
 namespace sixpn::agent {
 namespace {
 
-using flycast::MeterReadings;
-using flycast::ResponseTimes;
-using flycast::TimeHistogram;
+std::string agent_text(const Snapshot& snapshot, const Labels& labels,
+                       const AgentReadings& readings) {
+  auto info = gauge("sixpn_build_info", "Which version runs.");
+  info.add(labels.of_host() + ",version=\"" SIXPN_VERSION "\"", 1u);
+  auto warnings = gauge("sixpn_warnings", "What sixpn status warns of.");
+  warnings.add(labels.of_host(), readings.warnings);
+  auto until = gauge("sixpn_certificate_end_timestamp_seconds",
+                     "Until when this host's certificate is good.");
+  const HostView* self = snapshot.find_host(snapshot.self);
+  if (self != nullptr && self->valid_until)
+    until.add(labels.of_host(), static_cast<double>(unix_ms(*self->valid_until)) / 1000);
+  return info.text() + warnings.text() + until.text();
+}
 
-std::string escape(std::string_view value) {
-  std::string out;
-  for (char c : value) {
-    if (c == '\n') {
-      out += "\\n";
-      continue;
-    }
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
+std::string hosts_text(const Snapshot& snapshot, const Labels& labels) {
+  auto hosts =
+      gauge("sixpn_hosts", "Hosts of the cluster, this one too, by what it holds of them.");
+  for (HostStatus status :
+       {HostStatus::kAlive, HostStatus::kSuspected, HostStatus::kDown, HostStatus::kLeft}) {
+    auto count = static_cast<std::uint64_t>(
+        std::count_if(snapshot.hosts.begin(), snapshot.hosts.end(),
+                      [status](const auto& entry) { return entry.second.status == status; }));
+    hosts.add(fmt::format("{},status=\"{}\"", labels.of_host(), to_string(status)), count);
   }
-  return out;
+  return hosts.text();
 }
 
-double seconds(Duration time) {
-  return std::chrono::duration<double>(time).count();
+std::string each_host_text(const Snapshot& snapshot, const Labels& labels, const EachHost& each) {
+  auto up = gauge("sixpn_host_up", "Whether this host holds another to be alive, or suspects it.");
+  auto round_trip = gauge("sixpn_host_round_trip_seconds", "By probes through the tunnel.");
+  auto clock = gauge("sixpn_host_clock_ahead_seconds", "Of this host's clock.");
+  auto handshake = gauge("sixpn_host_handshake_age_seconds", "Of the last one of WireGuard.");
+  auto received = counter("sixpn_host_received_bytes_total", "By WireGuard, encrypted.");
+  auto sent = counter("sixpn_host_sent_bytes_total", "By WireGuard, encrypted.");
+  for (const auto& [id, host] : snapshot.hosts) {
+    if (id == snapshot.self) continue;
+    std::string about =
+        fmt::format("{},peer=\"{}\",peer_region=\"{}\"", labels.of_host(),
+                    escape_label(host.record.name), escape_label(host.record.region));
+    up.add(about, host.usable());
+    if (host.round_trip) round_trip.add(about, seconds(*host.round_trip));
+    if (auto ahead = each.clocks_ahead.find(id); ahead != each.clocks_ahead.end())
+      clock.add(about, seconds(ahead->second));
+    auto found = each.mesh.peers.find(id);
+    if (found == each.mesh.peers.end()) continue;
+    if (found->second.handshake_age) handshake.add(about, seconds(*found->second.handshake_age));
+    received.add(about, found->second.received);
+    sent.add(about, found->second.sent);
+  }
+  return up.text() + round_trip.text() + clock.text() + handshake.text() + received.text() +
+         sent.text();
 }
 
-// Of one name: all of its samples have to stand together.
-class Family {
+std::string registry_text(const Snapshot& snapshot, const Labels& labels,
+                          const AgentReadings& readings) {
+  using C = registry::Counters;
+  static constexpr Named<C> kCounters[] = {{"datagrams_in", &C::datagrams_in},
+                                           {"datagrams_out", &C::datagrams_out},
+                                           {"bytes_in", &C::bytes_in},
+                                           {"bytes_out", &C::bytes_out},
+                                           {"records_accepted", &C::records_accepted},
+                                           {"records_duplicate", &C::records_duplicate},
+                                           {"syncs_finished", &C::syncs_finished},
+                                           {"syncs_failed", &C::syncs_failed},
+                                           {"suspicions", &C::suspicions},
+                                           {"refuted", &C::refuted},
+                                           {"downs", &C::downs},
+                                           {"accusations", &C::accusations},
+                                           {"stalls", &C::stalls},
+                                           {"dropped_malformed", &C::dropped_malformed},
+                                           {"dropped_stranger", &C::dropped_stranger},
+                                           {"dropped_bad_signature", &C::dropped_bad_signature},
+                                           {"dropped_bad_claim", &C::dropped_bad_claim},
+                                           {"dropped_not_permitted", &C::dropped_not_permitted},
+                                           {"dropped_clock_ahead", &C::dropped_clock_ahead},
+                                           {"dropped_expired", &C::dropped_expired},
+                                           {"dropped_full", &C::dropped_full},
+                                           {"dropped_flood", &C::dropped_flood},
+                                           {"dropped_queue_full", &C::dropped_queue_full},
+                                           {"send_failures", &C::send_failures}};
+  auto synced = gauge("sixpn_registry_synced", "Whether it is whole, as far as is known.");
+  synced.add(labels.of_host(), snapshot.synced);
+  auto on_disk = gauge("sixpn_registry_on_disk", "Whether the last write to disk succeeded.");
+  on_disk.add(labels.of_host(), readings.on_disk);
+  return synced.text() + on_disk.text() +
+         text_of(labels, readings.registry,
+                 {"sixpn_registry_", "_total", "counter", "As in registry/core/counters.h."},
+                 kCounters);
+}
+
+std::string upstreams_text(const Labels& labels, const dns::Stats& stats) {
+  auto up = gauge("sixpn_dns_upstream_up", "Whether an upstream resolver is asked.");
+  auto round_trip = gauge("sixpn_dns_upstream_round_trip_seconds", "Smoothed.");
+  auto answered = counter("sixpn_dns_upstream_answered_total", "Replies, good or bad.");
+  auto unanswered = counter("sixpn_dns_upstream_unanswered_total", "Tries without a reply.");
+  for (const auto& one : stats.upstreams) {
+    std::string each = fmt::format("{},upstream=\"{}\"", labels.of_host(), to_string(one.endpoint));
+    bool asked = one.health == dns::UpstreamChoice::Health::kUp;
+    up.add(each, asked);
+    round_trip.add(each, seconds(one.round_trip));
+    answered.add(each, one.answered);
+    unanswered.add(each, one.unanswered);
+  }
+  return up.text() + round_trip.text() + answered.text() + unanswered.text();
+}
+
+std::string dns_text(const Labels& labels, const dns::Stats& stats) {
+  using S = dns::Stats;
+  static constexpr Named<S> kCounters[] = {{"dropped", &S::dropped},
+                                           {"refused_sources", &S::refused_sources},
+                                           {"truncated", &S::truncated},
+                                           {"lists_cut", &S::lists_cut},
+                                           {"send_failed", &S::send_failed},
+                                           {"rate_truncated", &S::rate_truncated},
+                                           {"rate_bad_cookie", &S::rate_bad_cookie},
+                                           {"rate_dropped", &S::rate_dropped},
+                                           {"rate_held", &S::rate_held},
+                                           {"refusals_dropped", &S::refusals_dropped},
+                                           {"cookies_valid", &S::cookies_valid},
+                                           {"cookies_bad", &S::cookies_bad},
+                                           {"cookies_given", &S::cookies_given},
+                                           {"forward_hits", &S::forward_hits},
+                                           {"forward_failure_hits", &S::forward_failure_hits},
+                                           {"forward_stale", &S::forward_stale},
+                                           {"forward_queue_full", &S::forward_queue_full},
+                                           {"forwarded", &S::forwarded},
+                                           {"forward_joined", &S::forward_joined},
+                                           {"forward_prefetched", &S::forward_prefetched},
+                                           {"forward_tries", &S::forward_tries},
+                                           {"forward_answered", &S::forward_answered},
+                                           {"forward_failed", &S::forward_failed},
+                                           {"forward_rejected", &S::forward_rejected},
+                                           {"forward_mismatched", &S::forward_mismatched},
+                                           {"forward_misspelled", &S::forward_misspelled},
+                                           {"forward_loops", &S::forward_loops},
+                                           {"forward_cache_evicted", &S::forward_cache_evicted},
+                                           {"tcp_accepted", &S::tcp_accepted},
+                                           {"tcp_rejected", &S::tcp_rejected},
+                                           {"tcp_timed_out", &S::tcp_timed_out},
+                                           {"tcp_evicted", &S::tcp_evicted},
+                                           {"tcp_displaced", &S::tcp_displaced}};
+  static constexpr Named<S> kGauges[] = {{"forward_in_flight", &S::forward_in_flight},
+                                         {"forward_cache_replies", &S::forward_cache_replies},
+                                         {"forward_cache_bytes", &S::forward_cache_bytes},
+                                         {"tcp_open", &S::tcp_open}};
+  constexpr std::string_view kHelp = "As in dns/io/stats.h.";
+  auto queries = counter("sixpn_dns_queries_total", "Queries of this host's machines and peers.");
+  queries.add(labels.of_host() + ",transport=\"udp\"", stats.udp_queries);
+  queries.add(labels.of_host() + ",transport=\"tcp\"", stats.tcp_queries);
+  auto types = counter("sixpn_dns_own_queries_total", "Queries for names of the mesh, by type.");
+  for (const auto& [type, count] : stats.by_type)
+    types.add(fmt::format("{},type=\"{}\"", labels.of_host(), dns::rr_type_name(type)), count);
+  if (stats.other_types > 0) types.add(labels.of_host() + ",type=\"other\"", stats.other_types);
+  auto rcodes = counter("sixpn_dns_replies_total", "Replies made here, not those of upstreams.");
+  for (std::size_t i = 0; i < stats.by_rcode.size(); ++i)
+    if (stats.by_rcode[i] > 0)
+      rcodes.add(fmt::format("{},rcode=\"{}\"", labels.of_host(),
+                             dns::to_string(static_cast<dns::Rcode>(i))),
+                 stats.by_rcode[i]);
+  return queries.text() + types.text() + rcodes.text() +
+         text_of(labels, stats, {"sixpn_dns_", "_total", "counter", kHelp}, kCounters) +
+         text_of(labels, stats, {"sixpn_dns_", "", "gauge", kHelp}, kGauges) +
+         upstreams_text(labels, stats);
+}
+
+// Families of what a device carried: of each count, one to receive and one to send.
+class Traffic {
  public:
-  Family(std::string name, std::string_view kind, std::string_view help)
-      : name_(std::move(name)),
-        text_(fmt::format("# HELP {} {}\n# TYPE {} {}\n", name_, help, name_, kind)) {}
-
-  void add(const std::string& labels, std::uint64_t value) {
-    fmt::format_to(std::back_inserter(samples_), "{}{{{}}} {}\n", name_, labels, value);
+  // Names as "fly_instance_net_{recv}_{bytes}".
+  struct Words {
+    std::string_view prefix, received, sent, errors, dropped, suffix;
+  };
+  Traffic(const Words& words, std::string_view help) {
+    for (std::string_view direction : {words.received, words.sent})
+      for (std::string_view what :
+           {std::string_view("bytes"), std::string_view("packets"), words.errors, words.dropped})
+        families_.push_back(
+            counter(fmt::format("{}{}_{}{}", words.prefix, direction, what, words.suffix), help));
   }
-  void add(const std::string& labels, const TimeHistogram& times) {
-    std::uint64_t total = 0;
-    auto out = std::back_inserter(samples_);
-    for (std::size_t i = 0; i < times.counts.size(); ++i) {
-      total += times.counts[i];
-      std::string bound =
-          i < TimeHistogram::kBounds.size() ? fmt::format("{}", TimeHistogram::kBounds[i]) : "+Inf";
-      fmt::format_to(out, "{}_bucket{{{},le=\"{}\"}} {}\n", name_, labels, bound, total);
-    }
-    fmt::format_to(out, "{}_sum{{{}}} {:.6f}\n{}_count{{{}}} {}\n", name_, labels,
-                   seconds(times.sum), name_, labels, total);
+  void add(const std::string& labels, const mesh::DeviceCount& received,
+           const mesh::DeviceCount& sent) {
+    auto family = families_.begin();
+    for (const mesh::DeviceCount& count : {received, sent})
+      for (std::uint64_t value : {count.bytes, count.packets, count.errors, count.dropped})
+        (family++)->add(labels, value);
   }
-  [[nodiscard]] std::string text() const { return samples_.empty() ? "" : text_ + samples_; }
+  [[nodiscard]] std::string text() const {
+    std::string all;
+    for (const Family& family : families_) all += family.text();
+    return all;
+  }
 
  private:
-  std::string name_;
-  std::string text_;
-  std::string samples_;
+  std::vector<Family> families_;
 };
 
-Family counter(std::string name, std::string_view help) {
-  return {std::move(name), "counter", help};
-}
-Family gauge(std::string name, std::string_view help) {
-  return {std::move(name), "gauge", help};
-}
-Family histogram(std::string name, std::string_view help) {
-  return {std::move(name), "histogram", help};
-}
-
-class Labels {
- public:
-  explicit Labels(const Snapshot& snapshot) : snapshot_(snapshot) {
-    const HostView* self = snapshot.find_host(snapshot.self);
-    if (self == nullptr) return;
-    host_ = self->record.name;
-    region_ = self->record.region;
-  }
-
-  // "" for an app of a network that is gone.
-  [[nodiscard]] std::string of_app(NetworkId network, std::string_view app,
-                                   std::string_view region) const {
-    const NetworkView* view = snapshot_.find_network(network);
-    if (view == nullptr) return "";
-    return fmt::format("app=\"{}\",network=\"{}\",region=\"{}\",host=\"{}\"", escape(app),
-                       escape(view->network.org + "/" + view->network.name), escape(region),
-                       escape(host_));
-  }
-  // "" for a machine that is gone.
-  [[nodiscard]] std::string of_machine(NetworkId network, MachineId id) const {
-    const NetworkView* view = snapshot_.find_network(network);
-    if (view == nullptr) return "";
-    auto found = view->machines.find(id);
-    if (found == view->machines.end()) return "";
-    const MachineRecord& machine = *found->second;
-    return of_app(network, machine.app, machine.region) +
-           fmt::format(",instance=\"{}\"", to_string(id));
-  }
-  [[nodiscard]] std::string of_host() const {
-    return fmt::format("region=\"{}\",host=\"{}\"", escape(region_), escape(host_));
-  }
-  [[nodiscard]] const std::string& region() const { return region_; }
-
- private:
-  const Snapshot& snapshot_;
-  std::string host_;
-  std::string region_;
-};
-
-void add_responses(const std::string& labels, const ResponseTimes& responses, Family& counts,
-                   Family& times) {
-  for (const auto& [status, histogram] : responses) {
-    std::string each = fmt::format("{},status=\"{}\"", labels, status);
-    std::uint64_t total = 0;
-    for (std::uint64_t count : histogram.counts) total += count;
-    counts.add(each, total);
-    times.add(each, histogram);
-  }
-}
-
-std::string edge_text(const Labels& labels, const MeterReadings& readings) {
-  auto connects = counter("fly_edge_tcp_connects_count", "Connections of this host's clients.");
-  auto disconnects = counter("fly_edge_tcp_disconnects_count", "Of those, ended.");
-  auto responses = counter("fly_edge_http_responses_count",
-                           "HTTP responses that this host's clients were given.");
-  auto times = histogram("fly_edge_http_response_time_seconds",
-                         "From a request's head to its response's, as the client's proxy saw it.");
-  auto in = counter("fly_edge_data_in", "Bytes that this host's clients sent.");
-  auto out = counter("fly_edge_data_out", "Bytes that this host's clients were sent.");
-  auto handshakes = histogram("fly_edge_tls_handshake_time_seconds",
-                              "From a connection to the end of its TLS handshake.");
-  auto errors = counter("fly_edge_tls_handshake_errors", "TLS handshakes that were not done.");
-  for (const auto& app : readings.apps) {
-    std::string each = labels.of_app(app.network, app.name, labels.region());
-    if (each.empty()) continue;
-    connects.add(each, app.meter.connects);
-    disconnects.add(each, app.meter.disconnects);
-    in.add(each, app.data_in);
-    out.add(each, app.data_out);
-    add_responses(each, app.meter.responses, responses, times);
-    for (const auto& [version, taken] : app.meter.handshakes.times)
-      handshakes.add(fmt::format("{},version=\"{}\"", each, escape(version)), taken);
-    for (const auto& [name, count] : app.meter.handshakes.errors)
-      errors.add(fmt::format("{},servername=\"{}\"", each, escape(name)), count);
-  }
-  return connects.text() + disconnects.text() + in.text() + out.text() + responses.text() +
-         times.text() + handshakes.text() + errors.text();
-}
-
-// Which of the connections of this host's clients were reset at once, as too many were open.
-std::string limits_text(const Labels& labels, const flycast::FlycastStats& stats) {
-  auto limited =
-      counter("fly_edge_tcp_rate_limited_count", "Connections of clients that were over a limit.");
-  limited.add(labels.of_host() + ",type=\"connections\"",
-              stats.over_client_limit + stats.over_session_limit);
-  limited.add(labels.of_host() + ",type=\"tls\"", stats.over_tls_limit);
-  return limited.text();
-}
-
-std::string machines_text(const Labels& labels, const MeterReadings& readings) {
-  auto connects = histogram("fly_app_connect_time_seconds",
-                            "Until a machine took a connection of this host's clients.");
-  auto responses =
-      counter("fly_app_http_responses_count", "HTTP responses of machines to this host's clients.");
-  auto times = histogram("fly_app_http_response_time_seconds",
-                         "From a request to the head of the machine's response.");
-  for (const auto& machine : readings.machines) {
-    std::string each = labels.of_machine(machine.network, machine.machine);
-    if (each.empty()) continue;
-    connects.add(each, machine.meter.connects);
-    add_responses(each, machine.meter.responses, responses, times);
-  }
-  return connects.text() + responses.text() + times.text();
-}
-
-// What only the owner knows: all connections to its machines, whosever clients they are of.
-std::string hosted_text(const Snapshot& snapshot, const Labels& labels,
-                        const MeterReadings& readings) {
-  auto up = gauge("fly_instance_up", "Whether a machine of this host is started.");
-  auto open = gauge("fly_app_concurrency", "What is open on a machine, by its owner's count.");
-  auto queue = gauge("sixpn_app_queue", "Who waits for a place on a machine at its hard limit.");
-  auto connects =
-      counter("fly_app_tcp_connects_count", "What a machine was given, as its limits count.");
-  auto disconnects = counter("fly_app_tcp_disconnects_count", "Of those, ended.");
-  std::map<MachineId, std::vector<const MeterReadings::Hosted*>> hosted;
-  for (const auto& one : readings.hosted) hosted[one.key.machine].push_back(&one);
-  for (const auto& [id, network] : snapshot.networks) {
+// What a machine received is what the host's end of its veth pair sent.
+std::string machines_text(const Snapshot& snapshot, const Labels& labels,
+                          const AgentReadings& readings) {
+  constexpr auto kCentisecond = std::chrono::milliseconds(10);
+  Traffic traffic({"fly_instance_net_", "recv", "sent", "errs", "drop", ""},
+                  "By the machine, in its network, since it was attached to it.");
+  auto cpu = counter("fly_instance_cpu", "Of all of its processes, in hundredths of a second.");
+  auto exit_code = gauge("fly_instance_exit_code", "Of its last run, while it does not run.");
+  const std::string device = fmt::format(",device=\"{}\"", mesh::kMachineInterface);
+  for (const auto& [id, network] : snapshot.networks)
     for (const auto& [machine_id, machine] : network->machines) {
       if (machine->host != snapshot.self) continue;
       std::string each = labels.of_machine(id, machine_id);
-      up.add(each, machine->state == MachineState::kStarted ? 1 : 0);
-      auto found = hosted.find(machine_id);
-      if (found == hosted.end()) continue;
-      for (const auto* one : found->second) {
-        std::string port = each + fmt::format(",port=\"{}\"", one->key.internal_port);
-        open.add(port, one->open);
-        queue.add(port, one->queue);
-        connects.add(port, one->admitted);
-        disconnects.add(port, one->admitted - one->open);
+      auto found = readings.devices.find(mesh::veth_name(machine->address));
+      if (found != readings.devices.end())
+        traffic.add(each + device, found->second.sent, found->second.received);
+      auto used = readings.machines.find(machine_id);
+      if (used == readings.machines.end()) continue;
+      if (const auto& time = used->second.cpu) {
+        cpu.add(each + ",mode=\"user\"", static_cast<std::uint64_t>(time->user / kCentisecond));
+        cpu.add(each + ",mode=\"system\"", static_cast<std::uint64_t>(time->system / kCentisecond));
       }
+      if (const auto& code = used->second.exit_code)
+        exit_code.add(each, static_cast<std::uint64_t>(*code));
     }
-  }
-  return up.text() + open.text() + queue.text() + connects.text() + disconnects.text();
+  return cpu.text() + traffic.text() + exit_code.text();
 }
 
-struct Own {
-  const char* name;
-  std::uint64_t flycast::FlycastStats::*value;
-};
-
-std::string own_text(const Labels& labels, const flycast::FlycastStats& stats) {
-  using S = flycast::FlycastStats;
-  static constexpr Own kCounters[] = {{"accepted", &S::accepted},
-                                      {"relayed", &S::relayed},
-                                      {"gave_up", &S::gave_up},
-                                      {"unknown_destination", &S::unknown_destination},
-                                      {"attempts", &S::attempts},
-                                      {"failed_attempts", &S::failed_attempts},
-                                      {"warm_hops", &S::warm_hops},
-                                      {"waits", &S::waits},
-                                      {"waits_refused", &S::waits_refused},
-                                      {"hops_accepted", &S::hops_accepted},
-                                      {"hops_admitted", &S::hops_admitted},
-                                      {"hops_refused", &S::hops_refused},
-                                      {"hops_malformed", &S::hops_malformed},
-                                      {"hops_unused", &S::hops_unused},
-                                      {"hops_evicted", &S::hops_evicted},
-                                      {"over_host_share", &S::over_host_share},
-                                      {"hops_foreign", &S::hops_foreign},
-                                      {"over_session_limit", &S::over_session_limit},
-                                      {"over_client_limit", &S::over_client_limit},
-                                      {"accept_failures", &S::accept_failures},
-                                      {"replays", &S::replays},
-                                      {"http_requests", &S::http_requests},
-                                      {"http_refused", &S::http_refused},
-                                      {"http_failed", &S::http_failed},
-                                      {"http_resends", &S::http_resends},
-                                      {"http_resends_refused", &S::http_resends_refused},
-                                      {"http_timeouts", &S::http_timeouts},
-                                      {"http2_connections", &S::http2_connections},
-                                      {"http2_sent_away", &S::http2_sent_away},
-                                      {"tls_handshakes", &S::tls_handshakes},
-                                      {"tls_resumed", &S::tls_resumed},
-                                      {"tls_failed", &S::tls_failed},
-                                      {"tls_uncertified", &S::tls_uncertified},
-                                      {"over_tls_limit", &S::over_tls_limit},
-                                      {"tls_leaves", &S::tls_leaves},
-                                      {"reused", &S::reused},
-                                      {"woken", &S::woken},
-                                      {"starts_failed", &S::starts_failed},
-                                      {"put_to_sleep", &S::put_to_sleep},
-                                      {"background_starts", &S::background_starts},
-                                      {"bytes", &S::bytes},
-                                      {"idle_timeouts", &S::idle_timeouts},
-                                      {"silent_hops", &S::silent_hops},
-                                      {"dead_hosts", &S::dead_hosts},
-                                      {"silent_machines", &S::silent_machines},
-                                      {"silences_heard", &S::silences_heard}};
-  static constexpr Own kGauges[] = {{"spare_links", &S::spare_links},
-                                    {"kept_machines", &S::kept_machines},
-                                    {"open", &S::sessions}};
-  constexpr const char* kHelp = "As in flycast/core/stats.h.";
-  std::string text;
-  for (const Own& one : kCounters) {
-    auto family = counter(fmt::format("sixpn_flycast_{}_total", one.name), kHelp);
-    family.add(labels.of_host(), stats.*one.value);
-    text += family.text();
-  }
-  for (const Own& one : kGauges) {
-    auto family = gauge(fmt::format("sixpn_flycast_{}", one.name), kHelp);
-    family.add(labels.of_host(), stats.*one.value);
-    text += family.text();
-  }
-  return text;
+std::string wireguard_text(const Labels& labels, const AgentReadings& readings) {
+  Traffic traffic({"sixpn_wireguard_", "received", "sent", "errors", "dropped", "_total"},
+                  "Of WireGuard's devices, before encryption and behind decryption.");
+  const std::string& main = readings.wireguard_interface;
+  for (const std::string& name : {main, mesh::spare_interface(main), mesh::gateway_interface(main)})
+    if (auto found = readings.devices.find(name); found != readings.devices.end())
+      traffic.add(fmt::format("{},device=\"{}\"", labels.of_host(), escape_label(name)),
+                  found->second.received, found->second.sent);
+  return traffic.text();
 }
 
 }  // namespace
 
-std::string metrics_text(const Snapshot& snapshot, const flycast::FlycastStats& stats,
-                         const MeterReadings& readings) {
+std::string metrics_text(const Snapshot& snapshot, const AgentReadings& readings) {
   Labels labels(snapshot);
-  auto left_out = counter("sixpn_flycast_unmetered_total",
-                          "What was not metered, for too much else is (docs/bounds.md).");
-  left_out.add(labels.of_host(), readings.left_out);
-  return edge_text(labels, readings) + limits_text(labels, stats) +
-         machines_text(labels, readings) + hosted_text(snapshot, labels, readings) +
-         own_text(labels, stats) + left_out.text();
+  std::string text = flycast_metrics(snapshot, readings.flycast, readings.meters) +
+                     machines_text(snapshot, labels, readings) +
+                     agent_text(snapshot, labels, readings) + hosts_text(snapshot, labels) +
+                     wireguard_text(labels, readings) + registry_text(snapshot, labels, readings) +
+                     dns_text(labels, readings.dns);
+  if (readings.each_host) text += each_host_text(snapshot, labels, *readings.each_host);
+  return text;
 }
 
 }  // namespace sixpn::agent

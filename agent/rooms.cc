@@ -123,6 +123,13 @@ void Rooms::list_machines(std::function<void(std::vector<machine::LocalMachine>)
   });
 }
 
+void Rooms::report_uses(std::function<void(machine::MachineUses)> done) {
+  machine_loop.post([this, done = std::move(done)] {
+    if (!machines) return;
+    control.post([done, uses = machines->uses()] { done(uses); });
+  });
+}
+
 void Rooms::report_mesh(std::function<void(MeshFacts)> done) {
   mesh_loop.post([this, done = std::move(done)] {
     if (!mesh) return;
@@ -142,6 +149,13 @@ void Rooms::report_gateway(std::function<void(std::vector<mesh::GatewayReport>)>
     mesh->report_gateway([this, done](std::vector<mesh::GatewayReport> reports) {
       control.post([done, reports = std::move(reports)] { done(reports); });
     });
+  });
+}
+
+void Rooms::report_devices(std::function<void(mesh::CountersByDevice)> done) {
+  mesh_loop.post([this, done = std::move(done)] {
+    if (!mesh) return;
+    control.post([done, devices = mesh->device_counters()] { done(devices); });
   });
 }
 

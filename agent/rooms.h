@@ -75,9 +75,11 @@ struct Rooms {
   [[nodiscard]] std::string why_no_tls(const AppRecord& app) const;
   // Gathers from other loops; `done` on the control loop.
   void list_machines(std::function<void(std::vector<machine::LocalMachine>)> done);
+  void report_uses(std::function<void(machine::MachineUses)> done);
   void report_mesh(std::function<void(MeshFacts)> done);
   // Of peers that are connected to this host, or were.
   void report_gateway(std::function<void(std::vector<mesh::GatewayReport>)> done);
+  void report_devices(std::function<void(mesh::CountersByDevice)> done);
   void report_dns(std::function<void(dns::Stats)> done);
   // What the host's own resolver says of a foreign name, within its deadline.
   void ask_foreign(dns::ForeignQuestion question,

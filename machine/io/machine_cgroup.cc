@@ -62,6 +62,11 @@ bool MachineCgroup::is_to_be_frozen() const {
   return asked && asked->starts_with("1");
 }
 
+std::optional<CpuUse> MachineCgroup::cpu_use() const {
+  auto stat = read_file(path_ + "/cpu.stat", kMaxControlBytes);
+  return stat ? parse_cpu_stat(*stat) : std::nullopt;
+}
+
 MachineCgroups::MachineCgroups() : folder_(Error("not looked for")) {
   auto mount = read_mount();
   if (!mount) {

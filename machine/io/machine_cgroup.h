@@ -19,6 +19,7 @@
 #include "base/ids.h"
 #include "base/io/event_loop.h"
 #include "base/result.h"
+#include "machine/core/machine_use.h"
 
 namespace sixpn::machine {
 
@@ -34,6 +35,8 @@ class MachineCgroup {
   [[nodiscard]] bool is_frozen() const;
   // It was asked to, and not to thaw since.
   [[nodiscard]] bool is_to_be_frozen() const;
+  // Nothing where the kernel does not tell.
+  [[nodiscard]] std::optional<CpuUse> cpu_use() const;
   [[nodiscard]] const std::string& path() const { return path_; }
 
  private:

@@ -313,6 +313,16 @@ std::vector<LocalMachine> MachineService::Impl::list() const {
   return out;
 }
 
+MachineUses MachineService::Impl::uses() const {
+  MachineUses out;
+  for (const auto& [id, machine] : machines_) {
+    MachineUse& use = out[id];
+    if (machine.cgroup) use.cpu = machine.cgroup->cpu_use();
+    if (machine.exit) use.exit_code = machine.exit->exit.code;
+  }
+  return out;
+}
+
 std::optional<LocalMachine> MachineService::Impl::find_local(MachineId id) const {
   auto found = machines_.find(id);
   if (found == machines_.end()) return std::nullopt;
@@ -364,6 +374,9 @@ void MachineService::set_snapshot(SnapshotPtr snapshot) {
 }
 std::vector<LocalMachine> MachineService::list() const {
   return impl_->list();
+}
+MachineUses MachineService::uses() const {
+  return impl_->uses();
 }
 std::optional<LocalMachine> MachineService::find(MachineId id) const {
   return impl_->find_local(id);

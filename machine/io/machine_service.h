@@ -22,6 +22,7 @@
 #include "base/io/event_loop.h"
 #include "base/result.h"
 #include "machine/core/local_machine.h"
+#include "machine/core/machine_use.h"
 #include "machine/core/run_request.h"
 #include "registry/core/attachment.h"
 #include "registry/core/snapshot.h"
@@ -121,6 +122,7 @@ class MachineService {
   void set_snapshot(SnapshotPtr snapshot);
 
   [[nodiscard]] std::vector<LocalMachine> list() const;  // by id
+  [[nodiscard]] MachineUses uses() const;
   [[nodiscard]] std::optional<LocalMachine> find(MachineId id) const;
 
  private:

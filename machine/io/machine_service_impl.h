@@ -60,6 +60,7 @@ class MachineService::Impl : public std::enable_shared_from_this<Impl> {
   void set_snapshot(SnapshotPtr snapshot) { checks_.set_snapshot(std::move(snapshot)); }
   [[nodiscard]] std::vector<Attachment> attachments() const;
   [[nodiscard]] std::vector<LocalMachine> list() const;
+  [[nodiscard]] MachineUses uses() const;
   [[nodiscard]] std::optional<LocalMachine> find_local(MachineId id) const;
 
  private:

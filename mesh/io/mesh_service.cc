@@ -1,6 +1,8 @@
 #include "mesh/io/mesh_service.h"
 
+#include <fstream>
 #include <map>
+#include <sstream>
 
 #include "base/backoff.h"
 #include "base/io/clock.h"
@@ -311,6 +313,14 @@ void MeshService::report(std::function<void(std::vector<PeerReport>)> done) {
     reports.push_back(report);
   }
   done(std::move(reports));
+}
+
+CountersByDevice MeshService::device_counters() const {
+  // Of this thread's network namespace.
+  std::ifstream file("/proc/thread-self/net/dev");
+  std::stringstream text;
+  text << file.rdbuf();
+  return parse_device_counters(text.str());
 }
 
 void MeshService::report_gateway(std::function<void(std::vector<GatewayReport>)> done) {

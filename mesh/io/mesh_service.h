@@ -20,6 +20,7 @@
 
 #include "base/io/event_loop.h"
 #include "base/result.h"
+#include "mesh/core/device_counters.h"
 #include "mesh/core/link_switch.h"
 #include "mesh/core/options.h"
 #include "mesh/core/plan.h"
@@ -101,6 +102,9 @@ class MeshService {
   void report(std::function<void(std::vector<PeerReport>)> done);
   // Of the device that peers connect to; empty while there is none.
   void report_gateway(std::function<void(std::vector<GatewayReport>)> done);
+
+  // Of every device of the host, ours or not; none where the kernel does not tell.
+  [[nodiscard]] CountersByDevice device_counters() const;
 
   // "kernel" or "userspace"; "" before start.
   [[nodiscard]] std::string_view backend() const;

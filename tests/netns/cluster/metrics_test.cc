@@ -1,12 +1,17 @@
 // The metrics of real agents, scraped after real requests.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <sstream>
 
 #include "tests/netns/cluster/cluster.h"
 
 namespace sixpn::testing {
 namespace {
+
+using namespace std::chrono_literals;
+using ::testing::HasSubstr;
 
 constexpr const char* kServices = R"(
 app = "web"
@@ -46,12 +51,16 @@ class Metrics : public ::testing::Test {
     cluster_.add_host("b", "fra");
   }
 
+  std::string metrics_of(const std::string& host) {
+    auto scraped =
+        cluster_.on_host(host, {"curl", "-sS", "--unix-socket", cluster_.host(host).socket(),
+                                "http://x/v1/metrics" + query_});
+    EXPECT_EQ(scraped.status, 0) << scraped.err;
+    return scraped.out;
+  }
   // The sum of a name's samples whose labels have all of these.
   double sum(const std::string& host, const std::string& name, const Words& labels = {}) {
-    auto scraped = cluster_.on_host(host, {"curl", "-sS", "--unix-socket",
-                                           cluster_.host(host).socket(), "http://x/v1/metrics"});
-    EXPECT_EQ(scraped.status, 0) << scraped.err;
-    std::istringstream lines(scraped.out);
+    std::istringstream lines(metrics_of(host));
     double all = 0;
     for (std::string line; std::getline(lines, line);) {
       bool wanted = line.starts_with(name + "{");
@@ -62,6 +71,7 @@ class Metrics : public ::testing::Test {
   }
 
   Cluster cluster_;
+  std::string query_;  // of what is scraped
 };
 
 TEST_F(Metrics, TellWhatRequestsMet) {
@@ -124,6 +134,74 @@ TEST_F(Metrics, TellWhatRequestsMet) {
     EXPECT_LT(given_back, 2 * kBody + 1000) << port;
   }
   EXPECT_EQ(sum("b", "fly_edge_data_in", {app}), 0) << "it has no clients";
+}
+
+TEST_F(Metrics, TellOfHostsNamesAndMachinesTraffic) {
+  ASSERT_NO_FATAL_FAILURE(cluster_.form());
+  cluster_.must("a", {"apps", "create", "web", "--org", "acme"});
+  ASSERT_TRUE(eventually([&] {
+    return cluster_.must("b", {"apps", "list"}).find("web") != std::string::npos;
+  }));
+  auto on_a = cluster_.run_machine("a", {"--app", "web", "--", "sleep", "1000"});
+  auto on_b = cluster_.run_machine("b", {"--app", "web", "--", "sleep", "1000"});
+  ASSERT_TRUE(eventually([&] { return cluster_.dig("a", on_a, "web.internal").size() == 2; }));
+  EXPECT_EQ(sum("a", "sixpn_hosts", {"status=\"alive\""}), 2);
+  EXPECT_EQ(sum("a", "sixpn_registry_synced"), 1);
+  EXPECT_EQ(sum("a", "sixpn_registry_on_disk"), 1);
+
+  double asked = sum("a", "sixpn_dns_own_queries_total", {"type=\"AAAA\""});
+  double absent = sum("a", "sixpn_dns_replies_total", {"rcode=\"NXDOMAIN\""});
+  cluster_.dig("a", on_a, "web.internal");
+  cluster_.dig("a", on_a, "none.internal");
+  EXPECT_EQ(sum("a", "sixpn_dns_own_queries_total", {"type=\"AAAA\""}), asked + 2);
+  EXPECT_EQ(sum("a", "sixpn_dns_replies_total", {"rcode=\"NXDOMAIN\""}), absent + 1);
+
+  // 100 packets of 1,048 bytes with their IPv6 and ICMP headers, and the veth's 14 each; and as
+  // many back.
+  const std::vector<std::string> of_a = {"instance=\"" + on_a + "\"", "device=\"sixpn0\""};
+  const std::vector<std::string> of_b = {"instance=\"" + on_b + "\"", "device=\"sixpn0\""};
+  constexpr double kBytes = 100 * (1000 + 8 + 40 + 14);
+  double sent = sum("a", "fly_instance_net_sent_bytes", of_a);
+  double received = sum("b", "fly_instance_net_recv_bytes", of_b);
+  double through = sum("a", "sixpn_wireguard_sent_bytes_total");
+  auto pinged = cluster_.in_machine("a", on_a,
+                                    {"ping", "-q", "-c", "100", "-i", "0.002", "-s", "1000",
+                                     cluster_.machine_address("b", on_b)});
+  EXPECT_EQ(pinged.status, 0) << pinged.out;
+  auto is_near = [](double counted, double wanted) {
+    return counted >= wanted && counted < wanted * 1.1;
+  };
+  EXPECT_TRUE(is_near(sum("a", "fly_instance_net_sent_bytes", of_a) - sent, kBytes));
+  EXPECT_TRUE(is_near(sum("b", "fly_instance_net_recv_bytes", of_b) - received, kBytes));
+  EXPECT_GT(sum("a", "sixpn_wireguard_sent_bytes_total") - through, 100 * (1000 + 8 + 40));
+  EXPECT_EQ(sum("a", "fly_instance_net_sent_bytes", {"instance=\"" + on_b + "\""}), 0) << "of b's";
+
+  // Half a second of it, after which it ends.
+  auto busy = cluster_.run_machine(
+      "a", {"--app", "web", "--", "python3", "-c",
+            "import sys, time\nwhile time.process_time() < 0.5: pass\ntime.sleep(2)\nsys.exit(7)"});
+  const std::vector<std::string> of_busy = {"instance=\"" + busy + "\""};
+  EXPECT_TRUE(eventually([&] { return sum("a", "fly_instance_cpu", of_busy) >= 49; }));
+  EXPECT_LT(sum("a", "fly_instance_cpu", of_busy), 200);
+  EXPECT_TRUE(eventually([&] { return sum("a", "fly_instance_exit_code", of_busy) == 7; }));
+  EXPECT_EQ(sum("a", "fly_instance_cpu", of_busy), 0) << "it runs no more";
+
+  const std::vector<std::string> of_host = {"peer=\"b\"", "peer_region=\"fra\""};
+  EXPECT_EQ(sum("a", "sixpn_host_up", of_host), 0) << "not unasked";
+  query_ = "?hosts=each";
+  EXPECT_EQ(sum("a", "sixpn_host_up", of_host), 1);
+  EXPECT_GT(sum("a", "sixpn_host_sent_bytes_total", of_host), 100 * (1000 + 8 + 40));
+  EXPECT_LT(sum("a", "sixpn_host_handshake_age_seconds", of_host), 180);
+  EXPECT_TRUE(eventually([&] {
+    double round_trip = sum("a", "sixpn_host_round_trip_seconds", of_host);
+    return round_trip > 0.05 && round_trip < 0.5;  // 92 ms lie between them
+  }));
+  query_ = "?hosts=none";
+  EXPECT_THAT(metrics_of("a"), HasSubstr("hosts: expected \\\"each\\\", found \\\"none\\\""));
+  query_ = "";
+
+  cluster_.kill_host("b");
+  EXPECT_TRUE(eventually([&] { return sum("a", "sixpn_hosts", {"status=\"down\""}) == 1; }, 30s));
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <sstream>
 #include <string>
 
+#include "mesh/core/state.h"
 #include "registry/core/address.h"
 
 namespace sixpn::agent {
@@ -17,6 +18,8 @@ using ::testing::Not;
 
 constexpr NetworkId kNet{0x11};
 constexpr HostId kHere{0x10001};
+constexpr HostId kThere{0x10002};
+constexpr Ip6 kMachine = Ip6::from_words({0xfdaa, 0, 0x11, 1, 1, 0xabcd, 0, 2});
 
 Snapshot snapshot() {
   Snapshot out;
@@ -30,8 +33,9 @@ Snapshot snapshot() {
     machine->id = MachineId{n};
     machine->network = kNet;
     machine->app = "web";
-    machine->host = n == 1 ? kHere : HostId{0x10002};
+    machine->host = n == 1 ? kHere : kThere;
     machine->region = n == 1 ? "iad" : "fra";
+    if (n == 1) machine->address = kMachine;
     machine->state = MachineState::kStarted;
     view->machines[machine->id] = machine;
   }
@@ -40,13 +44,49 @@ Snapshot snapshot() {
 }
 
 std::string read(const flycast::MeterReadings& readings) {
-  flycast::FlycastStats stats;
-  stats.accepted = 9;
-  stats.over_client_limit = 2;
-  stats.over_session_limit = 3;
-  stats.over_tls_limit = 4;
-  return metrics_text(snapshot(), stats, readings);
+  AgentReadings all;
+  all.meters = readings;
+  all.flycast.accepted = 9;
+  all.flycast.over_client_limit = 2;
+  all.flycast.over_session_limit = 3;
+  all.flycast.over_tls_limit = 4;
+  return metrics_text(snapshot(), all);
 }
+
+// Of every kind there is.
+AgentReadings readings_of_all_rooms() {
+  AgentReadings all;
+  all.dns.udp_queries = 3;
+  all.dns.by_type = {{1, 2}, {28, 5}, {65280, 1}};
+  all.dns.other_types = 7;
+  all.dns.by_rcode[3] = 4;
+  all.dns.forward_in_flight = 6;
+  dns::UpstreamStats upstream;
+  upstream.endpoint = {*parse_ip6("2001:db8::53"), 53};
+  upstream.health = dns::UpstreamChoice::Health::kDown;
+  upstream.round_trip = std::chrono::milliseconds(12);
+  upstream.unanswered = 8;
+  all.dns.upstreams = {upstream};
+  all.registry.records_accepted = 40;
+  all.registry.dropped_flood = 2;
+  all.wireguard_interface = "sixpn";
+  all.devices["sixpn"] = {{100, 10, 1, 2}, {200, 20, 3, 4}};
+  all.devices["sx-sixpn"] = {{5, 1, 0, 0}, {6, 1, 0, 0}};
+  all.devices["eth0"] = {{777777, 1, 0, 0}, {777777, 1, 0, 0}};
+  all.devices[mesh::veth_name(kMachine)] = {{1000, 10, 0, 1}, {2000, 20, 0, 2}};
+  all.machines[MachineId{1}] = {
+      machine::CpuUse{std::chrono::milliseconds(12340), std::chrono::milliseconds(19)}, 137};
+  all.machines[MachineId{2}] = {{}, 1};  // not of this host, by the registry
+  all.warnings = 2;
+  all.on_disk = false;
+  return all;
+}
+
+bool has_line(const std::string& text, const std::string& line) {
+  return ("\n" + text).find("\n" + line + "\n") != std::string::npos;
+}
+
+constexpr const char* kOfHost = "region=\"iad\",host=\"h1\"";
 
 TEST(MetricsText, AppsAndMachinesUnderFlysNames) {
   flycast::MeterReadings readings;
@@ -111,11 +151,81 @@ TEST(MetricsText, NamesCannotBreakOut) {
   EXPECT_THAT(read(readings), HasSubstr(R"(app="a\"b\\c\nd",)"));
 }
 
+TEST(MetricsText, WhatTheOtherRoomsTell) {
+  Snapshot known = snapshot();
+  known.hosts[kHere].valid_until = from_unix_ms(1'790'000'000'500);
+  known.hosts[kThere].record.name = "h2";
+  known.hosts[kThere].status = HostStatus::kSuspected;
+  known.synced = true;
+  std::string text = metrics_text(known, readings_of_all_rooms());
+  const std::string host = std::string("{") + kOfHost;
+  const std::string machine =
+      R"({app="web",network="acme/default",region="iad",host="h1",instance=")" +
+      to_string(MachineId{1}) + "\"";
+  const std::string net = machine + ",device=\"sixpn0\"} ";
+  for (const std::string& line :
+       {"sixpn_warnings" + host + "} 2",
+        "sixpn_certificate_end_timestamp_seconds" + host + "} 1790000000.500000",
+        "sixpn_hosts" + host + ",status=\"alive\"} 1",
+        "sixpn_hosts" + host + ",status=\"suspected\"} 1",
+        "sixpn_hosts" + host + ",status=\"down\"} 0", "sixpn_registry_synced" + host + "} 1",
+        "sixpn_registry_on_disk" + host + "} 0",
+        "sixpn_registry_records_accepted_total" + host + "} 40",
+        "sixpn_registry_dropped_flood_total" + host + "} 2",
+        "sixpn_wireguard_received_bytes_total" + host + ",device=\"sixpn\"} 100",
+        "sixpn_wireguard_sent_dropped_total" + host + ",device=\"sixpn\"} 4",
+        "sixpn_wireguard_sent_bytes_total" + host + ",device=\"sx-sixpn\"} 6",
+        "sixpn_dns_queries_total" + host + ",transport=\"udp\"} 3",
+        "sixpn_dns_own_queries_total" + host + ",type=\"AAAA\"} 5",
+        "sixpn_dns_own_queries_total" + host + ",type=\"TYPE65280\"} 1",
+        "sixpn_dns_own_queries_total" + host + ",type=\"other\"} 7",
+        "sixpn_dns_replies_total" + host + ",rcode=\"NXDOMAIN\"} 4",
+        "fly_instance_cpu" + machine + ",mode=\"user\"} 1234",
+        "fly_instance_cpu" + machine + ",mode=\"system\"} 1",
+        "fly_instance_exit_code" + machine + "} 137", "sixpn_dns_forward_in_flight" + host + "} 6",
+        "sixpn_dns_upstream_up" + host + ",upstream=\"[2001:db8::53]:53\"} 0",
+        "sixpn_dns_upstream_round_trip_seconds" + host +
+            ",upstream=\"[2001:db8::53]:53\"} 0.012000",
+        // The host's end sends what the machine receives.
+        "fly_instance_net_recv_bytes" + net + "2000", "fly_instance_net_sent_bytes" + net + "1000",
+        "fly_instance_net_recv_drop" + net + "2"})
+    EXPECT_TRUE(has_line(text, line)) << line << "\n" << text;
+  EXPECT_THAT(text, Not(HasSubstr("777777"))) << "a device that is not ours";
+  EXPECT_THAT(text, Not(HasSubstr(to_string(MachineId{2})))) << "another host's";
+  EXPECT_THAT(text, Not(HasSubstr("sixpn_host_up"))) << "not asked for";
+}
+
+TEST(MetricsText, EachHostWhereThatIsAskedFor) {
+  Snapshot known = snapshot();
+  for (HostId id : {kThere, HostId{0x10003}}) {
+    known.hosts[id].record.name = id == kThere ? "h2" : "h3";
+    known.hosts[id].record.region = "fra";
+  }
+  known.hosts[kThere].round_trip = std::chrono::milliseconds(92);
+  known.hosts[HostId{0x10003}].status = HostStatus::kDown;
+  AgentReadings all;
+  EachHost& each = all.each_host.emplace();
+  each.mesh.peers[kThere] = {{}, std::chrono::seconds(70), 11, 22};
+  each.clocks_ahead[kThere] = std::chrono::milliseconds(-1500);
+  std::string text = metrics_text(known, all);
+  const std::string about = std::string("{") + kOfHost + ",peer=\"h2\",peer_region=\"fra\"} ";
+  for (const std::string& line :
+       {"sixpn_host_up" + about + "1", "sixpn_host_round_trip_seconds" + about + "0.092000",
+        "sixpn_host_clock_ahead_seconds" + about + "-1.500000",
+        "sixpn_host_handshake_age_seconds" + about + "70.000000",
+        "sixpn_host_received_bytes_total" + about + "11",
+        "sixpn_host_sent_bytes_total" + about + "22",
+        std::string("sixpn_host_up{") + kOfHost + ",peer=\"h3\",peer_region=\"fra\"} 0"})
+    EXPECT_TRUE(has_line(text, line)) << line << "\n" << text;
+  EXPECT_THAT(text, Not(HasSubstr("peer=\"h1\""))) << "itself";
+}
+
 // Every sample belongs to the family above it, and no family comes twice.
 TEST(MetricsText, SamplesStandWithTheirType) {
-  flycast::MeterReadings readings;
-  for (const char* name : {"web", "api"}) readings.apps.push_back({kNet, name, {}});
-  std::istringstream lines(read(readings));
+  AgentReadings all = readings_of_all_rooms();
+  all.each_host.emplace();
+  for (const char* name : {"web", "api"}) all.meters.apps.push_back({kNet, name, {}});
+  std::istringstream lines(metrics_text(snapshot(), all));
   std::string family;
   std::set<std::string> seen;
   for (std::string line; std::getline(lines, line);) {
@@ -126,7 +236,7 @@ TEST(MetricsText, SamplesStandWithTheirType) {
       EXPECT_TRUE(line.starts_with(family)) << line;
     }
   }
-  EXPECT_GT(seen.size(), 30u);
+  EXPECT_GT(seen.size(), 110u);
 }
 
 }  // namespace

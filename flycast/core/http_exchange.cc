@@ -60,7 +60,7 @@ void HttpExchange::begin_attempt(std::string& to_machine) {
 
 void HttpExchange::write_opening(std::string& to_machine) const {
   write_request_head(request_, to_machine);
-  to_machine.append(kept_);
+  kept_.append_to(to_machine);
 }
 
 void HttpExchange::lose_attempt() {

@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "flycast/core/http1_reader.h"
+#include "flycast/core/kept_bytes.h"
 
 namespace sixpn::flycast {
 
@@ -81,7 +82,7 @@ class HttpExchange {
 
   RequestHead request_;
   BodyWriter body_;
-  std::string kept_;      // of the body, as it goes over the wire
+  KeptBytes kept_;        // of the body, as it goes over the wire
   bool kept_all_ = true;  // kept_ is all that was read of it
   KeptBodies* all_ = nullptr;
   std::size_t counted_ = 0;  // in all_

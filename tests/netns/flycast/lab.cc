@@ -19,12 +19,12 @@ namespace {
 }
 
 // As the mesh room installs it: first what the kernel hands to machines itself, then what belongs
-// to transparent sockets, then calls of Flycast addresses.
+// to transparent sockets (but no SYN: decision 0102), then calls of Flycast addresses.
 constexpr std::string_view kRules = R"(table inet sixpn_test {{
   chain prerouting {{
     type filter hook prerouting priority mangle
     meta mark 0x6f accept
-    meta l4proto tcp socket transparent 1 meta mark set 0x6e accept
+    tcp flags & (fin|syn|rst|ack) != syn socket transparent 1 meta mark set 0x6e accept
     ip6 daddr {{ {}, {} }} meta l4proto tcp tproxy ip6 to [::1]:7948 meta mark set 0x6e accept
   }}
 }}

@@ -53,8 +53,9 @@ std::string each_host_text(const Snapshot& snapshot, const Labels& labels, const
   for (const auto& [id, host] : snapshot.hosts) {
     if (id == snapshot.self) continue;
     std::string about =
-        fmt::format("{},peer=\"{}\",peer_region=\"{}\"", labels.of_host(),
-                    escape_label(host.record.name), escape_label(host.record.region));
+        fmt::format("{},peer=\"{}\",peer_region=\"{}\",peer_id=\"{}\"", labels.of_host(),
+                    escape_label(host.record.name), escape_label(host.record.region),
+                    to_string(id));  // two may have one name: one that left, and its successor
     up.add(about, host.usable());
     if (host.round_trip) round_trip.add(about, seconds(*host.round_trip));
     if (auto ahead = each.clocks_ahead.find(id); ahead != each.clocks_ahead.end())

@@ -3,6 +3,7 @@
 #include <array>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "base/io/clock.h"
 #include "base/log.h"
@@ -38,8 +39,8 @@ class PostgresSession : public Session, public std::enable_shared_from_this<Post
     turn();
   }
 
-  // However often it was told that there is no encryption by GSSAPI: what it says next begins anew,
-  // also with the one that takes this proxy's place.
+  // Also when it was told that there is no encryption by GSSAPI: what it says next begins anew,
+  // with the one that takes this proxy's place.
   void on_departure() override {
     leave();
     state_.departure.pass_client(std::move(client_.fd));
@@ -58,6 +59,7 @@ class PostgresSession : public Session, public std::enable_shared_from_this<Post
       }
       switch (judge_postgres_opening({first.data(), first.size()})) {
         case PostgresOpening::kGss:
+          if (std::exchange(told_no_gss_, true)) return fail("it insists on GSSAPI");
           if (!answer(kPostgresNoGss)) return fail("the client takes nothing");
           continue;
         case PostgresOpening::kTls:
@@ -122,6 +124,7 @@ class PostgresSession : public Session, public std::enable_shared_from_this<Post
   ClientCounts::Ticket ticket_;
   LoopTimer timer_;
   std::optional<FdWatch> watch_;
+  bool told_no_gss_ = false;
 };
 
 }  // namespace

@@ -198,7 +198,7 @@ TEST(MetricsText, WhatTheOtherRoomsTell) {
 TEST(MetricsText, EachHostWhereThatIsAskedFor) {
   Snapshot known = snapshot();
   for (HostId id : {kThere, HostId{0x10003}}) {
-    known.hosts[id].record.name = id == kThere ? "h2" : "h3";
+    known.hosts[id].record.name = "h2";  // one took the other's name
     known.hosts[id].record.region = "fra";
   }
   known.hosts[kThere].round_trip = std::chrono::milliseconds(92);
@@ -208,14 +208,17 @@ TEST(MetricsText, EachHostWhereThatIsAskedFor) {
   each.mesh.peers[kThere] = {{}, std::chrono::seconds(70), 11, 22};
   each.clocks_ahead[kThere] = std::chrono::milliseconds(-1500);
   std::string text = metrics_text(known, all);
-  const std::string about = std::string("{") + kOfHost + ",peer=\"h2\",peer_region=\"fra\"} ";
+  const std::string about = std::string("{") + kOfHost +
+                            ",peer=\"h2\",peer_region=\"fra\",peer_id=\"" + to_string(kThere) +
+                            "\"} ";
   for (const std::string& line :
        {"sixpn_host_up" + about + "1", "sixpn_host_round_trip_seconds" + about + "0.092000",
         "sixpn_host_clock_ahead_seconds" + about + "-1.500000",
         "sixpn_host_handshake_age_seconds" + about + "70.000000",
         "sixpn_host_received_bytes_total" + about + "11",
         "sixpn_host_sent_bytes_total" + about + "22",
-        std::string("sixpn_host_up{") + kOfHost + ",peer=\"h3\",peer_region=\"fra\"} 0"})
+        std::string("sixpn_host_up{") + kOfHost + ",peer=\"h2\",peer_region=\"fra\",peer_id=\"" +
+            to_string(HostId{0x10003}) + "\"} 0"})
     EXPECT_TRUE(has_line(text, line)) << line << "\n" << text;
   EXPECT_THAT(text, Not(HasSubstr("peer=\"h1\""))) << "itself";
 }

@@ -447,10 +447,13 @@ void Agent::depart(EventLoop& waiting, std::function<void()> on_done) {
 std::vector<Watched> Agent::loops() {
   auto rooms = impl_->loops();
   auto answering = run_on(impl_->rooms.dns_loop, [this] { return impl_->rooms.dns->loops(); });
+  auto proxies =
+      run_on(impl_->rooms.flycast_loop, [this] { return impl_->rooms.flycast->loops(); });
   auto relays =
       run_on(impl_->rooms.flycast_loop, [this] { return impl_->rooms.flycast->relay_loops(); });
   std::vector<Watched> loops(rooms.begin(), rooms.end());
   loops.insert(loops.end(), answering.begin(), answering.end());
+  loops.insert(loops.end(), proxies.begin(), proxies.end());
   for (flycast::RelayLoop* relay : relays)
     loops.emplace_back(relay->name(),
                        [relay](std::function<void()> task) { relay->post(std::move(task)); });

@@ -83,11 +83,14 @@ void BackgroundStarts::end(const StartKey& key, bool started, Instant now) {
 StartVerdict StartRules::judge(const MachineRecord& machine, std::uint16_t internal_port, bool last,
                                Now now) const {
   if (is_starting(machine, internal_port)) return StartVerdict::kStart;
-  auto failed = failures_.find(machine.id);
-  if (failed != failures_.end() && now.mono < failed->second.until)
-    return StartVerdict::kFailedLately;
+  if (is_punished(machine.id, now.mono)) return StartVerdict::kFailedLately;
   bool recent = now.wall - machine.updated < kRestAfterStop && now.wall >= machine.updated;
   return recent && !last ? StartVerdict::kRecentlyStopped : StartVerdict::kStart;
+}
+
+bool StartRules::is_punished(MachineId machine, Instant now) const {
+  auto found = failures_.find(machine);
+  return found != failures_.end() && now < found->second.until;
 }
 
 void StartRules::on_failed(MachineId machine, Instant now) {

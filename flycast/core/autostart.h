@@ -89,6 +89,8 @@ class StartRules {
   [[nodiscard]] StartVerdict judge(const MachineRecord& machine, std::uint16_t internal_port,
                                    bool last, Now now) const;
   void on_failed(MachineId machine, Instant now);
+  // It failed, and is not started again yet.
+  [[nodiscard]] bool is_punished(MachineId machine, Instant now) const;
   void on_open(MachineId machine) { failures_.erase(machine); }
 
  private:

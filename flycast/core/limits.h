@@ -1,7 +1,8 @@
 // OpenCounts: exact counts of what is open per key, with a limit at admission. A Ticket holds one
 // unit and gives it back when destroyed, so no path can forget to. Used for the owner's admission
 // (open connections per machine and service), for the client side's own connections, and per client
-// address. Pure; one loop. Memory: one entry per key with something open.
+// address. Pure; one thread at a time: what loops share, io/guarded.h guards. Memory: one entry per
+// key with something open.
 #pragma once
 
 #include <cstdint>
@@ -38,11 +39,8 @@ class OpenCounts {
       Ticket dropped(std::move(*this));
       counts_ = std::move(other.counts_);
       key_ = other.key_;
-      companion_ = std::move(other.companion_);
       return *this;
     }
-    // Something that is to live as long as what this ticket stands for.
-    void keep(std::shared_ptr<const void> companion) { companion_ = std::move(companion); }
     Ticket(const Ticket&) = delete;
     Ticket& operator=(const Ticket&) = delete;
     ~Ticket() {
@@ -58,7 +56,6 @@ class OpenCounts {
         : counts_(std::move(counts)), key_(key) {}
     std::shared_ptr<Counts> counts_;
     Key key_{};
-    std::shared_ptr<const void> companion_;
   };
 
   // Nothing when `limit` units are open already; limit 0 means none. Nor when the gate says no.

@@ -1,6 +1,6 @@
 // Meters: what the metrics tell apart by app and by machine (docs/metrics.md): plain numbers, added
 // to where things happen, copied when somebody asks. Not the counters of limits and failures
-// (stats.h), and not what the balancer chooses by (load_view.h). Pure; flycast loop.
+// (stats.h), and not what the balancer chooses by (load_view.h). Pure; each loop has its own.
 //
 // Bounds: kMostMetered apps, machines and services of machines each, kMostStatuses codes of each;
 // what is beyond is counted in left_out() and nowhere else.
@@ -33,6 +33,7 @@ struct TimeHistogram {
   std::array<std::uint64_t, kBounds.size() + 1> counts{};
   Duration sum{};
   void add(Duration time);
+  TimeHistogram& operator+=(const TimeHistogram& other);
 };
 
 // By status, in ascending order.
@@ -44,6 +45,7 @@ struct ClientBytes;  // io/client_bytes.h
 struct HandshakeMeter {
   std::map<std::string, TimeHistogram> times;   // those done, by version ("TLSv1.3")
   std::map<std::string, std::uint64_t> errors;  // by the name asked for; "" where that is not ours
+  HandshakeMeter& operator+=(const HandshakeMeter& other);
 };
 
 // An app, as the clients of this host use it.
@@ -53,12 +55,15 @@ struct AppMeter {
   ResponseTimes responses;  // from the request's head to the response's, the proxy's own included
   HandshakeMeter handshakes;
   std::shared_ptr<ClientBytes> bytes;  // kept here for who moves them; null: nobody did yet
+  // Not its bytes, which readings count.
+  AppMeter& operator+=(const AppMeter& other);
 };
 
 // A machine, as this host's proxy meets it, wherever it lives.
 struct MachineMeter {
   TimeHistogram connects;   // until it, or its owner, took the connection; not of those woken
   ResponseTimes responses;  // from the request to the response's head
+  MachineMeter& operator+=(const MachineMeter& other);
 };
 
 // An app in its network.
@@ -74,15 +79,12 @@ class Meters {
   std::shared_ptr<MachineMeter> machine(NetworkId network, MachineId machine);
   // Counts a connection to an app now, and its end when the token goes. Null of null.
   static std::shared_ptr<const void> connection(std::shared_ptr<AppMeter> meter);
-  // A service of a machine of this host was given a connection.
-  void on_admitted(const ServiceKey& key);
   // Null meters are those beyond the bounds.
   void on_response(ResponseTimes* responses, int status, Duration time);
 
   template <class IsKnown>
   void forget_machines_unless(IsKnown is_known) {
     std::erase_if(machines_, [&](const auto& one) { return !is_known(one.first.second); });
-    std::erase_if(admitted_, [&](const auto& one) { return !is_known(one.first.machine); });
   }
 
   [[nodiscard]] const std::map<AppId, std::shared_ptr<AppMeter>, std::less<>>& apps() const {
@@ -91,12 +93,28 @@ class Meters {
   [[nodiscard]] const std::map<InstanceId, std::shared_ptr<MachineMeter>>& machines() const {
     return machines_;
   }
-  [[nodiscard]] const std::map<ServiceKey, std::uint64_t>& admitted() const { return admitted_; }
   [[nodiscard]] std::uint64_t left_out() const { return left_out_; }
 
  private:
   std::map<AppId, std::shared_ptr<AppMeter>, std::less<>> apps_;
   std::map<InstanceId, std::shared_ptr<MachineMeter>> machines_;
+  std::uint64_t left_out_ = 0;
+};
+
+// Connections that services of this host's machines were given.
+class AdmissionMeter {
+ public:
+  void on_admitted(const ServiceKey& key);
+
+  template <class IsKnown>
+  void forget_machines_unless(IsKnown is_known) {
+    std::erase_if(admitted_, [&](const auto& one) { return !is_known(one.first.machine); });
+  }
+
+  [[nodiscard]] const std::map<ServiceKey, std::uint64_t>& admitted() const { return admitted_; }
+  [[nodiscard]] std::uint64_t left_out() const { return left_out_; }
+
+ private:
   std::map<ServiceKey, std::uint64_t> admitted_;
   std::uint64_t left_out_ = 0;
 };
@@ -126,6 +144,10 @@ struct MeterReadings {
   std::vector<Machine> machines;
   std::vector<Hosted> hosted;
   std::uint64_t left_out = 0;
+
+  // What another loop read of the same apps and machines at that moment; not hosted ones. Both are
+  // in ascending order.
+  void add(MeterReadings other);
 };
 
 }  // namespace sixpn::flycast

@@ -2,6 +2,9 @@
 // it into metrics. Every limit of FlycastOptions has its counter here.
 #pragma once
 
+#include <array>
+#include <bit>
+#include <cstddef>
 #include <cstdint>
 
 namespace sixpn::flycast {
@@ -57,6 +60,15 @@ struct FlycastStats {
   std::uint64_t kept_machines = 0;      // * connections to machines here that await a request
   std::uint64_t spare_links = 0;        // * to other hosts' proxies
   std::uint64_t sessions = 0;           // * open, both kinds
+
+  // All of them are of one type, so that none is forgotten here.
+  FlycastStats& operator+=(const FlycastStats& other) {
+    using Numbers = std::array<std::uint64_t, sizeof(FlycastStats) / sizeof(std::uint64_t)>;
+    auto sum = std::bit_cast<Numbers>(*this);
+    auto more = std::bit_cast<Numbers>(other);
+    for (std::size_t i = 0; i < sum.size(); ++i) sum.at(i) += more.at(i);
+    return *this = std::bit_cast<FlycastStats>(sum);
+  }
 };
 
 }  // namespace sixpn::flycast

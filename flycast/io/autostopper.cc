@@ -29,13 +29,15 @@ void Autostopper::pass() {
   timer_.arm_after(pause_);
   if (!state_.table.ready()) return;
   const Snapshot& snapshot = *state_.table.snapshot();
-  for (const auto& order : rules_.pass(snapshot, state_.admissions, state_.use, monotonic_now()))
-    put_to_sleep(order);
+  auto orders = state_.commons.admissions.judge([&](const ServiceCounts& open, MachineUse& use) {
+    return rules_.pass(snapshot, open, use, monotonic_now());
+  });
+  for (const auto& order : orders) put_to_sleep(order);
 }
 
 void Autostopper::put_to_sleep(const StopOrder& order) {
   ++state_.stats.put_to_sleep;
-  state_.use.hold(order.machine);
+  state_.commons.admissions.hold(order.machine);
   held_[order.machine] = order.network;
   log::info("flycast", "machine {} of {} is {}: it had no connection for {} s",
             to_string(order.machine), order.app,
@@ -53,7 +55,7 @@ void Autostopper::on_stopped(MachineId machine, const Result<void>& outcome) {
               outcome.error().message);
     rules_.forget(machine);
   }
-  state_.use.release(machine);
+  state_.commons.admissions.release(machine);
   held_.erase(machine);
 }
 
@@ -67,7 +69,7 @@ void Autostopper::on_snapshot() {
       if (found != network->machines.end()) machine = &found->second;
     }
     bool runs = machine != nullptr && (*machine)->state == MachineState::kStarted;
-    if (!runs) state_.use.release(entry.first);
+    if (!runs) state_.commons.admissions.release(entry.first);
     return !runs;
   });
 }

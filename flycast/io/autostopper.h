@@ -41,7 +41,7 @@ class Autostopper {
   Autostop rules_;
   Duration pause_;
   LoopTimer timer_;
-  std::map<MachineId, NetworkId> held_;  // of state_.use, with where to find them
+  std::map<MachineId, NetworkId> held_;  // with where to find them
   std::shared_ptr<Autostopper*> alive_;  // what completions from other loops look at
 };
 

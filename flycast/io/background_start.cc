@@ -26,7 +26,10 @@ class BackgroundStart : public Session, public std::enable_shared_from_this<Back
         sleepers_(std::move(sleepers)),
         retry_(state.options.retry, monotonic_now()) {}
 
-  ~BackgroundStart() override { state_.background_starts.end(key_, started_, monotonic_now()); }
+  ~BackgroundStart() override {
+    state_.commons.background_starts.with(
+        [&](auto& all) { all.end(key_, started_, monotonic_now()); });
+  }
 
   void on_departure() override { finish(false); }
 
@@ -112,12 +115,14 @@ void start_in_background(ProxyState& state, const Route& route, std::string_view
   std::erase_if(asleep, [&](const Sleeper& one) { return one.candidate.region != region; });
   bool starting =
       std::any_of(asleep.begin(), asleep.end(), [](const Sleeper& one) { return one.starting; });
-  if (asleep.empty() || starting || state.open() >= state.options.max_sessions) return;
-  if (state.departure.begun()) return;
+  if (asleep.empty() || starting || state.open_everywhere() >= state.options.max_sessions) return;
+  if (state.departing()) return;
   const AppRecord& app = route.app->app;
   std::uint16_t port = route.service->internal_port;
   StartKey key{app.network, app.name, port, std::string(region)};
-  if (!state.background_starts.begin(key, monotonic_now())) return;
+  if (!state.commons.background_starts.with(
+          [&](auto& all) { return all.begin(key, monotonic_now()); }))
+    return;
   Preamble preamble{app.network, {}, client, dialled, port, Wake::kStart};
   SessionId id = state.next_id();
   auto session =

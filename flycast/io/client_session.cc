@@ -24,7 +24,7 @@ bool is_unknown(DialError error) {
 class ClientSession : public Session {
  public:
   ClientSession(ProxyState& state, SessionId id, ClientStream client, DialRequest request,
-                ClientCounts::Ticket ticket, bool is_known)
+                ClientTicket ticket, bool is_known)
       : state_(state),
         id_(id),
         client_(std::move(client)),
@@ -101,7 +101,7 @@ class ClientSession : public Session {
   ClientStream client_;
   IpEndpoint from_;
   IpEndpoint dialled_;
-  ClientCounts::Ticket ticket_;
+  ClientTicket ticket_;
   bool is_known_;
   Dialer dialer_;
 };
@@ -109,8 +109,8 @@ class ClientSession : public Session {
 }  // namespace
 
 void start_client_session(ProxyState& state, SessionId id, ClientStream client,
-                          const IpEndpoint& from, const IpEndpoint& dialled,
-                          ClientCounts::Ticket ticket, bool is_known) {
+                          const IpEndpoint& from, const IpEndpoint& dialled, ClientTicket ticket,
+                          bool is_known) {
   DialRequest request;
   request.client = from;
   request.dialled = dialled;

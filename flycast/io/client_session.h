@@ -12,7 +12,7 @@ namespace sixpn::flycast {
 // `dialled`: the Flycast address and port that the client meant. `is_known`: the registry says what
 // they are, and it is no HTTP; and no TLS that is not ended yet.
 void start_client_session(ProxyState& state, SessionId id, ClientStream client,
-                          const IpEndpoint& from, const IpEndpoint& dialled,
-                          ClientCounts::Ticket ticket, bool is_known);
+                          const IpEndpoint& from, const IpEndpoint& dialled, ClientTicket ticket,
+                          bool is_known);
 
 }  // namespace sixpn::flycast

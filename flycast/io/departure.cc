@@ -10,7 +10,6 @@ namespace sixpn::flycast {
 
 Result<void> Departure::begin(const std::string& path, Fd clients, Fd hops,
                               std::function<void()> on_successor) {
-  begun_ = true;
   clients_ = std::move(clients);
   hops_ = std::move(hops);
   on_successor_ = std::move(on_successor);
@@ -35,12 +34,13 @@ void Departure::on_call() {
 bool Departure::greet() {
   std::vector<int> listeners;
   if (clients_ && hops_) listeners = {clients_.get(), hops_.get()};
-  auto counts = static_cast<std::uint32_t>(open_.all().size());
+  auto open = open_.all();
+  auto counts = static_cast<std::uint32_t>(open.size());
   if (!send({HandoverKind::kListeners, {}, counts}, listeners)) return false;
   clients_.close();  // the successor's now
   hops_.close();
   told_.clear();
-  tell_counts();  // that many, before those whom they may keep out
+  tell_counts(std::move(open));  // that many, before those whom they may keep out
   for (; successor_ && !left_.empty(); left_.pop_front())
     if (!send({left_.front().kind, {}, 0}, {left_.front().socket.get()})) return false;
   return static_cast<bool>(successor_);
@@ -71,15 +71,18 @@ void Departure::stop_waiting() {
 }
 
 void Departure::tell_counts() {
-  if (!successor_) return;
-  std::map<ServiceKey, std::uint32_t> now = open_.all();
+  if (successor_) tell_counts(open_.all());
+}
+
+void Departure::tell_counts(std::map<ServiceKey, std::uint32_t> open) {
+  std::map<ServiceKey, std::uint32_t> now = open;
   for (const auto& [key, before] : told_) now.try_emplace(key, 0);
-  for (const auto& [key, open] : now) {
+  for (const auto& [key, count] : now) {
     auto known = told_.find(key);
-    if (known != told_.end() && known->second == open) continue;
-    if (!send({HandoverKind::kOpen, key, open}, {})) return lose_successor();
+    if (known != told_.end() && known->second == count) continue;
+    if (!send({HandoverKind::kOpen, key, count}, {})) return lose_successor();
   }
-  told_ = open_.all();
+  told_ = std::move(open);
 }
 
 bool Departure::send(const HandoverMessage& message, const std::vector<int>& sockets) {

@@ -19,13 +19,14 @@
 #include "base/io/event_loop.h"
 #include "flycast/core/handover_message.h"
 #include "flycast/core/limits.h"
+#include "flycast/io/admissions.h"
 
 namespace sixpn::flycast {
 
 class Departure {
  public:
   // `open`: of this host's machines; must outlive it.
-  Departure(EventLoop& loop, const ServiceCounts& open) : loop_(loop), open_(open) {}
+  Departure(EventLoop& loop, const Admissions& open) : loop_(loop), open_(open) {}
   ~Departure() { stop_waiting(); }
   Departure(const Departure&) = delete;
   Departure& operator=(const Departure&) = delete;
@@ -34,7 +35,6 @@ class Departure {
   // Errors: the path cannot be bound; it has begun all the same, without a way to be found.
   Result<void> begin(const std::string& path, Fd clients, Fd hops,
                      std::function<void()> on_successor);
-  [[nodiscard]] bool begun() const { return begun_; }
   // Something here is still for a successor that has not come.
   [[nodiscard]] bool is_waiting() const { return clients_ || hops_ || !left_.empty(); }
   // Nobody will come: refuses who waits to be accepted, and ends what waited here.
@@ -54,6 +54,7 @@ class Departure {
   };
 
   void pass(HandoverKind kind, Fd socket);
+  void tell_counts(std::map<ServiceKey, std::uint32_t> open);
   void on_call();
   bool greet();
   void on_successor_speaks();
@@ -61,8 +62,7 @@ class Departure {
   void lose_successor();
 
   EventLoop& loop_;
-  const ServiceCounts& open_;
-  bool begun_ = false;
+  const Admissions& open_;
   Fd clients_;
   Fd hops_;
   Fd listener_;

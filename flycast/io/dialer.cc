@@ -62,7 +62,7 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
     Instant now = monotonic_now();
     ServicePool& pool = state.pools.pool(
         state.table, route, {state.options.self, state.options.region}, state.loads, now);
-    pool.set_exact(state.admissions, route.service->internal_port);
+    state.commons.admissions.set_exact(pool, route.service->internal_port);
     Choice choice = choose_wished(request.wish, pool, bars(), now, state.rng);
     if (const auto* none = std::get_if<NoPick>(&choice)) return on_no_pick(route, *none, now);
     const Pick& pick = std::get<Pick>(choice);
@@ -159,7 +159,7 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
     preamble.fresh = by_exchange && (request.exchange->fresh || !request.exchange->idempotent);
     Duration timeout = retry.attempt_timeout(chosen, goal.has_other, now);
     // A departing proxy admits nobody: its successor does, over a hop to this very host.
-    if (chosen.here && !state.departure.begun()) {
+    if (chosen.here && !state.departing()) {
       attempt_here(preamble, timeout);
     } else {
       attempt_elsewhere(route, preamble, timeout);
@@ -254,7 +254,7 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
     }
     const HopReply& reply = *outcome.reply;
     IpEndpoint proxy{host_address(chosen.host), state.options.hop_port};
-    if (reply.tells) state.silence_listener.listen_to(chosen.host);
+    if (reply.tells) state.listen_to(chosen.host);
     if (reply.takes_ahead) state.links.note_takes_ahead(proxy);
     state.loads.on_host_success(chosen.host);
     bool counted = reply.status == HopStatus::kOk || reply.status == HopStatus::kLimit;

@@ -3,17 +3,23 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <random>
+#include <memory>
+#include <utility>
 
 #include "base/duration_text.h"
 #include "base/io/clock.h"
 #include "base/log.h"
 #include "flycast/io/client_session.h"
+#include "flycast/io/departure.h"
 #include "flycast/io/hop_session.h"
+#include "flycast/io/host_questions.h"
 #include "flycast/io/http_session.h"
 #include "flycast/io/inheritance.h"
 #include "flycast/io/listener.h"
+#include "flycast/io/proxy_loops.h"
 #include "flycast/io/proxy_state.h"
+#include "flycast/io/silence_listener.h"
+#include "flycast/io/silence_teller.h"
 #include "flycast/io/sockets.h"
 #include "flycast/io/status.h"
 #include "flycast/io/tls_session.h"
@@ -27,11 +33,6 @@ namespace {
 constexpr Duration kDepartureLook = std::chrono::milliseconds(20);
 
 constexpr Ip6 kLoopback = Ip6::from_words({0, 0, 0, 0, 0, 0, 0, 1});
-
-std::uint64_t random_seed() {
-  std::random_device device;
-  return static_cast<std::uint64_t>(device()) << 32 | device();
-}
 
 // A session takes two descriptors; a quarter is left to the other rooms of the process.
 std::size_t sessions_for(std::size_t descriptors) {
@@ -56,26 +57,110 @@ bool is_flycast_call(const IpEndpoint& from, const IpEndpoint& dialled) {
          network_of(from.ip) == network_of(dialled.ip);
 }
 
+// On the loop that has it from here on. Not taken further, the stream is reset as it is destroyed.
+void start_session(ProxyState& state, Fd stream, const IpEndpoint& from, const IpEndpoint& dialled,
+                   ClientTicket ticket) {
+  auto routed = state.table.route(network_of(from.ip), dialled);
+  const Route* route = std::get_if<Route>(&routed);
+  ClientStream client{std::move(stream)};
+  if (route != nullptr) {
+    auto meter = state.meters.app(route->app->app.network, route->app->app.name);
+    if (meter && !meter->bytes) meter->bytes = std::make_shared<ClientBytes>();
+    if (meter) client.bytes = meter->bytes;
+    ticket.keep(Meters::connection(std::move(meter)));
+  }
+  SessionId id = state.next_id();
+  if (route != nullptr && ends_tls(*route->port))
+    return start_tls_session(state, id, std::move(client), from, dialled, std::move(ticket));
+  if (route != nullptr && speaks_http(*route->port))
+    return start_http_session(state, id, std::move(client), from, dialled, std::move(ticket));
+  start_client_session(state, id, std::move(client), from, dialled, std::move(ticket),
+                       route != nullptr);
+}
+
 }  // namespace
 
 struct FlycastService::Impl {
-  Impl(EventLoop& loop, FlycastOptions options, FlycastCallbacks callbacks)
-      : state(loop, std::move(options), random_seed(), std::move(callbacks.start_machine)),
-        autostopper(state, std::move(callbacks.stop_machine)),
-        inheritance(loop, state.admissions),
-        departure_look(loop, [this] { look_at_departure(); }) {}
+  Impl(EventLoop& first, FlycastOptions given, FlycastCallbacks callbacks)
+      : loop(first),
+        proxies(first, std::move(given), std::move(callbacks.start_machine)),
+        commons(proxies.commons()),
+        options(commons.options),
+        silence_teller(first),
+        silence_listener(first, host_address(options.self), options.hop_port,
+                         [this](HostId from, const Silence& silence) {
+                           proxies.post_each([from, silence](ProxyState& state) {
+                             state.on_silence_heard(from, silence);
+                           });
+                         }),
+        host_questions(first, host_address(options.self), options.hop_port,
+                       {[this](HostId host) { return deals_with(host); },
+                        [this](HostId host) { on_host_dead(host); }}),
+        autostopper(proxies.first(), std::move(callbacks.stop_machine)),
+        departure(first, commons.admissions),
+        inheritance(first, commons.admissions),
+        limit_log(std::chrono::seconds(5)),
+        departure_look(first, [this] { look_at_departure(); }) {
+    serve_loops();
+  }
 
-  [[nodiscard]] IpEndpoint clients_at() const { return {kLoopback, state.options.tproxy_port}; }
+  // What the other loops ask of the first one.
+  void serve_loops() {
+    FirstLoop& serves = commons.first;
+    serves.tell_silence = [this](const MachineEnd& machine, std::size_t from) {
+      at_home([this, machine, from] {
+        if (!silence_teller.tell(machine, monotonic_now())) return;
+        proxies.post_each([service = machine.service, from](ProxyState& state) {
+          if (state.number != from) state.on_silent(service);
+        });
+      });
+    };
+    serves.add_listener = [this](HostId host, Fd line) {
+      carry(std::move(line), [this, host](Fd carried) {
+        if (!commons.departing) silence_teller.add(host, std::move(carried));
+      });
+    };
+    serves.listen_to = [this](HostId host) {
+      at_home([this, host] { silence_listener.listen_to(host); });
+    };
+    serves.pass_client = [this](Fd client) {
+      carry(std::move(client), [this](Fd carried) { departure.pass_client(std::move(carried)); });
+    };
+    serves.pass_hop = [this](Fd hop) {
+      carry(std::move(hop), [this](Fd carried) { departure.pass_hop(std::move(carried)); });
+    };
+  }
+
+  // On the first loop, at once if that is this one.
+  template <class Task>
+  void at_home(Task task) {
+    if (loop.on_loop_thread()) return task();
+    loop.post([weak = std::weak_ptr(alive), task = std::move(task)]() mutable {
+      if (weak.lock()) task();
+    });
+  }
+
+  // Until it has arrived, it counts as open there: nobody takes this proxy for empty.
+  template <class Receive>
+  void carry(Fd stream, Receive receive) {
+    if (loop.on_loop_thread()) return receive(std::move(stream));
+    commons.openings.add(0, 1);
+    at_home([this, receive, carried = std::make_shared<Fd>(std::move(stream))] {
+      receive(std::move(*carried));
+      commons.openings.remove(0, 1);
+    });
+  }
+
+  [[nodiscard]] IpEndpoint clients_at() const { return {kLoopback, options.tproxy_port}; }
   [[nodiscard]] IpEndpoint hops_at() const {
-    return {host_address(state.options.self), state.options.hop_port};
+    return {host_address(options.self), options.hop_port};
   }
 
   bool meet_predecessor() {
-    return inheritance.meet(state.options.handover_path, clients_at(), hops_at());
+    return inheritance.meet(options.handover_path, clients_at(), hops_at());
   }
 
   Result<void> start() {
-    const FlycastOptions& options = state.options;
     if (!inheritance.has_predecessor()) meet_predecessor();
     auto inherited = inheritance.take();
     Result<Fd> transparent = std::move(inherited.clients);
@@ -84,52 +169,69 @@ struct FlycastService::Impl {
     Result<Fd> hop = std::move(inherited.hops);
     if (!*hop) hop = listen_on(hops_at());
     if (!hop) return std::move(hop).error().within("Flycast hops");
-    if (auto started = state.relays.start(options.relay_threads); !started)
+    options.max_sessions = carried_sessions(options.max_sessions);
+    if (auto started = proxies.start(); !started)
       return std::move(started).error().within("Flycast");
-    state.options.max_sessions = carried_sessions(options.max_sessions);
     // Before anybody who has waited in the queue is let in: what it has open may have changed.
     inheritance.follow({[this](Fd stream) { on_client(std::move(stream)); },
                         [this](Fd stream) { on_hop(std::move(stream)); }});
     clients.emplace(
-        state.loop, std::move(*transparent), [this](Fd stream) { on_client(std::move(stream)); },
+        loop, std::move(*transparent), [this](Fd stream) { on_client(std::move(stream)); },
         [this](int error) { on_accept_failure(error); });
     hops.emplace(
-        state.loop, std::move(*hop), [this](Fd stream) { on_hop(std::move(stream)); },
+        loop, std::move(*hop), [this](Fd stream) { on_hop(std::move(stream)); },
         [this](int error) { on_accept_failure(error); });
     return {};
   }
 
+  void set_snapshot(const SnapshotPtr& snapshot) {
+    proxies.post_each([snapshot](ProxyState& state) { state.set_snapshot(snapshot); });
+    host_questions.on_snapshot(snapshot);
+    autostopper.on_snapshot();
+  }
+
+  [[nodiscard]] bool deals_with(HostId host) {
+    auto said = proxies.gather([host](ProxyState& state) { return state.deals_with(host); });
+    return std::find(said.begin(), said.end(), true) != said.end();
+  }
+
+  void on_host_dead(HostId host) {
+    ++stats.dead_hosts;
+    log::warn("flycast", "host {} is dead: what is open to it, or from it, ends", to_string(host));
+    silence_listener.forget(host);
+    silence_teller.forget(host);
+    proxies.post_each([host](ProxyState& state) { state.on_host_dead(host); });
+  }
+
+  // Once gather() returns, nobody is admitted here any more: a successor that is greeted after that
+  // knows all that counts.
   void depart(DepartureCallbacks callbacks) {
-    if (state.departure.begun() || !clients || !hops) return;
+    if (commons.departing || !clients || !hops) return;
     departing = std::move(callbacks);
     autostopper.stop();
+    commons.departing = true;
     auto on_successor = [this] { departing.on_successor(); };
-    auto begun = state.departure.begin(state.options.handover_path, clients->release(),
-                                       hops->release(), on_successor);
+    auto begun =
+        departure.begin(options.handover_path, clients->release(), hops->release(), on_successor);
     if (!begun) log::warn("flycast", "nobody can take over here: {}", begun.error().message);
     clients.reset();
     hops.reset();
-    // Copied: a session may end itself.
-    auto sessions = state.sessions;
-    for (auto& [id, session] : sessions) session->on_departure();
-    state.kept_machines.clear();
+    proxies.gather([](ProxyState& state) { state.depart(); });
     // Who listens hears from the one that takes this one's place, once that has answered.
-    state.silence_teller.stop();
-    log::info("flycast", "{} connections go on here, for {} at most", state.open(),
-              sixpn::to_string(state.options.drain));
+    silence_teller.stop();
+    log::info("flycast", "{} connections go on here, for {} at most", open(),
+              sixpn::to_string(options.drain));
     departed_at = monotonic_now();
     look_at_departure();
   }
 
   void look_at_departure() {
-    state.departure.tell_counts();
+    departure.tell_counts();
     Duration gone = monotonic_now() - departed_at;
-    if (gone >= kSuccessorPatience) state.departure.stop_waiting();
-    bool empty =
-        state.open() == 0 && !inheritance.has_predecessor() && !state.departure.is_waiting();
-    if (!empty && gone < state.options.drain) return departure_look.arm_after(kDepartureLook);
-    if (state.open() > 0)
-      log::info("flycast", "{} connections did not end in time: reset", state.open());
+    if (gone >= kSuccessorPatience) departure.stop_waiting();
+    bool empty = open() == 0 && !inheritance.has_predecessor() && !departure.is_waiting();
+    if (!empty && gone < options.drain) return departure_look.arm_after(kDepartureLook);
+    if (open() > 0) log::info("flycast", "{} connections did not end in time: reset", open());
     departing.on_done();
   }
 
@@ -141,99 +243,107 @@ struct FlycastService::Impl {
     if (hops) hops->accept_some();
     clients.reset();
     hops.reset();
-    for (const auto& [id, session] : state.sessions) session->on_stop();
-    state.sessions.clear();
-    state.kept_machines.clear();
-    state.links.stop();
-    state.silence_listener.stop();
-    state.host_questions.stop();
-    state.silence_teller.stop();
-    state.relays.stop();
+    proxies.stop();
+    silence_listener.stop();
+    host_questions.stop();
+    silence_teller.stop();
   }
 
   // Not taken further, the stream is reset as it is destroyed.
   void on_client(Fd stream) {
-    if (state.departure.begun()) return state.departure.pass_client(std::move(stream));
-    ++state.stats.accepted;
+    if (commons.departing) return departure.pass_client(std::move(stream));
+    ++stats.accepted;
     auto from = remote_endpoint(stream.get());
     auto dialled = local_endpoint(stream.get());
     if (!from || !dialled || !is_flycast_call(*from, *dialled)) {
-      ++state.stats.unknown_destination;
+      ++stats.unknown_destination;
       return;
     }
     if (!has_room()) return;
-    auto ticket = state.clients.admit(
-        from->ip, static_cast<std::uint32_t>(state.options.max_sessions_per_client));
+    auto ticket = commons.clients.admit(
+        from->ip, static_cast<std::uint32_t>(options.max_sessions_per_client));
     if (!ticket) {
-      on_limit(state.stats.over_client_limit,
-               "too many open connections of " + to_string(from->ip));
+      on_limit(stats.over_client_limit, "too many open connections of " + to_string(from->ip));
       return;
     }
-    start_session(std::move(stream), *from, *dialled, std::move(*ticket));
-  }
-
-  void start_session(Fd stream, const IpEndpoint& from, const IpEndpoint& dialled,
-                     ClientCounts::Ticket ticket) {
-    auto routed = state.table.route(network_of(from.ip), dialled);
-    const Route* route = std::get_if<Route>(&routed);
-    ClientStream client{std::move(stream)};
-    if (route != nullptr) {
-      auto meter = state.meters.app(route->app->app.network, route->app->app.name);
-      if (meter && !meter->bytes) meter->bytes = std::make_shared<ClientBytes>();
-      if (meter) client.bytes = meter->bytes;
-      ticket.keep(Meters::connection(std::move(meter)));
-    }
-    SessionId id = state.next_id();
-    if (route != nullptr && ends_tls(*route->port))
-      return start_tls_session(state, id, std::move(client), from, dialled, std::move(ticket));
-    if (route != nullptr && speaks_http(*route->port))
-      return start_http_session(state, id, std::move(client), from, dialled, std::move(ticket));
-    start_client_session(state, id, std::move(client), from, dialled, std::move(ticket),
-                         route != nullptr);
+    struct Given {
+      Fd stream;
+      ClientTicket ticket;
+    };
+    auto given = std::make_shared<Given>(std::move(stream), std::move(*ticket));
+    proxies.give([given, from = *from, dialled = *dialled](ProxyState& state) {
+      start_session(state, std::move(given->stream), from, dialled, std::move(given->ticket));
+    });
   }
 
   void on_hop(Fd stream) {
-    if (state.departure.begun()) return state.departure.pass_hop(std::move(stream));
+    if (commons.departing) return departure.pass_hop(std::move(stream));
     auto from = remote_endpoint(stream.get());
     auto host = from ? host_from_address(from->ip) : std::nullopt;
-    if (!host || !state.table.trusts(*host)) {
-      ++state.stats.hops_foreign;
+    if (!host || !proxies.first().table.trusts(*host)) {
+      ++stats.hops_foreign;
       return;
     }
     if (!has_room()) return;
-    ++state.stats.hops_accepted;
-    start_hop_session(state, std::move(stream), *host);
+    ++stats.hops_accepted;
+    auto given = std::make_shared<Fd>(std::move(stream));
+    proxies.give([given, host = *host](ProxyState& state) {
+      start_hop_session(state, std::move(*given), host);
+    });
   }
 
+  [[nodiscard]] std::size_t open() const { return commons.openings.total(); }
+
   bool has_room() {
-    if (state.open() < state.options.max_sessions) return true;
-    on_limit(state.stats.over_session_limit,
-             "too many open connections on this host: " + std::to_string(state.open()));
+    if (open() < options.max_sessions) return true;
+    on_limit(stats.over_session_limit,
+             "too many open connections on this host: " + std::to_string(open()));
     return false;
   }
 
   void on_limit(std::uint64_t& counter, const std::string& why) {
     ++counter;
-    if (auto held_back = state.limit_log.pass(monotonic_now()))
+    if (auto held_back = limit_log.pass(monotonic_now()))
       log::warn("flycast", "reset a connection: {} ({} more such lines were held back)", why,
                 *held_back);
   }
 
   void on_accept_failure(int error) {
-    ++state.stats.accept_failures;
-    if (state.limit_log.pass(monotonic_now()))
+    ++stats.accept_failures;
+    if (limit_log.pass(monotonic_now()))
       log::warn("flycast", "accepting connections rests for a moment: {}",
                 Error::errno_text(error));
   }
 
-  ProxyState state;
+  FlycastStats read_stats() {
+    FlycastStats all = stats;
+    for (const FlycastStats& one :
+         proxies.gather([](ProxyState& state) { return state.read_stats(); }))
+      all += one;
+    all.tls_leaves = commons.tls.with([](TlsCertificates& tls) { return tls.made(); });
+    all.waits = commons.admissions.joined();
+    all.waits_refused = commons.admissions.refused();
+    return all;
+  }
+
+  EventLoop& loop;
+  ProxyLoops proxies;
+  Commons& commons;
+  FlycastOptions& options;
+  SilenceTeller silence_teller;
+  SilenceListener silence_listener;
+  HostQuestions host_questions;
   Autostopper autostopper;
+  Departure departure;
+  Inheritance inheritance;
   std::optional<Listener> clients;
   std::optional<Listener> hops;
-  Inheritance inheritance;
+  FlycastStats stats;  // of what the first loop does for all
+  LogGate limit_log;
   LoopTimer departure_look;
   DepartureCallbacks departing;
   Instant departed_at{};
+  std::shared_ptr<const bool> alive = std::make_shared<const bool>(true);
 };
 
 FlycastService::FlycastService(EventLoop& loop, FlycastOptions options, FlycastCallbacks callbacks)
@@ -252,45 +362,49 @@ Result<void> FlycastService::start() {
 }
 
 void FlycastService::set_snapshot(SnapshotPtr snapshot) {
-  impl_->state.table = ServiceTable(snapshot);
-  impl_->state.host_questions.on_snapshot(snapshot);
-  if (snapshot) impl_->state.begun_connects.on_snapshot(*snapshot);
-  impl_->autostopper.on_snapshot();
+  impl_->set_snapshot(snapshot);
 }
 
 FlycastStats FlycastService::stats() const {
-  FlycastStats stats = impl_->state.stats;
-  RelayCounts relayed = impl_->state.relays.counts();
-  stats.bytes = impl_->state.http.bytes + relayed.bytes;
-  stats.idle_timeouts += relayed.idle_timeouts;
-  stats.silent_hops += relayed.silent_hops;
-  stats.kept_machines = impl_->state.kept_machines.size();
-  stats.spare_links = impl_->state.links.spare();
-  stats.tls_leaves = impl_->state.tls.made();
-  stats.sessions = impl_->state.open();
-  stats.waits = impl_->state.line.joined();
-  stats.waits_refused = impl_->state.line.refused();
-  return stats;
+  return impl_->read_stats();
+}
+
+std::vector<EventLoop*> FlycastService::loops() const {
+  return impl_->proxies.loops();
 }
 
 std::vector<RelayLoop*> FlycastService::relay_loops() const {
-  return impl_->state.relays.loops();
+  return impl_->proxies.relay_loops();
 }
 
 MeterReadings FlycastService::read_meters() {
-  return readings_of(impl_->state);
+  auto said = impl_->proxies.gather([](ProxyState& state) { return readings_of(state); });
+  MeterReadings all = std::move(said.front());
+  for (std::size_t i = 1; i < said.size(); ++i) all.add(std::move(said[i]));
+  add_hosted(all, impl_->proxies.first());
+  return all;
 }
 
 FlycastStatus FlycastService::status() {
-  FlycastStatus status = status_of(impl_->state);
-  status.stats = stats();
-  return status;
+  FlycastStatus all =
+      merge(impl_->proxies.gather([](ProxyState& state) { return status_of(state); }));
+  all.hosted = hosted_of(impl_->proxies.first());
+  all.stats = stats();
+  return all;
 }
 
+// Nothing is found on one loop that another one finds, but while a snapshot is on its way.
 std::variant<Explanation, LookupFailure> FlycastService::explain(NetworkId home,
                                                                  const std::string& app,
                                                                  std::uint16_t external_port) {
-  return explain_in(impl_->state, home, app, external_port);
+  auto said = impl_->proxies.gather(
+      [&](ProxyState& state) { return explain_in(state, home, app, external_port); });
+  std::vector<Explanation> explained;
+  for (auto& one : said) {
+    if (std::holds_alternative<LookupFailure>(one)) return std::get<LookupFailure>(one);
+    explained.push_back(std::get<Explanation>(std::move(one)));
+  }
+  return merge(std::move(explained));
 }
 
 void FlycastService::depart(DepartureCallbacks callbacks) {

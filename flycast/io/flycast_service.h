@@ -4,8 +4,10 @@
 // refuses before any byte of the client is spent.
 //
 // It is not the firewall: the tproxy rules, the rule for mark 0x6e and table 110 are the mesh
-// room's. Called by the agent; every method on the loop given to the constructor. Sockets are made
-// in the network namespace of the loop's thread. Needs CAP_NET_ADMIN. Limits: FlycastOptions.
+// room's. Called by the agent; every method on the loop given to the constructor, which accepts
+// connections and has its part of them; further loops, each a thread, have theirs (proxy_loops.h).
+// Sockets are made in the network namespace of the loop's thread. Needs CAP_NET_ADMIN. Limits:
+// FlycastOptions.
 #pragma once
 
 #include <functional>
@@ -57,7 +59,9 @@ class FlycastService {
   Result<void> start();
   void set_snapshot(SnapshotPtr snapshot);
   [[nodiscard]] FlycastStats stats() const;
-  // The threads that move bytes, for who watches them: they run from start() to stop().
+  // The loops beside the one given to the constructor, and the threads that move bytes, for who
+  // watches them: they run from start() to stop().
+  [[nodiscard]] std::vector<EventLoop*> loops() const;
   [[nodiscard]] std::vector<RelayLoop*> relay_loops() const;
   // What the metrics tell of apps and machines.
   [[nodiscard]] MeterReadings read_meters();

@@ -113,13 +113,13 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
 
   // It is told of silent machines from here on, and is no session.
   void on_listener() {
-    if (reply(HopStatus::kOk, 0)) state_.silence_teller.add(from_, std::move(hop_));
+    if (reply(HopStatus::kOk, 0)) state_.commons.first.add_listener(from_, std::move(hop_));
     state_.end(id_);
   }
 
   void on_preamble(const Preamble& preamble) {
     nonce_ = preamble.nonce;
-    if (state_.departure.begun()) return refuse(HopStatus::kNotReady);
+    if (state_.departing()) return refuse(HopStatus::kNotReady);
     if (preamble.listens) return on_listener();
     if (!take_share()) return on_over_share();
     MachineRequest request;
@@ -144,7 +144,7 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
   // What this host's own proxy, in whose place this one is, asks for is its clients'.
   bool take_share() {
     if (from_ == state_.options.self) return true;
-    auto ticket = state_.host_shares.admit(from_, state_.left());
+    auto ticket = state_.commons.host_shares.admit(from_, state_.left());
     if (ticket) tickets_.asker = std::move(*ticket);
     return ticket.has_value();
   }
@@ -156,7 +156,7 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
           "flycast",
           "sent a connection of host {} elsewhere: it has {} of {} here, {} are left ({} more "
           "such lines were held back)",
-          to_string(from_), state_.host_shares.open(from_), state_.options.max_sessions,
+          to_string(from_), state_.commons.host_shares.open(from_), state_.options.max_sessions,
           state_.left(), *held_back);
     refuse(HopStatus::kBusy);
   }
@@ -198,7 +198,7 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
 
   // What the other proxy says next is for the one that takes this one's place.
   void pass_on() {
-    state_.departure.pass_hop(std::move(hop_));
+    state_.commons.first.pass_hop(std::move(hop_));
     state_.end(id_);
   }
 
@@ -211,7 +211,7 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
     tickets = {};
     if (!over) return state_.end(id_);
     hop_ = std::move(over->hop);
-    if (state_.departure.begun() && over->first.empty()) return pass_on();
+    if (state_.departing() && over->first.empty()) return pass_on();
     await_preamble(std::move(over->first));
   }
 
@@ -228,8 +228,8 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
 
   bool reply(HopStatus status, int connect_errno) {
     const ServiceKey& key = end_.service;
-    HopReply reply{status, state_.admissions.open(key), connect_errno, state_.line.length(key),
-                   state_.next_sequence()};
+    HopReply reply{status, state_.commons.admissions.open(key), connect_errno,
+                   state_.commons.admissions.length(key), state_.commons.next_sequence()};
     reply.exchange = status == HopStatus::kOk && keep_as_;
     reply.tells = reply.takes_ahead = true;
     reply.nonce = nonce_;

@@ -87,7 +87,7 @@ class Http2Machine : public Session, public std::enable_shared_from_this<Http2Ma
   bool read_call() {
     std::size_t untaken = codec_.buffered();
     bool is_full =
-        untaken >= kMaxHttp2Untaken || (untaken != 0 && state_.http.held >= kMaxHttpHeld);
+        untaken >= kMaxHttp2Untaken || (untaken != 0 && state_.http.held >= state_.http.most_held);
     // Its end is not read before the machine takes what came: one that never does would hold it
     // all.
     if (call_.broken() || (is_full && call_.ended())) {

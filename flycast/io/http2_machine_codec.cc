@@ -161,8 +161,8 @@ struct Http2MachineCodec::Impl {
   std::size_t request_size = 0;  // of the head of the last one, as settings count it
   std::size_t head_bytes = 0;
   std::size_t head_fields = 0;  // but :status
-  bool has_head = false;  // the final one: what comes now are trailers
-  bool leaves = false;    // the machine takes no further request
+  bool has_head = false;        // the final one: what comes now are trailers
+  bool leaves = false;          // the machine takes no further request
   std::size_t unconsumed = 0;
 };
 

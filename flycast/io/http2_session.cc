@@ -32,7 +32,7 @@ constexpr std::size_t kOutputBatch = 64 * 1024;
 class Http2Session : public Session, public std::enable_shared_from_this<Http2Session> {
  public:
   Http2Session(ProxyState& state, SessionId id, ClientStream client, const IpEndpoint& from,
-               const IpEndpoint& dialled, ClientCounts::Ticket ticket)
+               const IpEndpoint& dialled, ClientTicket ticket)
       : state_(state),
         id_(id),
         from_(from),
@@ -202,14 +202,14 @@ class Http2Session : public Session, public std::enable_shared_from_this<Http2Se
   }
 
   // A request has a connection to a machine, and counts as one of a client.
-  std::optional<ClientCounts::Ticket> admit() {
+  std::optional<ClientTicket> admit() {
     const FlycastOptions& options = state_.options;
-    if (state_.open() >= options.max_sessions) {
+    if (state_.open_everywhere() >= options.max_sessions) {
       ++state_.stats.over_session_limit;
       return std::nullopt;
     }
-    auto ticket =
-        state_.clients.admit(from_.ip, static_cast<std::uint32_t>(options.max_sessions_per_client));
+    auto ticket = state_.commons.clients.admit(
+        from_.ip, static_cast<std::uint32_t>(options.max_sessions_per_client));
     if (!ticket) ++state_.stats.over_client_limit;
     return ticket;
   }
@@ -364,7 +364,7 @@ class Http2Session : public Session, public std::enable_shared_from_this<Http2Se
   IpEndpoint from_;
   IpEndpoint dialled_;
   HttpArrival arrival_;
-  ClientCounts::Ticket ticket_;
+  ClientTicket ticket_;
   HttpStream client_;
   Http2Codec codec_;
   EarlyTimer timer_;
@@ -387,7 +387,7 @@ class Http2Session : public Session, public std::enable_shared_from_this<Http2Se
 
 void start_http2_session(ProxyState& state, SessionId id, ClientStream client,
                          std::string_view first, const IpEndpoint& from, const IpEndpoint& dialled,
-                         ClientCounts::Ticket ticket) {
+                         ClientTicket ticket) {
   auto session = std::make_shared<Http2Session>(state, id, std::move(client), from, dialled,
                                                 std::move(ticket));
   state.keep(id, session);

@@ -23,6 +23,6 @@ inline constexpr Duration kHttp2IdleTimeout = std::chrono::seconds(60);
 // `first`: what was read of the connection already, the preface at its beginning.
 void start_http2_session(ProxyState& state, SessionId id, ClientStream client,
                          std::string_view first, const IpEndpoint& from, const IpEndpoint& dialled,
-                         ClientCounts::Ticket ticket);
+                         ClientTicket ticket);
 
 }  // namespace sixpn::flycast

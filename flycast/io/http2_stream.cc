@@ -19,7 +19,7 @@ bool has_no_body(const ResponseHead& head) {
 }  // namespace
 
 Http2Stream::Http2Stream(ProxyState& state, Http2Codec& codec, Http2StreamId id,
-                         ClientCounts::Ticket ticket, std::unique_ptr<HttpCall> call)
+                         ClientTicket ticket, std::unique_ptr<HttpCall> call)
     : state_(state),
       codec_(codec),
       id_(id),
@@ -27,11 +27,11 @@ Http2Stream::Http2Stream(ProxyState& state, Http2Codec& codec, Http2StreamId id,
       call_(std::move(call)),
       idle_timeout_(call_->port().idle_timeout),
       sent_at_(monotonic_now()) {
-  ++state_.http2_streams;
+  state_.on_http2_stream(true);
 }
 
 Http2Stream::~Http2Stream() {
-  --state_.http2_streams;
+  state_.on_http2_stream(false);
   state_.http.held -= body_.size();
   state_.http.opened -= window_ - kHttp2FirstWindow;
 }
@@ -81,7 +81,7 @@ void Http2Stream::give_back() {
 void Http2Stream::widen() {
   moved_ = 0;
   const HttpBuffers& all = state_.http;
-  if (all.held + all.opened + window_ > kMaxHttpHeld || !codec_.widen(id_)) return;
+  if (all.held + all.opened + window_ > all.most_held || !codec_.widen(id_)) return;
   state_.http.opened += window_;
   window_ *= 2;
 }
@@ -90,7 +90,8 @@ void Http2Stream::widen() {
 
 bool Http2Stream::is_full() const {
   std::size_t buffered = codec_.buffered(id_);
-  return buffered >= kMaxHttp2Buffered || (buffered != 0 && state_.http.held >= kMaxHttpHeld);
+  return buffered >= kMaxHttp2Buffered ||
+         (buffered != 0 && state_.http.held >= state_.http.most_held);
 }
 
 bool Http2Stream::turn() {

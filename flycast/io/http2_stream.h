@@ -24,7 +24,7 @@ inline constexpr Duration kHttp2StallTimeout = std::chrono::seconds(60);
 class Http2Stream {
  public:
   // `call` has the request's head; `ticket`: the client's, for it may have several machines' work.
-  Http2Stream(ProxyState& state, Http2Codec& codec, Http2StreamId id, ClientCounts::Ticket ticket,
+  Http2Stream(ProxyState& state, Http2Codec& codec, Http2StreamId id, ClientTicket ticket,
               std::unique_ptr<HttpCall> call);
   ~Http2Stream();
   Http2Stream(const Http2Stream&) = delete;
@@ -67,7 +67,7 @@ class Http2Stream {
   ProxyState& state_;
   Http2Codec& codec_;
   Http2StreamId id_;
-  ClientCounts::Ticket ticket_;
+  ClientTicket ticket_;
   std::unique_ptr<HttpCall> call_;  // until the response is whole, or cut
   std::unique_ptr<HttpMachine> machine_;
   Duration idle_timeout_;

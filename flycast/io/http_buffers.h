@@ -14,7 +14,8 @@
 namespace sixpn::flycast {
 
 inline constexpr std::size_t kHttpChunk = 256 * 1024;
-// While the sessions hold more than kMaxHttpHeld together, they read no more than this at once.
+// While the sessions of a loop hold more than its part of kMaxHttpHeld, they read no more than this
+// at once.
 inline constexpr std::size_t kSmallHttpChunk = 16 * 1024;
 // What is read of TLS at once.
 inline constexpr std::size_t kTlsChunk = 64 * 1024;
@@ -22,12 +23,13 @@ inline constexpr std::size_t kMaxHttpHeld = 32 * 1024 * 1024;
 
 struct HttpBuffers {
   std::vector<char> chunk = std::vector<char>(kHttpChunk);
-  std::vector<char> wire;              // since the first TLS: what it was read into
-  std::size_t held = 0;                // read, and not taken yet by the other side
-  std::size_t opened = 0;              // of HTTP/2's windows, beyond the first of each request
-  std::unique_ptr<HttpPoller> poller;  // since the first of them
-  std::uint64_t bytes = 0;             // sent since start, both directions
-  KeptBodies kept;                     // for sending requests again
+  std::vector<char> wire;                // since the first TLS: what it was read into
+  std::size_t most_held = kMaxHttpHeld;  // of which this loop has a part
+  std::size_t held = 0;                  // read, and not taken yet by the other side
+  std::size_t opened = 0;                // of HTTP/2's windows, beyond the first of each request
+  std::unique_ptr<HttpPoller> poller;    // since the first of them
+  std::uint64_t bytes = 0;               // sent since start, both directions
+  KeptBodies kept;                       // for sending requests again
   Compressions compressions;
 };
 

@@ -32,8 +32,10 @@ HttpCall::HttpCall(ProxyState& state, Client client, RequestHead head)
   budget(*route).on_request(began_);
   const AppRecord& app = route->app->app;
   meter_ = state_.meters.app(app.network, app.name);
-  replay_ = HttpReplay({app.network, app.name}, route->port->http.replay_cache, http_.request(),
-                       state_.replays, began_);
+  replay_ = state_.commons.replays.with([&](ReplayCache& cache) {
+    return HttpReplay({app.network, app.name}, route->port->http.replay_cache, http_.request(),
+                      cache, began_);
+  });
 }
 
 HttpCall::~HttpCall() = default;
@@ -125,7 +127,9 @@ bool HttpCall::looks_again(const DialFailure& failed) {
     return true;
   }
   bool had_candidates = failed.error != DialError::kNoCandidate;
-  return replay_.on_no_machine(had_candidates, http_.request(), state_.replays, read_clocks());
+  return state_.commons.replays.with([&](ReplayCache& cache) {
+    return replay_.on_no_machine(had_candidates, http_.request(), cache, read_clocks());
+  });
 }
 
 void HttpCall::on_no_machine(const DialFailure& failed) {
@@ -175,9 +179,10 @@ void HttpCall::follow_replay() {
   http_.end_attempt();
   ++state_.stats.replays;
   avoid_.reset();
-  auto failed = replay_.on_end(from.machine, from.region, http_.can_repeat(), http_.request(),
-                               {state_.table.snapshot(), state_.options.replay, state_.replays},
-                               read_clocks());
+  auto failed = state_.commons.replays.with([&](ReplayCache& cache) {
+    return replay_.on_end(from.machine, from.region, http_.can_repeat(), http_.request(),
+                          {state_.table.snapshot(), state_.options.replay, cache}, read_clocks());
+  });
   if (!failed) return find_machine();
   fail(failure(failed->code, failed->why), from.app,
        fmt::format("machine {}: {}", to_string(from.machine),
@@ -262,8 +267,8 @@ void HttpCall::begin_watch() {
   if (!may_go_elsewhere()) return;
   look_at_ = asked_ + kSilenceLook;
   if (machine_->hop_port == 0) return;
-  watch_.emplace(state_.silence_listener,
-                 SilenceListener::Stream{machine_->dialled.host, machine_->hop_port}, [this] {
+  watch_.emplace(state_.silence_watches,
+                 SilenceWatches::Stream{machine_->dialled.host, machine_->hop_port}, [this] {
                    told_silent_ = true;
                    client_.wake();
                  });

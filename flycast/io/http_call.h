@@ -180,7 +180,7 @@ class HttpCall {
   Instant deadline_ = kNever;
   Instant look_at_ = kNever;  // whether the machine has acknowledged the request
   // Of another host's machine its owner tells.
-  std::optional<SilenceListener::Watch> watch_;
+  std::optional<SilenceWatches::Watch> watch_;
   bool told_silent_ = false;
   bool host_is_dead_ = false;  // the machine's
 };

@@ -21,8 +21,7 @@ constexpr std::size_t kRequestChunk = 64 * 1024;
 }  // namespace
 
 HttpSession::HttpSession(ProxyState& state, SessionId id, ClientStream client,
-                         const IpEndpoint& from, const IpEndpoint& dialled,
-                         ClientCounts::Ticket ticket)
+                         const IpEndpoint& from, const IpEndpoint& dialled, ClientTicket ticket)
     : state_(state),
       id_(id),
       from_(from),
@@ -76,7 +75,7 @@ bool HttpSession::step() {
   switch (phase_) {
     case Phase::kReading:
       if (machine_ && !machine_->stream->rests()) drop_machine();  // it closed, or spoke
-      if (state_.departure.begun() && may_pass_on()) return pass_on(), false;
+      if (state_.departing() && may_pass_on()) return pass_on(), false;
       return read_client();
     case Phase::kExchange: {
       call_->flush();
@@ -103,7 +102,7 @@ bool HttpSession::step() {
 void HttpSession::pass_on() {
   drop_machine();
   timer_.cancel();
-  state_.departure.pass_client(client_.release());
+  state_.commons.first.pass_client(client_.release());
   end();
 }
 
@@ -295,8 +294,7 @@ void HttpSession::on_deadline() {
 }
 
 void start_http_session(ProxyState& state, SessionId id, ClientStream client,
-                        const IpEndpoint& from, const IpEndpoint& dialled,
-                        ClientCounts::Ticket ticket) {
+                        const IpEndpoint& from, const IpEndpoint& dialled, ClientTicket ticket) {
   auto session =
       std::make_shared<HttpSession>(state, id, std::move(client), from, dialled, std::move(ticket));
   state.keep(id, session);

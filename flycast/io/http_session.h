@@ -36,7 +36,7 @@ inline constexpr Duration kKeptMachine = std::chrono::seconds(4);
 class HttpSession : public Session, public std::enable_shared_from_this<HttpSession> {
  public:
   HttpSession(ProxyState& state, SessionId id, ClientStream client, const IpEndpoint& from,
-              const IpEndpoint& dialled, ClientCounts::Ticket ticket);
+              const IpEndpoint& dialled, ClientTicket ticket);
 
   void start();
 
@@ -107,7 +107,7 @@ class HttpSession : public Session, public std::enable_shared_from_this<HttpSess
   IpEndpoint from_;
   IpEndpoint dialled_;
   HttpArrival arrival_;
-  ClientCounts::Ticket ticket_;
+  ClientTicket ticket_;
   HttpStream client_;
   EarlyTimer timer_;
   Instant deadline_ = kNever;
@@ -127,7 +127,6 @@ class HttpSession : public Session, public std::enable_shared_from_this<HttpSess
 };
 
 void start_http_session(ProxyState& state, SessionId id, ClientStream client,
-                        const IpEndpoint& from, const IpEndpoint& dialled,
-                        ClientCounts::Ticket ticket);
+                        const IpEndpoint& from, const IpEndpoint& dialled, ClientTicket ticket);
 
 }  // namespace sixpn::flycast

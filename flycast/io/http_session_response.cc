@@ -63,7 +63,7 @@ bool HttpSession::write_event(HttpCall::Event event, std::string& out) {
 
 void HttpSession::write_head(std::string& out) {
   // The next request could not be told from the body, or is another proxy's.
-  bool leaves = client_.is_tls() && state_.departure.begun();
+  bool leaves = client_.is_tls() && state_.departing();
   if (leaves || call_->body_is_in_doubt()) response_.close_behind();
   response_.head(call_->response_head(), out);
 }

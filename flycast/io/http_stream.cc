@@ -44,7 +44,7 @@ void HttpStream::on_events(std::uint32_t events) {
 
 HttpStream::Got HttpStream::read(std::string_view& bytes, std::size_t most) {
   HttpBuffers& shared = state_.http;
-  if (shared.held >= kMaxHttpHeld) most = std::min(most, kSmallHttpChunk);
+  if (shared.held >= shared.most_held) most = std::min(most, kSmallHttpChunk);
   if (tls_) return read_tls(bytes, most);
   auto got = recv(fd(), shared.chunk.data(), most, 0);
   if (got > 0) {

@@ -16,6 +16,7 @@
 #include "base/ip.h"
 #include "flycast/core/handover_message.h"
 #include "flycast/core/limits.h"
+#include "flycast/io/admissions.h"
 
 namespace sixpn::flycast {
 
@@ -31,7 +32,7 @@ class Inheritance {
   };
 
   // `counts` must outlive it.
-  Inheritance(EventLoop& loop, ServiceCounts& counts) : loop_(loop), counts_(counts) {}
+  Inheritance(EventLoop& loop, Admissions& counts) : loop_(loop), counts_(counts) {}
   Inheritance(const Inheritance&) = delete;
   Inheritance& operator=(const Inheritance&) = delete;
 
@@ -53,12 +54,12 @@ class Inheritance {
   void count(const ServiceKey& key, std::uint32_t open);
 
   EventLoop& loop_;
-  ServiceCounts& counts_;
+  Admissions& counts_;
   Fd predecessor_;
   Listeners listeners_;
   Heirs heirs_;
   std::optional<FdWatch> watch_;
-  std::map<ServiceKey, std::vector<ServiceCounts::Ticket>> open_;  // at the predecessor
+  std::map<ServiceKey, std::vector<AdmissionTicket>> open_;  // at the predecessor
 };
 
 }  // namespace sixpn::flycast

@@ -29,7 +29,7 @@ struct MachineCall::Impl : std::enable_shared_from_this<MachineCall::Impl> {
     // Frames are not for a machine that speaks with its client.
     if (preamble.ahead && !outcome.keep_as) return finish(HopStatus::kNotReady);
     if (preamble.wake == Wake::kStart && !admitted.asleep) return finish(HopStatus::kOk);
-    if (auto ticket = state.line.admit(admitted.key, admitted.hard_limit))
+    if (auto ticket = state.commons.admissions.admit(admitted.key, admitted.hard_limit))
       return join(std::move(*ticket), request.connect_timeout);
     if (preamble.may_wait) place = wait_in_line();
     if (!place) finish(HopStatus::kLimit);
@@ -40,20 +40,21 @@ struct MachineCall::Impl : std::enable_shared_from_this<MachineCall::Impl> {
     return request.asked_by == HostId{} ? state.options.self : request.asked_by;
   }
 
-  std::unique_ptr<AdmissionLine::Place> wait_in_line() {
-    return state.line.join(admitted.key, admitted.hard_limit, asker(),
-                           [weak = weak_from_this()](std::optional<ServiceCounts::Ticket> granted) {
-                             if (auto self = weak.lock()) self->on_turn(std::move(granted));
-                           });
+  std::unique_ptr<Admissions::Place> wait_in_line() {
+    return state.commons.admissions.join(
+        state.loop, admitted.key, admitted.hard_limit, asker(),
+        [weak = weak_from_this()](std::optional<AdmissionTicket> granted) {
+          if (auto self = weak.lock()) self->on_turn(std::move(granted));
+        });
   }
 
-  void on_turn(std::optional<ServiceCounts::Ticket> granted) {
+  void on_turn(std::optional<AdmissionTicket> granted) {
     place.reset();
     if (!granted || (request.is_wanted && !request.is_wanted())) return finish(HopStatus::kLimit);
     join(std::move(*granted), request.waited_timeout);
   }
 
-  void join(ServiceCounts::Ticket ticket, Duration timeout) {
+  void join(AdmissionTicket ticket, Duration timeout) {
     outcome.admission = std::move(ticket);
     ConnectRequest connect{admitted.source, SourceKind::kTransparent, admitted.machine, timeout,
                            admitted.greeting};
@@ -140,7 +141,7 @@ struct MachineCall::Impl : std::enable_shared_from_this<MachineCall::Impl> {
   Done done;
   Admitted admitted;
   MachineOutcome outcome;
-  std::unique_ptr<AdmissionLine::Place> place;
+  std::unique_ptr<Admissions::Place> place;
   std::optional<StreamConnector> connector;
   std::optional<BegunConnects::Watch> watch;  // of its machine, meanwhile
   std::optional<WakeCall> waking;

@@ -40,7 +40,7 @@ struct MachineOutcome {
   int error = 0;                      // with kConnectFailed
   Fd stream;                          // none where it was only to be started (Wake::kStart)
   std::unique_ptr<HttpStream> kept;   // or this, which has carried exchanges before
-  ServiceCounts::Ticket admission;
+  AdmissionTicket admission;
   // Granted: it counts for one exchange, and then can be kept under this name.
   std::optional<KeptMachines::Key> keep_as;
   MachineEnd end;      // nobody's where the machine was not even admitted to

@@ -23,7 +23,7 @@ constexpr std::string_view kRefusal =
 class PostgresSession : public Session, public std::enable_shared_from_this<PostgresSession> {
  public:
   PostgresSession(ProxyState& state, SessionId id, ClientStream client, const IpEndpoint& from,
-                  const IpEndpoint& dialled, ClientCounts::Ticket ticket)
+                  const IpEndpoint& dialled, ClientTicket ticket)
       : state_(state),
         id_(id),
         client_(std::move(client)),
@@ -43,7 +43,7 @@ class PostgresSession : public Session, public std::enable_shared_from_this<Post
   // with the one that takes this proxy's place.
   void on_departure() override {
     leave();
-    state_.departure.pass_client(std::move(client_.fd));
+    state_.commons.first.pass_client(std::move(client_.fd));
     state_.end(id_);
   }
 
@@ -93,7 +93,7 @@ class PostgresSession : public Session, public std::enable_shared_from_this<Post
 
   static void relay_plainly(ProxyState& state, SessionId id, ClientStream client,
                             const IpEndpoint& from, const IpEndpoint& dialled,
-                            ClientCounts::Ticket ticket) {
+                            ClientTicket ticket) {
     start_client_session(state, id, std::move(client), from, dialled, std::move(ticket),
                          /*is_known=*/true);
   }
@@ -121,7 +121,7 @@ class PostgresSession : public Session, public std::enable_shared_from_this<Post
   ClientStream client_;
   IpEndpoint from_;
   IpEndpoint dialled_;
-  ClientCounts::Ticket ticket_;
+  ClientTicket ticket_;
   LoopTimer timer_;
   std::optional<FdWatch> watch_;
   bool told_no_gss_ = false;
@@ -131,7 +131,7 @@ class PostgresSession : public Session, public std::enable_shared_from_this<Post
 
 void start_postgres_session(ProxyState& state, SessionId id, ClientStream client,
                             const IpEndpoint& from, const IpEndpoint& dialled,
-                            ClientCounts::Ticket ticket) {
+                            ClientTicket ticket) {
   auto session = std::make_shared<PostgresSession>(state, id, std::move(client), from, dialled,
                                                    std::move(ticket));
   state.keep(id, session);

@@ -11,7 +11,6 @@
 namespace sixpn::flycast {
 
 void start_postgres_session(ProxyState& state, SessionId id, ClientStream client,
-                            const IpEndpoint& from, const IpEndpoint& dialled,
-                            ClientCounts::Ticket ticket);
+                            const IpEndpoint& from, const IpEndpoint& dialled, ClientTicket ticket);
 
 }  // namespace sixpn::flycast

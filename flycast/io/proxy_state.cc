@@ -3,9 +3,48 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "base/io/clock.h"
 #include "base/log.h"
+#include "registry/core/address.h"
 
 namespace sixpn::flycast {
+namespace {
+
+// How often one loop says to the first one that a host tells of silent machines.
+constexpr Duration kListenPause = std::chrono::milliseconds(250);
+
+}  // namespace
+
+ProxyState::ProxyState(EventLoop& event_loop, Commons& shared, std::size_t of, std::uint64_t seed)
+    : loop(event_loop),
+      commons(shared),
+      options(shared.options),
+      number(of),
+      silent(shared.part_of(options.max_silent_hops_per_host)),
+      waker(event_loop, table, shared.starts),
+      rng(seed),
+      give_up_log(std::chrono::seconds(5)),
+      limit_log(std::chrono::seconds(5)),
+      share_log(std::chrono::seconds(5)),
+      relays(event_loop, options.hop_silence,
+             {[this](const MachineEnd& machine) { on_silent_machine(machine); },
+              [this] { count_open(); }}),
+      links(event_loop, host_address(options.self), options.hop_link_idle),
+      kept_machines(event_loop) {
+  http.most_held = shared.part_of(kMaxHttpHeld);
+}
+
+void ProxyState::count_open() {
+  std::size_t now = open();
+  if (now > counted_) commons.openings.add(number, now - counted_);
+  if (now < counted_) commons.openings.remove(number, counted_ - now);
+  counted_ = now;
+}
+
+void ProxyState::set_snapshot(const SnapshotPtr& snapshot) {
+  table = ServiceTable(snapshot);
+  if (snapshot) begun_connects.on_snapshot(*snapshot);
+}
 
 bool ProxyState::is_quiet(SessionId id) const {
   auto found = sessions.find(id);
@@ -16,14 +55,18 @@ void ProxyState::on_silent_machine(const MachineEnd& machine) {
   Instant now = monotonic_now();
   ++stats.silent_machines;
   loads.entry(machine.service, now)->on_silence(now, rng);
-  silence_teller.tell(machine, now);
+  commons.first.tell_silence(machine, number);
+}
+
+void ProxyState::on_silent(const ServiceKey& machine) {
+  if (LoadView::Entry load = loads.find(machine)) load->on_silence(monotonic_now(), rng);
 }
 
 void ProxyState::on_no_connection(const MachineEnd& machine, int error) {
   Instant now = monotonic_now();
   LoadView::Entry load = loads.entry(machine.service, now);
   load->on_connect_failure(now, rng);
-  if (error == ETIMEDOUT && load->is_out(now)) silence_teller.tell(machine, now);
+  if (error == ETIMEDOUT && load->is_out(now)) commons.first.tell_silence(machine, number);
 }
 
 bool ProxyState::deals_with(HostId host) const {
@@ -33,26 +76,62 @@ bool ProxyState::deals_with(HostId host) const {
 }
 
 void ProxyState::on_host_dead(HostId host) {
-  ++stats.dead_hosts;
-  log::warn("flycast", "host {} is dead: what is open to it, or from it, ends", to_string(host));
   links.forget({host_address(host), options.hop_port});
-  silence_listener.forget(host);
-  silence_teller.forget(host);
+  listened_.erase(host);
   relays.on_host_dead(host);
   auto open_now = sessions;  // one may end itself
   for (auto& [id, session] : open_now) session->on_host_dead(host);
 }
 
-// A host speaks of its own machines only, and nobody is interested in others than were asked for.
+void ProxyState::listen_to(HostId host) {
+  Instant now = monotonic_now();
+  auto [said, is_first] = listened_.try_emplace(host, now);
+  if (!is_first && now - said->second < kListenPause) return;
+  said->second = now;
+  commons.first.listen_to(host);
+}
+
+void ProxyState::depart() {
+  auto open_now = sessions;  // one may end itself
+  for (auto& [id, session] : open_now) session->on_departure();
+  kept_machines.clear();
+}
+
+void ProxyState::stop() {
+  for (const auto& [id, session] : sessions) session->on_stop();
+  sessions.clear();
+  kept_machines.clear();
+  links.stop();
+  relays.stop();
+  count_open();
+}
+
+FlycastStats ProxyState::read_stats() const {
+  FlycastStats read = stats;
+  RelayCounts relayed = relays.counts();
+  read.bytes = http.bytes + relayed.bytes;
+  read.idle_timeouts += relayed.idle_timeouts;
+  read.silent_hops += relayed.silent_hops;
+  read.kept_machines = kept_machines.size();
+  read.spare_links = links.spare();
+  read.sessions = open();
+  return read;
+}
+
 void ProxyState::on_silence_heard(HostId from, const Silence& silence) {
+  note_silence(from, silence);
+  silence_watches.tell({from, silence.stream});
+}
+
+// A host speaks of its own machines only, and nobody is interested in others than were asked for.
+void ProxyState::note_silence(HostId from, const Silence& silence) {
   const NetworkView* network =
       table.ready() ? table.snapshot()->find_network(silence.network) : nullptr;
   if (network == nullptr) return;
   auto found = network->machines.find(silence.machine);
   if (found == network->machines.end() || found->second->host != from) return;
-  ++stats.silences_heard;
-  LoadView::Entry load = loads.find({silence.machine, silence.internal_port});
-  if (load) load->on_silence(monotonic_now(), rng);
+  if (number == 0) ++stats.silences_heard;  // of all loops
+  on_silent({silence.machine, silence.internal_port});
 }
 
 }  // namespace sixpn::flycast

@@ -1,7 +1,8 @@
-// ProxyState: what the listeners and sessions of one FlycastService share, on its one loop; and the
-// Session they are, until two streams are joined (relays.h). The state owns its sessions: one ends
-// by being removed, which closes its sockets (with a reset, unless it allowed a clean close) and
-// gives back its tickets. Callbacks hold weak pointers only.
+// ProxyState: what the sessions of one loop of a FlycastService share; and the Session they are,
+// until two streams are joined (relays.h). What all loops share is in commons.h. The state owns its
+// sessions: one ends by being removed, which closes its sockets (with a reset, unless it allowed a
+// clean close) and gives back its tickets. Callbacks hold weak pointers only. Loop thread, but for
+// the constructor and destructor, which run while the loop does not.
 #pragma once
 
 #include <algorithm>
@@ -13,30 +14,22 @@
 #include "base/io/clock.h"
 #include "base/io/event_loop.h"
 #include "base/rng.h"
-#include "flycast/core/host_shares.h"
-#include "flycast/core/limits.h"
 #include "flycast/core/load_view.h"
 #include "flycast/core/log_gate.h"
-#include "flycast/core/machine_use.h"
 #include "flycast/core/meters.h"
 #include "flycast/core/options.h"
 #include "flycast/core/recent_errors.h"
-#include "flycast/core/replay_cache.h"
 #include "flycast/core/service_pool.h"
 #include "flycast/core/service_table.h"
 #include "flycast/core/silent_hops.h"
 #include "flycast/core/stats.h"
-#include "flycast/io/admission_line.h"
 #include "flycast/io/begun_connects.h"
-#include "flycast/io/departure.h"
+#include "flycast/io/commons.h"
 #include "flycast/io/hop_links.h"
-#include "flycast/io/host_questions.h"
 #include "flycast/io/http_buffers.h"
 #include "flycast/io/kept_machines.h"
 #include "flycast/io/relays.h"
-#include "flycast/io/silence_listener.h"
-#include "flycast/io/silence_teller.h"
-#include "flycast/io/tls_certificates.h"
+#include "flycast/io/silence_watches.h"
 #include "flycast/io/waker.h"
 #include "registry/core/address.h"
 
@@ -60,14 +53,19 @@ class Session {
 };
 
 struct ProxyState {
-  ProxyState(EventLoop& event_loop, FlycastOptions given, std::uint64_t seed, StartMachine start);
+  // `number`: of the loop, in Commons::openings.
+  ProxyState(EventLoop& event_loop, Commons& shared, std::size_t number, std::uint64_t seed);
 
   SessionId next_id() { return ++last_id_; }
-  // Of the next report of load; see HopReply.
-  std::uint64_t next_sequence() { return ++last_sequence_; }
   // Ends the session of that id if it is another one.
-  void keep(SessionId id, std::shared_ptr<Session> session) { sessions[id] = std::move(session); }
-  void end(SessionId id) { sessions.erase(id); }
+  void keep(SessionId id, std::shared_ptr<Session> session) {
+    sessions[id] = std::move(session);
+    count_open();
+  }
+  void end(SessionId id) {
+    sessions.erase(id);
+    count_open();
+  }
   [[nodiscard]] bool is_quiet(SessionId id) const;
   // The session's two streams are joined: it ends, and they go on as a relay of the same id.
   void relay(RelayStreams streams, SessionTickets tickets,
@@ -76,40 +74,53 @@ struct ProxyState {
     relays.add(std::move(streams), std::move(tickets), machine);
     end(id);
   }
+  void set_snapshot(const SnapshotPtr& snapshot);
   // A machine of this host acknowledges nothing: it is out here, and in the eyes of who listens.
   void on_silent_machine(const MachineEnd& machine);
+  // Another loop found it so.
+  void on_silent(const ServiceKey& machine);
   // It took no connection, `error` says why. Where it says nothing either, the others hear of it
   // once it is out here for that: a queue that is full says nothing too.
   void on_no_connection(const MachineEnd& machine, int error);
+  // An owner's word on one of its machines.
+  void on_silence_heard(HostId from, const Silence& silence);
+  // An answer of that host said that it tells of such machines.
+  void listen_to(HostId host);
   // Of another host: whether anything here is open to it or from it; and it is dead, all that ends.
   [[nodiscard]] bool deals_with(HostId host) const;
   void on_host_dead(HostId host);
+  // Another takes this proxy's place.
+  void depart();
+  void stop();  // resets all that is open; idempotent
+  [[nodiscard]] bool departing() const { return commons.departing; }
   // Connections to machines that may be kept: descriptors are few, and sessions come first.
-  [[nodiscard]] std::size_t most_kept() const { return options.max_sessions / 4; }
+  [[nodiscard]] std::size_t most_kept() const { return options.max_sessions / 4 / commons.loops; }
   // All kinds together: on their way to a machine, joined to one, and requests of HTTP/2, several
   // of which may be a single client's.
   [[nodiscard]] std::size_t open() const { return sessions.size() + relays.open() + http2_streams; }
-
+  // On all loops.
+  [[nodiscard]] std::size_t open_everywhere() const { return commons.openings.total(); }
   // How many more there is room for.
   [[nodiscard]] std::size_t left() const {
-    return options.max_sessions - std::min(open(), options.max_sessions);
+    return options.max_sessions - std::min(open_everywhere(), options.max_sessions);
   }
+  void on_http2_stream(bool begins) {
+    http2_streams += begins ? 1 : static_cast<std::size_t>(-1);
+    count_open();
+  }
+  // Its part of what the service counts.
+  [[nodiscard]] FlycastStats read_stats() const;
 
   EventLoop& loop;
-  FlycastOptions options;
+  Commons& commons;
+  const FlycastOptions& options;
+  const std::size_t number;
   ServiceTable table;
   LoadView loads;
   PoolTable pools;
-  ServiceCounts admissions;
-  MachineUse use;                // of this host's machines, by those
-  AdmissionLine line;            // to them
-  BegunConnects begun_connects;  // to them
-  Departure departure;
-  ClientCounts clients;
-  HostShares host_shares;
+  BegunConnects begun_connects;  // to machines of this host
   SilentHops silent;
   Waker waker;
-  BackgroundStarts background_starts;
   Rng rng;
   LogGate give_up_log;
   LogGate limit_log;
@@ -119,58 +130,20 @@ struct ProxyState {
   RecentErrors errors;
   Relays relays;
   HopLinks links;
-  SilenceTeller silence_teller;
-  SilenceListener silence_listener;
-  HostQuestions host_questions;
+  SilenceWatches silence_watches;
   HttpBuffers http;
   KeptMachines kept_machines;
-  TlsCertificates tls;
-  std::size_t tls_handshakes = 0;  // going on
-  ReplayCache replays = ReplayCache({});
   std::size_t http2_streams = 0;  // open
   std::map<SessionId, std::shared_ptr<Session>> sessions;
 
  private:
-  // An owner's word on one of its machines.
-  void on_silence_heard(HostId from, const Silence& silence);
+  // Tells the others how many are open here.
+  void count_open();
+  void note_silence(HostId from, const Silence& silence);
 
   SessionId last_id_ = 0;
-  // From the wall clock on, in microseconds: reports are rarer, so it grows over a restart.
-  std::uint64_t last_sequence_;
+  std::size_t counted_ = 0;
+  std::map<HostId, Instant> listened_;  // when that host was last said to tell
 };
-
-inline ProxyState::ProxyState(EventLoop& event_loop, FlycastOptions given, std::uint64_t seed,
-                              StartMachine start)
-    : loop(event_loop),
-      options(std::move(given)),
-      line(event_loop, admissions),
-      departure(event_loop, admissions),
-      silent(options.max_silent_hops_per_host),
-      waker(event_loop, table, std::move(start)),
-      rng(seed),
-      give_up_log(std::chrono::seconds(5)),
-      limit_log(std::chrono::seconds(5)),
-      share_log(std::chrono::seconds(5)),
-      relays(event_loop, options.hop_silence,
-             [this](const MachineEnd& machine) { on_silent_machine(machine); }),
-      links(event_loop, host_address(options.self), options.hop_link_idle),
-      silence_teller(event_loop),
-      silence_listener(
-          event_loop, host_address(options.self), options.hop_port,
-          [this](HostId from, const Silence& silence) { on_silence_heard(from, silence); }),
-      host_questions(event_loop, host_address(options.self), options.hop_port,
-                     {[this](HostId host) { return deals_with(host); },
-                      [this](HostId host) { on_host_dead(host); }}),
-      kept_machines(event_loop),
-      tls(options),
-      last_sequence_(static_cast<std::uint64_t>(
-          std::chrono::duration_cast<std::chrono::microseconds>(wall_now().time_since_epoch())
-              .count())) {
-  admissions.set_gate([this](const ServiceKey& key) {
-    if (!use.pass(key.machine)) return false;
-    meters.on_admitted(key);
-    return true;
-  });
-}
 
 }  // namespace sixpn::flycast

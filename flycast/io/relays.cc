@@ -2,18 +2,16 @@
 
 #include <algorithm>
 #include <string>
-#include <thread>
 #include <utility>
 
 namespace sixpn::flycast {
 
-Relays::Relays(EventLoop& loop, Duration hop_silence, OnSilent on_silent)
-    : loop_(loop), hop_silence_(hop_silence), tell_silent_(std::move(on_silent)) {}
+Relays::Relays(EventLoop& loop, Duration hop_silence, Callbacks callbacks)
+    : loop_(loop), hop_silence_(hop_silence), callbacks_(std::move(callbacks)) {}
 
-Result<void> Relays::start(unsigned threads) {
-  if (threads == 0) threads = std::clamp(std::thread::hardware_concurrency(), 1u, kMaxRelayLoops);
-  for (std::size_t i = 0; i < std::min(threads, kMaxRelayLoops); ++i)
-    if (auto started = start_lane(i); !started) return started;
+Result<void> Relays::start(unsigned threads, unsigned first) {
+  for (unsigned i = 0; i < std::min(threads, kMaxRelayLoops); ++i)
+    if (auto started = start_lane(first + i); !started) return started;
   brief_.emplace(
       loop_, hop_silence_,
       BriefRelays::Callbacks{
@@ -63,6 +61,7 @@ void Relays::on_ended(const std::vector<SessionId>& ended) {
     if (found->second.lane != kBrief) --lanes_[found->second.lane].open;
     open_.erase(found);
   }
+  callbacks_.on_fewer();
 }
 
 void Relays::on_lasting(std::vector<RelayPoller::Loose> relays) {
@@ -78,7 +77,7 @@ void Relays::on_lasting(std::vector<RelayPoller::Loose> relays) {
 void Relays::on_silent(const std::vector<SessionId>& silent) {
   for (SessionId id : silent) {
     auto found = open_.find(id);
-    if (found != open_.end() && found->second.end) tell_silent_(*found->second.end);
+    if (found != open_.end() && found->second.end) callbacks_.on_silent(*found->second.end);
   }
 }
 

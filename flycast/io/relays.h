@@ -1,7 +1,7 @@
-// Relays: the joined streams of one FlycastService, and what each of them counts against until it
-// has ended: the brief ones on the room's own loop (brief_relays.h), those that last spread over
-// threads (relay_loop.h). Every method on the room's loop. Limits: at most kMaxRelayLoops threads;
-// as many streams as the room admits (max_sessions).
+// Relays: the joined streams of one loop of a FlycastService, and what each of them counts against
+// until it has ended: the brief ones on that loop itself (brief_relays.h), those that last spread
+// over threads (relay_loop.h). Every method on the loop. Limits: at most kMaxRelayLoops threads; as
+// many streams as the room admits (max_sessions).
 #pragma once
 
 #include <cstddef>
@@ -14,24 +14,22 @@
 #include "base/io/event_loop.h"
 #include "base/ip.h"
 #include "base/result.h"
-#include "flycast/core/host_shares.h"
 #include "flycast/core/limits.h"
 #include "flycast/core/load_view.h"
 #include "flycast/io/brief_relays.h"
+#include "flycast/io/guarded.h"
 #include "flycast/io/relay_loop.h"
 
 namespace sixpn::flycast {
 
 inline constexpr unsigned kMaxRelayLoops = 4;
 
-using ClientCounts = OpenCounts<Ip6>;
-
 // What a connection counts against while it is open.
 struct SessionTickets {
-  ClientCounts::Ticket client;      // client side: of its address
-  LoadView::Ticket own_load;        // client side: in our view of the machine's load
-  ServiceCounts::Ticket admission;  // owner side: in the machine's exact count
-  HostShares::Ticket asker;         // owner side: of the host whose proxy asked
+  ClientTicket client;        // client side: of its address
+  LoadView::Ticket own_load;  // client side: in our view of the machine's load
+  AdmissionTicket admission;  // owner side: in the machine's exact count
+  ShareTicket asker;          // owner side: of the host whose proxy asked
 };
 
 // The machine of this host that a relay, or an exchange, ends at; and over whose hop, if it is
@@ -45,16 +43,20 @@ struct MachineEnd {
 
 class Relays {
  public:
-  // Its machine acknowledges nothing; again every kSilenceLook.
-  using OnSilent = std::function<void(const MachineEnd&)>;
+  struct Callbacks {
+    // Its machine acknowledges nothing; again every kSilenceLook.
+    std::function<void(const MachineEnd&)> on_silent;
+    std::function<void()> on_fewer;  // some have ended
+  };
 
   // `hop_silence`: see RelayShared.
-  Relays(EventLoop& loop, Duration hop_silence, OnSilent on_silent);
+  Relays(EventLoop& loop, Duration hop_silence, Callbacks callbacks);
   Relays(const Relays&) = delete;
   Relays& operator=(const Relays&) = delete;
 
-  // `threads` 0: one per processor, up to kMaxRelayLoops. Errors: no descriptors, no threads.
-  Result<void> start(unsigned threads);
+  // At most kMaxRelayLoops threads, named by numbers from `first` on. Errors: no descriptors, no
+  // threads.
+  Result<void> start(unsigned threads, unsigned first);
   // Joins two streams, after start(). The tickets are given back once both are closed. `end`: where
   // the machine is of this host.
   void add(RelayStreams streams, SessionTickets tickets, const std::optional<MachineEnd>& end);
@@ -91,7 +93,7 @@ class Relays {
 
   EventLoop& loop_;
   Duration hop_silence_;
-  OnSilent tell_silent_;
+  Callbacks callbacks_;
   std::unordered_map<SessionId, Open> open_;
   std::optional<BriefRelays> brief_;
   std::vector<Lane> lanes_;

@@ -20,18 +20,6 @@ std::string listening_preamble(const IpEndpoint& own) {
 
 }  // namespace
 
-SilenceListener::Watch::Watch(SilenceListener& listener, const Stream& stream,
-                              std::function<void()> on_silence)
-    : listener_(listener), stream_(stream), on_silence_(std::move(on_silence)) {
-  listener_.watches_[stream_] = this;
-}
-
-// Its stream's port may be another's by now.
-SilenceListener::Watch::~Watch() {
-  auto found = listener_.watches_.find(stream_);
-  if (found != listener_.watches_.end() && found->second == this) listener_.watches_.erase(found);
-}
-
 SilenceListener::SilenceListener(EventLoop& loop, const Ip6& own, std::uint16_t hop_port,
                                  OnSilence on_silence)
     : loop_(loop), own_(own), hop_port_(hop_port), on_silence_(std::move(on_silence)) {}
@@ -83,10 +71,6 @@ bool SilenceListener::understand(HostId host, Line& line, const std::string& bod
   auto silence = decode_silence(body);
   if (!silence) return false;
   on_silence_(host, *silence);
-  auto waits = watches_.find({host, silence->stream});
-  if (silence->stream == 0 || waits == watches_.end()) return true;
-  auto tell = waits->second->on_silence_;  // it may end by this
-  tell();
   return true;
 }
 

@@ -1,17 +1,16 @@
 // SilenceListener: hears from other hosts' proxies that machines of theirs acknowledge nothing any
-// more (silence_teller.h), and passes that on: of a machine to everybody here, of one hop's stream
-// to whoever waits for an answer on it. It opens a stream to each host that says that it tells, and
-// keeps it.
+// more (silence_teller.h), and passes that on. It opens a stream to each host that says that it
+// tells, and keeps it.
 //
-// It does not judge what it hears. Loop thread. Limits: kMaxLines hosts; one that does not let us
-// listen is asked again after kRetry, when it answers something else.
+// It does not judge what it hears, nor knows who waits (silence_watches.h). Loop thread. Limits:
+// kMaxLines hosts; one that does not let us listen is asked again after kRetry, when it answers
+// something else.
 #pragma once
 
 #include <cstddef>
 #include <functional>
 #include <map>
 #include <optional>
-#include <utility>
 
 #include "base/fd.h"
 #include "base/io/event_loop.h"
@@ -28,25 +27,7 @@ class SilenceListener {
   static constexpr Duration kRetry = std::chrono::seconds(1);
 
   using OnSilence = std::function<void(HostId from, const Silence&)>;
-  // This end of a hop: the other host, and our port.
-  using Stream = std::pair<HostId, std::uint16_t>;
-
-  // Somebody who waits on a stream; ends by being destroyed. Before the listener.
-  class Watch {
-   public:
-    Watch(SilenceListener& listener, const Stream& stream, std::function<void()> on_silence);
-    ~Watch();
-    Watch(const Watch&) = delete;
-    Watch& operator=(const Watch&) = delete;
-
-   private:
-    SilenceListener& listener_;
-    Stream stream_;
-    std::function<void()> on_silence_;
-    friend class SilenceListener;
-  };
-
-  // `own`: the address lines are bound to. `on_silence`: of every word, before who waits is told.
+  // `own`: the address lines are bound to. `on_silence`: of every word.
   SilenceListener(EventLoop& loop, const Ip6& own, std::uint16_t hop_port, OnSilence on_silence);
   SilenceListener(const SilenceListener&) = delete;
   SilenceListener& operator=(const SilenceListener&) = delete;
@@ -77,7 +58,6 @@ class SilenceListener {
   std::uint16_t hop_port_;
   OnSilence on_silence_;
   std::map<HostId, Line> lines_;
-  std::map<Stream, Watch*> watches_;
 };
 
 }  // namespace sixpn::flycast

@@ -1,6 +1,9 @@
 #include "flycast/io/status.h"
 
 #include <algorithm>
+#include <iterator>
+#include <map>
+#include <tuple>
 
 #include "base/io/clock.h"
 #include "flycast/io/client_bytes.h"
@@ -11,7 +14,7 @@ namespace {
 Explanation explain_route(ProxyState& state, const Route& route, Instant now) {
   ServicePool& pool = state.pools.pool(
       state.table, route, {state.options.self, state.options.region}, state.loads, now);
-  pool.set_exact(state.admissions, route.service->internal_port);
+  state.commons.admissions.set_exact(pool, route.service->internal_port);
   return explain(state.table, route, pool, now, state.rng);
 }
 
@@ -23,6 +26,15 @@ std::string app_of(const ServiceTable& table, MachineId id) {
     if (found != network->machines.end()) return found->second->app;
   }
   return "";
+}
+
+// Whether the registry knows a machine; while there is none, all are.
+auto known_in(const ServiceTable& table) {
+  return [snapshot = table.snapshot()](MachineId id) {
+    return snapshot == nullptr ||
+           std::any_of(snapshot->networks.begin(), snapshot->networks.end(),
+                       [&](const auto& one) { return one.second->machines.contains(id); });
+  };
 }
 
 }  // namespace
@@ -40,9 +52,6 @@ FlycastStatus status_of(ProxyState& state) {
     }
     status.services.push_back(explain_route(state, *route, now));
   }
-  for (const auto& [key, open] : state.admissions.all())
-    status.hosted.push_back({key.machine, app_of(state.table, key.machine), key.internal_port, open,
-                             state.line.length(key)});
   const auto& errors = state.errors.all();
   for (auto error = errors.rbegin(); error != errors.rend(); ++error)
     status.errors.push_back(
@@ -50,13 +59,41 @@ FlycastStatus status_of(ProxyState& state) {
   return status;
 }
 
+FlycastStatus merge(std::vector<FlycastStatus> said) {
+  FlycastStatus all;
+  using Service = std::tuple<NetworkId, std::string, std::uint16_t>;
+  std::map<Service, std::vector<Explanation>> services;
+  for (FlycastStatus& one : said) {
+    for (Explanation& service : one.services) {
+      Service key{service.network, service.app, service.external_port};
+      services[key].push_back(std::move(service));
+    }
+    all.services_left_out += one.services_left_out;
+    std::move(one.errors.begin(), one.errors.end(), std::back_inserter(all.errors));
+  }
+  for (auto& [key, explained] : services) {
+    if (all.services.size() == FlycastStatus::kMostServices)
+      ++all.services_left_out;
+    else
+      all.services.push_back(merge(std::move(explained)));
+  }
+  std::stable_sort(all.errors.begin(), all.errors.end(),
+                   [](const auto& a, const auto& b) { return a.ago < b.ago; });
+  if (all.errors.size() > RecentErrors::kMost) all.errors.resize(RecentErrors::kMost);
+  return all;
+}
+
+std::vector<FlycastStatus::Hosted> hosted_of(ProxyState& state) {
+  std::vector<FlycastStatus::Hosted> hosted;
+  Admissions& admissions = state.commons.admissions;
+  for (const auto& [key, open] : admissions.all())
+    hosted.push_back({key.machine, app_of(state.table, key.machine), key.internal_port, open,
+                      admissions.length(key)});
+  return hosted;
+}
+
 MeterReadings readings_of(ProxyState& state) {
-  const Snapshot* snapshot = state.table.snapshot();
-  if (snapshot != nullptr)
-    state.meters.forget_machines_unless([&](MachineId id) {
-      return std::any_of(snapshot->networks.begin(), snapshot->networks.end(),
-                         [&](const auto& one) { return one.second->machines.contains(id); });
-    });
+  state.meters.forget_machines_unless(known_in(state.table));
   MeterReadings readings;
   for (const auto& [id, meter] : state.meters.apps())
     readings.apps.push_back({id.first, id.second, *meter,
@@ -64,10 +101,19 @@ MeterReadings readings_of(ProxyState& state) {
                              meter->bytes ? meter->bytes->out.load() : 0});
   for (const auto& [id, meter] : state.meters.machines())
     readings.machines.push_back({id.first, id.second, *meter});
-  for (const auto& [key, admitted] : state.meters.admitted())
-    readings.hosted.push_back({key, admitted, state.admissions.open(key), state.line.length(key)});
   readings.left_out = state.meters.left_out();
   return readings;
+}
+
+void add_hosted(MeterReadings& readings, ProxyState& state) {
+  Admissions& admissions = state.commons.admissions;
+  auto admitted = admissions.read_meter([&](AdmissionMeter& meter) {
+    meter.forget_machines_unless(known_in(state.table));
+    readings.left_out += meter.left_out();
+    return meter.admitted();
+  });
+  for (const auto& [key, count] : admitted)
+    readings.hosted.push_back({key, count, admissions.open(key), admissions.length(key)});
 }
 
 std::variant<Explanation, LookupFailure> explain_in(ProxyState& state, NetworkId home,

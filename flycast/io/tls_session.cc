@@ -17,7 +17,7 @@ namespace {
 class TlsSession : public Session, public std::enable_shared_from_this<TlsSession> {
  public:
   TlsSession(ProxyState& state, SessionId id, ClientStream client, const IpEndpoint& from,
-             const IpEndpoint& dialled, ClientCounts::Ticket ticket)
+             const IpEndpoint& dialled, ClientTicket ticket)
       : state_(state),
         id_(id),
         from_(from),
@@ -26,9 +26,9 @@ class TlsSession : public Session, public std::enable_shared_from_this<TlsSessio
         client_(state, std::move(client), [this] { turn(); }),
         began_(monotonic_now()),
         timer_(state.loop, [this] { fail("the handshake was not done in time"); }) {
-    ++state_.tls_handshakes;
+    ++state_.commons.tls_handshakes;
   }
-  ~TlsSession() override { --state_.tls_handshakes; }
+  ~TlsSession() override { --state_.commons.tls_handshakes; }
 
   void start() {
     if (!client_.valid()) return state_.end(id_);
@@ -91,7 +91,7 @@ class TlsSession : public Session, public std::enable_shared_from_this<TlsSessio
   SessionId id_;
   IpEndpoint from_;
   IpEndpoint dialled_;
-  ClientCounts::Ticket ticket_;
+  ClientTicket ticket_;
   HttpStream client_;
   Instant began_;
   LoopTimer timer_;
@@ -101,9 +101,12 @@ Result<std::unique_ptr<TlsServer>> make_server(ProxyState& state, const IpEndpoi
                                                const IpEndpoint& dialled) {
   auto offer = tls_offer(state.table, network_of(from.ip), dialled);
   if (!offer) return Error("the port ends no TLS any more");
-  auto credentials = state.tls.credentials(*state.table.snapshot(), *offer, wall_now());
+  std::shared_ptr<const TlsContext> context;
+  auto credentials = state.commons.tls.with([&](TlsCertificates& all) {
+    context = all.context(monotonic_now());
+    return all.credentials(*state.table.snapshot(), *offer, wall_now());
+  });
   if (!credentials) return std::move(credentials).error();
-  auto context = state.tls.context(monotonic_now());
   if (!context->valid()) return Error("OpenSSL has no memory");
   return std::make_unique<TlsServer>(*context, std::move(*offer), *credentials);
 }
@@ -111,18 +114,17 @@ Result<std::unique_ptr<TlsServer>> make_server(ProxyState& state, const IpEndpoi
 }  // namespace
 
 void start_tls_session(ProxyState& state, SessionId id, ClientStream client, const IpEndpoint& from,
-                       const IpEndpoint& dialled, ClientCounts::Ticket ticket) {
+                       const IpEndpoint& dialled, ClientTicket ticket) {
   auto routed = state.table.route(network_of(from.ip), dialled);
   const Route* route = std::get_if<Route>(&routed);
-  auto start = route != nullptr && asks_for_tls(*route->port) ? start_postgres_session
-                                                               : start_tls_handshake;
+  auto start =
+      route != nullptr && asks_for_tls(*route->port) ? start_postgres_session : start_tls_handshake;
   start(state, id, std::move(client), from, dialled, std::move(ticket));
 }
 
 void start_tls_handshake(ProxyState& state, SessionId id, ClientStream client,
-                         const IpEndpoint& from, const IpEndpoint& dialled,
-                         ClientCounts::Ticket ticket) {
-  if (state.tls_handshakes >= state.options.max_tls_handshakes) {
+                         const IpEndpoint& from, const IpEndpoint& dialled, ClientTicket ticket) {
+  if (state.commons.tls_handshakes >= state.options.max_tls_handshakes) {
     ++state.stats.over_tls_limit;
     return state.end(id);
   }

@@ -45,8 +45,10 @@ struct Waker::Call {
 };
 
 struct Waker::Entry {
-  Entry(EventLoop& loop, std::uint64_t of, std::function<void()> probe)
-      : number(of), again(loop, std::move(probe)) {}
+  Entry(Waker& waker, const ServiceKey& key, std::uint64_t of)
+      : number(of),
+        again(waker.loop_, [&waker, key] { waker.probe(key); }),
+        wait(waker.starts_, key) {}
   std::uint64_t number;
   NetworkId network;
   bool started = false;
@@ -54,13 +56,11 @@ struct Waker::Entry {
   Duration pause = kFirstProbePause;
   std::list<std::shared_ptr<Call>> waiting;  // the first one tries
   LoopTimer again;
+  MachineStarts::Wait wait;
 };
 
-Waker::Waker(EventLoop& loop, const ServiceTable& table, StartMachine start)
-    : loop_(loop),
-      table_(table),
-      start_(std::move(start)),
-      alive_(std::make_shared<Waker*>(this)) {}
+Waker::Waker(EventLoop& loop, const ServiceTable& table, MachineStarts& starts)
+    : loop_(loop), table_(table), starts_(starts), alive_(std::make_shared<Waker*>(this)) {}
 
 Waker::~Waker() {
   for (auto& [key, entry] : entries_)
@@ -68,14 +68,14 @@ Waker::~Waker() {
 }
 
 void Waker::start_only(MachineId machine, std::function<void(Result<void>)> done) {
-  if (!start_) return done(Error("this host starts no machines"));
-  start_(machine, [weak = std::weak_ptr(alive_), machine,
-                   done = std::move(done)](const Result<void>& outcome) {
-    auto alive = weak.lock();
-    if (!alive) return;
-    if (!outcome) (*alive)->rules_.on_failed(machine, monotonic_now());
-    done(outcome);
-  });
+  starts_.start(
+      loop_, machine,
+      [weak = std::weak_ptr(alive_), machine, done = std::move(done)](const Result<void>& outcome) {
+        auto alive = weak.lock();
+        if (!alive) return;
+        if (!outcome) (*alive)->starts_.on_failed(machine, monotonic_now());
+        done(outcome);
+      });
 }
 
 void Waker::join(const std::shared_ptr<Call>& call) {
@@ -87,14 +87,13 @@ void Waker::join(const std::shared_ptr<Call>& call) {
     return;
   }
   std::uint64_t number = ++last_number_;
-  entry = std::make_unique<Entry>(loop_, number, [this, key] { probe(key); });
+  entry = std::make_unique<Entry>(*this, key, number);
   entry->network = call->request.network;
   entry->waiting.push_back(call);
-  auto started = [weak = std::weak_ptr(alive_), key, number](const Result<void>& outcome) {
-    if (auto alive = weak.lock()) (*alive)->on_started(key, number, outcome);
-  };
-  if (start_) return start_(key.machine, started);
-  loop_.post([started] { started(Error("this host starts no machines")); });
+  starts_.start(loop_, key.machine,
+                [weak = std::weak_ptr(alive_), key, number](const Result<void>& outcome) {
+                  if (auto alive = weak.lock()) (*alive)->on_started(key, number, outcome);
+                });
 }
 
 void Waker::leave(Call& call) {
@@ -117,7 +116,7 @@ void Waker::leave(Call& call) {
 void Waker::on_started(const ServiceKey& key, std::uint64_t number, const Result<void>& outcome) {
   auto found = entries_.find(key);
   if (found == entries_.end() || found->second->number != number) {
-    if (!outcome) rules_.on_failed(key.machine, monotonic_now());
+    if (!outcome) starts_.on_failed(key.machine, monotonic_now());
     return;
   }
   if (!outcome) return fail(key, outcome.error().message);
@@ -146,7 +145,7 @@ void Waker::on_probed(const ServiceKey& key, std::uint64_t number, ConnectOutcom
     entry.pause = std::min(entry.pause * 3 / 2, kLastProbePause);
     return;
   }
-  rules_.on_open(key.machine);
+  starts_.on_open(key.machine);
   auto waiting = std::move(entry.waiting);
   entries_.erase(found);
   auto first = std::move(waiting.front());
@@ -173,7 +172,7 @@ std::optional<HopStatus> Waker::refusal(const Preamble& preamble, const ServiceK
   if (is_waking(key)) return std::nullopt;
   const MachineRecord* machine = find(preamble.network, preamble.machine);
   if (machine == nullptr) return HopStatus::kUnknown;
-  switch (rules_.judge(*machine, key.internal_port, preamble.last, read_clocks())) {
+  switch (starts_.judge(*machine, key.internal_port, preamble.last, read_clocks())) {
     case StartVerdict::kStart:
       return std::nullopt;
     case StartVerdict::kRecentlyStopped:
@@ -191,7 +190,7 @@ bool Waker::has_ended(const Entry& entry, const ServiceKey& key) const {
 }
 
 void Waker::fail(const ServiceKey& key, const std::string& why) {
-  rules_.on_failed(key.machine, monotonic_now());
+  starts_.on_failed(key.machine, monotonic_now());
   log::warn("flycast", "machine {} was woken in vain: {}", to_string(key.machine), why);
   auto found = entries_.find(key);
   auto waiting = std::move(found->second->waiting);

@@ -2,7 +2,7 @@
 // per machine however many wait; then one of the waiting, at a time, tries its connection over and
 // over until the machine's port is open, and all others follow. So a machine sees no connection
 // that is nobody's, and a thousand clients cost one connect per try. It judges no client
-// (core/admission.h) and runs no machine: the agent gives it the machine room's start.
+// (core/admission.h) and runs no machine (machine_starts.h, which the wakers of all loops share).
 //
 // A WakeCall is one that waits: calls back exactly once, never from its constructor; destroying it
 // cancels. Loop thread. Bounded by the sessions that wait (FlycastOptions::max_sessions).
@@ -17,9 +17,9 @@
 
 #include "base/fd.h"
 #include "base/io/event_loop.h"
-#include "flycast/core/autostart.h"
 #include "flycast/core/limits.h"
 #include "flycast/core/preamble.h"
+#include "flycast/io/machine_starts.h"
 #include "flycast/io/stream_connector.h"
 
 namespace sixpn::flycast {
@@ -30,9 +30,6 @@ inline constexpr Duration kFirstProbePause = std::chrono::milliseconds(1);
 inline constexpr Duration kLastProbePause = std::chrono::milliseconds(20);
 // One try, where the machine does not even refuse.
 inline constexpr Duration kProbeTimeout = std::chrono::seconds(1);
-
-// Starts a machine of this host; `done` on the loop that called, once, with why not.
-using StartMachine = std::function<void(MachineId, std::function<void(Result<void>)> done)>;
 
 struct WakeRequest {
   NetworkId network;
@@ -52,13 +49,14 @@ class WakeCall;
 class Waker {
  public:
   // `table` is read whenever a port stays closed, to see a machine that ended instead.
-  Waker(EventLoop& loop, const ServiceTable& table, StartMachine start);
+  Waker(EventLoop& loop, const ServiceTable& table, MachineStarts& starts);
   ~Waker();
   Waker(const Waker&) = delete;
   Waker& operator=(const Waker&) = delete;
 
-  // Somebody waits for that machine's port: whoever else wants it, waits too.
-  [[nodiscard]] bool is_waking(const ServiceKey& key) const { return entries_.contains(key); }
+  // Somebody waits for that machine's port, on this loop or another: whoever else wants it, waits
+  // too.
+  [[nodiscard]] bool is_waking(const ServiceKey& key) const { return starts_.is_waking(key); }
   // Starts a machine and waits for nothing: `done` when it runs.
   void start_only(MachineId machine, std::function<void(Result<void>)> done);
   // Why a sleeping machine is not woken for this preamble; nothing when it may be, or is already.
@@ -81,8 +79,7 @@ class Waker {
 
   EventLoop& loop_;
   const ServiceTable& table_;
-  StartMachine start_;
-  StartRules rules_;
+  MachineStarts& starts_;
   std::map<ServiceKey, std::unique_ptr<Entry>> entries_;
   std::uint64_t last_number_ = 0;  // of entries
   std::shared_ptr<Waker*> alive_;  // what completions from other loops look at

@@ -23,7 +23,7 @@ class InheritanceTest : public testing::Test {
  protected:
   std::string path = testing::TempDir() + "inheritance." + std::to_string(getpid());
   EventLoop loop{"test"};
-  ServiceCounts counts;
+  Admissions counts{loop};
   Inheritance inheritance{loop, counts};
 
   ~InheritanceTest() override { std::remove(path.c_str()); }
@@ -73,12 +73,12 @@ TEST_F(InheritanceTest, APredecessorThatDiesInTheMiddleIsFollowed) {
 // An older build names no number: it tells all the same, when we serve.
 TEST_F(InheritanceTest, NobodyIsWaitedForWhoNamesNoCounts) {
   ASSERT_TRUE(meet({{HandoverKind::kListeners, {}, 0}}));
-  EXPECT_EQ(counts.keys(), 0u);
+  EXPECT_EQ(counts.all().size(), 0u);
 }
 
 TEST_F(InheritanceTest, WhoSpeaksOfSomethingElseLeavesNothing) {
   EXPECT_FALSE(meet({{HandoverKind::kOpen, kWeb, 3}}));
-  EXPECT_EQ(counts.keys(), 0u);
+  EXPECT_EQ(counts.all().size(), 0u);
   EXPECT_FALSE(inheritance.has_predecessor());
 }
 

@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "flycast/io/guarded.h"
+
 namespace sixpn::flycast {
 namespace {
 
@@ -39,11 +41,11 @@ TEST(Meters, AConnectionCountsUntilItsTokenGoes) {
 
 TEST(Meters, ATicketKeepsItsConnectionCounted) {
   Meters meters;
-  OpenCounts<int> counts;
+  GuardedCounts<OpenCounts<int>> counts;
   {
     auto ticket = *counts.admit(1, 0);
     ticket.keep(Meters::connection(meters.app(kNet, "web")));
-    OpenCounts<int>::Ticket moved;
+    GuardedCounts<OpenCounts<int>>::Ticket moved;
     moved = std::move(ticket);
     EXPECT_EQ(meters.app(kNet, "web")->disconnects, 0u);
     moved = {};
@@ -55,23 +57,26 @@ TEST(Meters, ATicketKeepsItsConnectionCounted) {
 
 TEST(Meters, WhatIsBeyondTheBoundsIsCountedAsThat) {
   Meters meters;
+  AdmissionMeter admissions;
   for (std::uint64_t n = 0; n < kMostMetered; ++n) {
     EXPECT_NE(meters.app(kNet, std::to_string(n)), nullptr);
     EXPECT_NE(meters.machine(kNet, MachineId{n}), nullptr);
-    meters.on_admitted({MachineId{n}, 80});
+    admissions.on_admitted({MachineId{n}, 80});
   }
   EXPECT_EQ(meters.left_out(), 0u);
+  EXPECT_EQ(admissions.left_out(), 0u);
   EXPECT_EQ(meters.app(kNet, "late"), nullptr);
   EXPECT_EQ(meters.machine(kNet, MachineId{kMostMetered}), nullptr);
   EXPECT_EQ(Meters::connection(meters.app(kNet, "late")), nullptr);
-  meters.on_admitted({MachineId{kMostMetered}, 80});
-  EXPECT_EQ(meters.left_out(), 4u);
+  admissions.on_admitted({MachineId{kMostMetered}, 80});
+  EXPECT_EQ(admissions.left_out(), 1u);
+  EXPECT_EQ(meters.left_out(), 3u);
   EXPECT_NE(meters.app(kNet, "7"), nullptr) << "who is known goes on";
   auto app = meters.app(kNet, "7");
   for (int status = 0; status <= static_cast<int>(kMostStatuses); ++status)
     meters.on_response(&app->responses, 200 + status, milliseconds(1));
   EXPECT_EQ(app->responses.size(), kMostStatuses);
-  EXPECT_EQ(meters.left_out(), 5u);
+  EXPECT_EQ(meters.left_out(), 4u);
   meters.on_response(nullptr, 200, milliseconds(1));
 }
 
@@ -79,11 +84,14 @@ TEST(Meters, MachinesThatAreGoneAreForgotten) {
   Meters meters;
   auto kept = meters.machine(kNet, MachineId{1});
   meters.machine(kNet, MachineId{2});
-  meters.on_admitted({MachineId{1}, 80});
-  meters.on_admitted({MachineId{2}, 80});
-  meters.forget_machines_unless([](MachineId id) { return id == MachineId{2}; });
+  AdmissionMeter admissions;
+  admissions.on_admitted({MachineId{1}, 80});
+  admissions.on_admitted({MachineId{2}, 80});
+  auto is_known = [](MachineId id) { return id == MachineId{2}; };
+  meters.forget_machines_unless(is_known);
+  admissions.forget_machines_unless(is_known);
   EXPECT_EQ(meters.machines().size(), 1u);
-  EXPECT_EQ(meters.admitted().size(), 1u);
+  EXPECT_EQ(admissions.admitted().size(), 1u);
   kept->connects.add(milliseconds(1));  // whoever dials it just now is not hurt
 }
 

@@ -95,26 +95,6 @@ void add_wake(const ServiceTable& table, const Route& route, std::string_view be
     if (one.machine == woken->machine) one.standing += ": a connection wakes it";
 }
 
-// Another loop's word on the same machine.
-void add(ExplainedMachine& into, const ExplainedMachine& one) {
-  bool newer = one.heard && (!into.heard || *one.heard < *into.heard);
-  // What the owner said holds what both have open; without its word, each knows its own.
-  if (!into.here && !into.heard && !one.heard) into.load += one.load;
-  if (newer) {
-    into.load = one.load;
-    into.queue = one.queue;
-    into.heard = one.heard;
-    into.latency_ms = one.latency_ms;
-    into.cost = one.cost;
-  }
-  if (one.out_for > into.out_for) {
-    into.out_for = one.out_for;
-    into.standing = one.standing;
-  }
-  into.own += one.own;
-  into.chosen += one.chosen;
-}
-
 }  // namespace
 
 Explanation explain(const ServiceTable& table, const Route& route, const ServicePool& pool,
@@ -164,19 +144,6 @@ Explanation explain(const ServiceTable& table, const Route& route, const Service
   }
   if (!no_pick.empty()) add_wake(table, route, no_pick, out);
   return out;
-}
-
-Explanation merge(std::vector<Explanation> said) {
-  Explanation all = std::move(said.front());
-  for (std::size_t i = 1; i < said.size(); ++i)
-    for (const ExplainedMachine& one : said[i].machines) {
-      auto same = std::find_if(all.machines.begin(), all.machines.end(), [&](const auto& known) {
-        return known.machine == one.machine && known.candidate && one.candidate;
-      });
-      if (same != all.machines.end()) add(*same, one);
-    }
-  for (ExplainedMachine& one : all.machines) one.chosen /= static_cast<double>(said.size());
-  return all;
 }
 
 }  // namespace sixpn::flycast

@@ -47,11 +47,6 @@ struct Explanation {
   std::vector<ExplainedMachine> machines;  // candidates first, as they are looked at
 };
 
-// What loops that choose each by their own knowledge say of one service, as one: what they have
-// open is added, shares of new connections are averaged, and of what owners said the latest counts.
-// At least one.
-Explanation merge(std::vector<Explanation> said);
-
 Explanation explain(const ServiceTable& table, const Route& route, const ServicePool& pool,
                     Instant now, Rng& rng);
 

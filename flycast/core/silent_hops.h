@@ -3,7 +3,7 @@
 // limit the oldest one gives way: a host that opens connections and says nothing pushes out its
 // own, and nobody else waits. Nor do a host's idle links hold more than a kPart of what this proxy
 // has left. Who has spoken and was not read yet is spared: he is heard in this turn of the loop,
-// and is silent no more or goes in the next. Pure; one loop.
+// and is silent no more or goes in the next. Pure; one thread at a time.
 #pragma once
 
 #include <algorithm>

@@ -1,7 +1,8 @@
 // Commons: what the loops of one FlycastService share (decision 0147). Each loop has its own
 // ProxyState with the connections that were given to it; here is what has to be one: limits that
-// are exact, starts of machines, what replays and TLS remember; and how a loop reaches what only
-// the first one does. Any thread. All loops have stopped before it is destroyed.
+// are exact, what is known of machines and other hosts, starts, what replays and TLS remember; and
+// how a loop reaches what only the first one does. Any thread. All loops have stopped before it is
+// destroyed.
 #pragma once
 
 #include <algorithm>
@@ -16,22 +17,26 @@
 #include "base/io/clock.h"
 #include "base/io/event_loop.h"
 #include "flycast/core/autostart.h"
+#include "flycast/core/load_view.h"
 #include "flycast/core/options.h"
 #include "flycast/core/replay_cache.h"
+#include "flycast/core/service_pool.h"
+#include "flycast/core/silent_hops.h"
 #include "flycast/io/admissions.h"
 #include "flycast/io/guarded.h"
+#include "flycast/io/hop_links.h"
 #include "flycast/io/machine_starts.h"
 #include "flycast/io/openings.h"
 #include "flycast/io/relays.h"
 #include "flycast/io/tls_certificates.h"
+#include "registry/core/address.h"
 
 namespace sixpn::flycast {
 
 // What only the first loop does. Any thread; nothing happens once the service has stopped.
 struct FirstLoop {
-  // A machine of this host acknowledges nothing, as that loop found: who listens is told, and the
-  // other loops.
-  std::function<void(const MachineEnd&, std::size_t loop)> tell_silence;
+  // A machine of this host acknowledges nothing: who listens is told.
+  std::function<void(const MachineEnd&)> tell_silence;
   // That host listens on `line`, whose preamble was answered.
   std::function<void(HostId, Fd line)> add_listener;
   // That host tells: it is listened to.
@@ -39,9 +44,18 @@ struct FirstLoop {
   // For the one that takes this one's place: Departure's.
   std::function<void(Fd)> pass_client;
   std::function<void(Fd)> pass_hop;
+  // A silent hop gives way (core/silent_hops.h), of whatever loop it is.
+  std::function<void(SessionId)> evict;
 };
 
 inline constexpr unsigned kMaxProxyLoops = 4;
+
+// What is known of machines, wherever they live, and the pools that are chosen from. Routes and
+// candidates of a pool may be another loop's as soon as the lock is released.
+struct ServiceView {
+  LoadView loads;
+  PoolTable pools;
+};
 
 struct Commons {
   Commons(EventLoop& home, FlycastOptions given, StartMachine start)
@@ -49,6 +63,8 @@ struct Commons {
         loops(loops_for(options.loops)),
         admissions(home),
         starts(home, std::move(start)),
+        silent(options.max_silent_hops_per_host),
+        links(home, host_address(options.self), options.hop_link_idle),
         tls(options),
         openings(loops),
         last_sequence_(static_cast<std::uint64_t>(
@@ -66,7 +82,10 @@ struct Commons {
   GuardedCounts<ClientCounts> clients;
   GuardedCounts<HostShares> host_shares;
   MachineStarts starts;
+  Guarded<ServiceView> view;
   Guarded<BackgroundStarts> background_starts;
+  Guarded<SilentHops> silent;  // of all loops
+  HopLinks links;
   Guarded<TlsCertificates> tls;
   Guarded<ReplayCache> replays{ReplayCache::Limits{}};
   Openings openings;

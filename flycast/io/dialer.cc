@@ -60,18 +60,37 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
     app = route.app->app.name;
     if (!has_wished(request.wish, *route.app)) return on_nobody_wished();
     Instant now = monotonic_now();
-    ServicePool& pool = state.pools.pool(
-        state.table, route, {state.options.self, state.options.region}, state.loads, now);
+    auto choice = state.with_pool(
+        route, now, [&](ServiceView&, ServicePool& pool) { return choose(route, pool, now); });
+    if (const auto* none = std::get_if<NoPick>(&choice)) return on_no_pick(route, *none, now);
+    const Goal& goal = std::get<Goal>(choice);
+    if (goal.known_full && wake(route, now)) return;
+    if (!retry.begin_attempt(goal.home, now)) return fail(last_error);
+    if (goal.wants_another)
+      start_in_background(state, route, goal.candidate.region, request.client, request.dialled);
+    attempt(route, goal, now);
+  }
+
+  // What an attempt is for. A value: the pool is other loops' too.
+  struct Goal {
+    Candidate candidate;
+    LoadView::Entry load;
+    bool has_other = false;
+    bool known_full = false;
+    bool home = false;           // in the own region
+    bool wants_another = false;  // one more machine should be started meanwhile
+  };
+
+  std::variant<Goal, NoPick> choose(const Route& route, ServicePool& pool, Instant now) {
     state.commons.admissions.set_exact(pool, route.service->internal_port);
     Choice choice = choose_wished(request.wish, pool, bars(), now, state.rng);
-    if (const auto* none = std::get_if<NoPick>(&choice)) return on_no_pick(route, *none, now);
+    if (const auto* none = std::get_if<NoPick>(&choice)) return *none;
     const Pick& pick = std::get<Pick>(choice);
-    if (pick.known_full && wake(route, now)) return;
-    const Candidate& candidate = pick.member->candidate;
-    if (!retry.begin_attempt(pick.member->home, now)) return fail(last_error);
-    if (request.wish.is_plain() && wants_another(pool, candidate.region, *route.service, now))
-      start_in_background(state, route, candidate.region, request.client, request.dialled);
-    attempt(route, {candidate, pick.member->load, pick.has_other}, now);
+    const ServicePool::Member& member = *pick.member;
+    bool another = request.wish.is_plain() &&
+                   wants_another(pool, member.candidate.region, *route.service, now);
+    return Goal{member.candidate, member.load, pick.has_other,
+                pick.known_full,  member.home, another};
   }
 
   // Nothing to look at, mostly: a first attempt on any machine.
@@ -124,17 +143,13 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
     auto of_region = std::count_if(asleep.begin(), asleep.end(), [&](const Sleeper& one) {
       return one.candidate.region == candidate.region;
     });
-    auto entry = state.loads.entry({candidate.machine, route.service->internal_port}, now);
+    auto entry = state.commons.view.with([&](ServiceView& view) {
+      return view.loads.entry({candidate.machine, route.service->internal_port}, now);
+    });
     bool last = of_region == 1 || rest_refusals >= kMaxRestRefusals;
-    attempt(route, {candidate, std::move(entry), false}, now, Wake::kJoin, last);
+    attempt(route, {candidate, std::move(entry)}, now, Wake::kJoin, last);
     return true;
   }
-
-  struct Goal {
-    Candidate candidate;
-    LoadView::Entry load;
-    bool has_other = false;
-  };
 
   void attempt(const Route& route, const Goal& goal, Instant now, Wake wake = Wake::kNo,
                bool last = false) {
@@ -206,7 +221,8 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
     if (!request.ahead || speaks_http2 || preamble.wake != Wake::kNo) return false;
     // Where the owner grants no exchange, frames would be the machine's.
     IpEndpoint proxy{host_address(chosen.host), state.options.hop_port};
-    return !by_exchange || (proxy_protocol_of(*route.port) == 0 && state.links.takes_ahead(proxy));
+    return !by_exchange ||
+           (proxy_protocol_of(*route.port) == 0 && state.commons.links.takes_ahead(proxy));
   }
 
   void attempt_elsewhere(const Route& route, Preamble preamble, Duration timeout) {
@@ -215,7 +231,8 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
     framed = preamble.ahead = by_exchange && ahead != 0;
     if (by_exchange) preamble.nonce = random_u64();
     if (framed) opening.insert(0, encode_bytes_header(ahead));
-    tickets.own_load = LoadView::open(load);
+    tickets.own_load = state.commons.view.with(
+        [&](ServiceView&) { return state.commons.view.guard(LoadView::open(load)); });
     ConnectRequest connect{host_address(state.options.self),
                            SourceKind::kOwn,
                            {host_address(chosen.host), state.options.hop_port},
@@ -224,7 +241,7 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
     connect.speaks_at_once = true;  // the preamble
     HopRequest hop{connect, preamble, request.early_from, std::move(opening), {}, answer_grace()};
     if (preamble.wake != Wake::kNo) hop.reply_timeout = retry.wake_timeout(monotonic_now());
-    hop_call = std::make_unique<HopCall>(state.loop, state.links, hop,
+    hop_call = std::make_unique<HopCall>(state.loop, state.commons.links, hop,
                                          [weak = weak_from_this()](HopOutcome outcome) {
                                            if (auto self = weak.lock())
                                              self->on_hop_answered(std::move(outcome));
@@ -242,8 +259,10 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
     Instant now = monotonic_now();
     if (!outcome.reply) {
       if (!outcome.was_rested) {
-        load->on_connect_failure(now, state.rng);
-        state.loads.on_host_failure(chosen.host, now, state.rng);
+        state.commons.view.with([&](ServiceView& view) {
+          load->on_connect_failure(now, state.rng);
+          view.loads.on_host_failure(chosen.host, now, state.rng);
+        });
       }
       retry.exclude(chosen.host);
       last_error = DialError::kExhausted;
@@ -255,10 +274,8 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
     const HopReply& reply = *outcome.reply;
     IpEndpoint proxy{host_address(chosen.host), state.options.hop_port};
     if (reply.tells) state.listen_to(chosen.host);
-    if (reply.takes_ahead) state.links.note_takes_ahead(proxy);
-    state.loads.on_host_success(chosen.host);
-    bool counted = reply.status == HopStatus::kOk || reply.status == HopStatus::kLimit;
-    if (counted) load->on_report({reply.load, reply.queue, reply.sequence}, now);
+    if (reply.takes_ahead) state.commons.links.note_takes_ahead(proxy);
+    note_reply(reply, now);
     if (reply.status == HopStatus::kOk) {
       // An older agent took that one's place: to a machine frames are noise.
       if (framed && !reply.exchange) return on_first_bytes_lost();
@@ -272,12 +289,21 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
       dialled.unsent = std::move(outcome.unsent);
       return succeed(std::move(dialled));
     }
-    if (reply.status == HopStatus::kConnectFailed) load->on_connect_failure(now, state.rng);
-    if (reply.status == HopStatus::kStopped || reply.status == HopStatus::kUnknown)
-      load->on_turned_away(now);
     bool whole_host = reply.status == HopStatus::kBusy || reply.status == HopStatus::kNotReady;
     if (whole_host) retry.exclude(chosen.host);
     on_refused(reply.status, reply.connect_errno);
+  }
+
+  // What the owner's answer says of its machine.
+  void note_reply(const HopReply& reply, Instant now) {
+    state.commons.view.with([&](ServiceView& view) {
+      view.loads.on_host_success(chosen.host);
+      bool counted = reply.status == HopStatus::kOk || reply.status == HopStatus::kLimit;
+      if (counted) load->on_report({reply.load, reply.queue, reply.sequence}, now);
+      if (reply.status == HopStatus::kConnectFailed) load->on_connect_failure(now, state.rng);
+      if (reply.status == HopStatus::kStopped || reply.status == HopStatus::kUnknown)
+        load->on_turned_away(now);
+    });
   }
 
   // Sent to another machine, they might be done twice.
@@ -318,7 +344,7 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
 
   void note_connected() {
     Instant now = monotonic_now();
-    load->on_success(now - attempted_at, now);
+    state.with_load(load, [&](MachineLoad& known) { known.on_success(now - attempted_at, now); });
     if (meter) meter->connects.add(now - attempted_at);
   }
 

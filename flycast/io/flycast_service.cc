@@ -89,8 +89,9 @@ struct FlycastService::Impl {
         silence_teller(first),
         silence_listener(first, host_address(options.self), options.hop_port,
                          [this](HostId from, const Silence& silence) {
+                           proxies.first().note_silence(from, silence);
                            proxies.post_each([from, silence](ProxyState& state) {
-                             state.on_silence_heard(from, silence);
+                             state.silence_watches.tell({from, silence.stream});
                            });
                          }),
         host_questions(first, host_address(options.self), options.hop_port,
@@ -107,17 +108,19 @@ struct FlycastService::Impl {
   // What the other loops ask of the first one.
   void serve_loops() {
     FirstLoop& serves = commons.first;
-    serves.tell_silence = [this](const MachineEnd& machine, std::size_t from) {
-      at_home([this, machine, from] {
-        if (!silence_teller.tell(machine, monotonic_now())) return;
-        proxies.post_each([service = machine.service, from](ProxyState& state) {
-          if (state.number != from) state.on_silent(service);
-        });
-      });
+    serves.tell_silence = [this](const MachineEnd& machine) {
+      at_home([this, machine] { silence_teller.tell(machine, monotonic_now()); });
     };
     serves.add_listener = [this](HostId host, Fd line) {
       carry(std::move(line), [this, host](Fd carried) {
         if (!commons.departing) silence_teller.add(host, std::move(carried));
+      });
+    };
+    serves.evict = [this](SessionId id) {
+      at_home([this, id] {
+        proxies.post_each([id](ProxyState& state) {
+          if (state.number == ProxyState::loop_of(id)) state.evict(id);
+        });
       });
     };
     serves.listen_to = [this](HostId host) {
@@ -198,6 +201,7 @@ struct FlycastService::Impl {
   void on_host_dead(HostId host) {
     ++stats.dead_hosts;
     log::warn("flycast", "host {} is dead: what is open to it, or from it, ends", to_string(host));
+    commons.links.forget({host_address(host), options.hop_port});
     silence_listener.forget(host);
     silence_teller.forget(host);
     proxies.post_each([host](ProxyState& state) { state.on_host_dead(host); });
@@ -244,6 +248,7 @@ struct FlycastService::Impl {
     clients.reset();
     hops.reset();
     proxies.stop();
+    commons.links.stop();
     silence_listener.stop();
     host_questions.stop();
     silence_teller.stop();
@@ -320,6 +325,7 @@ struct FlycastService::Impl {
     for (const FlycastStats& one :
          proxies.gather([](ProxyState& state) { return state.read_stats(); }))
       all += one;
+    all.spare_links = commons.links.spare();
     all.tls_leaves = commons.tls.with([](TlsCertificates& tls) { return tls.made(); });
     all.waits = commons.admissions.joined();
     all.waits_refused = commons.admissions.refused();
@@ -386,25 +392,16 @@ MeterReadings FlycastService::read_meters() {
 }
 
 FlycastStatus FlycastService::status() {
-  FlycastStatus all =
-      merge(impl_->proxies.gather([](ProxyState& state) { return status_of(state); }));
-  all.hosted = hosted_of(impl_->proxies.first());
-  all.stats = stats();
-  return all;
+  FlycastStatus status = status_of(impl_->proxies.first());
+  status.errors = newest(impl_->proxies.gather([](ProxyState& state) { return errors_of(state); }));
+  status.stats = stats();
+  return status;
 }
 
-// Nothing is found on one loop that another one finds, but while a snapshot is on its way.
 std::variant<Explanation, LookupFailure> FlycastService::explain(NetworkId home,
                                                                  const std::string& app,
                                                                  std::uint16_t external_port) {
-  auto said = impl_->proxies.gather(
-      [&](ProxyState& state) { return explain_in(state, home, app, external_port); });
-  std::vector<Explanation> explained;
-  for (auto& one : said) {
-    if (std::holds_alternative<LookupFailure>(one)) return std::get<LookupFailure>(one);
-    explained.push_back(std::get<Explanation>(std::move(one)));
-  }
-  return merge(std::move(explained));
+  return explain_in(impl_->proxies.first(), home, app, external_port);
 }
 
 void FlycastService::depart(DepartureCallbacks callbacks) {

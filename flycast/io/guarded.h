@@ -11,29 +11,9 @@
 #include "base/ip.h"
 #include "flycast/core/host_shares.h"
 #include "flycast/core/limits.h"
+#include "flycast/core/load_view.h"
 
 namespace sixpn::flycast {
-
-template <class Value>
-class Guarded {
- public:
-  template <class... Args>
-  explicit Guarded(Args&&... args) : value_(std::forward<Args>(args)...) {}
-  Guarded(const Guarded&) = delete;
-  Guarded& operator=(const Guarded&) = delete;
-
-  // What `use` returns, called with the value under the lock. Nothing that refers to the value may
-  // be kept.
-  template <class Use>
-  auto with(Use use) {
-    std::lock_guard lock(guard_);
-    return use(value_);
-  }
-
- private:
-  std::mutex guard_;
-  Value value_;
-};
 
 // Move-only. May outlive the counts it is of.
 template <class Ticket>
@@ -67,6 +47,32 @@ class GuardedTicket {
   std::shared_ptr<const void> companion_;
 };
 
+template <class Value>
+class Guarded {
+ public:
+  template <class... Args>
+  explicit Guarded(Args&&... args) : value_(std::forward<Args>(args)...) {}
+  Guarded(const Guarded&) = delete;
+  Guarded& operator=(const Guarded&) = delete;
+
+  // What `use` returns, called with the value under the lock. Nothing that refers to the value may
+  // be kept, unless it is only touched in here.
+  template <class Use>
+  auto with(Use use) {
+    std::lock_guard lock(*guard_);
+    return use(value_);
+  }
+  // A ticket of the value, to be given back under its lock.
+  template <class Ticket>
+  GuardedTicket<Ticket> guard(Ticket ticket) const {
+    return {guard_, std::move(ticket)};
+  }
+
+ private:
+  std::shared_ptr<std::mutex> guard_ = std::make_shared<std::mutex>();  // tickets may outlive this
+  Value value_;
+};
+
 template <class Counts>
 class GuardedCounts {
  public:
@@ -75,25 +81,23 @@ class GuardedCounts {
   // As Counts'.
   template <class... Args>
   std::optional<Ticket> admit(const Args&... args) {
-    std::lock_guard lock(*guard_);
-    auto ticket = counts_.admit(args...);
+    auto ticket = counts_.with([&](Counts& counts) { return counts.admit(args...); });
     if (!ticket) return std::nullopt;
-    return Ticket(guard_, std::move(*ticket));
+    return counts_.guard(std::move(*ticket));
   }
   template <class Key>
-  [[nodiscard]] auto open(const Key& key) const {
-    std::lock_guard lock(*guard_);
-    return counts_.open(key);
+  [[nodiscard]] auto open(const Key& key) {
+    return counts_.with([&](Counts& counts) { return counts.open(key); });
   }
 
  private:
-  std::shared_ptr<std::mutex> guard_ = std::make_shared<std::mutex>();  // tickets may outlive this
-  Counts counts_;
+  Guarded<Counts> counts_;
 };
 
 using ClientCounts = OpenCounts<Ip6>;
 using ClientTicket = GuardedCounts<ClientCounts>::Ticket;
 using ShareTicket = GuardedCounts<HostShares>::Ticket;
 using AdmissionTicket = GuardedTicket<ServiceCounts::Ticket>;
+using LoadTicket = GuardedTicket<LoadView::Ticket>;
 
 }  // namespace sixpn::flycast

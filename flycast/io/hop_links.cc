@@ -28,21 +28,35 @@ void close_unused(Fd& stream) {
 
 }  // namespace
 
-HopLinks::HopLinks(EventLoop& loop, const Ip6& own, Duration idle)
-    : loop_(loop), own_(own), idle_(idle), expiry_(loop, [this] { expire(); }) {}
+HopLinks::HopLinks(EventLoop& home, const Ip6& own, Duration idle)
+    : home_(home), own_(own), idle_(idle), expiry_(home, [this] { expire(); }) {}
+
+// On the home loop, in a turn of its own: nobody waits for it.
+template <class Task>
+void HopLinks::at_home(Task task) {
+  home_.post([weak = std::weak_ptr(alive_), task] {
+    if (auto alive = weak.lock()) task(**alive);
+  });
+}
 
 Fd HopLinks::take_rested(const IpEndpoint& proxy) {
+  std::lock_guard lock(guard_);
   auto found = peers_.find(proxy);
   return found == peers_.end() ? Fd() : take_newest(found->second.rested);
 }
 
 Fd HopLinks::take(const IpEndpoint& proxy) {
   if (idle_ == Duration::zero()) return {};
+  std::lock_guard lock(guard_);
   if (!peers_.contains(proxy) && peers_.size() >= kMaxPeers) return {};
   Peer& peer = peers_[proxy];
   peer.wanted = std::min(peer.wanted + 1, kMaxSpare);
   Fd taken = take_newest(peer.spare);
-  refill(proxy, peer);
+  std::size_t coming = peer.spare.size() + peer.connecting;
+  if (coming >= peer.wanted) return taken;
+  std::size_t missing = peer.wanted - coming;
+  peer.connecting += missing;
+  at_home([proxy, missing](HopLinks& self) { self.connect(proxy, missing); });
   return taken;
 }
 
@@ -56,6 +70,7 @@ Fd HopLinks::take_newest(std::deque<Spare>& from) {
 }
 
 void HopLinks::give_back(const IpEndpoint& proxy, Fd link) {
+  std::lock_guard lock(guard_);
   auto found = peers_.find(proxy);
   if (idle_ == Duration::zero() || found == peers_.end()) return close_unused(link);
   std::deque<Spare>& rested = found->second.rested;
@@ -64,48 +79,57 @@ void HopLinks::give_back(const IpEndpoint& proxy, Fd link) {
     rested.pop_front();
   }
   rested.push_back({std::move(link), monotonic_now() + idle_});
-  arm();
+  if (!armed_) at_home([](HopLinks& self) { self.expire(); });
 }
 
 void HopLinks::note_takes_ahead(const IpEndpoint& proxy) {
+  std::lock_guard lock(guard_);
   auto found = peers_.find(proxy);
   if (found != peers_.end()) found->second.takes_ahead = true;
 }
 
 bool HopLinks::takes_ahead(const IpEndpoint& proxy) const {
+  std::lock_guard lock(guard_);
   auto found = peers_.find(proxy);
   return found != peers_.end() && found->second.takes_ahead;
 }
 
 void HopLinks::forget(const IpEndpoint& proxy) {
+  std::erase_if(connecting_, [&](const auto& one) { return one.first.first == proxy; });
+  std::lock_guard lock(guard_);
   peers_.erase(proxy);
 }
 
-void HopLinks::refill(const IpEndpoint& proxy, Peer& peer) {
-  while (peer.spare.size() + peer.connecting.size() < peer.wanted) {
-    std::uint64_t number = ++last_number_;
+void HopLinks::connect(const IpEndpoint& proxy, std::size_t count) {
+  for (; count > 0; --count) {
+    Connecting which{proxy, ++last_number_};
     ConnectRequest request{own_, SourceKind::kOwn, proxy, kConnectTimeout, {}};
-    peer.connecting[number] = std::make_unique<StreamConnector>(
-        loop_, request, [this, proxy, number](ConnectOutcome outcome) {
-          on_connected(proxy, number, std::move(outcome));
-        });
+    connecting_[which] = std::make_unique<StreamConnector>(
+        home_, request,
+        [this, which](ConnectOutcome outcome) { on_connected(which, std::move(outcome)); });
   }
 }
 
 // A host that cannot be reached is left alone until it is used again.
-void HopLinks::on_connected(const IpEndpoint& proxy, std::uint64_t number, ConnectOutcome outcome) {
-  Peer& peer = peers_[proxy];
-  peer.connecting.erase(number);
+void HopLinks::on_connected(const Connecting& which, ConnectOutcome outcome) {
+  IpEndpoint proxy = which.first;
+  connecting_.erase(which);
+  std::lock_guard lock(guard_);
+  auto found = peers_.find(proxy);
+  if (found == peers_.end()) return;  // forgotten after it was asked for
+  Peer& peer = found->second;
+  if (peer.connecting > 0) --peer.connecting;
   if (outcome.error == 0) {
     peer.spare.push_back({std::move(outcome.stream), monotonic_now() + idle_});
     arm();
   } else {
     peer.wanted = 0;
-    if (peer.spare.empty() && peer.rested.empty() && peer.connecting.empty()) peers_.erase(proxy);
+    if (peer.spare.empty() && peer.rested.empty() && peer.connecting == 0) peers_.erase(found);
   }
 }
 
 void HopLinks::expire() {
+  std::lock_guard lock(guard_);
   Instant now = monotonic_now();
   for (auto at = peers_.begin(); at != peers_.end();) {
     Peer& peer = at->second;
@@ -118,7 +142,7 @@ void HopLinks::expire() {
       close_unused(peer.rested.front().stream);
       peer.rested.pop_front();
     }
-    bool unused = peer.spare.empty() && peer.rested.empty() && peer.connecting.empty();
+    bool unused = peer.spare.empty() && peer.rested.empty() && peer.connecting == 0;
     at = unused ? peers_.erase(at) : std::next(at);
   }
   armed_ = false;
@@ -138,15 +162,18 @@ void HopLinks::arm() {
 }
 
 void HopLinks::stop() {
+  connecting_.clear();
+  expiry_.cancel();
+  std::lock_guard lock(guard_);
   for (auto& [proxy, peer] : peers_)
     for (auto* kept : {&peer.spare, &peer.rested})
       for (Spare& spare : *kept) close_unused(spare.stream);
   peers_.clear();
   armed_ = false;
-  expiry_.cancel();
 }
 
 std::size_t HopLinks::spare() const {
+  std::lock_guard lock(guard_);
   std::size_t sum = 0;
   for (const auto& [proxy, peer] : peers_) sum += peer.spare.size();
   return sum;

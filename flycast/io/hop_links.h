@@ -2,15 +2,18 @@
 // carried HTTP exchanges and are at rest (exchange_frame.h), so that a connection to a machine
 // elsewhere need not wait for one to be made: its preamble goes at once. Kept for hosts used
 // lately: each use opens one for the next, up to kMaxSpare; one that nobody needed within the idle
-// time is closed, and one less is kept. Those at rest serve exchanges only. Loop thread. Limits:
-// kMaxSpare and kMaxRested per host, kMaxPeers hosts; beyond them connections are made when needed,
-// as for a host's first.
+// time is closed, and one less is kept. Those at rest serve exchanges only. Shared by all loops:
+// any thread, but what says otherwise. Limits: kMaxSpare and kMaxRested per host, kMaxPeers hosts;
+// beyond them connections are made when needed, as for a host's first.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <map>
 #include <memory>
+#include <mutex>
+#include <utility>
 
 #include "base/fd.h"
 #include "base/io/event_loop.h"
@@ -25,9 +28,9 @@ class HopLinks {
   static constexpr std::size_t kMaxRested = 64;
   static constexpr std::size_t kMaxPeers = 256;
 
-  // `own`: the address links are bound to. `idle`: zero keeps none; less than a proxy waits for a
-  // preamble (5 s).
-  HopLinks(EventLoop& loop, const Ip6& own, Duration idle);
+  // `home`: the loop that makes them. `own`: the address links are bound to. `idle`: zero keeps
+  // none; less than a proxy waits for a preamble (5 s).
+  HopLinks(EventLoop& home, const Ip6& own, Duration idle);
   HopLinks(const HopLinks&) = delete;
   HopLinks& operator=(const HopLinks&) = delete;
 
@@ -40,9 +43,9 @@ class HopLinks {
   // That proxy takes an exchange's first frames before its reply; forgotten with its last link.
   void note_takes_ahead(const IpEndpoint& proxy);
   [[nodiscard]] bool takes_ahead(const IpEndpoint& proxy) const;
-  // That proxy's host is dead, and so are the links to it.
+  // That proxy's host is dead, and so are the links to it. Home loop.
   void forget(const IpEndpoint& proxy);
-  void stop();  // closes all; idempotent
+  void stop();  // closes all; idempotent; home loop
 
   [[nodiscard]] std::size_t spare() const;
 
@@ -52,26 +55,33 @@ class HopLinks {
     Instant until{};
   };
   struct Peer {
-    std::deque<Spare> spare;   // the oldest first
-    std::deque<Spare> rested;  // likewise
-    std::map<std::uint64_t, std::unique_ptr<StreamConnector>> connecting;
+    std::deque<Spare> spare;     // the oldest first
+    std::deque<Spare> rested;    // likewise
+    std::size_t connecting = 0;  // asked for
     std::size_t wanted = 0;
     bool takes_ahead = false;
   };
+  using Connecting = std::pair<IpEndpoint, std::uint64_t>;
 
-  void refill(const IpEndpoint& proxy, Peer& peer);
-  void on_connected(const IpEndpoint& proxy, std::uint64_t number, ConnectOutcome outcome);
+  void connect(const IpEndpoint& proxy, std::size_t count);
+  void on_connected(const Connecting& which, ConnectOutcome outcome);
   static Fd take_newest(std::deque<Spare>& from);
   void expire();
   void arm();
+  template <class Task>
+  void at_home(Task task);
 
-  EventLoop& loop_;
+  EventLoop& home_;
   Ip6 own_;
   Duration idle_;
-  std::map<IpEndpoint, Peer> peers_;
+  mutable std::mutex guard_;
+  std::map<IpEndpoint, Peer> peers_;  // under it
+  bool armed_ = false;                // likewise
+  // Home's:
+  std::map<Connecting, std::unique_ptr<StreamConnector>> connecting_;
   std::uint64_t last_number_ = 0;
   LoopTimer expiry_;
-  bool armed_ = false;
+  std::shared_ptr<HopLinks*> alive_ = std::make_shared<HopLinks*>(this);
 };
 
 }  // namespace sixpn::flycast

@@ -26,7 +26,7 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
           on_deadline();
         }) {}
 
-  ~HopSession() override { state_.silent.remove(from_, id_); }
+  ~HopSession() override { leave_silent(); }
 
   // What waits here is to be asked for again.
   void on_departure() override {
@@ -63,11 +63,7 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
           if (auto self = weak.lock()) self->on_frame(std::move(body));
         },
         std::move(first));
-    auto may_go = [this](SessionId id) { return state_.is_quiet(id); };
-    for (SessionId oldest : state_.silent.add(from_, id_, state_.left(), may_go)) {
-      ++state_.stats.hops_evicted;
-      state_.end(oldest);
-    }
+    state_.add_silent_hop(from_, id_);
   }
 
  private:
@@ -86,7 +82,7 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
   void on_frame(Result<std::string> body) {
     deadline_.cancel();
     ahead_ = reader_->take_rest();
-    state_.silent.remove(from_, id_);
+    leave_silent();
     if (!body && body.error().code == ENODATA) return on_unused();
     if (!body) return on_malformed(body.error());
     auto preamble = decode_preamble(*body);
@@ -94,6 +90,10 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
     if (!ahead_.empty() && !preamble->ahead)
       return on_malformed(Error("bytes behind a hop frame", EPROTO));
     on_preamble(*preamble);
+  }
+
+  void leave_silent() {
+    state_.commons.silent.with([this](SilentHops& silent) { silent.remove(from_, id_); });
   }
 
   // The other side kept it in reserve, and does no longer.
@@ -171,7 +171,9 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
     tickets_.admission = std::move(outcome.admission);
     if (outcome.kept) return begin_exchange(std::move(outcome.kept));
     if (!outcome.stream) return answer_and_close(HopStatus::kOk);  // it was only to be started
-    state_.loads.entry(end_.service, monotonic_now())->on_connected();
+    state_.commons.view.with([&](ServiceView& view) {
+      view.loads.entry(end_.service, monotonic_now())->on_connected();
+    });
     if (keep_as_)
       return begin_exchange(
           std::make_unique<HttpStream>(state_, std::move(outcome.stream), nullptr));

@@ -29,7 +29,8 @@ HttpCall::HttpCall(ProxyState& state, Client client, RequestHead head)
   prepare_request(http_.request(), client_.arrival, id_);
   began_ = monotonic_now();
   if (route == nullptr) return;
-  budget(*route).on_request(began_);
+  state_.with_pool(*route, began_,
+                   [&](auto&, ServicePool& pool) { pool.budget().on_request(began_); });
   const AppRecord& app = route->app->app;
   meter_ = state_.meters.app(app.network, app.name);
   replay_ = state_.commons.replays.with([&](ReplayCache& cache) {
@@ -78,7 +79,8 @@ bool HttpCall::body_is_in_doubt() {
 
 void HttpCall::find_machine() {
   // What is kept of a machine that fell silent since is worth nothing.
-  if (machine_ && machine_->dialled.load->is_silent(monotonic_now())) drop_machine(false);
+  auto is_silent = [](const MachineLoad& load) { return load.is_silent(monotonic_now()); };
+  if (machine_ && state_.with_load(machine_->dialled.load, is_silent)) drop_machine(false);
   bool any_machine = replay_.is_plain();
   if (machine_ && any_machine && is_idempotent(http_.request().method)) return begin_attempt();
   if (machine_ && any_machine && machine_->stream->is_quiet()) return begin_attempt();
@@ -194,7 +196,9 @@ void HttpCall::follow_replay() {
 void HttpCall::on_machine_failed(ErrorCode code, std::string_view why, bool unseen, bool granted) {
   // It may close a connection that it answered on before: no word on the machine.
   if (!machine_->used)
-    machine_->dialled.load->on_bad_reply(Duration::zero(), monotonic_now(), state_.rng);
+    state_.with_load(machine_->dialled.load, [&](MachineLoad& load) {
+      load.on_bad_reply(Duration::zero(), monotonic_now(), state_.rng);
+    });
   reset_reason_ = machine_->reset_reason();
   // What was refused has not been acted on (RFC 9113 section 8.7).
   if (reset_reason_ == static_cast<std::uint32_t>(Http2Error::kRefusedStream)) unseen = true;
@@ -219,14 +223,11 @@ void HttpCall::on_machine_failed(ErrorCode code, std::string_view why, bool unse
 bool HttpCall::take_resend() {
   auto routed = route_wished(state_.table, replay_.wish(), client_.from.ip, client_.dialled);
   const Route* route = std::get_if<Route>(&routed);
-  if (route != nullptr && budget(*route).take(monotonic_now())) return true;
+  Instant now = monotonic_now();
+  auto take = [&](auto&, ServicePool& pool) { return pool.budget().take(now); };
+  if (route != nullptr && state_.with_pool(*route, now, take)) return true;
   ++state_.stats.http_resends_refused;
   return false;
-}
-
-RetryBudget& HttpCall::budget(const Route& route) {
-  ServicePool::Vantage vantage{state_.options.self, state_.options.region};
-  return state_.pools.pool(state_.table, route, vantage, state_.loads, monotonic_now()).budget();
 }
 
 // ------------------------------------------------------------------ ends and time

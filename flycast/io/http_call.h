@@ -137,7 +137,6 @@ class HttpCall {
   void on_machine_failed(ErrorCode code, std::string_view why, bool unseen = false,
                          bool granted = false);
   bool take_resend();
-  RetryBudget& budget(const Route& route);
   void follow_replay();
   void judge_machine(int status);
   void meter_response(int status);

@@ -127,12 +127,13 @@ void HttpCall::judge_machine(int status) {
   Instant now = monotonic_now();
   if (auto& meter = machine_->dialled.meter)
     state_.meters.on_response(&meter->responses, status, now - asked_);
-  MachineLoad& load = *machine_->dialled.load;
-  if (status == 502 || status == 503 || status == 504) {
-    load.on_bad_reply(Duration::zero(), now, state_.rng);
-  } else {
-    load.on_success(now - asked_, now);
-  }
+  bool cannot = status == 502 || status == 503 || status == 504;
+  state_.with_load(machine_->dialled.load, [&](MachineLoad& load) {
+    if (cannot)
+      load.on_bad_reply(Duration::zero(), now, state_.rng);
+    else
+      load.on_success(now - asked_, now);
+  });
 }
 
 // The response is. `exactly`: the machine sent nothing behind it.

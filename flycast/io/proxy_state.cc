@@ -5,7 +5,6 @@
 
 #include "base/io/clock.h"
 #include "base/log.h"
-#include "registry/core/address.h"
 
 namespace sixpn::flycast {
 namespace {
@@ -20,7 +19,6 @@ ProxyState::ProxyState(EventLoop& event_loop, Commons& shared, std::size_t of, s
       commons(shared),
       options(shared.options),
       number(of),
-      silent(shared.part_of(options.max_silent_hops_per_host)),
       waker(event_loop, table, shared.starts),
       rng(seed),
       give_up_log(std::chrono::seconds(5)),
@@ -29,8 +27,8 @@ ProxyState::ProxyState(EventLoop& event_loop, Commons& shared, std::size_t of, s
       relays(event_loop, options.hop_silence,
              {[this](const MachineEnd& machine) { on_silent_machine(machine); },
               [this] { count_open(); }}),
-      links(event_loop, host_address(options.self), options.hop_link_idle),
-      kept_machines(event_loop) {
+      kept_machines(event_loop),
+      last_id_(static_cast<SessionId>(of) << kLoopShift) {
   http.most_held = shared.part_of(kMaxHttpHeld);
 }
 
@@ -51,22 +49,36 @@ bool ProxyState::is_quiet(SessionId id) const {
   return found == sessions.end() || found->second->is_quiet();
 }
 
+// Of those of other loops nobody here can tell whether they have spoken: their own loop looks.
+void ProxyState::add_silent_hop(HostId from, SessionId id) {
+  auto may_go = [this](SessionId one) { return loop_of(one) != number || is_quiet(one); };
+  auto oldest =
+      commons.silent.with([&](SilentHops& silent) { return silent.add(from, id, left(), may_go); });
+  for (SessionId one : oldest) loop_of(one) == number ? evict(one) : commons.first.evict(one);
+}
+
+void ProxyState::evict(SessionId id) {
+  if (!sessions.contains(id) || !is_quiet(id)) return;
+  ++stats.hops_evicted;
+  end(id);
+}
+
 void ProxyState::on_silent_machine(const MachineEnd& machine) {
   Instant now = monotonic_now();
   ++stats.silent_machines;
-  loads.entry(machine.service, now)->on_silence(now, rng);
-  commons.first.tell_silence(machine, number);
-}
-
-void ProxyState::on_silent(const ServiceKey& machine) {
-  if (LoadView::Entry load = loads.find(machine)) load->on_silence(monotonic_now(), rng);
+  commons.view.with(
+      [&](ServiceView& view) { view.loads.entry(machine.service, now)->on_silence(now, rng); });
+  commons.first.tell_silence(machine);
 }
 
 void ProxyState::on_no_connection(const MachineEnd& machine, int error) {
   Instant now = monotonic_now();
-  LoadView::Entry load = loads.entry(machine.service, now);
-  load->on_connect_failure(now, rng);
-  if (error == ETIMEDOUT && load->is_out(now)) commons.first.tell_silence(machine, number);
+  bool out = commons.view.with([&](ServiceView& view) {
+    LoadView::Entry load = view.loads.entry(machine.service, now);
+    load->on_connect_failure(now, rng);
+    return load->is_out(now);
+  });
+  if (error == ETIMEDOUT && out) commons.first.tell_silence(machine);
 }
 
 bool ProxyState::deals_with(HostId host) const {
@@ -76,7 +88,6 @@ bool ProxyState::deals_with(HostId host) const {
 }
 
 void ProxyState::on_host_dead(HostId host) {
-  links.forget({host_address(host), options.hop_port});
   listened_.erase(host);
   relays.on_host_dead(host);
   auto open_now = sessions;  // one may end itself
@@ -101,7 +112,6 @@ void ProxyState::stop() {
   for (const auto& [id, session] : sessions) session->on_stop();
   sessions.clear();
   kept_machines.clear();
-  links.stop();
   relays.stop();
   count_open();
 }
@@ -113,14 +123,8 @@ FlycastStats ProxyState::read_stats() const {
   read.idle_timeouts += relayed.idle_timeouts;
   read.silent_hops += relayed.silent_hops;
   read.kept_machines = kept_machines.size();
-  read.spare_links = links.spare();
   read.sessions = open();
   return read;
-}
-
-void ProxyState::on_silence_heard(HostId from, const Silence& silence) {
-  note_silence(from, silence);
-  silence_watches.tell({from, silence.stream});
 }
 
 // A host speaks of its own machines only, and nobody is interested in others than were asked for.
@@ -130,8 +134,11 @@ void ProxyState::note_silence(HostId from, const Silence& silence) {
   if (network == nullptr) return;
   auto found = network->machines.find(silence.machine);
   if (found == network->machines.end() || found->second->host != from) return;
-  if (number == 0) ++stats.silences_heard;  // of all loops
-  on_silent({silence.machine, silence.internal_port});
+  ++stats.silences_heard;
+  commons.view.with([&](ServiceView& view) {
+    LoadView::Entry load = view.loads.find({silence.machine, silence.internal_port});
+    if (load) load->on_silence(monotonic_now(), rng);
+  });
 }
 
 }  // namespace sixpn::flycast

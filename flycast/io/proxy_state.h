@@ -14,18 +14,14 @@
 #include "base/io/clock.h"
 #include "base/io/event_loop.h"
 #include "base/rng.h"
-#include "flycast/core/load_view.h"
 #include "flycast/core/log_gate.h"
 #include "flycast/core/meters.h"
 #include "flycast/core/options.h"
 #include "flycast/core/recent_errors.h"
-#include "flycast/core/service_pool.h"
 #include "flycast/core/service_table.h"
-#include "flycast/core/silent_hops.h"
 #include "flycast/core/stats.h"
 #include "flycast/io/begun_connects.h"
 #include "flycast/io/commons.h"
-#include "flycast/io/hop_links.h"
 #include "flycast/io/http_buffers.h"
 #include "flycast/io/kept_machines.h"
 #include "flycast/io/relays.h"
@@ -56,7 +52,9 @@ struct ProxyState {
   // `number`: of the loop, in Commons::openings.
   ProxyState(EventLoop& event_loop, Commons& shared, std::size_t number, std::uint64_t seed);
 
+  // Ids tell of which loop they are.
   SessionId next_id() { return ++last_id_; }
+  static std::size_t loop_of(SessionId id) { return id >> kLoopShift; }
   // Ends the session of that id if it is another one.
   void keep(SessionId id, std::shared_ptr<Session> session) {
     sessions[id] = std::move(session);
@@ -67,6 +65,10 @@ struct ProxyState {
     count_open();
   }
   [[nodiscard]] bool is_quiet(SessionId id) const;
+  // A hop that says nothing yet, or no more, waits; others may have to give way to it.
+  void add_silent_hop(HostId from, SessionId id);
+  // Ends it, unless it spoke meanwhile.
+  void evict(SessionId id);
   // The session's two streams are joined: it ends, and they go on as a relay of the same id.
   void relay(RelayStreams streams, SessionTickets tickets,
              const std::optional<MachineEnd>& machine = {}) {
@@ -77,13 +79,11 @@ struct ProxyState {
   void set_snapshot(const SnapshotPtr& snapshot);
   // A machine of this host acknowledges nothing: it is out here, and in the eyes of who listens.
   void on_silent_machine(const MachineEnd& machine);
-  // Another loop found it so.
-  void on_silent(const ServiceKey& machine);
   // It took no connection, `error` says why. Where it says nothing either, the others hear of it
   // once it is out here for that: a queue that is full says nothing too.
   void on_no_connection(const MachineEnd& machine, int error);
   // An owner's word on one of its machines.
-  void on_silence_heard(HostId from, const Silence& silence);
+  void note_silence(HostId from, const Silence& silence);
   // An answer of that host said that it tells of such machines.
   void listen_to(HostId host);
   // Of another host: whether anything here is open to it or from it; and it is dead, all that ends.
@@ -108,6 +108,19 @@ struct ProxyState {
     http2_streams += begins ? 1 : static_cast<std::size_t>(-1);
     count_open();
   }
+  // The view of all loops, and the pool of a route in it, for the length of a call.
+  template <class Use>
+  auto with_pool(const Route& route, Instant now, Use use) {
+    return commons.view.with([&](ServiceView& view) {
+      return use(view,
+                 view.pools.pool(table, route, {options.self, options.region}, view.loads, now));
+    });
+  }
+  // What use(load) returns, of what all loops know of a machine.
+  template <class Use>
+  auto with_load(const LoadView::Entry& load, Use use) {
+    return commons.view.with([&](ServiceView&) { return use(*load); });
+  }
   // Its part of what the service counts.
   [[nodiscard]] FlycastStats read_stats() const;
 
@@ -116,10 +129,7 @@ struct ProxyState {
   const FlycastOptions& options;
   const std::size_t number;
   ServiceTable table;
-  LoadView loads;
-  PoolTable pools;
   BegunConnects begun_connects;  // to machines of this host
-  SilentHops silent;
   Waker waker;
   Rng rng;
   LogGate give_up_log;
@@ -129,7 +139,6 @@ struct ProxyState {
   Meters meters;
   RecentErrors errors;
   Relays relays;
-  HopLinks links;
   SilenceWatches silence_watches;
   HttpBuffers http;
   KeptMachines kept_machines;
@@ -139,9 +148,10 @@ struct ProxyState {
  private:
   // Tells the others how many are open here.
   void count_open();
-  void note_silence(HostId from, const Silence& silence);
 
-  SessionId last_id_ = 0;
+  static constexpr int kLoopShift = 56;
+
+  SessionId last_id_;
   std::size_t counted_ = 0;
   std::map<HostId, Instant> listened_;  // when that host was last said to tell
 };

@@ -27,7 +27,7 @@ inline constexpr unsigned kMaxRelayLoops = 4;
 // What a connection counts against while it is open.
 struct SessionTickets {
   ClientTicket client;        // client side: of its address
-  LoadView::Ticket own_load;  // client side: in our view of the machine's load
+  LoadTicket own_load;        // client side: in our view of the machine's load
   AdmissionTicket admission;  // owner side: in the machine's exact count
   ShareTicket asker;          // owner side: of the host whose proxy asked
 };

@@ -19,7 +19,7 @@ void SilenceTeller::add(HostId host, Fd line) {
       std::make_unique<FdWatch>(loop_, kept.stream.get(), [this, host] { lines_.erase(host); });
 }
 
-bool SilenceTeller::tell(const MachineEnd& silent, Instant now) {
+void SilenceTeller::tell(const MachineEnd& silent, Instant now) {
   Silence word{silent.network, silent.service.machine, silent.service.internal_port};
   bool news = is_news(silent.service, now);
   std::string to_all = encode_silence(word);
@@ -31,7 +31,6 @@ bool SilenceTeller::tell(const MachineEnd& silent, Instant now) {
     bool asked = silent.hop_port != 0 && host == silent.asked_by;
     if (asked || news) send_to(host, asked ? to_one : to_all);
   }
-  return news;
 }
 
 bool SilenceTeller::is_news(const ServiceKey& machine, Instant now) {

@@ -29,9 +29,8 @@ class SilenceTeller {
 
   // That host listens on `line`, whose preamble was answered.
   void add(HostId host, Fd line);
-  // The host that asked hears which of its streams shows it; the others hear of the machine. Whether
-  // it was not told of within kPause.
-  bool tell(const MachineEnd& silent, Instant now);
+  // The host that asked hears which of its streams shows it; the others hear of the machine.
+  void tell(const MachineEnd& silent, Instant now);
   // That host is dead, and so is its line.
   void forget(HostId host) { lines_.erase(host); }
   void stop();  // closes all; idempotent

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <iterator>
-#include <map>
-#include <tuple>
 
 #include "base/io/clock.h"
 #include "flycast/io/client_bytes.h"
@@ -12,10 +10,10 @@ namespace sixpn::flycast {
 namespace {
 
 Explanation explain_route(ProxyState& state, const Route& route, Instant now) {
-  ServicePool& pool = state.pools.pool(
-      state.table, route, {state.options.self, state.options.region}, state.loads, now);
-  state.commons.admissions.set_exact(pool, route.service->internal_port);
-  return explain(state.table, route, pool, now, state.rng);
+  return state.with_pool(route, now, [&](ServiceView&, ServicePool& pool) {
+    state.commons.admissions.set_exact(pool, route.service->internal_port);
+    return explain(state.table, route, pool, now, state.rng);
+  });
 }
 
 // "" for a machine that the registry has let go of meanwhile.
@@ -42,7 +40,8 @@ auto known_in(const ServiceTable& table) {
 FlycastStatus status_of(ProxyState& state) {
   Instant now = monotonic_now();
   FlycastStatus status;
-  for (const auto& key : state.pools.keys()) {
+  for (const auto& key :
+       state.commons.view.with([](ServiceView& view) { return view.pools.keys(); })) {
     auto routed = state.table.route_app(key.network, key.app, key.external_port);
     const auto* route = std::get_if<Route>(&routed);
     if (route == nullptr) continue;  // the app or its service is gone
@@ -52,44 +51,30 @@ FlycastStatus status_of(ProxyState& state) {
     }
     status.services.push_back(explain_route(state, *route, now));
   }
-  const auto& errors = state.errors.all();
-  for (auto error = errors.rbegin(); error != errors.rend(); ++error)
-    status.errors.push_back(
-        {now - error->at, error->app, error->client, error->dialled, error->attempts, error->why});
+  Admissions& admissions = state.commons.admissions;
+  for (const auto& [key, open] : admissions.all())
+    status.hosted.push_back({key.machine, app_of(state.table, key.machine), key.internal_port, open,
+                             admissions.length(key)});
   return status;
 }
 
-FlycastStatus merge(std::vector<FlycastStatus> said) {
-  FlycastStatus all;
-  using Service = std::tuple<NetworkId, std::string, std::uint16_t>;
-  std::map<Service, std::vector<Explanation>> services;
-  for (FlycastStatus& one : said) {
-    for (Explanation& service : one.services) {
-      Service key{service.network, service.app, service.external_port};
-      services[key].push_back(std::move(service));
-    }
-    all.services_left_out += one.services_left_out;
-    std::move(one.errors.begin(), one.errors.end(), std::back_inserter(all.errors));
-  }
-  for (auto& [key, explained] : services) {
-    if (all.services.size() == FlycastStatus::kMostServices)
-      ++all.services_left_out;
-    else
-      all.services.push_back(merge(std::move(explained)));
-  }
-  std::stable_sort(all.errors.begin(), all.errors.end(),
-                   [](const auto& a, const auto& b) { return a.ago < b.ago; });
-  if (all.errors.size() > RecentErrors::kMost) all.errors.resize(RecentErrors::kMost);
-  return all;
+std::vector<FlycastStatus::Error> errors_of(const ProxyState& state) {
+  Instant now = monotonic_now();
+  std::vector<FlycastStatus::Error> newest_first;
+  const auto& errors = state.errors.all();
+  for (auto error = errors.rbegin(); error != errors.rend(); ++error)
+    newest_first.push_back(
+        {now - error->at, error->app, error->client, error->dialled, error->attempts, error->why});
+  return newest_first;
 }
 
-std::vector<FlycastStatus::Hosted> hosted_of(ProxyState& state) {
-  std::vector<FlycastStatus::Hosted> hosted;
-  Admissions& admissions = state.commons.admissions;
-  for (const auto& [key, open] : admissions.all())
-    hosted.push_back({key.machine, app_of(state.table, key.machine), key.internal_port, open,
-                      admissions.length(key)});
-  return hosted;
+std::vector<FlycastStatus::Error> newest(std::vector<std::vector<FlycastStatus::Error>> said) {
+  std::vector<FlycastStatus::Error> all;
+  for (auto& one : said) std::move(one.begin(), one.end(), std::back_inserter(all));
+  std::stable_sort(all.begin(), all.end(),
+                   [](const auto& a, const auto& b) { return a.ago < b.ago; });
+  if (all.size() > RecentErrors::kMost) all.resize(RecentErrors::kMost);
+  return all;
 }
 
 MeterReadings readings_of(ProxyState& state) {

@@ -12,19 +12,18 @@
 
 namespace sixpn::flycast {
 
-// Of one loop: the services that it was asked for, and its errors.
+// Without errors and stats.
 FlycastStatus status_of(ProxyState& state);
-// What the loops said, as one; without stats.
-FlycastStatus merge(std::vector<FlycastStatus> said);
-// Of all loops: what is open to this host's machines. Called on the first one.
-std::vector<FlycastStatus::Hosted> hosted_of(ProxyState& state);
+// Of one loop, the newest first; and of all of them.
+std::vector<FlycastStatus::Error> errors_of(const ProxyState& state);
+std::vector<FlycastStatus::Error> newest(std::vector<std::vector<FlycastStatus::Error>> said);
 
 // Of one loop. Forgets the meters of machines that the registry does not know any more.
 MeterReadings readings_of(ProxyState& state);
 // What this host's machines were given; likewise.
 void add_hosted(MeterReadings& readings, ProxyState& state);
 
-// Of one loop. For an app of network `home`, by external port; 0: its first TCP service.
+// For an app of network `home`, by external port; 0: its first TCP service.
 std::variant<Explanation, LookupFailure> explain_in(ProxyState& state, NetworkId home,
                                                     const std::string& app,
                                                     std::uint16_t external_port);

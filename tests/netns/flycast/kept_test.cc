@@ -18,6 +18,12 @@ struct Kept : testing::Test {
     service.ports[0].handlers = {"http"};
     service.concurrency = ConcurrencyType::kRequests;
   }
+  // Each loop keeps its own connections to machines, as its clients need them.
+  static FlycastOptions one_loop() {
+    FlycastOptions options;
+    options.loops = 1;
+    return options;
+  }
   // Asks, has the machine answer, and reads the answer.
   static void exchange(Tcp& client, Tcp& machine, const std::string& method = "GET") {
     ASSERT_TRUE(client.write_all(method + " / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nhi"));
@@ -40,7 +46,7 @@ struct Kept : testing::Test {
 
 TEST_F(Kept, OneServesTheNextRequestOfItsClientWhateverItsConnection) {
   start_only(cluster, {1});
-  RunningHost host1(1, cluster);
+  RunningHost host1(1, cluster, one_loop());
   Server server(1);
   Tcp one = dial_web(), two = dial_web();
   Tcp machine = first(one, server);
@@ -59,7 +65,7 @@ TEST_F(Kept, OneServesTheNextRequestOfItsClientWhateverItsConnection) {
 
 TEST_F(Kept, NobodyElsesRequest) {
   start_only(cluster, {1});
-  RunningHost host1(1, cluster), host2(2, cluster);
+  RunningHost host1(1, cluster, one_loop()), host2(2, cluster, one_loop());
   Server server(1);
   Tcp near = dial_web(), far = dial(lab.machine(2), kDialled);
   Tcp for_near = first(near, server);
@@ -73,7 +79,7 @@ TEST_F(Kept, NobodyElsesRequest) {
 
 TEST_F(Kept, AcrossHostsTheLinkToo) {
   start_only(cluster, {2});
-  RunningHost host1(1, cluster), host2(2, cluster);
+  RunningHost host1(1, cluster, one_loop()), host2(2, cluster, one_loop());
   Server server(2);
   Tcp client = dial_web();
   Tcp machine = first(client, server);
@@ -87,7 +93,7 @@ TEST_F(Kept, AcrossHostsTheLinkToo) {
 // Large bodies go through the frames, both ways at once.
 TEST_F(Kept, AcrossHostsBodiesPassWhole) {
   start_only(cluster, {2});
-  RunningHost host1(1, cluster), host2(2, cluster);
+  RunningHost host1(1, cluster, one_loop()), host2(2, cluster, one_loop());
   Server server(2);
   Tcp client = dial_web();
   std::string body;
@@ -113,7 +119,7 @@ TEST_F(Kept, AcrossHostsBodiesPassWhole) {
 // its owner cannot give it holds up the link, on which the next request must not wait.
 TEST_F(Kept, AcrossHostsAnEarlyAnswerSpoilsNoLink) {
   start_only(cluster, {2});
-  RunningHost host1(1, cluster), host2(2, cluster);
+  RunningHost host1(1, cluster, one_loop()), host2(2, cluster, one_loop());
   Server server(2);
   int little = 4096;
   ASSERT_EQ(setsockopt(server.fd(), SOL_SOCKET, SO_RCVBUF, &little, sizeof(little)), 0);
@@ -141,7 +147,7 @@ TEST_F(Kept, AcrossHostsAnEarlyAnswerSpoilsNoLink) {
 // One that does read on gets all of it.
 TEST_F(Kept, AcrossHostsWhatIsLeftOfAnUploadIsTheMachines) {
   start_only(cluster, {2});
-  RunningHost host1(1, cluster), host2(2, cluster);
+  RunningHost host1(1, cluster, one_loop()), host2(2, cluster, one_loop());
   Server server(2);
   int little = 4096;
   ASSERT_EQ(setsockopt(server.fd(), SOL_SOCKET, SO_RCVBUF, &little, sizeof(little)), 0);
@@ -162,7 +168,7 @@ TEST_F(Kept, AcrossHostsWhatIsLeftOfAnUploadIsTheMachines) {
 // Behind a large one nobody could tell whether its machine took all.
 TEST_F(Kept, AcrossHostsALinkRestsBehindSmallRequestsOnly) {
   start_only(cluster, {2});
-  FlycastOptions patient;
+  FlycastOptions patient = one_loop();
   patient.hop_link_idle = std::chrono::minutes(5);
   patient.preamble_timeout = std::chrono::minutes(10);
   RunningHost host1(1, cluster, patient), host2(2, cluster, patient);
@@ -185,7 +191,7 @@ TEST_F(Kept, AcrossHostsALinkRestsBehindSmallRequestsOnly) {
 // What cannot be asked twice goes over a new connection where nobody could tell what became of it.
 TEST_F(Kept, AcrossHostsAPostTakesANewConnection) {
   start_only(cluster, {2});
-  RunningHost host1(1, cluster), host2(2, cluster);
+  RunningHost host1(1, cluster, one_loop()), host2(2, cluster, one_loop());
   Server server(2);
   Tcp client = dial_web();
   Tcp machine = first(client, server);
@@ -198,7 +204,7 @@ TEST_F(Kept, AcrossHostsAPostTakesANewConnection) {
 TEST_F(Kept, OneThatWaitsDoesNotCount) {
   start_only(cluster, {1});
   cluster.app.services[0].hard_limit = 1;
-  RunningHost host1(1, cluster), host2(2, cluster);
+  RunningHost host1(1, cluster, one_loop()), host2(2, cluster, one_loop());
   Server server(1);
   Tcp near = dial_web(), far = dial(lab.machine(2), kDialled);
   Tcp for_near = first(near, server);
@@ -212,7 +218,7 @@ TEST_F(Kept, OneThatClosedIsNotUsed) {
   for (std::uint32_t id : {1u, 2u}) {
     TestCluster all = cluster;
     start_only(cluster, {id});
-    RunningHost host1(1, cluster), host2(2, cluster);
+    RunningHost host1(1, cluster, one_loop()), host2(2, cluster, one_loop());
     Server server(id);
     Tcp client = dial_web();
     first(client, server).close();
@@ -227,7 +233,7 @@ TEST_F(Kept, OneThatClosedIsNotUsed) {
 
 TEST_F(Kept, OneThatSaidMoreThanItWasAskedIsNotUsed) {
   start_only(cluster, {1});
-  RunningHost host1(1, cluster);
+  RunningHost host1(1, cluster, one_loop());
   Server server(1);
   Tcp client = dial_web();
   ASSERT_TRUE(client.write_all("GET / HTTP/1.1\r\nHost: h\r\n\r\n"));
@@ -244,7 +250,7 @@ TEST_F(Kept, OneThatWasNotSentAllIsNotUsed) {
   for (std::uint32_t id : {1u, 2u}) {
     TestCluster all = cluster;
     start_only(cluster, {id});
-    RunningHost host1(1, cluster), host2(2, cluster);
+    RunningHost host1(1, cluster, one_loop()), host2(2, cluster, one_loop());
     Server server(id);
     Tcp client = dial_web();
     ASSERT_TRUE(client.write_all("PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhe"));
@@ -265,7 +271,7 @@ TEST_F(Kept, OneThatWasCutIsReset) {
     TestCluster all = cluster;
     start_only(cluster, {id});
     cluster.app.services[0].hard_limit = 1;
-    RunningHost host1(1, cluster), host2(2, cluster);
+    RunningHost host1(1, cluster, one_loop()), host2(2, cluster, one_loop());
     Server server(id);
     Tcp client = dial_web();
     Tcp machine = first(client, server);
@@ -285,7 +291,7 @@ TEST_F(Kept, OneThatDiesUnderARequestIsReplaced) {
   for (std::uint32_t id : {1u, 2u}) {
     TestCluster all = cluster;
     start_only(cluster, {id});
-    RunningHost host1(1, cluster), host2(2, cluster);
+    RunningHost host1(1, cluster, one_loop()), host2(2, cluster, one_loop());
     Server server(id);
     Tcp client = dial_web();
     Tcp machine = first(client, server);
@@ -303,7 +309,7 @@ TEST_F(Kept, OneThatDiesUnderARequestIsReplaced) {
 
 TEST_F(Kept, ABodyUntilTheCloseEndsAcrossHosts) {
   start_only(cluster, {2});
-  RunningHost host1(1, cluster), host2(2, cluster);
+  RunningHost host1(1, cluster, one_loop()), host2(2, cluster, one_loop());
   Server server(2);
   Tcp client = dial_web();
   ASSERT_TRUE(client.write_all("GET / HTTP/1.1\r\nHost: h\r\n\r\n"));
@@ -317,7 +323,7 @@ TEST_F(Kept, ABodyUntilTheCloseEndsAcrossHosts) {
 
 TEST_F(Kept, AnUpgradeHasItsConnectionToItself) {
   start_only(cluster, {2});
-  RunningHost host1(1, cluster), host2(2, cluster);
+  RunningHost host1(1, cluster, one_loop()), host2(2, cluster, one_loop());
   Server server(2);
   Tcp client = dial_web(), other = dial_web();
   Tcp kept = first(other, server);
@@ -371,7 +377,8 @@ class CountingServer {
 TEST_F(Kept, TheHardLimitIsExactForRequestsOfManyHosts) {
   start_only(cluster, {2});
   cluster.app.services[0].hard_limit = 2;
-  RunningHost host1(1, cluster), host2(2, cluster), host3(3, cluster);
+  RunningHost host1(1, cluster, one_loop()), host2(2, cluster, one_loop()),
+      host3(3, cluster, one_loop());
   CountingServer server(2);
   std::thread serving([&] { server.run(); });
   std::atomic<int> served = 0, refused = 0, others = 0;

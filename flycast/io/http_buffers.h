@@ -22,7 +22,7 @@ inline constexpr std::size_t kTlsChunk = 64 * 1024;
 inline constexpr std::size_t kMaxHttpHeld = 32 * 1024 * 1024;
 
 struct HttpBuffers {
-  std::vector<char> chunk = std::vector<char>(kHttpChunk);
+  std::vector<char> chunk;               // since the first session
   std::vector<char> wire;                // since the first TLS: what it was read into
   std::size_t most_held = kMaxHttpHeld;  // of which this loop has a part
   std::size_t held = 0;                  // read, and not taken yet by the other side

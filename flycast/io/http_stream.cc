@@ -21,7 +21,10 @@ HttpStream::HttpStream(ProxyState& state, ClientStream client, Ready ready)
       bytes_(std::move(client.bytes)),
       ready_(std::move(ready)),
       readable_(tls_ != nullptr) {
-  if (!state.http.poller) state.http.poller = std::make_unique<HttpPoller>(state.loop);
+  if (!state.http.poller) {
+    state.http.poller = std::make_unique<HttpPoller>(state.loop);
+    state.http.chunk.resize(kHttpChunk);
+  }
   if (!state.http.poller->add(fd_.get(), *this)) fd_.close();
 }
 

@@ -41,6 +41,7 @@ void serve(const std::set<std::string_view>& words) {
   if (words.contains("requests")) service.concurrency = ConcurrencyType::kRequests;
   FlycastOptions limits;
   limits.max_sessions = limits.max_sessions_per_client = 1'000'000;
+  if (words.contains("one-loop")) limits.loops = 1;
   Lab& lab = Lab::instance();
   RunningHost host1(1, cluster, limits);
   std::optional<RunningHost> host2;

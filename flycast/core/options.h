@@ -51,9 +51,10 @@ struct FlycastOptions {
   std::uint16_t tproxy_port = 7948;  // [::1], where nftables hands over clients' connections
   std::uint16_t hop_port = 7947;     // [host address], where other hosts' proxies hand theirs over
   RetryOptions retry;
-  // Loops that take connections and speak HTTP, and threads that move bytes; 0: one per processor,
-  // four at most of each. Of the latter each loop has at least one.
+  // Loops that have connections and speak HTTP; 0: one for two processors, as the machines need
+  // some too; four at most.
   unsigned loops = 0;
+  // Threads that move bytes; 0: one per processor, four at most; each loop has one.
   unsigned relay_threads = 0;
   ReplayReach replay;
   // Proxied connections at once, both kinds together; lowered at start to what RLIMIT_NOFILE

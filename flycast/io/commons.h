@@ -95,9 +95,8 @@ struct Commons {
   FirstLoop first;  // set before they run
 
  private:
-  // 0: one per processor.
   static std::size_t loops_for(unsigned wanted) {
-    if (wanted == 0) wanted = std::thread::hardware_concurrency();
+    if (wanted == 0) wanted = std::thread::hardware_concurrency() / 2;
     return std::clamp(wanted, 1u, kMaxProxyLoops);
   }
 

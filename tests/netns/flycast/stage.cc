@@ -38,6 +38,8 @@ RunningHost::RunningHost(std::uint32_t n, const TestCluster& cluster, FlycastOpt
     : n_(n), loop_("flycast" + std::to_string(n)) {
   FlycastOptions options = std::move(limits);
   options.self = flycast::host(n);
+  // As on a larger machine, so that what loops share is tested everywhere.
+  if (options.loops == 0) options.loops = 2;
   options.region = cluster.hosts.at(flycast::host(n)).record.region;
   loop_.start_thread();
   on_loop([&] {

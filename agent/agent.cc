@@ -100,6 +100,7 @@ flycast::FlycastOptions flycast_options(const AgentOptions& options) {
   out.idle_after = options.config.flycast.idle_after;
   out.drain = options.config.flycast.drain;
   out.handover_path = options.config.run_dir + "/handover.sock";
+  out.loops = options.config.flycast.loops;
   out.max_sessions = options.config.flycast.max_sessions;
   out.max_sessions_per_client = options.config.flycast.max_sessions_per_client;
   out.tls_seed = options.tls_seed;

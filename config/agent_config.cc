@@ -151,6 +151,7 @@ void read_flycast(TableReader flycast, FlycastConfig& out) {
   if (out.idle_after == Duration::zero())
     flycast.error(idle->at, "idle_after", "expected more than 0s");
   if (auto drain = flycast.duration("drain", std::chrono::hours(1))) out.drain = drain->value;
+  read_count(flycast, "loops", 4, out.loops);
   read_count(flycast, "max_sessions", 1 << 20, out.max_sessions);
   out.max_sessions_per_client = std::min(out.max_sessions_per_client, out.max_sessions);
   read_count(flycast, "max_sessions_per_client", out.max_sessions, out.max_sessions_per_client);

@@ -90,6 +90,7 @@ struct FlycastConfig {
   Duration connect_timeout = std::chrono::seconds(1);  // of one attempt; at most `deadline`
   Duration idle_after = std::chrono::minutes(5);       // without a connection: may be stopped
   Duration drain = std::chrono::minutes(10);  // of what is open when the agent is replaced; 0..1h
+  std::uint32_t loops = 0;                    // 1..4; 0: one for two processors
   std::uint32_t max_sessions = 8192;          // at once, 1..1048576
   std::uint32_t max_sessions_per_client = 2048;  // of one client address, at most max_sessions
   // Names of orgs: whose apps may replay requests to other networks of the org; and by org, the

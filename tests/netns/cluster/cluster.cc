@@ -118,10 +118,17 @@ void Cluster::on_host_route(const ClusterHost& host) {
   run({"ip", "-n", host.netns, "route", "add", "default", "dev", "eth0"});
 }
 
+// As on a larger machine, so that what the proxy's loops share is tested everywhere.
+std::string Cluster::with_loops(std::string extra) {
+  const std::string table = "[flycast]\n";
+  if (extra.find(table) == std::string::npos) extra += table;
+  return extra.insert(extra.find(table) + table.size(), "loops = 2\n");
+}
+
 void Cluster::write_config(ClusterHost& host, const std::string& extra) {
   write_file(host.config(), "state_dir = \"" + host.state_dir() + "\"\nrun_dir = \"" + host.folder +
                                 "/run\"\n[wireguard]\ninterface = \"" + host.interface +
-                                "\"\nendpoints = [\"" + host.address + "\"]\n" + extra);
+                                "\"\nendpoints = [\"" + host.address + "\"]\n" + with_loops(extra));
 }
 
 void Cluster::form(std::chrono::seconds limit) {

@@ -45,7 +45,6 @@ class Server(http.server.ThreadingHTTPServer):
 Server(('::', 8080), Hello).serve_forever()
 )";
 
-
 struct ClusterHost {
   std::string name;
   std::string region;
@@ -114,6 +113,7 @@ class Cluster {
 
  private:
   void write_config(ClusterHost& host, const std::string& extra);
+  static std::string with_loops(std::string extra);
   void on_host_route(const ClusterHost& host);
   void remove_machines(ClusterHost& host);
   void remove_leftovers();

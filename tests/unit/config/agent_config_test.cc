@@ -69,6 +69,7 @@ idle_after = "10m"
 drain = "90s"
 deadline = "10s"
 connect_timeout = "500ms"
+loops = 3
 max_sessions = 100
 max_sessions_per_client = 10
 replay_across_networks = ["acme"]
@@ -110,6 +111,7 @@ hold = "used"
                       std::chrono::milliseconds(500),
                       std::chrono::minutes(10),
                       std::chrono::seconds(90),
+                      3,
                       100,
                       10,
                       {"acme"},
@@ -255,6 +257,7 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"[flycast]\ndeadline = 301\n",
                 "agent.toml:2: flycast.deadline: expected a duration such as \"5s\" or a number of "
                 "seconds, at most 5m, found the integer 301\n"},
+        Mistake{"[flycast]\nloops = 5\n", "agent.toml:2: flycast.loops: expected 1..4, found 5\n"},
         Mistake{"[flycast]\nmax_sessions = 10\nmax_sessions_per_client = 11\n",
                 "agent.toml:3: flycast.max_sessions_per_client: expected 1..10, found 11\n"}));
 

@@ -373,12 +373,13 @@ class CountingServer {
   std::atomic<int> at_once_ = 0;
 };
 
-// However many hosts the clients are on, and whatever connections are kept.
+// However many hosts the clients are on, whatever loop has them and whatever connections are kept.
 TEST_F(Kept, TheHardLimitIsExactForRequestsOfManyHosts) {
   start_only(cluster, {2});
   cluster.app.services[0].hard_limit = 2;
-  RunningHost host1(1, cluster, one_loop()), host2(2, cluster, one_loop()),
-      host3(3, cluster, one_loop());
+  FlycastOptions wide;
+  wide.loops = 4;
+  RunningHost host1(1, cluster, wide), host2(2, cluster, wide), host3(3, cluster, wide);
   CountingServer server(2);
   std::thread serving([&] { server.run(); });
   std::atomic<int> served = 0, refused = 0, others = 0;

@@ -3,7 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <tuple>
+#include <vector>
 
+#include "flycast/core/stats.h"
 #include "flycast/io/guarded.h"
 
 namespace sixpn::flycast {
@@ -93,6 +96,49 @@ TEST(Meters, MachinesThatAreGoneAreForgotten) {
   EXPECT_EQ(meters.machines().size(), 1u);
   EXPECT_EQ(admissions.admitted().size(), 1u);
   kept->connects.add(milliseconds(1));  // whoever dials it just now is not hurt
+}
+
+// Of two loops: what both met is added, what one met stays, in order.
+TEST(MeterReadings, OfSeveralLoopsAreOne) {
+  auto app = [](const char* name, std::uint64_t connects, std::uint64_t in) {
+    MeterReadings::App one{kNet, name, {}, in, 2 * in};
+    one.meter.connects = connects;
+    one.meter.responses[200].add(milliseconds(1));
+    one.meter.handshakes.times["TLSv1.3"].add(milliseconds(2));
+    ++one.meter.handshakes.errors["web.flycast"];
+    return one;
+  };
+  auto machine = [](std::uint64_t id) {
+    MeterReadings::Machine one{kNet, MachineId{id}, {}};
+    one.meter.connects.add(milliseconds(3));
+    return one;
+  };
+  MeterReadings all{{app("api", 1, 10), app("web", 2, 20)}, {machine(1), machine(3)}, {}, 1};
+  all.add({{app("db", 4, 40), app("web", 8, 80)}, {machine(2), machine(3)}, {}, 2});
+  std::vector<std::tuple<std::string, std::uint64_t, std::uint64_t, std::uint64_t>> apps;
+  for (const auto& one : all.apps)
+    apps.emplace_back(one.name, one.meter.connects, one.data_in, one.data_out);
+  EXPECT_EQ(apps, (decltype(apps){{"api", 1, 10, 20}, {"db", 4, 40, 80}, {"web", 10, 100, 200}}));
+  const AppMeter& web = all.apps.back().meter;
+  EXPECT_EQ(web.responses.at(200).sum, milliseconds(2));
+  EXPECT_EQ(web.handshakes.times.at("TLSv1.3").sum, milliseconds(4));
+  EXPECT_EQ(web.handshakes.errors.at("web.flycast"), 2u);
+  ASSERT_EQ(all.machines.size(), 3u);
+  EXPECT_EQ(all.machines[1].machine, MachineId{2});
+  EXPECT_EQ(all.machines[2].meter.connects.sum, milliseconds(6));
+  EXPECT_EQ(all.left_out, 3u);
+}
+
+TEST(FlycastStats, AreAddedMemberByMember) {
+  FlycastStats one, two;
+  one.accepted = 1;
+  one.sessions = 2;
+  two.accepted = 10;
+  two.http_requests = 5;
+  one += two;
+  EXPECT_EQ(one.accepted, 11u);
+  EXPECT_EQ(one.http_requests, 5u);
+  EXPECT_EQ(one.sessions, 2u);
 }
 
 }  // namespace

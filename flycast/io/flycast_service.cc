@@ -9,22 +9,19 @@
 #include "base/duration_text.h"
 #include "base/io/clock.h"
 #include "base/log.h"
-#include "flycast/io/client_session.h"
 #include "flycast/io/departure.h"
 #include "flycast/io/hop_session.h"
 #include "flycast/io/host_questions.h"
-#include "flycast/io/http_session.h"
 #include "flycast/io/inheritance.h"
 #include "flycast/io/listener.h"
 #include "flycast/io/proxy_loops.h"
 #include "flycast/io/proxy_state.h"
+#include "flycast/io/session_start.h"
 #include "flycast/io/silence_listener.h"
 #include "flycast/io/silence_teller.h"
 #include "flycast/io/sockets.h"
 #include "flycast/io/status.h"
-#include "flycast/io/tls_session.h"
 #include "registry/core/address.h"
-#include "registry/core/service_ports.h"
 
 namespace sixpn::flycast {
 namespace {
@@ -55,27 +52,6 @@ bool is_flycast_call(const IpEndpoint& from, const IpEndpoint& dialled) {
   if (client != AddressKind::kMachine && client != AddressKind::kPeer) return false;
   return classify(dialled.ip) == AddressKind::kFlycast &&
          network_of(from.ip) == network_of(dialled.ip);
-}
-
-// On the loop that has it from here on. Not taken further, the stream is reset as it is destroyed.
-void start_session(ProxyState& state, Fd stream, const IpEndpoint& from, const IpEndpoint& dialled,
-                   ClientTicket ticket) {
-  auto routed = state.table.route(network_of(from.ip), dialled);
-  const Route* route = std::get_if<Route>(&routed);
-  ClientStream client{std::move(stream)};
-  if (route != nullptr) {
-    auto meter = state.meters.app(route->app->app.network, route->app->app.name);
-    if (meter && !meter->bytes) meter->bytes = std::make_shared<ClientBytes>();
-    if (meter) client.bytes = meter->bytes;
-    ticket.keep(Meters::connection(std::move(meter)));
-  }
-  SessionId id = state.next_id();
-  if (route != nullptr && ends_tls(*route->port))
-    return start_tls_session(state, id, std::move(client), from, dialled, std::move(ticket));
-  if (route != nullptr && speaks_http(*route->port))
-    return start_http_session(state, id, std::move(client), from, dialled, std::move(ticket));
-  start_client_session(state, id, std::move(client), from, dialled, std::move(ticket),
-                       route != nullptr);
 }
 
 }  // namespace

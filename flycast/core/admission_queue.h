@@ -5,7 +5,7 @@
 // 8289, on the other end of the queue). It is shared by the hosts whose proxies ask: who is
 // refused, because the queue is full or stands, is the newest of the host with most places. It
 // holds no counts: admission is OpenCounts', and a place that comes free is offered here before
-// anybody new gets it. Pure; one loop.
+// anybody new gets it. Pure; one thread at a time.
 #pragma once
 
 #include <cstdint>

@@ -3,7 +3,7 @@
 // starts one in the background when all of the region are over their soft limit
 // (BackgroundStarts). The owner's agent decides (StartRules), as it does on every admission. Not
 // here: starting, which the machine room does, and waiting for the port (io/waker.h). Pure; each
-// object on one loop.
+// object by one thread at a time.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,7 @@
 // LoadView: what this host believes of machines it balances over: how loaded they are, how quickly
 // they answer, which of them failed. Knowledge is its own open connections (exact) and what owners
 // put on their answers (true then, stale soon). Advisory: it orders choices and spares questions
-// whose answer is known; the owner decides. Pure; one loop.
+// whose answer is known; the owner decides. Pure; one thread at a time.
 //
 // The rule and its simulation: a report counts all connections of the machine, of which some were
 // ours; the estimate moves with ours since. Old reports fade, so that an idle view does not repel

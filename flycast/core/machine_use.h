@@ -1,7 +1,7 @@
 // MachineUse: what autostop needs to know beside the counts of open connections (limits.h): whether
 // a machine of this host was given any since it last looked, and that one which is about to be
 // stopped is given no more. The gate of the owner's counts (OpenCounts::set_gate), so no path of
-// admission passes it by. Pure; one loop. Memory: a number per machine that is watched.
+// admission passes it by. Pure; one thread at a time. Memory: a number per machine that is watched.
 #pragma once
 
 #include <cstddef>

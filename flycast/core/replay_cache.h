@@ -5,7 +5,7 @@
 //
 // Bounded in bytes, over all and for each app: the app that has most gives way, its least recently
 // used first, so that one app's sessions do not push out another's. Not shared between hosts. Pure;
-// one loop.
+// one thread at a time.
 #pragma once
 
 #include <cstddef>

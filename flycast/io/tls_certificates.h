@@ -1,7 +1,7 @@
 // TlsCertificates: the leaves that this host shows to clients, one for each Flycast address that is
 // dialled, made when they are needed by the authority of the certificate that the org gave this
 // host (tls_authority.h), each with a key of its own, all in memory. Also the TlsContext of now.
-// Loop thread. Limits: kMaxLeaves; what is oldest goes first.
+// One thread at a time. Limits: kMaxLeaves; what is oldest goes first.
 #pragma once
 
 #include <cstddef>

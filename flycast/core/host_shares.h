@@ -2,8 +2,8 @@
 // no host, stolen or broken, takes so much of this proxy that the others find no place, and one
 // that asks alone gets most of it. A host may hold kShare times as much as is left when it has it
 // (a dynamic threshold: Choudhury and Hahne, 1998), so one alone has three quarters of all, and
-// whoever holds little is refused last. A host without any may have the last place. Pure; one thread at a time.
-// Memory: one entry per host with something open.
+// whoever holds little is refused last. A host without any may have the last place. Pure; one
+// thread at a time. Memory: one entry per host with something open.
 #pragma once
 
 #include <cstddef>

@@ -1,8 +1,8 @@
 // RetryBudget: how many requests of a service may be sent a second time after bytes of them reached
 // the app: a fifth of what is asked, and ten a second so that quiet services may retry at all.
 // Without it, an app that fails under load gets twice the load (Finagle's RetryBudget is the
-// model). Refusals at admission cost the app nothing and take nothing from it. Pure; one thread at a time; one
-// per service.
+// model). Refusals at admission cost the app nothing and take nothing from it. Pure; one thread at
+// a time; one per service.
 #pragma once
 
 #include <algorithm>

@@ -1,7 +1,8 @@
 // ServicePool: the machines of one service as this host's proxy may choose among them: in tiers by
 // distance, each with what the LoadView knows of it. Built from the registry's candidates, kept
 // while the snapshot is the same; what must outlive a snapshot (the order of regions, who joined
-// when) passes from one build to the next. Pure; one thread at a time. It is not the choice: balancer.h.
+// when) passes from one build to the next. Pure; one thread at a time. It is not the choice:
+// balancer.h.
 //
 // Above kMostWhole machines each proxy prefers its own kSubset of every region, by rendezvous
 // hashing of proxy and machine: its views stay warm and its links few, each machine has about as

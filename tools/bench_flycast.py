@@ -336,12 +336,12 @@ def run(build, arguments):
     parser.add_argument("--only", help="loads, separated by commas: " + ", ".join(LOADS))
     parser.add_argument("--hop", action="store_true",
                         help="the server is on a second host, through WireGuard: beside the mesh alone")
-    parser.add_argument("--one-loop", action="store_true", help="all of Flycast's connections on one loop")
+    parser.add_argument("--two-loops", action="store_true", help="two of Flycast's loops, however few processors")
     parser.add_argument("--idle", type=int, default=IDLE, help="idle connections")
     parser.add_argument("--without", default="", help="rivals to leave out, separated by commas")
     options = parser.parse_args(arguments)
     install(PACKAGES)
-    stage = Stage(build, *[word for word in ("hop", "one-loop") if getattr(options, word.replace("-", "_"))])
+    stage = Stage(build, *[word for word in ("hop", "two-loops") if getattr(options, word.replace("-", "_"))])
     with contextlib.ExitStack() as stack:
         stack.callback(stage.close)
         if options.hop:

@@ -205,10 +205,10 @@ def run(build, arguments):
     parser.add_argument("--seconds", type=int, default=SECONDS)
     parser.add_argument("--hop", action="store_true", help="the server is on a second host")
     parser.add_argument("--requests", action="store_true", help="the port's limits count requests")
-    parser.add_argument("--one-loop", action="store_true", help="all of Flycast's connections on one loop")
+    parser.add_argument("--two-loops", action="store_true", help="two of Flycast's loops, however few processors")
     options = parser.parse_args(arguments)
     install(PACKAGES)
-    words = [word for word in ("hop", "requests", "one-loop") if getattr(options, word.replace("-", "_"))]
+    words = [word for word in ("hop", "requests", "two-loops") if getattr(options, word.replace("-", "_"))]
     stage = HttpStage(build, "http", *words)
     with contextlib.ExitStack() as stack:
         stack.callback(stage.close)

@@ -3,13 +3,16 @@
 // per namespace and address, then serves until its input ends. With "hop", the server is on a
 // second host ("server_host"), whose service runs in this process too; with "http" the port has
 // that handler, with "requests" its limits count requests; with "kernel" nftables hand the client's
-// connections to the machine, as the mesh room would.
+// connections to the machine, as the mesh room would; with "two-loops" the service has two.
+#include <algorithm>
 #include <cstdio>
 #include <optional>
 #include <set>
 #include <string_view>
+#include <thread>
 
 #include "flycast/core/kernel_path.h"
+#include "flycast/io/commons.h"
 #include "mesh/core/service_map.h"
 #include "registry/core/address.h"
 #include "tests/netns/flycast/stage.h"
@@ -41,7 +44,9 @@ void serve(const std::set<std::string_view>& words) {
   if (words.contains("requests")) service.concurrency = ConcurrencyType::kRequests;
   FlycastOptions limits;
   limits.max_sessions = limits.max_sessions_per_client = 1'000'000;
-  if (words.contains("one-loop")) limits.loops = 1;
+  // As an agent has them here; RunningHost gives tests two.
+  unsigned processors = std::thread::hardware_concurrency();
+  limits.loops = words.contains("two-loops") ? 2 : std::clamp(processors / 2, 1u, kMaxProxyLoops);
   Lab& lab = Lab::instance();
   RunningHost host1(1, cluster, limits);
   std::optional<RunningHost> host2;

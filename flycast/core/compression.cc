@@ -97,7 +97,7 @@ GzipWriter::~GzipWriter() {
 }
 
 std::unique_ptr<GzipWriter> GzipWriter::open(Compressions& all) {
-  if (all.open >= kMaxCompressions) return nullptr;
+  if (all.open >= all.most) return nullptr;
   auto stream = std::make_unique<z_stream_s>();
   if (deflateInit2(stream.get(), kLevel, Z_DEFLATED, kGzipWindow, kMemory, Z_DEFAULT_STRATEGY) !=
       Z_OK)

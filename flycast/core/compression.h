@@ -34,12 +34,13 @@ void mark_gzip(ResponseHead& response);
 
 // Those of a loop that are being coded.
 struct Compressions {
+  std::size_t most = kMaxCompressions;  // of which it has its part
   std::size_t open = 0;
 };
 
 class GzipWriter {
  public:
-  // Null: there are kMaxCompressions, or there is no memory. `all` must outlive it.
+  // Null: there are as many as may be, or there is no memory. `all` must outlive it.
   static std::unique_ptr<GzipWriter> open(Compressions& all);
   ~GzipWriter();
   GzipWriter(const GzipWriter&) = delete;

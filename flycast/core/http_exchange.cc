@@ -11,7 +11,7 @@ bool HttpExchange::may_keep(std::size_t size) {
   if (size <= kMaxKeptBody) return true;
   if (all_ == nullptr || size > kMaxReplayedBody) return false;
   std::size_t beyond = size - kMaxKeptBody;
-  if (all_->bytes - counted_ + beyond > kMaxKeptInAll) return false;
+  if (all_->bytes - counted_ + beyond > all_->most) return false;
   all_->bytes += beyond - counted_;
   counted_ = beyond;
   return true;

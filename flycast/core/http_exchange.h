@@ -22,7 +22,8 @@ namespace sixpn::flycast {
 inline constexpr std::size_t kMaxKeptBody = 64 * 1024;
 inline constexpr std::size_t kMaxKeptInAll = 32 * 1024 * 1024;
 struct KeptBodies {
-  std::size_t bytes = 0;  // beyond kMaxKeptBody of each
+  std::size_t most = kMaxKeptInAll;  // of which a loop has its part
+  std::size_t bytes = 0;             // beyond kMaxKeptBody of each
 };
 // After a machine's connection gave no answer. Only one of them after a machine that may have acted
 // on the request: what kills those that read it must not meet them all.

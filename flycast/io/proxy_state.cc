@@ -30,6 +30,8 @@ ProxyState::ProxyState(EventLoop& event_loop, Commons& shared, std::size_t of, s
       kept_machines(event_loop),
       last_id_(static_cast<SessionId>(of) << kLoopShift) {
   http.most_held = shared.part_of(kMaxHttpHeld);
+  http.kept.most = shared.part_of(kMaxKeptInAll);
+  http.compressions.most = shared.part_of(kMaxCompressions);
 }
 
 void ProxyState::count_open() {

@@ -164,21 +164,33 @@ class Message {
     if (truncated_) ldns_buffer_write_u16_at(buffer_.get(), kFlagsOffset, flags_ | kFlagTruncated);
     for (std::size_t i = 0; i < counts_.size(); ++i)
       ldns_buffer_write_u16_at(buffer_.get(), kCountsOffset + 2 * i, counts_[i]);
-    auto* begin = reinterpret_cast<const char*>(ldns_buffer_begin(buffer_.get()));
-    return {std::string(begin, ldns_buffer_position(buffer_.get())), truncated_};
+    return {std::string(data(), ldns_buffer_position(buffer_.get())), truncated_};
   }
 
  private:
+  // From a record's beginning to behind its length: a name, type, class and TTL.
+  static constexpr std::size_t kLongestToLength = 255 + 2 + 2 + 4 + 2;
+
   // False, and nothing is written, when the record does not fit.
   bool write(const ldns_rr& rr, ldns_pkt_section section) {
     auto start = ldns_buffer_position(buffer_.get());
+    // ldns knows the place of a record's length by 16 bits: of one that begins below 64 kB and ends
+    // beyond it the length is written over the beginning of the message.
+    bool crosses = start + ldns_rr_uncompressed_size(&rr) > kMaxMessageBytes;
+    std::string beginning;
+    if (crosses) beginning.assign(data(), std::min(start, kLongestToLength));
     auto status = ldns_rr2buffer_wire_compress(buffer_.get(), &rr, section, names_.get());
     bool fits = status == LDNS_STATUS_OK && ldns_buffer_position(buffer_.get()) <= limit_;
     if (fits)
       ++counts_[section];
     else
       ldns_buffer_set_position(buffer_.get(), start);
+    if (crosses && !fits)
+      ldns_buffer_write_at(buffer_.get(), 0, beginning.data(), beginning.size());
     return fits;
+  }
+  [[nodiscard]] const char* data() const {
+    return reinterpret_cast<const char*>(ldns_buffer_begin(buffer_.get()));
   }
   void reserve(std::size_t bytes) {
     if (!ldns_buffer_reserve(buffer_.get(), bytes)) throw std::bad_alloc();

@@ -73,6 +73,13 @@ std::vector<const MachineRecord*> machines_of(const View& view, const AppNames& 
   return machines;
 }
 
+// On the wire, with its owner's name as a pointer (RFC 1035 section 4.1.4, RFC 2782).
+std::size_t srv_record_bytes(const Name& target) {
+  constexpr std::size_t kOwnerTypeClassTtlLength = 2 + 2 + 2 + 4 + 2;
+  constexpr std::size_t kPriorityWeightPort = 2 + 2 + 2;
+  return kOwnerTypeClassTtlLength + kPriorityWeightPort + target.wire().size();
+}
+
 // One priority per tier, the nearest is 0. Within it all weigh the same.
 enum class Tier { kRegion, kMachine };
 
@@ -81,8 +88,8 @@ NameContent records_of(const std::vector<const MachineRecord*>& machines,
   NameContent content{kTypeSrv, {}};
   const MachineRecord* before = nullptr;
   std::uint16_t tier = 0;
+  std::size_t bytes = 0;
   for (const MachineRecord* machine : machines) {
-    if (content.rdata.size() >= kMostServiceTargets) break;
     std::vector<std::uint16_t> ports;
     for (const Service* service : services)
       if (is_served_by(*service, *machine) &&
@@ -90,6 +97,8 @@ NameContent records_of(const std::vector<const MachineRecord*>& machines,
         ports.push_back(service->internal_port);
     auto target = ports.empty() ? std::nullopt : machine_name(*machine);
     if (!target) continue;
+    bytes += ports.size() * srv_record_bytes(*target);
+    if (bytes > kMaxServiceBytes) break;
     bool same = before == nullptr || (tiers == Tier::kRegion && before->region == machine->region);
     if (!same) ++tier;
     before = machine;

@@ -19,8 +19,9 @@
 
 namespace sixpn::dns {
 
-// The nearest; what is beyond them is not named.
-inline constexpr std::size_t kMostServiceTargets = 256;
+// Of one answer's records: what a message over TCP has room for beside header, question and OPT.
+// The nearest machines are named, some 1,000; what is beyond them is not.
+inline constexpr std::size_t kMaxServiceBytes = 64000;
 
 constexpr bool is_service_protocol(std::string_view label) {
   return label == "_tcp" || label == "_udp";

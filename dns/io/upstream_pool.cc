@@ -171,6 +171,12 @@ struct Channel {
               static_cast<int>(query.size()), on_end, attempt);
   }
 
+  // Ends all that wait. c-ares is not on the stack.
+  void fail() {
+    failed = false;
+    if (channel != nullptr) ares_cancel(channel);
+  }
+
   void process(int read, int write) {
     shared.datagrams.begin();
     stream_reads_left = UpstreamSockets::kReadsPerTurn;
@@ -226,11 +232,17 @@ struct Channel {
     return recv(fd, out, room, flags);
   }
 
-  static ares_ssize_t send_parts(ares_socket_t fd, const iovec* parts, int count, void*) {
+  // A datagram's error is as likely as not that of an earlier one (ip(7): ECONNREFUSED), which
+  // nobody will be told again: all that wait here have failed, and c-ares only ends this one.
+  static ares_ssize_t send_parts(ares_socket_t fd, const iovec* parts, int count, void* self) {
     msghdr message{};
     message.msg_iov = const_cast<iovec*>(parts);
     message.msg_iovlen = static_cast<std::size_t>(count);
-    return sendmsg(fd, &message, MSG_NOSIGNAL);
+    auto sent = sendmsg(fd, &message, MSG_NOSIGNAL);
+    auto& channel = *static_cast<Channel*>(self);
+    bool failed = sent < 0 && errno != EAGAIN && errno != EINTR && errno != ENOBUFS;
+    if (failed && channel.way != UpstreamWay::kTcp) channel.failed = true;
+    return sent;
   }
 
   void on_state(int fd, bool read, bool write) const {
@@ -249,6 +261,7 @@ struct Channel {
   int in_flight = 0;
   int stream_reads_left = 0;
   bool closing = false;
+  bool failed = false;  // what waits for an answer has lost it
 };
 
 }  // namespace
@@ -310,6 +323,9 @@ struct UpstreamPool::Impl {
 
   // c-ares is not on the stack.
   void settle() {
+    for_each_channel([](Channel& channel) {
+      if (channel.failed) channel.fail();
+    });
     while (!shared.ended.empty()) {
       auto ended = std::exchange(shared.ended, {});
       for (auto& each : ended) on_end(std::move(each));

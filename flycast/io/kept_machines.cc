@@ -44,8 +44,10 @@ void KeptMachines::keep(const Key& key, std::unique_ptr<HttpStream> stream, std:
 
 std::unique_ptr<HttpStream> KeptMachines::remove(Place place) {
   auto found = by_key_.find(place->key);
-  std::erase(found->second, place);
-  if (found->second.empty()) by_key_.erase(found);
+  auto& places = found->second;
+  // From the newest, which is the one that is taken.
+  places.erase(std::prev(std::find(places.rbegin(), places.rend(), place).base()));
+  if (places.empty()) by_key_.erase(found);
   auto stream = std::move(place->stream);
   by_age_.erase(place);
   return stream;

@@ -23,7 +23,8 @@ class HttpStream;
 
 class KeptMachines {
  public:
-  static constexpr std::size_t kMaxOfKey = 64;
+  // Fewer than one client has requests at once, and the rest would connect anew each time.
+  static constexpr std::size_t kMaxOfKey = 512;
   static constexpr std::size_t kMaxInAll = 1024;
   // As Fly's proxy does (fly.md 4.1).
   static constexpr Duration kIdle = std::chrono::seconds(4);

@@ -63,6 +63,31 @@ TEST_F(Kept, OneServesTheNextRequestOfItsClientWhateverItsConnection) {
   EXPECT_EQ(stats.kept_machines, 1u);
 }
 
+// Of one that has many requests at once, none connects anew.
+TEST_F(Kept, AsManyAsItsClientHasRequestsAtOnce) {
+  start_only(cluster, {1});
+  RunningHost host1(1, cluster, one_loop());
+  Server server(1);
+  constexpr std::size_t kAtOnce = 100;
+  std::vector<Tcp> clients, machines;
+  auto ask_all = [&] {
+    for (Tcp& client : clients) ASSERT_TRUE(client.write_all("GET / HTTP/1.1\r\nHost: h\r\n\r\n"));
+  };
+  auto answer_all = [&] {
+    for (Tcp& machine : machines) ASSERT_TRUE(read_message(machine).starts_with("GET /"));
+    for (Tcp& machine : machines) ASSERT_TRUE(machine.write_all(ok("hello")));
+    for (Tcp& client : clients) ASSERT_TRUE(read_message(client, 5).ends_with("hello"));
+  };
+  for (std::size_t i = 0; i < kAtOnce; ++i) clients.push_back(dial_web());
+  ask_all();
+  for (std::size_t i = 0; i < kAtOnce; ++i) machines.push_back(server.accept());
+  answer_all();
+  EXPECT_EQ(host1.stats().kept_machines, kAtOnce);
+  ask_all();
+  answer_all();
+  EXPECT_EQ(host1.stats().reused, kAtOnce);
+}
+
 TEST_F(Kept, NobodyElsesRequest) {
   start_only(cluster, {1});
   RunningHost host1(1, cluster, one_loop()), host2(2, cluster, one_loop());

@@ -218,6 +218,24 @@ TEST_F(Forwarding, APortWhereNobodyListensFailsAtOnce) {
   EXPECT_EQ(ask(foreign()).rcode, 2);
 }
 
+// The kernel tells of a refusal once, at the next call, and not whose it was: no question waits for
+// its deadline.
+TEST_F(Forwarding, ManyQuestionsToSuchAPortFailAtOnce) {
+  auto chosen = options();
+  chosen.forward = quiet();
+  chosen.forward.deadline = 10 * kPatience;
+  start(chosen);
+  constexpr std::uint16_t kMany = 100;
+  UdpClient client(six());
+  for (std::uint16_t id = 0; id < kMany; ++id)
+    client.send(encode({.name = "n" + std::to_string(id) + ".example", .type = kTypeA, .id = id}));
+  for (int i = 0; i < kMany; ++i) {
+    auto reply = client.receive();
+    ASSERT_TRUE(reply) << i << " were told";
+    EXPECT_EQ(parse_reply(*reply)->rcode, 2);
+  }
+}
+
 TEST_F(Forwarding, WithoutUpstreamsItSaysSo) {
   loop_.start_thread();
   ForwardShared shared(quiet(), std::vector<std::vector<IpEndpoint>>(1));

@@ -176,7 +176,7 @@ TEST(ServiceNames, TargetsAreNotCompressed) {
 // Addresses that do not fit are left out without TC; records that do not fit set it.
 TEST(ServiceNames, WhatDoesNotFitIsLeftOutByItsWorth) {
   World world;
-  for (std::uint64_t id = 0; id < 300; ++id) world.add(kAcme, {0x1000 + id, "big", kHostA});
+  for (std::uint64_t id = 0; id < 900; ++id) world.add(kAcme, {0x1000 + id, "big", kHostA});
   edit_app(world.network(kAcme), "big").app.services = {
       service(ServiceProtocol::kTcp, 8080, {{80, 80, {"http"}}}, {})};
   auto snapshot = world.snapshot();
@@ -187,8 +187,20 @@ TEST(ServiceNames, WhatDoesNotFitIsLeftOutByItsWorth) {
   auto tcp =
       reply_of(*snapshot, {.name = "_http._tcp.big.internal", .type = kTypeSrv}, Transport::kTcp);
   EXPECT_FALSE(tcp.truncated);
-  EXPECT_EQ(tcp.answers.size(), kMostServiceTargets);
-  EXPECT_EQ(tcp.additional.size(), kMostServiceTargets);
+  EXPECT_EQ(tcp.answers.size(), 900U);
+  EXPECT_LT(tcp.additional.size(), 900U);
+
+  for (std::uint64_t id = 900; id < 1500; ++id) world.add(kAcme, {0x1000 + id, "big", kHostB});
+  auto full = reply_of(*world.snapshot(), {.name = "_http._tcp.big.internal", .type = kTypeSrv},
+                       Transport::kTcp);
+  EXPECT_FALSE(full.truncated);
+  EXPECT_GT(full.answers.size(), 1000U);
+  EXPECT_LT(full.answers.size(), 1500U);
+  EXPECT_GT(full.additional.size(), 0U);
+  auto nearest = std::count_if(
+      full.answers.begin(), full.answers.end(),
+      [](const std::string& answer) { return answer.find("SRV 0 1 8080 ") != std::string::npos; });
+  EXPECT_EQ(nearest, 900) << "none of the nearest is left out";
 
   World few;
   for (std::uint64_t id = 0; id < 6; ++id) few.add(kAcme, {0x1000 + id, "few", kHostA});

@@ -65,6 +65,8 @@ struct FlycastOptions {
   std::size_t max_sessions_per_client = 1024;
   // Hop connections of one host that have not sent their preamble; beyond it the oldest is reset.
   std::size_t max_silent_hops_per_host = 128;
+  // The same of those that have served a request and may serve another.
+  std::size_t max_resting_hops_per_host = 1024;
   // A machine of a service with autostop that had no connection for so long is not needed (Fly: 5
   // to 7 minutes).
   Duration idle_after = std::chrono::minutes(5);

@@ -46,8 +46,11 @@ class SilentHops {
   void remove(HostId host, SessionId session) {
     auto found = hosts_.find(host);
     if (found == hosts_.end()) return;
-    std::erase(found->second, session);
-    if (found->second.empty()) hosts_.erase(found);
+    auto& waiting = found->second;
+    // From the newest, which is the one that speaks.
+    auto behind = std::find(waiting.rbegin(), waiting.rend(), session);
+    if (behind != waiting.rend()) waiting.erase(std::prev(behind.base()));
+    if (waiting.empty()) hosts_.erase(found);
   }
 
   [[nodiscard]] std::size_t waiting(HostId host) const {

@@ -64,6 +64,7 @@ struct Commons {
         admissions(home),
         starts(home, std::move(start)),
         silent(options.max_silent_hops_per_host),
+        resting(options.max_resting_hops_per_host),
         links(home, host_address(options.self), options.hop_link_idle),
         tls(options),
         openings(loops),
@@ -84,7 +85,8 @@ struct Commons {
   MachineStarts starts;
   Guarded<ServiceView> view;
   Guarded<BackgroundStarts> background_starts;
-  Guarded<SilentHops> silent;  // of all loops
+  Guarded<SilentHops> silent;   // have said nothing yet
+  Guarded<SilentHops> resting;  // between two exchanges
   HopLinks links;
   Guarded<TlsCertificates> tls;
   Guarded<ReplayCache> replays{ReplayCache::Limits{}};

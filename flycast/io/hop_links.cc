@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/io/clock.h"
+#include "flycast/core/kept_briefly.h"
 
 namespace sixpn::flycast {
 namespace {
@@ -42,7 +43,12 @@ void HopLinks::at_home(Task task) {
 Fd HopLinks::take_rested(const IpEndpoint& proxy) {
   std::lock_guard lock(guard_);
   auto found = peers_.find(proxy);
-  return found == peers_.end() ? Fd() : take_newest(found->second.rested);
+  if (found == peers_.end()) return {};
+  std::deque<Spare>& rested = found->second.rested;
+  std::size_t before = rested.size();
+  Fd taken = take_newest(rested);
+  rested_ -= before - rested.size();
+  return taken;
 }
 
 Fd HopLinks::take(const IpEndpoint& proxy) {
@@ -69,17 +75,31 @@ Fd HopLinks::take_newest(std::deque<Spare>& from) {
   return {};
 }
 
-void HopLinks::give_back(const IpEndpoint& proxy, Fd link) {
+void HopLinks::give_back(const IpEndpoint& proxy, Fd link, std::size_t most) {
   std::lock_guard lock(guard_);
   auto found = peers_.find(proxy);
   if (idle_ == Duration::zero() || found == peers_.end()) return close_unused(link);
-  std::deque<Spare>& rested = found->second.rested;
-  if (rested.size() >= kMaxRested) {
-    close_unused(rested.front().stream);
-    rested.pop_front();
-  }
-  rested.push_back({std::move(link), monotonic_now() + idle_});
+  Peer& peer = found->second;
+  if (peer.rested.size() >= kMaxRested) drop_rested(peer);
+  if (rested_ >= most) return close_unused(link);
+  peer.rested.push_back({std::move(link), monotonic_now() + idle_});
+  ++rested_;
   if (!armed_) at_home([](HopLinks& self) { self.expire(); });
+}
+
+void HopLinks::drop_rested(Peer& peer) {
+  close_unused(peer.rested.front().stream);
+  peer.rested.pop_front();
+  --rested_;
+}
+
+// As many as there were exchanges at once, or they would connect anew each time; but each holds a
+// place at the other host, so many not for long.
+bool HopLinks::has_rested_enough(const Peer& peer, Instant now) const {
+  if (peer.rested.empty()) return false;
+  Instant until = peer.rested.front().until;
+  if (peer.rested.size() > kRestedForLong) until = until - idle_ + std::min(idle_, kKeptBriefly);
+  return until <= now;
 }
 
 void HopLinks::note_takes_ahead(const IpEndpoint& proxy) {
@@ -97,7 +117,10 @@ bool HopLinks::takes_ahead(const IpEndpoint& proxy) const {
 void HopLinks::forget(const IpEndpoint& proxy) {
   std::erase_if(connecting_, [&](const auto& one) { return one.first.first == proxy; });
   std::lock_guard lock(guard_);
-  peers_.erase(proxy);
+  auto found = peers_.find(proxy);
+  if (found == peers_.end()) return;
+  rested_ -= found->second.rested.size();
+  peers_.erase(found);
 }
 
 void HopLinks::connect(const IpEndpoint& proxy, std::size_t count) {
@@ -138,10 +161,7 @@ void HopLinks::expire() {
       peer.spare.pop_front();
       if (peer.wanted > 0) --peer.wanted;
     }
-    while (!peer.rested.empty() && peer.rested.front().until <= now) {
-      close_unused(peer.rested.front().stream);
-      peer.rested.pop_front();
-    }
+    while (has_rested_enough(peer, now)) drop_rested(peer);
     bool unused = peer.spare.empty() && peer.rested.empty() && peer.connecting == 0;
     at = unused ? peers_.erase(at) : std::next(at);
   }
@@ -149,7 +169,8 @@ void HopLinks::expire() {
   arm();
 }
 
-// For the one that is the oldest now: under load those that are kept change all the time.
+// For the one that is the oldest now: under load those that are kept change all the time, and may
+// become many.
 void HopLinks::arm() {
   if (armed_) return;
   Instant first = kNever;
@@ -158,6 +179,7 @@ void HopLinks::arm() {
     if (!peer.rested.empty()) first = std::min(first, peer.rested.front().until);
   }
   armed_ = first != kNever;
+  if (armed_) first = std::min(first, monotonic_now() + kKeptBriefly);
   expiry_.arm_at(first);
 }
 
@@ -169,6 +191,7 @@ void HopLinks::stop() {
     for (auto* kept : {&peer.spare, &peer.rested})
       for (Spare& spare : *kept) close_unused(spare.stream);
   peers_.clear();
+  rested_ = 0;
   armed_ = false;
 }
 

@@ -3,8 +3,9 @@
 // elsewhere need not wait for one to be made: its preamble goes at once. Kept for hosts used
 // lately: each use opens one for the next, up to kMaxSpare; one that nobody needed within the idle
 // time is closed, and one less is kept. Those at rest serve exchanges only. Shared by all loops:
-// any thread, but what says otherwise. Limits: kMaxSpare and kMaxRested per host, kMaxPeers hosts;
-// beyond them connections are made when needed, as for a host's first.
+// any thread, but what says otherwise. Limits: kMaxSpare and kMaxRested per host, more than
+// kRestedForLong for kKeptBriefly alone; kMaxPeers hosts; beyond them connections are made when
+// needed, as for a host's first.
 #pragma once
 
 #include <cstddef>
@@ -25,7 +26,8 @@ namespace sixpn::flycast {
 class HopLinks {
  public:
   static constexpr std::size_t kMaxSpare = 16;
-  static constexpr std::size_t kMaxRested = 64;
+  static constexpr std::size_t kMaxRested = 1024;
+  static constexpr std::size_t kRestedForLong = 64;
   static constexpr std::size_t kMaxPeers = 256;
 
   // `home`: the loop that makes them. `own`: the address links are bound to. `idle`: zero keeps
@@ -38,8 +40,9 @@ class HopLinks {
   Fd take(const IpEndpoint& proxy);
   // One at rest, for an exchange. What its last machine said too late may come yet.
   Fd take_rested(const IpEndpoint& proxy);
-  // One on which an exchange is over; of a proxy that repeats nonces.
-  void give_back(const IpEndpoint& proxy, Fd link);
+  // One on which an exchange is over; of a proxy that repeats nonces. `most`: that rest, to all
+  // hosts together.
+  void give_back(const IpEndpoint& proxy, Fd link, std::size_t most);
   // That proxy takes an exchange's first frames before its reply; forgotten with its last link.
   void note_takes_ahead(const IpEndpoint& proxy);
   [[nodiscard]] bool takes_ahead(const IpEndpoint& proxy) const;
@@ -66,6 +69,8 @@ class HopLinks {
   void connect(const IpEndpoint& proxy, std::size_t count);
   void on_connected(const Connecting& which, ConnectOutcome outcome);
   static Fd take_newest(std::deque<Spare>& from);
+  [[nodiscard]] bool has_rested_enough(const Peer& peer, Instant now) const;
+  void drop_rested(Peer& peer);
   void expire();
   void arm();
   template <class Task>
@@ -76,6 +81,7 @@ class HopLinks {
   Duration idle_;
   mutable std::mutex guard_;
   std::map<IpEndpoint, Peer> peers_;  // under it
+  std::size_t rested_ = 0;            // likewise
   bool armed_ = false;                // likewise
   // Home's:
   std::map<Connecting, std::unique_ptr<StreamConnector>> connecting_;

@@ -63,7 +63,7 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
           if (auto self = weak.lock()) self->on_frame(std::move(body));
         },
         std::move(first));
-    state_.add_silent_hop(from_, id_);
+    state_.add_silent_hop(waits_among(), from_, id_);
   }
 
  private:
@@ -93,7 +93,10 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
   }
 
   void leave_silent() {
-    state_.commons.silent.with([this](SilentHops& silent) { silent.remove(from_, id_); });
+    waits_among().with([this](SilentHops& silent) { silent.remove(from_, id_); });
+  }
+  [[nodiscard]] Guarded<SilentHops>& waits_among() {
+    return has_served_ ? state_.commons.resting : state_.commons.silent;
   }
 
   // The other side kept it in reserve, and does no longer.
@@ -189,6 +192,7 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
     if (!reply(HopStatus::kOk, 0)) return state_.end(id_);
     ++state_.stats.hops_admitted;
     reader_.reset();
+    has_served_ = true;
     exchange_ = std::make_shared<HopExchange>(
         state_, std::move(hop_), std::move(machine), *keep_as_,
         [weak = weak_from_this()](std::optional<HopExchange::Over> over) {
@@ -250,6 +254,7 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
   std::uint64_t nonce_ = 0;                   // the preamble's
   MachineEnd end_;                            // nobody's until a machine is admitted to
   std::optional<KeptMachines::Key> keep_as_;  // the preamble asked for an exchange, and gets one
+  bool has_served_ = false;                   // an exchange: where it waits for the next, it rests
   SessionTickets tickets_;
 };
 

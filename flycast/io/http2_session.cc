@@ -12,6 +12,7 @@
 #include "base/io/clock.h"
 #include "base/log.h"
 #include "flycast/core/http_port.h"
+#include "flycast/core/kept_briefly.h"
 #include "flycast/io/early_timer.h"
 #include "flycast/io/http2_codec.h"
 #include "flycast/io/http2_stream.h"
@@ -42,7 +43,10 @@ class Http2Session : public Session, public std::enable_shared_from_this<Http2Se
         client_(state, std::move(client), [this] { turn(); }),
         codec_(events()),
         timer_(state.loop, [this] { on_timer(); }) {}
-  ~Http2Session() override { state_.http.held -= counted_; }
+  ~Http2Session() override {
+    state_.http.held -= counted_;
+    state_.http.kept_by_http2 -= kept_.size();
+  }
 
   void start(std::string_view first) {
     if (!client_.valid()) return state_.end(id_);
@@ -73,7 +77,8 @@ class Http2Session : public Session, public std::enable_shared_from_this<Http2Se
 
   // Its streams wake this session, later.
   void on_host_dead(HostId host) override {
-    std::erase_if(kept_, [host](const Kept& one) { return one.machine->is_behind(host); });
+    state_.http.kept_by_http2 -=
+        std::erase_if(kept_, [host](const Kept& one) { return one.machine->is_behind(host); });
     for (auto& [id, stream] : streams_) stream.on_host_dead(host);
   }
 
@@ -241,17 +246,19 @@ class Http2Session : public Session, public std::enable_shared_from_this<Http2Se
 
   struct Kept {
     std::unique_ptr<HttpMachine> machine;
-    Instant until;
+    Instant since;
   };
 
   void keep(std::unique_ptr<HttpMachine> machine) {
     if (!machine) return;
+    if (state_.http.kept_by_http2 >= state_.most_kept())
+      return allow_clean_close(machine->stream->fd());
     machine->stream->set_ready([this] {
       kept_speaks_ = true;
       go_on_later();
     });
-    kept_.push_back({std::move(machine), monotonic_now() + kKeptMachine});
-    if (kept_.size() > kMaxHttp2Kept) drop_kept(kept_.begin());
+    ++state_.http.kept_by_http2;
+    kept_.push_back({std::move(machine), monotonic_now()});
   }
 
   // The one used last: the others may go to waste.
@@ -260,12 +267,20 @@ class Http2Session : public Session, public std::enable_shared_from_this<Http2Se
     if (kept_.empty()) return nullptr;
     auto machine = std::move(kept_.back().machine);
     kept_.pop_back();
+    --state_.http.kept_by_http2;
     return machine;
   }
 
   std::deque<Kept>::iterator drop_kept(std::deque<Kept>::iterator which) {
     allow_clean_close(which->machine->stream->fd());
+    --state_.http.kept_by_http2;
     return kept_.erase(which);
+  }
+
+  // Of the one that rests longest. As many as the client has requests at once are kept, or they
+  // would connect anew each time; but each may hold a place at its machine, so many not for long.
+  [[nodiscard]] Instant kept_until() const {
+    return kept_.front().since + (kept_.size() > kHttp2KeptLong ? kKeptBriefly : kKeptMachine);
   }
 
   void drop_all_kept() {
@@ -285,7 +300,7 @@ class Http2Session : public Session, public std::enable_shared_from_this<Http2Se
   void arm() {
     drop_ended();
     timer_.arm_by(active_at_ + (lingering_ ? kLinger : patience()));
-    if (!kept_.empty()) timer_.arm_by(kept_.front().until);
+    if (!kept_.empty()) timer_.arm_by(kept_until());
   }
 
   [[nodiscard]] Duration patience() const {
@@ -296,7 +311,7 @@ class Http2Session : public Session, public std::enable_shared_from_this<Http2Se
     auto self = shared_from_this();
     if (ended_) return;
     Instant now = monotonic_now();
-    while (!kept_.empty() && kept_.front().until <= now) drop_kept(kept_.begin());
+    while (!kept_.empty() && kept_until() <= now) drop_kept(kept_.begin());
     for (auto& [id, stream] : streams_) {
       if (stream.on_time(now)) make_ready(id);
       timer_.arm_by(stream.deadline(now));

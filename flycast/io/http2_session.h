@@ -14,8 +14,9 @@ namespace sixpn::flycast {
 
 // Frames that the client did not take: no more are made.
 inline constexpr std::size_t kMaxHttp2Held = 256 * 1024;
-// Connections to machines that wait for the client's next request.
-inline constexpr std::size_t kMaxHttp2Kept = 32;
+// Connections to machines that wait for the client's next requests: so many for kKeptMachine, more
+// for kKeptBriefly. All sessions of a loop together keep ProxyState::most_kept().
+inline constexpr std::size_t kHttp2KeptLong = 32;
 // Without a byte taken while there is one to send; without a request where the port's options say
 // nothing.
 inline constexpr Duration kHttp2IdleTimeout = std::chrono::seconds(60);

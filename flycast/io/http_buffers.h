@@ -28,6 +28,7 @@ struct HttpBuffers {
   std::size_t held = 0;                  // read, and not taken yet by the other side
   std::size_t opened = 0;                // of HTTP/2's windows, beyond the first of each request
   std::unique_ptr<HttpPoller> poller;    // since the first of them
+  std::size_t kept_by_http2 = 0;         // connections to machines, between two requests
   std::uint64_t bytes = 0;               // sent since start, both directions
   KeptBodies kept;                       // for sending requests again
   Compressions compressions;

@@ -40,7 +40,7 @@ struct HttpMachine {
     if (!dialled.give_back_to || !dialled.may_rest) return false;
     stream->send(encode_exchange_end());
     if (stream->broken() || stream->held() != 0 || stream->sent() > kMostOfRestedLink) return false;
-    state.commons.links.give_back(*dialled.give_back_to, stream->release());
+    state.commons.links.give_back(*dialled.give_back_to, stream->release(), state.most_rested());
     return true;
   }
 

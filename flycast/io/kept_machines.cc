@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/io/clock.h"
+#include "flycast/core/kept_briefly.h"
 #include "flycast/io/http_stream.h"
 #include "flycast/io/sockets.h"
 
@@ -31,23 +32,22 @@ void KeptMachines::keep(const Key& key, std::unique_ptr<HttpStream> stream, std:
   if (auto found = by_key_.find(key); found != by_key_.end() && found->second.size() >= kMaxOfKey)
     drop(found->second.front());
   while (!by_age_.empty() && by_age_.size() >= std::min(most, kMaxInAll)) drop(by_age_.begin());
-  by_age_.push_back({key, std::move(stream), monotonic_now() + kIdle});
+  Instant now = monotonic_now();
+  by_age_.push_back({key, std::move(stream), now, {}});
   Place place = std::prev(by_age_.end());
-  by_key_[key].push_back(place);
+  Places& places = by_key_[key];
+  place->of_key = places.insert(places.end(), place);
   // Whatever comes now, it is not kept any longer.
   place->stream->set_ready([this, place] {
     if (!place->stream->rests()) drop(place);
   });
-  if (std::exchange(armed_, true)) return;
-  expiry_.arm_at(place->until);
+  expiry_.arm_by(now + (places.size() > kOfKeyAtRest ? kKeptBriefly : kIdle));
 }
 
 std::unique_ptr<HttpStream> KeptMachines::remove(Place place) {
   auto found = by_key_.find(place->key);
-  auto& places = found->second;
-  // From the newest, which is the one that is taken.
-  places.erase(std::prev(std::find(places.rbegin(), places.rend(), place).base()));
-  if (places.empty()) by_key_.erase(found);
+  found->second.erase(place->of_key);
+  if (found->second.empty()) by_key_.erase(found);
   auto stream = std::move(place->stream);
   by_age_.erase(place);
   return stream;
@@ -58,12 +58,15 @@ void KeptMachines::drop(Place place) {
   allow_clean_close(stream->fd());
 }
 
-// Armed anew only when it has fired: under load those that are kept change all the time.
 void KeptMachines::expire() {
   Instant now = monotonic_now();
-  while (!by_age_.empty() && by_age_.front().until <= now) drop(by_age_.begin());
-  armed_ = !by_age_.empty();
-  if (armed_) expiry_.arm_at(by_age_.front().until);
+  while (!by_age_.empty() && by_age_.front().since + kIdle <= now) drop(by_age_.begin());
+  if (!by_age_.empty()) expiry_.arm_by(by_age_.front().since + kIdle);
+  for (auto& [key, places] : by_key_) {
+    while (places.size() > kOfKeyAtRest && places.front()->since + kKeptBriefly <= now)
+      drop(places.front());
+    if (places.size() > kOfKeyAtRest) expiry_.arm_by(places.front()->since + kKeptBriefly);
+  }
 }
 
 void KeptMachines::clear() {

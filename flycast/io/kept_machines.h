@@ -5,17 +5,18 @@
 //
 // It does not admit: whoever takes one has a ticket already. Called by MachineCall
 // for requests of this host's clients and of others', and by whoever has read a response to its
-// end. Loop thread. Limits: kMaxOfKey, kMaxInAll, kIdle; the oldest goes first.
+// end. Loop thread. Limits: kMaxOfKey, kMaxInAll, kIdle, and kKeptBriefly of more than
+// kOfKeyAtRest; the oldest goes first.
 #pragma once
 
 #include <cstddef>
 #include <list>
 #include <map>
 #include <memory>
-#include <vector>
 
 #include "base/io/event_loop.h"
 #include "base/ip.h"
+#include "flycast/io/early_timer.h"
 
 namespace sixpn::flycast {
 
@@ -24,8 +25,9 @@ class HttpStream;
 class KeptMachines {
  public:
   // Fewer than one client has requests at once, and the rest would connect anew each time.
-  static constexpr std::size_t kMaxOfKey = 512;
-  static constexpr std::size_t kMaxInAll = 1024;
+  static constexpr std::size_t kMaxOfKey = 2048;
+  static constexpr std::size_t kMaxInAll = 4096;
+  static constexpr std::size_t kOfKeyAtRest = 64;
   // As Fly's proxy does (fly.md 4.1).
   static constexpr Duration kIdle = std::chrono::seconds(4);
 
@@ -51,21 +53,23 @@ class KeptMachines {
   [[nodiscard]] std::size_t size() const { return by_age_.size(); }
 
  private:
+  struct Kept;
+  using Place = std::list<Kept>::iterator;
+  using Places = std::list<Place>;  // the oldest first
   struct Kept {
     Key key;
     std::unique_ptr<HttpStream> stream;
-    Instant until{};
+    Instant since{};
+    Places::iterator of_key;
   };
-  using Place = std::list<Kept>::iterator;
 
   std::unique_ptr<HttpStream> remove(Place place);
   void drop(Place place);
   void expire();
 
   std::list<Kept> by_age_;  // the oldest first
-  std::map<Key, std::vector<Place>> by_key_;
-  LoopTimer expiry_;
-  bool armed_ = false;
+  std::map<Key, Places> by_key_;
+  EarlyTimer expiry_;
 };
 
 }  // namespace sixpn::flycast

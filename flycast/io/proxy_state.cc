@@ -52,10 +52,10 @@ bool ProxyState::is_quiet(SessionId id) const {
 }
 
 // Of those of other loops nobody here can tell whether they have spoken: their own loop looks.
-void ProxyState::add_silent_hop(HostId from, SessionId id) {
+void ProxyState::add_silent_hop(Guarded<SilentHops>& among, HostId from, SessionId id) {
   auto may_go = [this](SessionId one) { return loop_of(one) != number || is_quiet(one); };
   auto oldest =
-      commons.silent.with([&](SilentHops& silent) { return silent.add(from, id, left(), may_go); });
+      among.with([&](SilentHops& silent) { return silent.add(from, id, left(), may_go); });
   for (SessionId one : oldest) loop_of(one) == number ? evict(one) : commons.first.evict(one);
 }
 

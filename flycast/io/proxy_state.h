@@ -66,7 +66,7 @@ struct ProxyState {
   }
   [[nodiscard]] bool is_quiet(SessionId id) const;
   // A hop that says nothing yet, or no more, waits; others may have to give way to it.
-  void add_silent_hop(HostId from, SessionId id);
+  void add_silent_hop(Guarded<SilentHops>& among, HostId from, SessionId id);
   // Ends it, unless it spoke meanwhile.
   void evict(SessionId id);
   // The session's two streams are joined: it ends, and they go on as a relay of the same id.
@@ -95,6 +95,8 @@ struct ProxyState {
   [[nodiscard]] bool departing() const { return commons.departing; }
   // Connections to machines that may be kept: descriptors are few, and sessions come first.
   [[nodiscard]] std::size_t most_kept() const { return options.max_sessions / 4 / commons.loops; }
+  // Of all loops: links to other hosts, between two exchanges.
+  [[nodiscard]] std::size_t most_rested() const { return options.max_sessions / 4; }
   // All kinds together: on their way to a machine, joined to one, and requests of HTTP/2, several
   // of which may be a single client's.
   [[nodiscard]] std::size_t open() const { return sessions.size() + relays.open() + http2_streams; }

@@ -2,6 +2,7 @@
 // machine speaks HTTP/1 and is scripted; the client's frames are made by hand.
 #include <gtest/gtest.h>
 
+#include "flycast/io/http2_session.h"
 #include "tests/netns/flycast/http_words.h"
 #include "tests/unit/flycast/http2_frames.h"
 
@@ -95,6 +96,39 @@ TEST_F(Http2, RequestsSideBySide) {
   ASSERT_TRUE(client.tcp.write_all(get(7)));
   EXPECT_TRUE(eventually([&] { return host1.stats().http_requests == 4u; }));
   EXPECT_EQ(host1.stats().relayed, 3u);
+}
+
+// Those of many requests at once are kept for the next many, and not for long when fewer come.
+TEST_F(Http2, AsManyAreKeptAsThereAreRequestsAtOnce) {
+  RunningHost host1(1, cluster);
+  Server server(1);
+  Client client;
+  constexpr std::uint32_t kAtOnce = 100;
+  std::vector<Tcp> machines;
+  auto ask_all = [&](std::uint32_t first) {
+    std::string all;
+    for (std::uint32_t i = 0; i < kAtOnce; ++i) all += get(first + 2 * i);
+    ASSERT_TRUE(client.tcp.write_all(all));
+  };
+  auto answer_all = [&](std::uint32_t first) {
+    for (Tcp& machine : machines) ASSERT_TRUE(has(read_message(machine), "GET / "));
+    for (Tcp& machine : machines) ASSERT_TRUE(machine.write_all(ok("hello")));
+    for (std::uint32_t i = 0; i < kAtOnce; ++i)
+      ASSERT_EQ(client.body_of(first + 2 * i), "hello") << i;
+  };
+  ask_all(1);
+  for (std::uint32_t i = 0; i < kAtOnce; ++i) machines.push_back(server.accept());
+  answer_all(1);
+  ask_all(1 + 2 * kAtOnce);
+  answer_all(1 + 2 * kAtOnce);
+  EXPECT_EQ(host1.stats().relayed, kAtOnce) << "no further connection";
+  // The machine sees the ends of those that are too many to be kept.
+  std::size_t ended = 0;
+  EXPECT_TRUE(eventually([&] {
+    ended = 0;
+    for (const Tcp& machine : machines) ended += machine.sees_fin() ? 1 : 0;
+    return ended >= kAtOnce - kHttp2KeptLong;
+  })) << ended;
 }
 
 // More than any buffer on its way, to a client that gives all the window it has at once.

@@ -160,6 +160,11 @@ void Tcp::send_reset() {
   fd_.close();
 }
 
+bool Tcp::sees_fin() const {
+  char byte = 0;
+  return recv(fd_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 IpEndpoint Tcp::remote() const {
   return endpoint_by(getpeername, fd_.get());
 }

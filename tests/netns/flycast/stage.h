@@ -62,6 +62,8 @@ class Tcp {
 
   [[nodiscard]] bool ended() const { return ended_; }      // saw a FIN
   [[nodiscard]] bool got_reset() const { return reset_; }  // saw a reset
+  // Without reading: a FIN is the next that there is to read.
+  [[nodiscard]] bool sees_fin() const;
   [[nodiscard]] IpEndpoint remote() const;
   [[nodiscard]] IpEndpoint local() const;
   explicit operator bool() const { return static_cast<bool>(fd_); }

@@ -46,6 +46,7 @@ Fd HopLinks::take_rested(const IpEndpoint& proxy) {
   if (found == peers_.end()) return {};
   std::deque<Spare>& rested = found->second.rested;
   std::size_t before = rested.size();
+  found->second.used = monotonic_now();
   Fd taken = take_newest(rested);
   rested_ -= before - rested.size();
   return taken;
@@ -56,6 +57,7 @@ Fd HopLinks::take(const IpEndpoint& proxy) {
   std::lock_guard lock(guard_);
   if (!peers_.contains(proxy) && peers_.size() >= kMaxPeers) return {};
   Peer& peer = peers_[proxy];
+  peer.used = monotonic_now();
   peer.wanted = std::min(peer.wanted + 1, kMaxSpare);
   Fd taken = take_newest(peer.spare);
   std::size_t coming = peer.spare.size() + peer.connecting;
@@ -81,10 +83,17 @@ void HopLinks::give_back(const IpEndpoint& proxy, Fd link, std::size_t most) {
   if (idle_ == Duration::zero() || found == peers_.end()) return close_unused(link);
   Peer& peer = found->second;
   if (peer.rested.size() >= kMaxRested) drop_rested(peer);
+  peer.used = monotonic_now();
   if (rested_ >= most) return close_unused(link);
-  peer.rested.push_back({std::move(link), monotonic_now() + idle_});
+  peer.rested.push_back({std::move(link), peer.used + idle_});
   ++rested_;
   if (!armed_) at_home([](HopLinks& self) { self.expire(); });
+}
+
+// All of its links may be under way, for as long as an exchange takes.
+bool HopLinks::is_unused(const Peer& peer, Instant now) const {
+  return peer.spare.empty() && peer.rested.empty() && peer.connecting == 0 &&
+         peer.used + idle_ <= now;
 }
 
 void HopLinks::drop_rested(Peer& peer) {
@@ -162,8 +171,7 @@ void HopLinks::expire() {
       if (peer.wanted > 0) --peer.wanted;
     }
     while (has_rested_enough(peer, now)) drop_rested(peer);
-    bool unused = peer.spare.empty() && peer.rested.empty() && peer.connecting == 0;
-    at = unused ? peers_.erase(at) : std::next(at);
+    at = is_unused(peer, now) ? peers_.erase(at) : std::next(at);
   }
   armed_ = false;
   arm();
@@ -175,6 +183,8 @@ void HopLinks::arm() {
   if (armed_) return;
   Instant first = kNever;
   for (const auto& [proxy, peer] : peers_) {
+    bool is_bare = peer.spare.empty() && peer.rested.empty();
+    if (is_bare && peer.connecting == 0) first = std::min(first, peer.used + idle_);
     if (!peer.spare.empty()) first = std::min(first, peer.spare.front().until);
     if (!peer.rested.empty()) first = std::min(first, peer.rested.front().until);
   }

@@ -63,12 +63,15 @@ class HopLinks {
     std::size_t connecting = 0;  // asked for
     std::size_t wanted = 0;
     bool takes_ahead = false;
+    Instant used{};  // a link to it was taken, or came back
   };
   using Connecting = std::pair<IpEndpoint, std::uint64_t>;
 
   void connect(const IpEndpoint& proxy, std::size_t count);
   void on_connected(const Connecting& which, ConnectOutcome outcome);
   static Fd take_newest(std::deque<Spare>& from);
+  // Nothing of it is here, and nothing is expected to come back.
+  [[nodiscard]] bool is_unused(const Peer& peer, Instant now) const;
   [[nodiscard]] bool has_rested_enough(const Peer& peer, Instant now) const;
   void drop_rested(Peer& peer);
   void expire();

@@ -120,6 +120,26 @@ TEST_F(Kept, AcrossHostsTheLinkToo) {
 }
 
 // Large bodies go through the frames, both ways at once.
+// Its requests take longer than it is until somebody looks which links are needed no more.
+TEST_F(Kept, AcrossHostsALinkUnderWayIsExpectedBack) {
+  start_only(cluster, {2});
+  FlycastOptions options = one_loop();
+  options.hop_link_idle = std::chrono::seconds(1);
+  RunningHost host1(1, cluster, options), host2(2, cluster, one_loop());
+  Server server(2);
+  Tcp client = dial_web();
+  Tcp machine = first(client, server);
+  for (int i = 0; i < 5; ++i) {
+    ASSERT_TRUE(client.write_all("GET / HTTP/1.1\r\nHost: h\r\n\r\n"));
+    ASSERT_TRUE(read_message(machine).starts_with("GET /"));
+    std::this_thread::sleep_for(std::chrono::milliseconds(600));  // its work
+    ASSERT_TRUE(machine.write_all(ok("hello")));
+    ASSERT_TRUE(read_message(client, 5).ends_with("hello"));
+  }
+  EXPECT_EQ(host2.stats().hops_accepted, 3u)
+      << "the first, a spare one, and one to hear of silence";
+}
+
 TEST_F(Kept, AcrossHostsBodiesPassWhole) {
   start_only(cluster, {2});
   RunningHost host1(1, cluster, one_loop()), host2(2, cluster, one_loop());

@@ -94,6 +94,7 @@ std::string encode_preamble(const Preamble& preamble) {
   message.set_listens(preamble.listens);
   message.set_ahead(preamble.ahead);
   message.set_nonce(preamble.nonce);
+  message.set_whole(preamble.whole);
   return encode_frame(message);
 }
 
@@ -108,6 +109,7 @@ std::string encode_reply(const HopReply& reply) {
   message.set_tells(reply.tells);
   message.set_takes_ahead(reply.takes_ahead);
   message.set_nonce(reply.nonce);
+  message.set_held_us(static_cast<std::uint32_t>(reply.held.count()));
   return encode_frame(message);
 }
 
@@ -156,7 +158,8 @@ Result<Preamble> decode_preamble(std::string_view body) {
                   std::chrono::milliseconds(message.connect_limit_ms()),
                   message.listens(),
                   message.ahead(),
-                  message.nonce()};
+                  message.nonce(),
+                  message.whole()};
 }
 
 Result<HopReply> decode_reply(std::string_view body) {
@@ -171,7 +174,8 @@ Result<HopReply> decode_reply(std::string_view body) {
                   message.exchange(),
                   message.tells(),
                   message.takes_ahead(),
-                  message.nonce()};
+                  message.nonce(),
+                  std::chrono::microseconds(message.held_us())};
 }
 
 Result<Silence> decode_silence(std::string_view body) {

@@ -30,6 +30,10 @@ enum class Wake : std::uint8_t {
   kStart = 2,  // starts it, answers and closes: the client is served elsewhere meanwhile
 };
 
+// See Preamble::whole. Most small answers of a machine come sooner, and what is held back for it is
+// less than one round trip between two regions.
+inline constexpr std::chrono::milliseconds kMostReplyHeld{1};
+
 struct Preamble {
   NetworkId network;  // of the machine
   MachineId machine;
@@ -56,6 +60,9 @@ struct Preamble {
   // Of an exchange, and nobody's to guess: the reply repeats it. On a link that has carried another
   // exchange, what that one's machine said too late might else be taken for the reply.
   std::uint64_t nonce = 0;
+  // Those first frames are the whole request: the sender has nothing to do with a reply before the
+  // machine's, so that it may come with that. Not for longer than kMostReplyHeld.
+  bool whole = false;
   friend bool operator==(const Preamble&, const Preamble&) = default;
 };
 
@@ -83,6 +90,7 @@ struct HopReply {
   bool tells = false;          // of machines that fall silent, to who listens
   bool takes_ahead = false;    // see Preamble::ahead
   std::uint64_t nonce = 0;     // the preamble's; 0 from older agents
+  std::chrono::microseconds held{};  // since the machine was found, see Preamble::whole
   friend bool operator==(const HopReply&, const HopReply&) = default;
 };
 

@@ -67,7 +67,8 @@ class BackgroundStart : public Session, public std::enable_shared_from_this<Back
                            {}};
     HopRequest hop{connect, preamble_, -1, {}, retry_.wake_timeout(now)};
     call_ = std::make_unique<HopCall>(
-        state_.loop, state_.commons.links, hop, [weak = weak_from_this()](HopOutcome outcome) {
+        state_.loop, state_.commons.links, state_.rested_links, hop,
+        [weak = weak_from_this()](HopOutcome outcome) {
           auto self = weak.lock();
           if (self) self->on_answer(outcome.reply && outcome.reply->status == HopStatus::kOk);
         });

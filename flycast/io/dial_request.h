@@ -45,7 +45,11 @@ struct DialRequest {
   bool for_relay = false;
   // What an HTTP request begins with for that machine, where another host's proxy is to have it
   // with the question; it may give it to the machine before its answer is here.
-  std::function<std::string(MachineId)> ahead;
+  struct Opening {
+    std::string bytes;
+    bool whole = false;  // the request ends with them
+  };
+  std::function<Opening(MachineId)> ahead;
   // Asked before every further attempt: false ends the call (kAbandoned). Empty: always wanted.
   std::function<bool()> is_wanted;
 };
@@ -53,7 +57,7 @@ struct DialRequest {
 // A stream to a machine that counts it. Destroying the tickets gives its place back.
 struct Dialled {
   Fd stream;
-  std::unique_ptr<HttpStream> kept;  // or this, which has carried exchanges before
+  std::unique_ptr<HttpStream> kept;  // or this, of either, which has carried exchanges before
   // It counts for one exchange, and then can be kept under this name; or it is a hop's that takes
   // frames (exchange_frame.h), and then can be given back as a link to this proxy.
   std::optional<KeptMachines::Key> keep_as;

@@ -14,7 +14,6 @@
 #include "flycast/io/hop_call.h"
 #include "flycast/io/machine_call.h"
 #include "registry/core/address.h"
-#include "registry/core/keys.h"
 #include "registry/core/service_ports.h"
 
 namespace sixpn::flycast {
@@ -226,11 +225,13 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
   }
 
   void attempt_elsewhere(const Route& route, Preamble preamble, Duration timeout) {
-    std::string opening = may_go_ahead(route, preamble) ? request.ahead(chosen.machine) : "";
-    ahead = opening.size();
+    DialRequest::Opening opening;
+    if (may_go_ahead(route, preamble)) opening = request.ahead(chosen.machine);
+    ahead = opening.bytes.size();
     framed = preamble.ahead = by_exchange && ahead != 0;
-    if (by_exchange) preamble.nonce = random_u64();
-    if (framed) opening.insert(0, encode_bytes_header(ahead));
+    preamble.whole = framed && opening.whole;
+    if (by_exchange) preamble.nonce = state.next_nonce();
+    if (framed) opening.bytes.insert(0, encode_bytes_header(ahead));
     tickets.own_load = state.commons.view.with(
         [&](ServiceView&) { return state.commons.view.guard(LoadView::open(load)); });
     ConnectRequest connect{host_address(state.options.self),
@@ -239,9 +240,10 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
                            timeout,
                            {}};
     connect.speaks_at_once = true;  // the preamble
-    HopRequest hop{connect, preamble, request.early_from, std::move(opening), {}, answer_grace()};
+    HopRequest hop{connect, preamble,      request.early_from, std::move(opening.bytes),
+                   {},      answer_grace()};
     if (preamble.wake != Wake::kNo) hop.reply_timeout = retry.wake_timeout(monotonic_now());
-    hop_call = std::make_unique<HopCall>(state.loop, state.commons.links, hop,
+    hop_call = std::make_unique<HopCall>(state.loop, state.commons.links, state.rested_links, hop,
                                          [weak = weak_from_this()](HopOutcome outcome) {
                                            if (auto self = weak.lock())
                                              self->on_hop_answered(std::move(outcome));
@@ -279,9 +281,10 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
     if (reply.status == HopStatus::kOk) {
       // An older agent took that one's place: to a machine frames are noise.
       if (framed && !reply.exchange) return on_first_bytes_lost();
-      note_connected();
+      note_connected(reply.held);
       Dialled dialled;
       dialled.stream = std::move(outcome.stream);
+      dialled.kept = std::move(outcome.rested);
       if (reply.exchange) dialled.give_back_to = proxy;
       dialled.may_rest = reply.nonce != 0;
       dialled.early_bytes = outcome.early_bytes;
@@ -342,10 +345,12 @@ struct Dialer::Impl : std::enable_shared_from_this<Dialer::Impl> {
     again->arm_after(wait);
   }
 
-  void note_connected() {
+  // `held`: for so long its owner kept the answer back.
+  void note_connected(Duration held = {}) {
     Instant now = monotonic_now();
-    state.with_load(load, [&](MachineLoad& known) { known.on_success(now - attempted_at, now); });
-    if (meter) meter->connects.add(now - attempted_at);
+    Duration took = std::max(now - attempted_at - held, Duration::zero());
+    state.with_load(load, [&](MachineLoad& known) { known.on_success(took, now); });
+    if (meter) meter->connects.add(took);
   }
 
   // `dialled` says what the attempt brought; what it was for is said here.

@@ -13,6 +13,8 @@ namespace {
 
 // Of a client's first bytes, at most so many go with the preamble.
 constexpr std::size_t kMaxEarlyBytes = 64 * 1024;
+// Read at once where an answer is awaited, and held until the response is read.
+constexpr std::size_t kMostWithAnswer = 16 * 1024;
 
 // What of the first bytes of a socket is there, and leaves it there.
 std::string peek_early(int early_from) {
@@ -36,7 +38,8 @@ std::optional<std::size_t> send_with_early(int stream, const std::string& frame,
 
 }  // namespace
 
-HopCall::HopCall(EventLoop& loop, HopLinks& links, const HopRequest& request, Done done)
+HopCall::HopCall(EventLoop& loop, HopLinks& links, RestedLinks& rested, const HopRequest& request,
+                 Done done)
     : loop_(loop),
       request_(request.connect),
       preamble_(encode_preamble(request.preamble)),
@@ -48,13 +51,23 @@ HopCall::HopCall(EventLoop& loop, HopLinks& links, const HopRequest& request, Do
       done_(std::move(done)),
       deadline_(loop, [this] { on_deadline(); }) {
   deadline_.arm_after(request_.timeout);
-  Fd link = nonce_ != 0 ? links.take_rested(request_.remote) : Fd();
-  rested_ = static_cast<bool>(link);
-  if (!link) link = links.take(request_.remote);
-  warm_ = link && speak(std::move(link));
-  if (!warm_) rested_ = false;
-  if (!warm_) connect();
+  if (nonce_ != 0) rested_ = rested.take(request_.remote);
+  warm_ = rested_ && speak(rested_->fd());
+  if (warm_) {
+    rested_->set_ready([this] { hear_rested(); });
+    return;
+  }
+  rested_.reset();
+  Fd link = links.take(request_.remote);
+  warm_ = link && speak(link.get());
+  if (warm_) {
+    hear(std::move(link));
+  } else {
+    connect();
+  }
 }
+
+HopCall::~HopCall() = default;
 
 void HopCall::connect() {
   deadline_.arm_after(request_.timeout);
@@ -64,21 +77,48 @@ void HopCall::connect() {
 
 void HopCall::on_connected(ConnectOutcome outcome) {
   if (outcome.error != 0) return fail(outcome.error);
-  if (!speak(std::move(outcome.stream))) fail(ECONNRESET);
+  if (!speak(outcome.stream.get())) return fail(ECONNRESET);
+  hear(std::move(outcome.stream));
 }
 
-bool HopCall::speak(Fd stream) {
+bool HopCall::speak(int stream) {
   bool is_looked_at = rested_ || early_from_ >= 0 || !ahead_.empty();
-  acknowledged_before_ = is_looked_at ? acknowledged(stream.get()) : 0;
+  acknowledged_before_ = is_looked_at ? acknowledged(stream) : 0;
   auto early =
-      send_with_early(stream.get(), preamble_, ahead_.empty() ? peek_early(early_from_) : ahead_);
+      send_with_early(stream, preamble_, ahead_.empty() ? peek_early(early_from_) : ahead_);
   if (!early) return false;
   early_bytes_ = *early;
-  stream_ = std::move(stream);
   if (reply_timeout_) deadline_.arm_after(*reply_timeout_);
+  return true;
+}
+
+void HopCall::hear(Fd stream) {
+  stream_ = std::move(stream);
   reader_.emplace(loop_, stream_.get(),
                   [this](Result<std::string> body) { on_reply(std::move(body)); });
-  return true;
+}
+
+void HopCall::hear_rested() {
+  while (rested_ && rested_->readable())
+    if (auto body = read_rested()) return on_reply(std::move(*body));
+}
+
+// What comes behind the answer is the machine's, and for who reads the response.
+std::optional<Result<std::string>> HopCall::read_rested() {
+  std::string_view bytes;
+  switch (rested_->read(bytes, kMostWithAnswer)) {
+    case HttpStream::Got::kNothing:
+      return std::nullopt;
+    case HttpStream::Got::kEnd:
+      return Error("the connection ended before a hop frame", ENODATA);
+    case HttpStream::Got::kReset:
+      return Error("the connection was reset", ECONNRESET);
+    case HttpStream::Got::kBytes:
+      break;
+  }
+  auto body = answer_.take(bytes);
+  if (body) rested_->unread(bytes);
+  return body;
 }
 
 void HopCall::on_reply(Result<std::string> body) {
@@ -87,7 +127,8 @@ void HopCall::on_reply(Result<std::string> body) {
   if (!is_answer && warm_ && !may_be_delivered()) {
     // The link died unnoticed (that host's agent was restarted, say), or was spoilt. It tells
     // nothing of the host.
-    warm_ = rested_ = false;
+    warm_ = false;
+    rested_.reset();
     reader_.reset();
     stream_.close();
     return connect();
@@ -97,6 +138,8 @@ void HopCall::on_reply(Result<std::string> body) {
   HopOutcome outcome;
   outcome.reply = *reply;
   outcome.stream = std::move(stream_);
+  if (rested_) rested_->set_ready(nullptr);
+  outcome.rested = std::move(rested_);
   outcome.early_bytes = early_bytes_;
   if (!ahead_.empty()) outcome.unsent = ahead_.substr(early_bytes_);
   finish(std::move(outcome));
@@ -105,7 +148,11 @@ void HopCall::on_reply(Result<std::string> body) {
 // A refusal proves that they were not. So does a stream of which nothing was acknowledged: its
 // other end was gone before they came.
 bool HopCall::may_be_delivered() const {
-  return early_bytes_ > 0 && stream_ && acknowledged(stream_.get()) != acknowledged_before_;
+  return early_bytes_ > 0 && stream() >= 0 && acknowledged(stream()) != acknowledged_before_;
+}
+
+int HopCall::stream() const {
+  return rested_ ? rested_->fd() : stream_.get();
 }
 
 void HopCall::on_deadline() {
@@ -119,6 +166,7 @@ void HopCall::on_deadline() {
 void HopCall::give_up() {
   connector_.reset();
   reader_.reset();
+  if (rested_) rested_->set_ready(nullptr);
   fail(ETIMEDOUT);
 }
 
@@ -127,7 +175,7 @@ void HopCall::fail(int error) {
   outcome.may_be_delivered = may_be_delivered();
   // Where nothing came though its kernel has the preamble, a machine's late words may be why.
   bool lives =
-      error != ETIMEDOUT || (stream_ && acknowledged(stream_.get()) != acknowledged_before_);
+      error != ETIMEDOUT || (stream() >= 0 && acknowledged(stream()) != acknowledged_before_);
   outcome.was_rested = rested_ && lives;
   outcome.error = error;
   finish(std::move(outcome));

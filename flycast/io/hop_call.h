@@ -1,18 +1,22 @@
-// HopCall: asks the proxy of a machine's own host for a connection: a spare link or a new
-// connection, preamble, reply. Calls back exactly once, never from its constructor; destroying it
-// cancels. Loop thread.
+// HopCall: asks the proxy of a machine's own host for a connection: a link at rest, a spare one or
+// a new connection, preamble, reply. Calls back exactly once, never from its constructor;
+// destroying it cancels. Loop thread.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "base/fd.h"
 #include "base/io/event_loop.h"
+#include "flycast/core/hop_frame.h"
 #include "flycast/core/preamble.h"
 #include "flycast/io/frame_reader.h"
 #include "flycast/io/hop_links.h"
+#include "flycast/io/http_stream.h"
+#include "flycast/io/rested_links.h"
 #include "flycast/io/stream_connector.h"
 
 namespace sixpn::flycast {
@@ -22,7 +26,9 @@ struct HopOutcome {
   // ...).
   std::optional<HopReply> reply;
   int error = 0;
-  Fd stream;                    // joined to the machine, when the reply is kOk
+  Fd stream;  // joined to the machine, when the reply is kOk
+  // Or this, a link that was at rest; what the machine has said already is read from it.
+  std::unique_ptr<HttpStream> rested;
   std::size_t early_bytes = 0;  // of the client's, that went with the preamble
   std::string unsent;           // of HopRequest::ahead, what did not: it comes next
   // Without a reply: that host's kernel has such bytes, and nobody can tell whether a machine got
@@ -54,7 +60,10 @@ class HopCall {
  public:
   using Done = std::function<void(HopOutcome)>;
 
-  HopCall(EventLoop& loop, HopLinks& links, const HopRequest& request, Done done);
+  // `rested` for exchanges, whose preamble has a nonce.
+  HopCall(EventLoop& loop, HopLinks& links, RestedLinks& rested, const HopRequest& request,
+          Done done);
+  ~HopCall();
   HopCall(const HopCall&) = delete;
   HopCall& operator=(const HopCall&) = delete;
 
@@ -67,12 +76,17 @@ class HopCall {
 
  private:
   void connect();
-  bool speak(Fd stream);
+  bool speak(int stream);
+  void hear(Fd stream);
+  void hear_rested();
+  std::optional<Result<std::string>> read_rested();
   void on_connected(ConnectOutcome outcome);
   void on_reply(Result<std::string> body);
   void on_deadline();
   void fail(int error);
   [[nodiscard]] bool may_be_delivered() const;
+  // That the question went over; -1: none.
+  [[nodiscard]] int stream() const;
   void finish(HopOutcome outcome);
 
   EventLoop& loop_;
@@ -85,11 +99,12 @@ class HopCall {
   std::size_t early_bytes_ = 0;
   std::uint64_t acknowledged_before_ = 0;  // of the stream's bytes, when the early ones went
   bool warm_ = false;
-  bool rested_ = false;  // its link has carried another exchange
   std::uint64_t nonce_;
   bool in_grace_ = false;
   Done done_;
-  Fd stream_;
+  std::unique_ptr<HttpStream> rested_;  // its link has carried another exchange
+  HopFrame answer_;                     // over that
+  Fd stream_;                           // or of any other
   std::optional<FrameReader> reader_;
   LoopTimer deadline_;
   std::optional<StreamConnector> connector_;

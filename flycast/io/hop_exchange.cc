@@ -22,19 +22,25 @@ constexpr Duration kResetPoll = std::chrono::milliseconds(10);
 
 }  // namespace
 
-HopExchange::HopExchange(ProxyState& state, Fd hop, std::unique_ptr<HttpStream> machine,
-                         const KeptMachines::Key& keep_as, Done done)
+HopExchange::HopExchange(ProxyState& state, std::unique_ptr<HttpStream> hop,
+                         std::unique_ptr<HttpStream> machine, const KeptMachines::Key& keep_as,
+                         Done done)
     : state_(state),
-      hop_(state, std::move(hop), [this] { turn(); }),
+      hop_(std::move(hop)),
       machine_(std::move(machine)),
       keep_as_(keep_as),
       done_(std::move(done)),
       grace_(state.loop, [this] { turn(); }) {
+  hop_->set_ready([this] { turn(); });
   machine_->set_ready([this] { turn(); });
 }
 
+void HopExchange::say() {
+  if (auto answer = std::exchange(answer_, nullptr)) hop_->send(answer());
+}
+
 void HopExchange::start(std::string_view ahead) {
-  if (!hop_.valid() || !machine_->valid()) return cut(false);
+  if (!hop_->valid() || !machine_->valid()) return cut(false);
   auto self = shared_from_this();  // it may be over with them
   if (!ahead.empty()) on_hop_bytes(ahead);
   turn();
@@ -54,10 +60,10 @@ void HopExchange::turn() {
 }
 
 bool HopExchange::step() {
-  hop_.flush();
-  if (hop_.broken()) return cut(false), false;
+  hop_->flush();
+  if (hop_->broken()) return cut(false), false;
   flush_machine();
-  if (hop_.ended() && machine_->held() != 0 && !may_drain()) {
+  if (hop_->ended() && machine_->held() != 0 && !may_drain()) {
     cut(false);
     return false;
   }
@@ -93,9 +99,9 @@ bool HopExchange::may_drain() {
 
 bool HopExchange::read_hop() {
   std::size_t untaken = machine_->held();
-  if (!hop_.readable() || untaken > kMostReadOn || (untaken != 0 && hop_.ended())) return false;
+  if (!hop_->readable() || untaken > kMostReadOn || (untaken != 0 && hop_->ended())) return false;
   std::string_view bytes;
-  switch (hop_.read(bytes)) {
+  switch (hop_->read(bytes)) {
     case HttpStream::Got::kNothing:
       return false;
     case HttpStream::Got::kReset:
@@ -130,19 +136,26 @@ void HopExchange::on_hop_bytes(std::string_view bytes) {
 }
 
 bool HopExchange::read_machine() {
-  if (said_ != Machine::kOpen || !machine_->readable() || hop_.held() >= kMostUntaken) return false;
+  if (said_ != Machine::kOpen || !machine_->readable() || hop_->held() >= kMostUntaken)
+    return false;
   std::string_view bytes;
   switch (machine_->read(bytes)) {
     case HttpStream::Got::kNothing:
       return false;
     case HttpStream::Got::kReset:
+      say();
       said_ = Machine::kReset;
       return false;
     case HttpStream::Got::kEnd:
+      say();
       said_ = Machine::kEnded;
       return false;
     case HttpStream::Got::kBytes:
-      hop_.send(bytes);
+      if (auto answer = std::exchange(answer_, nullptr)) {
+        hop_->send(answer(), bytes);
+      } else {
+        hop_->send(bytes);
+      }
       return true;
   }
   return false;
@@ -150,19 +163,20 @@ bool HopExchange::read_machine() {
 
 // The machine's end reaches the other proxy as what it was, behind all that the machine said.
 void HopExchange::end_behind_bytes() {
-  if (hop_.held() != 0) return;
+  if (hop_->held() != 0) return;
   if (said_ == Machine::kEnded) {
-    shutdown(hop_.fd(), SHUT_WR);  // how it goes on is the other proxy's word
+    shutdown(hop_->fd(), SHUT_WR);  // how it goes on is the other proxy's word
     return;
   }
   Instant now = monotonic_now();
   if (patience_ == kNever) patience_ = now + Relay::kResetGrace;
-  if (unacknowledged(hop_.fd()) == 0 || now >= patience_) return cut(false);
+  if (unacknowledged(hop_->fd()) == 0 || now >= patience_) return cut(false);
   grace_.arm_after(kResetPoll);
 }
 
 void HopExchange::finish(std::string_view first) {
   Over over{{}, std::string(first), nullptr};
+  if (hop_->held() != 0 || !has_said()) return cut(false);  // nobody can know that it is over
   if (said_ != Machine::kOpen || machine_->broken()) {
     allow_clean_close(machine_->fd());
   } else if (machine_->held() != 0) {
@@ -171,7 +185,8 @@ void HopExchange::finish(std::string_view first) {
     state_.kept_machines.keep(keep_as_, std::move(machine_), state_.most_kept());
   }
   // Its end, once told to the other proxy, is the stream's too.
-  if (said_ == Machine::kOpen) over.hop = hop_.release();
+  hop_->set_ready(nullptr);
+  if (said_ == Machine::kOpen) over.hop = std::move(hop_);
   Done report = std::exchange(done_, nullptr);
   if (over.hop) return report(std::move(over));
   report(std::nullopt);
@@ -180,7 +195,7 @@ void HopExchange::finish(std::string_view first) {
 // Last: the callback may destroy the exchange. `clean`: the other proxy has what it wanted.
 void HopExchange::cut(bool clean) {
   if (clean) {
-    allow_clean_close(hop_.fd());
+    allow_clean_close(hop_->fd());
     allow_clean_close(machine_->fd());
   }
   Done report = std::exchange(done_, nullptr);

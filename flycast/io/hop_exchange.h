@@ -13,7 +13,6 @@
 #include <optional>
 #include <string>
 
-#include "base/fd.h"
 #include "flycast/core/exchange_frame.h"
 #include "flycast/io/http_stream.h"
 #include "flycast/io/kept_machines.h"
@@ -25,21 +24,26 @@ class HopExchange : public std::enable_shared_from_this<HopExchange> {
  public:
   // The stream, at rest, and what was read of the next preamble.
   struct Over {
-    Fd hop;
+    std::unique_ptr<HttpStream> hop;
     std::string first;
     std::unique_ptr<HttpStream> untaken;  // the machine's, if it has not taken all
   };
   // Once. Nothing: it was cut, both streams are closed. May destroy the exchange.
   using Done = std::function<void(std::optional<Over>)>;
 
-  HopExchange(ProxyState& state, Fd hop, std::unique_ptr<HttpStream> machine,
-              const KeptMachines::Key& keep_as, Done done);
+  // `hop`: to whose proxy the answer went, unless say_first() is called.
+  HopExchange(ProxyState& state, std::unique_ptr<HttpStream> hop,
+              std::unique_ptr<HttpStream> machine, const KeptMachines::Key& keep_as, Done done);
   HopExchange(const HopExchange&) = delete;
   HopExchange& operator=(const HopExchange&) = delete;
 
+  // Before start(): the answer, which is said with the machine's first bytes. Or before, by say().
+  void say_first(std::function<std::string()> answer) { answer_ = std::move(answer); }
+  [[nodiscard]] bool has_said() const { return !answer_; }
+  void say();
   // `ahead`: what was read of its frames already.
   void start(std::string_view ahead);
-  [[nodiscard]] int hop() const { return hop_.fd(); }
+  [[nodiscard]] int hop() const { return hop_->fd(); }
   // What is known of the machine's kernel, and when it is to be asked again; kNever: it owes no
   // acknowledgement.
   struct Look {
@@ -61,10 +65,11 @@ class HopExchange : public std::enable_shared_from_this<HopExchange> {
   void cut(bool clean);
 
   ProxyState& state_;
-  HttpStream hop_;
+  std::unique_ptr<HttpStream> hop_;
   std::unique_ptr<HttpStream> machine_;
   KeptMachines::Key keep_as_;
   Done done_;
+  std::function<std::string()> answer_;  // empty: it is said
   ExchangeReader frames_;
   enum class Machine : std::uint8_t { kOpen, kEnded, kReset };
   Machine said_ = Machine::kOpen;

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "base/io/clock.h"
-#include "flycast/core/kept_briefly.h"
 
 namespace sixpn::flycast {
 namespace {
@@ -40,18 +39,6 @@ void HopLinks::at_home(Task task) {
   });
 }
 
-Fd HopLinks::take_rested(const IpEndpoint& proxy) {
-  std::lock_guard lock(guard_);
-  auto found = peers_.find(proxy);
-  if (found == peers_.end()) return {};
-  std::deque<Spare>& rested = found->second.rested;
-  std::size_t before = rested.size();
-  found->second.used = monotonic_now();
-  Fd taken = take_newest(rested);
-  rested_ -= before - rested.size();
-  return taken;
-}
-
 Fd HopLinks::take(const IpEndpoint& proxy) {
   if (idle_ == Duration::zero()) return {};
   std::lock_guard lock(guard_);
@@ -77,44 +64,18 @@ Fd HopLinks::take_newest(std::deque<Spare>& from) {
   return {};
 }
 
-void HopLinks::give_back(const IpEndpoint& proxy, Fd link, std::size_t most) {
-  std::lock_guard lock(guard_);
-  auto found = peers_.find(proxy);
-  if (idle_ == Duration::zero() || found == peers_.end()) return close_unused(link);
-  Peer& peer = found->second;
-  if (peer.rested.size() >= kMaxRested) drop_rested(peer);
-  peer.used = monotonic_now();
-  if (rested_ >= most) return close_unused(link);
-  peer.rested.push_back({std::move(link), peer.used + idle_});
-  ++rested_;
-  if (!armed_) at_home([](HopLinks& self) { self.expire(); });
-}
-
-// All of its links may be under way, for as long as an exchange takes.
 bool HopLinks::is_unused(const Peer& peer, Instant now) const {
-  return peer.spare.empty() && peer.rested.empty() && peer.connecting == 0 &&
-         peer.used + idle_ <= now;
-}
-
-void HopLinks::drop_rested(Peer& peer) {
-  close_unused(peer.rested.front().stream);
-  peer.rested.pop_front();
-  --rested_;
-}
-
-// As many as there were exchanges at once, or they would connect anew each time; but each holds a
-// place at the other host, so many not for long.
-bool HopLinks::has_rested_enough(const Peer& peer, Instant now) const {
-  if (peer.rested.empty()) return false;
-  Instant until = peer.rested.front().until;
-  if (peer.rested.size() > kRestedForLong) until = until - idle_ + std::min(idle_, kKeptBriefly);
-  return until <= now;
+  return peer.spare.empty() && peer.connecting == 0 && peer.used + idle_ <= now;
 }
 
 void HopLinks::note_takes_ahead(const IpEndpoint& proxy) {
   std::lock_guard lock(guard_);
-  auto found = peers_.find(proxy);
-  if (found != peers_.end()) found->second.takes_ahead = true;
+  bool is_one_too_many = !peers_.contains(proxy) && peers_.size() >= kMaxPeers;
+  if (idle_ == Duration::zero() || is_one_too_many) return;
+  Peer& peer = peers_[proxy];
+  peer.takes_ahead = true;
+  peer.used = monotonic_now();
+  if (!armed_) at_home([](HopLinks& self) { self.expire(); });
 }
 
 bool HopLinks::takes_ahead(const IpEndpoint& proxy) const {
@@ -126,10 +87,7 @@ bool HopLinks::takes_ahead(const IpEndpoint& proxy) const {
 void HopLinks::forget(const IpEndpoint& proxy) {
   std::erase_if(connecting_, [&](const auto& one) { return one.first.first == proxy; });
   std::lock_guard lock(guard_);
-  auto found = peers_.find(proxy);
-  if (found == peers_.end()) return;
-  rested_ -= found->second.rested.size();
-  peers_.erase(found);
+  peers_.erase(proxy);
 }
 
 void HopLinks::connect(const IpEndpoint& proxy, std::size_t count) {
@@ -156,7 +114,7 @@ void HopLinks::on_connected(const Connecting& which, ConnectOutcome outcome) {
     arm();
   } else {
     peer.wanted = 0;
-    if (peer.spare.empty() && peer.rested.empty() && peer.connecting == 0) peers_.erase(found);
+    if (peer.spare.empty() && peer.connecting == 0) peers_.erase(found);
   }
 }
 
@@ -170,26 +128,22 @@ void HopLinks::expire() {
       peer.spare.pop_front();
       if (peer.wanted > 0) --peer.wanted;
     }
-    while (has_rested_enough(peer, now)) drop_rested(peer);
     at = is_unused(peer, now) ? peers_.erase(at) : std::next(at);
   }
   armed_ = false;
   arm();
 }
 
-// For the one that is the oldest now: under load those that are kept change all the time, and may
-// become many.
 void HopLinks::arm() {
   if (armed_) return;
   Instant first = kNever;
   for (const auto& [proxy, peer] : peers_) {
-    bool is_bare = peer.spare.empty() && peer.rested.empty();
-    if (is_bare && peer.connecting == 0) first = std::min(first, peer.used + idle_);
-    if (!peer.spare.empty()) first = std::min(first, peer.spare.front().until);
-    if (!peer.rested.empty()) first = std::min(first, peer.rested.front().until);
+    if (!peer.spare.empty())
+      first = std::min(first, peer.spare.front().until);
+    else if (peer.connecting == 0)
+      first = std::min(first, peer.used + idle_);
   }
   armed_ = first != kNever;
-  if (armed_) first = std::min(first, monotonic_now() + kKeptBriefly);
   expiry_.arm_at(first);
 }
 
@@ -198,10 +152,8 @@ void HopLinks::stop() {
   expiry_.cancel();
   std::lock_guard lock(guard_);
   for (auto& [proxy, peer] : peers_)
-    for (auto* kept : {&peer.spare, &peer.rested})
-      for (Spare& spare : *kept) close_unused(spare.stream);
+    for (Spare& spare : peer.spare) close_unused(spare.stream);
   peers_.clear();
-  rested_ = 0;
   armed_ = false;
 }
 

@@ -1,11 +1,10 @@
-// HopLinks: connections to other hosts' proxies on which nobody has spoken yet, or which have
-// carried HTTP exchanges and are at rest (exchange_frame.h), so that a connection to a machine
-// elsewhere need not wait for one to be made: its preamble goes at once. Kept for hosts used
-// lately: each use opens one for the next, up to kMaxSpare; one that nobody needed within the idle
-// time is closed, and one less is kept. Those at rest serve exchanges only. Shared by all loops:
-// any thread, but what says otherwise. Limits: kMaxSpare and kMaxRested per host, more than
-// kRestedForLong for kKeptBriefly alone; kMaxPeers hosts; beyond them connections are made when
-// needed, as for a host's first.
+// HopLinks: connections to other hosts' proxies on which nobody has spoken yet, so that a
+// connection to a machine elsewhere need not wait for one to be made: its preamble goes at once.
+// Kept for hosts used lately: each use opens one for the next, up to kMaxSpare; one that nobody
+// needed within the idle time is closed, and one less is kept. Shared by all loops: any thread, but
+// what says otherwise. Limits: kMaxSpare per host, kMaxPeers hosts; beyond them connections are
+// made when needed, as for a host's first. Those that have carried an exchange are each loop's own
+// (rested_links.h).
 #pragma once
 
 #include <cstddef>
@@ -26,8 +25,6 @@ namespace sixpn::flycast {
 class HopLinks {
  public:
   static constexpr std::size_t kMaxSpare = 16;
-  static constexpr std::size_t kMaxRested = 1024;
-  static constexpr std::size_t kRestedForLong = 64;
   static constexpr std::size_t kMaxPeers = 256;
 
   // `home`: the loop that makes them. `own`: the address links are bound to. `idle`: zero keeps
@@ -38,12 +35,8 @@ class HopLinks {
 
   // A link to that proxy, if one is spare and not known to be dead; and a use of that host.
   Fd take(const IpEndpoint& proxy);
-  // One at rest, for an exchange. What its last machine said too late may come yet.
-  Fd take_rested(const IpEndpoint& proxy);
-  // One on which an exchange is over; of a proxy that repeats nonces. `most`: that rest, to all
-  // hosts together.
-  void give_back(const IpEndpoint& proxy, Fd link, std::size_t most);
-  // That proxy takes an exchange's first frames before its reply; forgotten with its last link.
+  // That proxy takes an exchange's first frames before its reply; forgotten when it was neither
+  // said nor asked for a link for the idle time.
   void note_takes_ahead(const IpEndpoint& proxy);
   [[nodiscard]] bool takes_ahead(const IpEndpoint& proxy) const;
   // That proxy's host is dead, and so are the links to it. Home loop.
@@ -59,21 +52,17 @@ class HopLinks {
   };
   struct Peer {
     std::deque<Spare> spare;     // the oldest first
-    std::deque<Spare> rested;    // likewise
     std::size_t connecting = 0;  // asked for
     std::size_t wanted = 0;
     bool takes_ahead = false;
-    Instant used{};  // a link to it was taken, or came back
+    Instant used{};  // a link to it was taken, or it answered
   };
   using Connecting = std::pair<IpEndpoint, std::uint64_t>;
 
   void connect(const IpEndpoint& proxy, std::size_t count);
   void on_connected(const Connecting& which, ConnectOutcome outcome);
   static Fd take_newest(std::deque<Spare>& from);
-  // Nothing of it is here, and nothing is expected to come back.
   [[nodiscard]] bool is_unused(const Peer& peer, Instant now) const;
-  [[nodiscard]] bool has_rested_enough(const Peer& peer, Instant now) const;
-  void drop_rested(Peer& peer);
   void expire();
   void arm();
   template <class Task>
@@ -84,7 +73,6 @@ class HopLinks {
   Duration idle_;
   mutable std::mutex guard_;
   std::map<IpEndpoint, Peer> peers_;  // under it
-  std::size_t rested_ = 0;            // likewise
   bool armed_ = false;                // likewise
   // Home's:
   std::map<Connecting, std::unique_ptr<StreamConnector>> connecting_;

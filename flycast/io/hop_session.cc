@@ -1,11 +1,15 @@
 #include "flycast/io/hop_session.h"
 
 #include <algorithm>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <cerrno>
 #include <optional>
+#include <utility>
 
 #include "base/io/clock.h"
 #include "base/log.h"
+#include "flycast/core/hop_frame.h"
 #include "flycast/core/preamble.h"
 #include "flycast/io/frame_reader.h"
 #include "flycast/io/hop_exchange.h"
@@ -18,6 +22,8 @@ namespace {
 
 // How often within hop_silence the other proxy's silence is looked at during an exchange.
 constexpr int kSilenceChecks = 3;
+// Read at once where a preamble is awaited: it, and what comes behind it.
+constexpr std::size_t kMostWithPreamble = 64 * 1024;
 
 class HopSession : public Session, public std::enable_shared_from_this<HopSession> {
  public:
@@ -32,8 +38,9 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
   void on_departure() override {
     if (reader_ && reader_->is_untouched()) {
       reader_.reset();
-      return pass_on();
+      return pass_on(std::move(hop_));
     }
+    if (rests() && next_.untouched()) return pass_on(stream_->release());
     if (!call_ || !call_->is_waiting()) return;
     call_.reset();
     refuse(HopStatus::kNotReady);
@@ -42,11 +49,15 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
   // The client's proxy goes elsewhere, with the client's first bytes: the refusal says that no
   // machine got them.
   void on_stop() override {
-    if (hop_ && reply(HopStatus::kBusy, 0)) allow_clean_close(hop_.get());
-    if (hop_) discard_input(hop_.get());
+    if (hop() < 0) return;
+    if (reply(HopStatus::kBusy, 0)) allow_clean_close(hop());
+    discard_input(hop());
   }
 
-  [[nodiscard]] bool is_quiet() const override { return !hop_ || !has_input(hop_.get()); }
+  [[nodiscard]] bool is_quiet() const override {
+    if (stream_) return stream_->is_quiet();
+    return !hop_ || !has_input(hop_.get());
+  }
 
   // Whoever asked, and what it waits for, is gone.
   [[nodiscard]] bool deals_with(HostId host) const override { return host == from_; }
@@ -54,23 +65,65 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
     if (deals_with(host)) state_.end(id_);
   }
 
-  // `first`: what was read of the preamble already.
-  void await_preamble(std::string first = {}) {
+  // Its first, and nothing behind it is read: it may be for a machine.
+  void await_preamble() {
     deadline_.arm_after(state_.options.preamble_timeout);
-    reader_.emplace(
-        state_.loop, hop_.get(),
-        [weak = weak_from_this()](Result<std::string> body) {
-          if (auto self = weak.lock()) self->on_frame(std::move(body));
-        },
-        std::move(first));
-    state_.add_silent_hop(waits_among(), from_, id_);
+    reader_.emplace(state_.loop, hop_.get(), [weak = weak_from_this()](Result<std::string> body) {
+      if (auto self = weak.lock()) self->on_frame(std::move(body));
+    });
+    state_.add_silent_hop(state_.commons.silent, from_, id_);
   }
 
  private:
+  // The stream, but during an exchange; -1: it has gone on.
+  [[nodiscard]] int hop() const { return stream_ ? stream_->fd() : hop_.get(); }
+  // Behind an exchange, it awaits the next one's preamble.
+  [[nodiscard]] bool rests() const { return stream_ && !call_; }
+
+  // `first`: what was read of it already.
+  void await_next(std::string first) {
+    call_.reset();
+    next_ = {};
+    deadline_.arm_after(state_.options.preamble_timeout);
+    state_.add_silent_hop(state_.commons.resting, from_, id_);
+    stream_->set_ready([weak = weak_from_this()] {
+      if (auto self = weak.lock()) self->read_next();
+    });
+    if (first.empty() && !stream_->readable()) return;
+    // In a turn of its own: who sends many at once shall not have them all within each other.
+    stream_->unread(first);
+    boost::asio::post(state_.loop.context(), [weak = weak_from_this()] {
+      if (auto self = weak.lock()) self->read_next();
+    });
+  }
+
+  void read_next() {
+    std::string_view bytes;
+    while (rests() && stream_->readable()) {
+      switch (stream_->read(bytes, kMostWithPreamble)) {
+        case HttpStream::Got::kNothing:
+          return;
+        case HttpStream::Got::kEnd:
+          return on_frame(Error("the connection ended", next_.untouched() ? ENODATA : ECONNRESET));
+        case HttpStream::Got::kReset:
+          return on_frame(Error("the connection was reset", ECONNRESET));
+        case HttpStream::Got::kBytes:
+          break;
+      }
+      auto body = next_.take(bytes);
+      ahead_ = bytes;
+      if (body) return on_frame(std::move(*body));
+    }
+  }
+
   void on_deadline() {
     if (!exchange_) {
       ++state_.stats.hops_malformed;
       return state_.end(id_);
+    }
+    if (!exchange_->has_said()) {
+      exchange_->say();
+      return deadline_.arm_after(kSilenceLook);
     }
     if (is_unanswered(exchange_->hop(), state_.options.hop_silence)) return state_.end(id_);
     Instant now = monotonic_now();
@@ -81,7 +134,7 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
 
   void on_frame(Result<std::string> body) {
     deadline_.cancel();
-    ahead_ = reader_->take_rest();
+    if (stream_) stream_->set_ready(nullptr);
     leave_silent();
     if (!body && body.error().code == ENODATA) return on_unused();
     if (!body) return on_malformed(body.error());
@@ -93,16 +146,14 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
   }
 
   void leave_silent() {
-    waits_among().with([this](SilentHops& silent) { silent.remove(from_, id_); });
-  }
-  [[nodiscard]] Guarded<SilentHops>& waits_among() {
-    return has_served_ ? state_.commons.resting : state_.commons.silent;
+    auto& among = stream_ ? state_.commons.resting : state_.commons.silent;
+    among.with([this](SilentHops& silent) { silent.remove(from_, id_); });
   }
 
   // The other side kept it in reserve, and does no longer.
   void on_unused() {
     ++state_.stats.hops_unused;
-    allow_clean_close(hop_.get());
+    allow_clean_close(hop());
     state_.end(id_);
   }
 
@@ -116,20 +167,23 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
 
   // It is told of silent machines from here on, and is no session.
   void on_listener() {
-    if (reply(HopStatus::kOk, 0)) state_.commons.first.add_listener(from_, std::move(hop_));
+    if (reply(HopStatus::kOk, 0))
+      state_.commons.first.add_listener(from_, stream_ ? stream_->release() : std::move(hop_));
     state_.end(id_);
   }
 
   void on_preamble(const Preamble& preamble) {
     nonce_ = preamble.nonce;
+    is_whole_ = preamble.whole;
     if (state_.departing()) return refuse(HopStatus::kNotReady);
     if (preamble.listens) return on_listener();
     if (!take_share()) return on_over_share();
     MachineRequest request;
     request.preamble = preamble;
     request.asked_by = from_;
-    if (auto asking = remote_endpoint(hop_.get())) request.hop_port = asking->port;
-    request.speaker = hop_.get();
+    request.hop_port = asking_port();
+    request.speaker = hop();
+    request.has_spoken = !ahead_.empty();
     request.for_relay = true;
     request.fresh = preamble.fresh;
     request.connect_timeout = state_.options.retry.connect_timeout;
@@ -137,11 +191,18 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
       request.connect_timeout = std::min<Duration>(request.connect_timeout, preamble.connect_limit);
     request.waited_timeout = request.connect_timeout;
     request.wake_until = monotonic_now() + state_.options.retry.deadline;
-    request.is_wanted = [this] { return !is_reset(hop_.get()); };
+    request.is_wanted = [this] { return !is_reset(hop()); };
     call_.emplace(state_, std::move(request), [weak = weak_from_this()](MachineOutcome outcome) {
       if (auto self = weak.lock()) self->on_machine(std::move(outcome));
     });
     call_->start();
+  }
+
+  // Of the other end; 0: it is not known.
+  std::uint16_t asking_port() {
+    if (asking_port_ == 0)
+      if (auto asking = remote_endpoint(hop())) asking_port_ = asking->port;
+    return asking_port_;
   }
 
   // What this host's own proxy, in whose place this one is, asks for is its clients'.
@@ -168,43 +229,58 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
     end_ = outcome.end;
     keep_as_ = std::move(outcome.keep_as);
     if (outcome.status != HopStatus::kOk) {
-      if (is_reset(hop_.get())) return state_.end(id_);  // who asked has gone
+      if (is_reset(hop())) return state_.end(id_);  // who asked has gone
       return refuse(outcome.status, outcome.error);
     }
     tickets_.admission = std::move(outcome.admission);
-    if (outcome.kept) return begin_exchange(std::move(outcome.kept));
+    if (outcome.kept) return begin_exchange(std::move(outcome.kept), is_whole_);
     if (!outcome.stream) return answer_and_close(HopStatus::kOk);  // it was only to be started
     state_.commons.view.with([&](ServiceView& view) {
       view.loads.entry(end_.service, monotonic_now())->on_connected();
     });
     if (keep_as_)
       return begin_exchange(
-          std::make_unique<HttpStream>(state_, std::move(outcome.stream), nullptr));
+          std::make_unique<HttpStream>(state_, std::move(outcome.stream), nullptr), false);
     if (!reply(HopStatus::kOk, 0)) return state_.end(id_);
     ++state_.stats.hops_admitted;
+    if (stream_) hop_ = stream_->release();
     RelayStreams streams{id_, std::move(hop_), std::move(outcome.stream)};
     streams.client_host = from_;
     streams.machine_is_bare = true;
     state_.relay(std::move(streams), std::move(tickets_), end_);
   }
 
-  void begin_exchange(std::unique_ptr<HttpStream> machine) {
-    if (!reply(HopStatus::kOk, 0)) return state_.end(id_);
+  // `may_hold`: the answer may come with the machine's. Only one that has answered before is
+  // likely to be as fast as that.
+  void begin_exchange(std::unique_ptr<HttpStream> machine, bool may_hold) {
+    if (!may_hold && !reply(HopStatus::kOk, 0)) return state_.end(id_);
     ++state_.stats.hops_admitted;
     reader_.reset();
-    has_served_ = true;
+    if (!stream_) stream_ = std::make_unique<HttpStream>(state_, std::move(hop_), nullptr);
     exchange_ = std::make_shared<HopExchange>(
-        state_, std::move(hop_), std::move(machine), *keep_as_,
+        state_, std::move(stream_), std::move(machine), *keep_as_,
         [weak = weak_from_this()](std::optional<HopExchange::Over> over) {
           if (auto self = weak.lock()) self->on_over(std::move(over));
         });
-    deadline_.arm_after(kSilenceLook);
+    if (may_hold)
+      exchange_->say_first([weak = weak_from_this(), since = monotonic_now()] {
+        auto self = weak.lock();
+        return self ? self->answer(since) : std::string();
+      });
+    deadline_.arm_after(may_hold ? Duration(kMostReplyHeld) : kSilenceLook);
     exchange_->start(std::exchange(ahead_, {}));
   }
 
+  [[nodiscard]] std::string answer(Instant held_since) {
+    HopReply reply = reply_of(HopStatus::kOk);
+    reply.held =
+        std::chrono::duration_cast<std::chrono::microseconds>(monotonic_now() - held_since);
+    return encode_reply(reply);
+  }
+
   // What the other proxy says next is for the one that takes this one's place.
-  void pass_on() {
-    state_.commons.first.pass_hop(std::move(hop_));
+  void pass_on(Fd hop) {
+    state_.commons.first.pass_hop(std::move(hop));
     state_.end(id_);
   }
 
@@ -216,9 +292,9 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
       start_machine_drain(state_, std::move(over->untaken), *keep_as_, std::move(tickets));
     tickets = {};
     if (!over) return state_.end(id_);
-    hop_ = std::move(over->hop);
-    if (state_.departing() && over->first.empty()) return pass_on();
-    await_preamble(std::move(over->first));
+    stream_ = std::move(over->hop);
+    if (state_.departing() && over->first.empty()) return pass_on(stream_->release());
+    await_next(std::move(over->first));
   }
 
   void refuse(HopStatus status, int connect_errno = 0) {
@@ -227,34 +303,46 @@ class HopSession : public Session, public std::enable_shared_from_this<HopSessio
   }
 
   void answer_and_close(HopStatus status, int connect_errno = 0) {
-    if (reply(status, connect_errno)) allow_clean_close(hop_.get());
-    discard_input(hop_.get());  // unread, it would make a reset of the close, behind the reply
+    if (reply(status, connect_errno)) allow_clean_close(hop());
+    discard_input(hop());  // unread, it would make a reset of the close, behind the reply
     state_.end(id_);
   }
 
   bool reply(HopStatus status, int connect_errno) {
+    HopReply reply = reply_of(status);
+    reply.connect_errno = connect_errno;
+    return send_whole(hop(), encode_reply(reply));
+  }
+
+  [[nodiscard]] HopReply reply_of(HopStatus status) {
     const ServiceKey& key = end_.service;
-    HopReply reply{status, state_.commons.admissions.open(key), connect_errno,
-                   state_.commons.admissions.length(key), state_.commons.next_sequence()};
+    HopReply reply;
+    reply.status = status;
+    reply.load = state_.commons.admissions.open(key);
+    reply.queue = state_.commons.admissions.length(key);
+    reply.sequence = state_.commons.next_sequence();
     reply.exchange = status == HopStatus::kOk && keep_as_;
     reply.tells = reply.takes_ahead = true;
     reply.nonce = nonce_;
-    return send_whole(hop_.get(), encode_reply(reply));
+    return reply;
   }
 
   ProxyState& state_;
   SessionId id_;
-  Fd hop_;
+  Fd hop_;                              // until its first exchange
+  std::unique_ptr<HttpStream> stream_;  // between two
   HostId from_;
   LoopTimer deadline_;
-  std::optional<FrameReader> reader_;
-  std::string ahead_;  // what was read behind the preamble: of an exchange
+  std::optional<FrameReader> reader_;  // of the first preamble
+  HopFrame next_;                      // of any other
+  std::string ahead_;                  // what was read behind the preamble: of an exchange
   std::optional<MachineCall> call_;
   std::shared_ptr<HopExchange> exchange_;     // while there is one; it has the stream
   std::uint64_t nonce_ = 0;                   // the preamble's
+  bool is_whole_ = false;                     // likewise
+  std::uint16_t asking_port_ = 0;             // once it was asked for
   MachineEnd end_;                            // nobody's until a machine is admitted to
   std::optional<KeptMachines::Key> keep_as_;  // the preamble asked for an exchange, and gets one
-  bool has_served_ = false;                   // an exchange: where it waits for the next, it rests
   SessionTickets tickets_;
 };
 

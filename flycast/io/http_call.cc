@@ -159,11 +159,12 @@ void HttpCall::begin_attempt() {
 }
 
 // A part of what the attempt begins with: more may be read of the request until then.
-std::string HttpCall::opening_for(MachineId machine) {
-  std::string opening;
+DialRequest::Opening HttpCall::opening_for(MachineId machine) {
+  DialRequest::Opening opening;
   replay_.address(http_.request(), machine);
-  http_.write_opening(opening);
-  opening.resize(std::min(opening.size(), kMostAhead));
+  http_.write_opening(opening.bytes);
+  opening.whole = http_.request_ended() && opening.bytes.size() <= kMostAhead;
+  opening.bytes.resize(std::min(opening.bytes.size(), kMostAhead));
   return opening;
 }
 

@@ -122,7 +122,7 @@ class HttpCall {
   [[nodiscard]] bool looks_again(const DialFailure& failed);
   void on_no_machine(const DialFailure& failed);
   void begin_attempt();
-  [[nodiscard]] std::string opening_for(MachineId machine);
+  [[nodiscard]] DialRequest::Opening opening_for(MachineId machine);
   [[nodiscard]] bool sent_nothing() const;
   bool read_machine();
   void on_read(ReadEvent event);

@@ -17,10 +17,13 @@ namespace sixpn::flycast {
 
 struct HttpMachine {
   HttpMachine(ProxyState& state, Dialled given, HttpStream::Ready ready)
-      : dialled(std::move(given)), stream(std::move(dialled.kept)), used(stream != nullptr) {
-    if (!dialled.here) hop_port = port_of(dialled.stream);
+      : dialled(std::move(given)),
+        stream(std::move(dialled.kept)),
+        used(dialled.here && stream != nullptr) {
+    if (!dialled.here) hop_port = stream ? stream->own_port() : port_of(dialled.stream);
     if (!stream) stream = std::make_unique<HttpStream>(state, reach(state), nullptr);
     stream->set_ready(std::move(ready));
+    sent_before = stream->sent();
     if (!dialled.unsent.empty()) stream->send(dialled.unsent);
   }
 
@@ -39,8 +42,9 @@ struct HttpMachine {
     }
     if (!dialled.give_back_to || !dialled.may_rest) return false;
     stream->send(encode_exchange_end());
-    if (stream->broken() || stream->held() != 0 || stream->sent() > kMostOfRestedLink) return false;
-    state.commons.links.give_back(*dialled.give_back_to, stream->release(), state.most_rested());
+    bool is_too_much = stream->sent() - sent_before > kMostOfRestedLink;
+    if (stream->broken() || stream->held() != 0 || is_too_much) return false;
+    state.rested_links.keep(*dialled.give_back_to, std::move(stream), state.most_kept());
     return true;
   }
 
@@ -52,8 +56,9 @@ struct HttpMachine {
   Dialled dialled;
   Http2Reason reason;  // of a machine that speaks HTTP/2
   std::unique_ptr<HttpStream> stream;
-  bool used;                   // it answered a request before
-  std::uint16_t hop_port = 0;  // of this end, where it is another host's; 0: it is not known
+  bool used;                      // the machine answered a request over it before
+  std::uint16_t hop_port = 0;     // of this end, where it is another host's; 0: it is not known
+  std::uint64_t sent_before = 0;  // of the stream's bytes, for other exchanges
 
  private:
   static std::uint16_t port_of(const Fd& hop) {

@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "flycast/io/sockets.h"
+
 namespace sixpn::flycast {
 
 HttpStream::HttpStream(ProxyState& state, Fd fd, Ready ready)
@@ -33,11 +35,11 @@ HttpStream::HttpStream(ProxyState& state, ClientStream client, Ready ready)
 HttpStream::~HttpStream() {
   if (fd_) state_.http.poller->remove(fd_.get());
   state_.http.poller->forget(*this);
-  state_.http.held -= held_.size();
+  state_.http.held -= held_.size() + (unread_ ? unread_->size() : 0);
 }
 
 void HttpStream::on_events(std::uint32_t events) {
-  if ((events & ~std::uint32_t{EPOLLOUT}) != 0) readable_ = true;
+  if ((events & ~std::uint32_t{EPOLLOUT}) != 0) readable_ = readable_behind_ = true;
   if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) ended_ = true;
   if ((events & EPOLLERR) != 0) failed_ = true;
   if (!ready_) return;
@@ -49,6 +51,7 @@ HttpStream::Got HttpStream::read(std::string_view& bytes, std::size_t most) {
   HttpBuffers& shared = state_.http;
   if (shared.held >= shared.most_held) most = std::min(most, kSmallHttpChunk);
   if (tls_) return read_tls(bytes, most);
+  if (unread_) return read_again(bytes, most);
   auto got = recv(fd(), shared.chunk.data(), most, 0);
   if (got > 0) {
     if (bytes_) bytes_->add_in(static_cast<std::uint64_t>(got));
@@ -62,6 +65,31 @@ HttpStream::Got HttpStream::read(std::string_view& bytes, std::size_t most) {
   readable_ = got == 0;  // an end can be read again, and is not told again
   if (got == 0) return Got::kEnd;
   return error == EAGAIN ? Got::kNothing : Got::kReset;
+}
+
+void HttpStream::unread(std::string_view bytes) {
+  if (bytes.empty()) return;
+  unread_ = std::make_unique<std::string>(bytes);
+  state_.http.held += bytes.size();
+  readable_behind_ = std::exchange(readable_, true);
+}
+
+HttpStream::Got HttpStream::read_again(std::string_view& bytes, std::size_t most) {
+  std::size_t size = unread_->copy(state_.http.chunk.data(), most);
+  state_.http.held -= size;
+  unread_->erase(0, size);
+  if (unread_->empty()) {
+    unread_.reset();
+    readable_ = readable_behind_;
+  }
+  bytes = {state_.http.chunk.data(), size};
+  return Got::kBytes;
+}
+
+std::uint16_t HttpStream::own_port() {
+  if (own_port_ != 0) return own_port_;
+  if (auto own = local_endpoint(fd())) own_port_ = own->port;
+  return own_port_;
 }
 
 // ---------------------------------------------------------------- TLS
@@ -117,6 +145,7 @@ void HttpStream::send_tls() {
 // ---------------------------------------------------------------- what is sent
 
 bool HttpStream::is_quiet() const {
+  if (unread_) return false;
   char byte = 0;
   return recv(fd(), &byte, 1, MSG_PEEK) < 0 && errno == EAGAIN;
 }

@@ -51,6 +51,9 @@ class HttpStream final : private HttpPoller::Listener {
   enum class Got { kBytes, kNothing, kEnd, kReset };
   // One read of at most `most` bytes into the shared chunk: `bytes` live until anybody reads again.
   Got read(std::string_view& bytes, std::size_t most = kHttpChunk);
+  // What was read last and is for somebody else: the next read gives it again, first. Once, until
+  // it is read; of a stream that speaks no TLS.
+  void unread(std::string_view bytes);
   // Open, as far as the kernel knows, and without a byte to read.
   [[nodiscard]] bool is_quiet() const;
   // Between two messages: nothing has come and it is open. An event that is older than the last
@@ -78,6 +81,9 @@ class HttpStream final : private HttpPoller::Listener {
   // Bytes that the kernel took, since the socket is here.
   [[nodiscard]] std::uint64_t sent() const { return sent_; }
 
+  // Of this end; 0: it is not known.
+  [[nodiscard]] std::uint16_t own_port();
+
   // Gives the socket away; of a stream that speaks no TLS, and of which nobody counts more.
   Fd release();
   ClientStream release_client();
@@ -85,6 +91,7 @@ class HttpStream final : private HttpPoller::Listener {
 
  private:
   void on_events(std::uint32_t events) override;
+  Got read_again(std::string_view& bytes, std::size_t most);
   Got read_tls(std::string_view& bytes, std::size_t most);
   Got receive_tls();
   void send_wire(std::string_view first, std::string_view second);
@@ -100,8 +107,11 @@ class HttpStream final : private HttpPoller::Listener {
   std::shared_ptr<ClientBytes> bytes_;
   Ready ready_;
   std::string held_;
+  std::unique_ptr<std::string> unread_;  // null: nothing
   std::uint64_t sent_ = 0;
+  std::uint16_t own_port_ = 0;  // once it was asked for
   bool readable_ = false;
+  bool readable_behind_ = false;  // the same, of what is behind unread_
   bool ended_ = false;  // a FIN or a reset was seen: behind what was read it is still there
   bool failed_ = false;
   bool broken_ = false;

@@ -58,15 +58,17 @@ struct MachineCall::Impl : std::enable_shared_from_this<MachineCall::Impl> {
     outcome.admission = std::move(ticket);
     ConnectRequest connect{admitted.source, SourceKind::kTransparent, admitted.machine, timeout,
                            admitted.greeting};
-    connect.speaks_at_once = request.speaker >= 0 && has_input(request.speaker);
     if (request.for_relay && !outcome.keep_as) connect.lasting = Lasting::kLater;
-    if (admitted.asleep || state.waker.is_waking(admitted.key)) return wake(std::move(connect));
-    if (outcome.keep_as && !request.fresh)
+    bool sleeps = admitted.asleep || state.waker.is_waking(admitted.key);
+    if (outcome.keep_as && !request.fresh && !sleeps)
       outcome.kept = state.kept_machines.take(*outcome.keep_as);
     if (outcome.kept) {
       ++state.stats.reused;
       return finish(HopStatus::kOk);
     }
+    connect.speaks_at_once =
+        request.has_spoken || (request.speaker >= 0 && has_input(request.speaker));
+    if (sleeps) return wake(std::move(connect));
     BegunConnect begun = begin_connect(connect);
     if (begun.error != EINPROGRESS) return on_connected({std::move(begun.stream), begun.error});
     connector.emplace(state.loop, connect, std::move(begun.stream),

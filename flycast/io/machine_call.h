@@ -26,8 +26,9 @@ struct MachineRequest {
   std::uint16_t hop_port = 0;  // of its end, see MachineEnd
   // The socket of who asks: what has come over it already goes to the machine at once. -1: none.
   int speaker = -1;
-  bool for_relay = false;  // joined with the speaker's stream, unless it is kept
-  bool fresh = false;      // a kept connection will not do
+  bool has_spoken = false;  // what was read of it does
+  bool for_relay = false;   // joined with the speaker's stream, unless it is kept
+  bool fresh = false;       // a kept connection will not do
   Duration connect_timeout{};
   Duration waited_timeout{};  // the same, of one that had to wait for its place
   Instant wake_until{};       // for the start and the port of one that sleeps

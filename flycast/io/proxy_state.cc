@@ -28,6 +28,7 @@ ProxyState::ProxyState(EventLoop& event_loop, Commons& shared, std::size_t of, s
              {[this](const MachineEnd& machine) { on_silent_machine(machine); },
               [this] { count_open(); }}),
       kept_machines(event_loop),
+      rested_links(event_loop, shared.options.hop_link_idle),
       last_id_(static_cast<SessionId>(of) << kLoopShift) {
   http.most_held = shared.part_of(kMaxHttpHeld);
   http.kept.most = shared.part_of(kMaxKeptInAll);
@@ -91,6 +92,7 @@ bool ProxyState::deals_with(HostId host) const {
 
 void ProxyState::on_host_dead(HostId host) {
   listened_.erase(host);
+  rested_links.drop_all_of({host_address(host), options.hop_port});
   relays.on_host_dead(host);
   auto open_now = sessions;  // one may end itself
   for (auto& [id, session] : open_now) session->on_host_dead(host);
@@ -114,6 +116,7 @@ void ProxyState::stop() {
   for (const auto& [id, session] : sessions) session->on_stop();
   sessions.clear();
   kept_machines.clear();
+  rested_links.clear();
   relays.stop();
   count_open();
 }

@@ -25,9 +25,11 @@
 #include "flycast/io/http_buffers.h"
 #include "flycast/io/kept_machines.h"
 #include "flycast/io/relays.h"
+#include "flycast/io/rested_links.h"
 #include "flycast/io/silence_watches.h"
 #include "flycast/io/waker.h"
 #include "registry/core/address.h"
+#include "registry/core/keys.h"
 
 namespace sixpn::flycast {
 
@@ -52,6 +54,9 @@ struct ProxyState {
   // `number`: of the loop, in Commons::openings.
   ProxyState(EventLoop& event_loop, Commons& shared, std::size_t number, std::uint64_t seed);
 
+  // Of an exchange's preamble. No machine ever sees one, so that from a start which nobody knows
+  // they may be counted.
+  std::uint64_t next_nonce() { return std::max<std::uint64_t>(++last_nonce_, 1); }
   // Ids tell of which loop they are.
   SessionId next_id() { return ++last_id_; }
   static std::size_t loop_of(SessionId id) { return id >> kLoopShift; }
@@ -93,10 +98,9 @@ struct ProxyState {
   void depart();
   void stop();  // resets all that is open; idempotent
   [[nodiscard]] bool departing() const { return commons.departing; }
-  // Connections to machines that may be kept: descriptors are few, and sessions come first.
+  // Connections to machines that may be kept, and links to other hosts as many: descriptors are
+  // few, and sessions come first.
   [[nodiscard]] std::size_t most_kept() const { return options.max_sessions / 4 / commons.loops; }
-  // Of all loops: links to other hosts, between two exchanges.
-  [[nodiscard]] std::size_t most_rested() const { return options.max_sessions / 4; }
   // All kinds together: on their way to a machine, joined to one, and requests of HTTP/2, several
   // of which may be a single client's.
   [[nodiscard]] std::size_t open() const { return sessions.size() + relays.open() + http2_streams; }
@@ -144,6 +148,7 @@ struct ProxyState {
   SilenceWatches silence_watches;
   HttpBuffers http;
   KeptMachines kept_machines;
+  RestedLinks rested_links;
   std::size_t http2_streams = 0;  // open
   std::map<SessionId, std::shared_ptr<Session>> sessions;
 
@@ -154,6 +159,7 @@ struct ProxyState {
   static constexpr int kLoopShift = 56;
 
   SessionId last_id_;
+  std::uint64_t last_nonce_ = random_u64();
   std::size_t counted_ = 0;
   std::map<HostId, Instant> listened_;  // when that host was last said to tell
 };

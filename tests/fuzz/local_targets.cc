@@ -7,6 +7,7 @@
 #include "config/agent_config.h"
 #include "config/fly_toml.h"
 #include "flycast/core/exchange_frame.h"
+#include "flycast/core/hop_frame.h"
 #include "flycast/core/preamble.h"
 #include "tests/fuzz/promise.h"
 #include "tests/fuzz/targets.h"
@@ -28,6 +29,23 @@ void exchange_frames(std::string_view bytes) {
       left += part.size();
     }
     return std::tuple(heard, left, state);
+  };
+  SIXPN_PROMISE(hear(bytes.size() / 2) == hear(bytes.size()));
+}
+
+// However the bytes are cut, the same frame or fault is read.
+void hop_frame(std::string_view bytes) {
+  auto hear = [&](std::size_t cut) {
+    flycast::HopFrame reader;
+    std::string heard;
+    for (std::string_view part : {bytes.substr(0, cut), bytes.substr(cut)})
+      while (!part.empty())
+        if (auto body = reader.take(part)) {
+          if (!*body) return heard + "!" + body->error().message;
+          SIXPN_PROMISE(!(*body)->empty() && (*body)->size() <= flycast::kMaxFrameBody);
+          heard += **body + "/";
+        }
+    return heard;
   };
   SIXPN_PROMISE(hear(bytes.size() / 2) == hear(bytes.size()));
 }
@@ -58,6 +76,7 @@ void hop(std::string_view bytes) {
     SIXPN_PROMISE(again && *again == *silence);
   }
   exchange_frames(bytes);
+  hop_frame(bytes);
 }
 
 // A value, or mistakes that each name the file and say something.

@@ -119,7 +119,6 @@ TEST_F(Kept, AcrossHostsTheLinkToo) {
   EXPECT_EQ(host1.stats().failed_attempts, 0u);
 }
 
-// Large bodies go through the frames, both ways at once.
 // Its requests take longer than it is until somebody looks which links are needed no more.
 TEST_F(Kept, AcrossHostsALinkUnderWayIsExpectedBack) {
   start_only(cluster, {2});
@@ -140,6 +139,7 @@ TEST_F(Kept, AcrossHostsALinkUnderWayIsExpectedBack) {
       << "the first, a spare one, and one to hear of silence";
 }
 
+// Large bodies go through the frames, both ways at once.
 TEST_F(Kept, AcrossHostsBodiesPassWhole) {
   start_only(cluster, {2});
   RunningHost host1(1, cluster, one_loop()), host2(2, cluster, one_loop());

@@ -105,6 +105,21 @@ TEST(Preamble, SaysThatFramesComeAhead) {
   EXPECT_EQ(*told, reply);
 }
 
+TEST(Preamble, SaysThatTheAnswerMayComeWithTheMachines) {
+  Preamble asks = sample();
+  EXPECT_FALSE(asks.whole) << "an older agent's";
+  asks.exchange = asks.ahead = asks.whole = true;
+  auto decoded = decode_preamble(body_of(encode_preamble(asks)));
+  ASSERT_TRUE(decoded);
+  EXPECT_EQ(*decoded, asks);
+  HopReply reply{HopStatus::kOk, 1};
+  EXPECT_EQ(reply.held.count(), 0);
+  reply.held = std::chrono::microseconds(815);
+  auto told = decode_reply(body_of(encode_reply(reply)));
+  ASSERT_TRUE(told);
+  EXPECT_EQ(*told, reply);
+}
+
 TEST(Silence, RoundTrip) {
   for (std::uint16_t stream : {std::uint16_t{0}, std::uint16_t{1}, std::uint16_t{65535}}) {
     Silence word{kNetwork, MachineId{0x148e21dad76789}, 8080, stream};

@@ -4,6 +4,24 @@
 
 namespace sixpn::dns {
 
+namespace {
+
+// Something of it runs, or may.
+bool may_run(MachineState state) {
+  switch (state) {
+    case MachineState::kStarting:
+    case MachineState::kStarted:
+    case MachineState::kStopping:
+    case MachineState::kSuspending:
+    case MachineState::kDestroying:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
 bool is_registered(const MachineRecord& machine) {
   return !machine.skip_dns && machine.state != MachineState::kDestroyed;
 }
@@ -17,8 +35,7 @@ bool is_answered(const MachineRecord& machine, bool host_is_here, const Ip6* own
   if (!is_registered(machine)) return false;
   bool started = machine.state == MachineState::kStarted;
   bool asks = own != nullptr && machine.address == *own;
-  return (started && host_is_here) ||
-         (asks && (started || machine.state == MachineState::kStarting));
+  return (started && host_is_here) || (asks && may_run(machine.state));
 }
 
 bool is_healthy(const MachineRecord& machine) {

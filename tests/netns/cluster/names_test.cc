@@ -1,5 +1,5 @@
-// Names with real agents and real clients: a machine finds itself from its first instruction, also
-// where its network is new, and is out of all answers before it ends, on other hosts too; services
+// Names with real agents and real clients: a machine finds itself from its first instruction to its
+// last, also where its network is new, and is out of all others' answers before it ends; services
 // by SRV; `sixpn dig --as` says what the machine itself is told.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -29,8 +29,11 @@ query = b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00" + name + b"\x00\x00\
 
 // Asks for its app with its first statement, and again in the moment it is asked to end; the query
 // is ready before, so that the answer is of that moment. Prints how many machines it was told of,
-// and whether itself.
+// and whether itself; and then how many another one is told of, which asks when it hears from it.
 const std::string kWitness = kQuery + R"(
+other = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+other.settimeout(5)
+if "OTHER" in os.environ: other.connect((os.environ["OTHER"], 9000))
 own = socket.inet_pton(socket.AF_INET6, os.environ["FLY_PRIVATE_IP"])
 def ask(when):
     resolver.send(query)
@@ -38,10 +41,22 @@ def ask(when):
     print(when, "rcode", reply[3] & 15, "machines", reply[7], "me", own in reply, flush=True)
 def end(number, frame):
     ask("last:")
+    other.send(b"?")
+    print("the other:", other.recv(1)[0], flush=True)
     sys.exit(0)
 ask("first:")
 signal.signal(signal.SIGINT, end)
 while True: signal.pause()
+)";
+
+const std::string kOther = kQuery + R"(
+asked = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+asked.bind(("::", 9000))
+print("serves", flush=True)
+while True:
+    _, witness = asked.recvfrom(1)
+    resolver.send(query)
+    asked.sendto(resolver.recv(2000)[7:8], witness)
 )";
 
 constexpr const char* kServices = R"(
@@ -111,18 +126,22 @@ class Names : public ::testing::Test {
   Cluster cluster_;
 };
 
-TEST_F(Names, AMachineIsInAnswersFromItsFirstInstructionUntilItIsAskedToEnd) {
+// And others do not, not even in the moment that it is asked to end.
+TEST_F(Names, AMachineFindsItselfFromItsFirstInstructionToItsLast) {
   cluster_.must("a", {"apps", "create", "witness", "--org", "acme"});
-  sleeper("a", "witness");
+  auto other = cluster_.run_machine("a", {"--app", "witness", "--", "python3", "-c", kOther});
+  ASSERT_TRUE(eventually([&] { return log_says("a", other, "serves"); }));
+  Words run{"--app", "witness", "--env", "OTHER=" + cluster_.machine_address("a", other),
+            "--",    "python3", "-c",    kWitness};
   for (int round = 0; round < 5; ++round) {
-    auto id = cluster_.run_machine("a", {"--app", "witness", "--", "python3", "-c", kWitness});
+    auto id = cluster_.run_machine("a", run);
     ASSERT_TRUE(eventually([&] { return log_says("a", id, "first:"); }));
     EXPECT_THAT(cluster_.must("a", {"machine", "logs", id}),
                 HasSubstr("first: rcode 0 machines 2 me True"));
     cluster_.must("a", {"machine", "stop", id});
-    ASSERT_TRUE(eventually([&] { return log_says("a", id, "last:"); }));
+    ASSERT_TRUE(eventually([&] { return log_says("a", id, "the other:"); }));
     EXPECT_THAT(cluster_.must("a", {"machine", "logs", id}),
-                HasSubstr("last: rcode 0 machines 1 me False"));
+                HasSubstr("last: rcode 0 machines 2 me True\nthe other: 1\n"));
     cluster_.must("a", {"machine", "destroy", id});
   }
 }

@@ -303,6 +303,26 @@ TEST(Answer, AMachineFindsItselfFromItsFirstInstruction) {
             "NXDOMAIN");
 }
 
+// While it ends what it has: for all others it is withdrawn.
+TEST(Answer, AMachineFindsItselfToItsLastInstruction) {
+  using S = MachineState;
+  World world;
+  std::uint64_t id = 0xd1;
+  for (S state : {S::kStopping, S::kSuspending, S::kDestroying}) {
+    world.add(kAcme, {id, "web", kHostA, state});
+    auto snapshot = world.snapshot();
+    auto own = address_of(kAcme, kHostA, id);
+    std::string label = to_string(MachineId{id});
+    std::string name = label + ".vm.web.internal", last = label.substr(12);
+    EXPECT_EQ(brief(ask(*snapshot, name, kTypeAaaa, own)), last);
+    EXPECT_EQ(brief(ask(*snapshot, reverse_name(own), kTypePtr, own)), name + ".");
+    EXPECT_EQ(brief_sorted(ask(*snapshot, "web.internal", kTypeAaaa, own)), "a1 a2 a3 a4 " + last);
+    EXPECT_EQ(brief(ask(*snapshot, name, kTypeAaaa, asker())), "NXDOMAIN");
+    EXPECT_EQ(brief_sorted(ask(*snapshot, "web.internal", kTypeAaaa, asker())), "a1 a2 a3 a4");
+    ++id;
+  }
+}
+
 TEST(Answer, NotReadyBeforeTheFirstSync) {
   World world;
   world.edit().synced = false;

@@ -220,6 +220,12 @@ std::string machines_text(const Snapshot& snapshot, const Labels& labels,
   Traffic traffic({"fly_instance_net_", "recv", "sent", "errs", "drop", ""},
                   "By the machine, in its network, since it was attached to it.");
   auto cpu = counter("fly_instance_cpu", "Of all of its processes, in hundredths of a second.");
+  auto pressure = counter("sixpn_instance_pressure_seconds_total",
+                          "How long some of its processes waited for what others had.");
+  auto processes = gauge("sixpn_instance_processes", "How many it has.");
+  auto memory = gauge("sixpn_instance_memory_anonymous_bytes",
+                      "Resident memory of its processes, of no file and not shared.");
+  auto files = gauge("fly_instance_filefd_allocated", "Open files of its processes.");
   auto exit_code = gauge("fly_instance_exit_code", "Of its last run, while it does not run.");
   const std::string device = fmt::format(",device=\"{}\"", mesh::kMachineInterface);
   for (const auto& [id, network] : snapshot.networks)
@@ -235,10 +241,24 @@ std::string machines_text(const Snapshot& snapshot, const Labels& labels,
         cpu.add(each + ",mode=\"user\"", static_cast<std::uint64_t>(time->user / kCentisecond));
         cpu.add(each + ",mode=\"system\"", static_cast<std::uint64_t>(time->system / kCentisecond));
       }
+      if (const auto& waited = used->second.pressure) {
+        auto add = [&](std::string_view resource, Duration time) {
+          pressure.add(fmt::format("{},resource=\"{}\"", each, resource), seconds(time));
+        };
+        add("cpu", waited->cpu);
+        add("memory", waited->memory);
+        add("io", waited->io);
+      }
+      if (const auto& now = used->second.processes) {
+        processes.add(each, now->processes);
+        memory.add(each, now->anonymous_bytes);
+        files.add(each, now->open_files);
+      }
       if (const auto& code = used->second.exit_code)
         exit_code.add(each, static_cast<std::uint64_t>(*code));
     }
-  return cpu.text() + traffic.text() + exit_code.text();
+  return cpu.text() + pressure.text() + processes.text() + memory.text() + files.text() +
+         traffic.text() + exit_code.text();
 }
 
 std::string wireguard_text(const Labels& labels, const AgentReadings& readings) {

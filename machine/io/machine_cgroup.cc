@@ -1,10 +1,13 @@
 #include "machine/io/machine_cgroup.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <memory>
 #include <string_view>
 #include <utility>
@@ -33,6 +36,18 @@ Result<std::string> read_folder(const CgroupMount& mount, const std::string& pro
   auto path = find_cgroup_path(*groups);
   if (!path) return Error("process " + process + " is in no cgroup v2");
   return cgroup_folder(mount, *path);
+}
+
+// Kernels before 6.2 do not tell by the size of /proc/PID/fd.
+std::size_t count_open_files(const std::string& folder) {
+  struct stat known {};
+  if (stat(folder.c_str(), &known) == 0 && known.st_size > 0)
+    return static_cast<std::size_t>(known.st_size);
+  std::size_t count = 0;
+  std::error_code failed;  // it has ended meanwhile
+  std::filesystem::directory_iterator files(folder, failed), end;
+  for (; !failed && files != end && count < kMostFilesRead; files.increment(failed)) ++count;
+  return count;
 }
 
 // The kernel's files take a write whole, and are not truncated.
@@ -65,6 +80,36 @@ bool MachineCgroup::is_to_be_frozen() const {
 std::optional<CpuUse> MachineCgroup::cpu_use() const {
   auto stat = read_file(path_ + "/cpu.stat", kMaxControlBytes);
   return stat ? parse_cpu_stat(*stat) : std::nullopt;
+}
+
+std::optional<PressureUse> MachineCgroup::pressure_use() const {
+  auto total = [this](std::string_view resource) {
+    auto text = read_file(fmt::format("{}/{}.pressure", path_, resource), kMaxControlBytes);
+    return text ? parse_pressure(*text) : std::nullopt;
+  };
+  auto cpu = total("cpu"), memory = total("memory"), io = total("io");
+  if (!cpu || !memory || !io) return std::nullopt;
+  return PressureUse{*cpu, *memory, *io};
+}
+
+std::optional<ProcessUse> MachineCgroup::process_use() const {
+  static const auto kPage = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+  auto text = read_file(path_ + "/cgroup.procs", kMaxProcBytes);
+  if (!text) return std::nullopt;
+  ProcessUse use;
+  for (std::string_view left = *text; !left.empty();) {
+    if (use.processes == kMostProcessesRead) return std::nullopt;
+    std::string_view id = left.substr(0, left.find('\n'));
+    left.remove_prefix(std::min(id.size() + 1, left.size()));
+    std::string folder = fmt::format("/proc/{}", id);
+    auto statm = read_file(folder + "/statm", kMaxControlBytes);
+    auto pages = statm ? parse_statm(*statm) : std::nullopt;
+    if (!pages) continue;  // it has ended meanwhile
+    ++use.processes;
+    use.anonymous_bytes += *pages * kPage;
+    use.open_files += count_open_files(folder + "/fd");
+  }
+  return use;
 }
 
 MachineCgroups::MachineCgroups() : folder_(Error("not looked for")) {

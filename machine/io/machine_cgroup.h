@@ -23,6 +23,9 @@
 
 namespace sixpn::machine {
 
+inline constexpr std::size_t kMostProcessesRead = 1024;
+inline constexpr std::size_t kMostFilesRead = 65'536;
+
 // One machine's.
 class MachineCgroup {
  public:
@@ -37,6 +40,10 @@ class MachineCgroup {
   [[nodiscard]] bool is_to_be_frozen() const;
   // Nothing where the kernel does not tell.
   [[nodiscard]] std::optional<CpuUse> cpu_use() const;
+  [[nodiscard]] std::optional<PressureUse> pressure_use() const;
+  // Looks at each of its processes. Nothing of more than kMostProcessesRead; of one with more open
+  // files than kMostFilesRead, so many.
+  [[nodiscard]] std::optional<ProcessUse> process_use() const;
   [[nodiscard]] const std::string& path() const { return path_; }
 
  private:

@@ -317,7 +317,11 @@ MachineUses MachineService::Impl::uses() const {
   MachineUses out;
   for (const auto& [id, machine] : machines_) {
     MachineUse& use = out[id];
-    if (machine.cgroup) use.cpu = machine.cgroup->cpu_use();
+    if (machine.cgroup) {
+      use.cpu = machine.cgroup->cpu_use();
+      use.pressure = machine.cgroup->pressure_use();
+      use.processes = machine.cgroup->process_use();
+    }
     if (machine.exit) use.exit_code = machine.exit->exit.code;
   }
   return out;

@@ -24,6 +24,18 @@ internal_port = 8080
 port = 81
 )";
 
+constexpr const char* kLarge = R"(
+import os, time
+one = min(os.sched_getaffinity(0))
+for _ in range(2):
+    if os.fork() == 0:
+        os.sched_setaffinity(0, {one})
+        while True: pass
+memory = b"x" * 100_000_000
+files = [open("/dev/null") for _ in range(50)]
+time.sleep(1000)
+)";
+
 constexpr const char* kServer = R"(
 import http.server, socket
 class Answer(http.server.BaseHTTPRequestHandler):
@@ -185,6 +197,25 @@ TEST_F(Metrics, TellOfHostsNamesAndMachinesTraffic) {
   EXPECT_LT(sum("a", "fly_instance_cpu", of_busy), 200);
   EXPECT_TRUE(eventually([&] { return sum("a", "fly_instance_exit_code", of_busy) == 7; }));
   EXPECT_EQ(sum("a", "fly_instance_cpu", of_busy), 0) << "it runs no more";
+
+  // 100 MB of its own and 50 files, in one of its three processes; two that want one processor.
+  auto large = cluster_.run_machine("a", {"--app", "web", "--", "python3", "-c", kLarge});
+  const std::vector<std::string> of_large = {"instance=\"" + large + "\""};
+  EXPECT_TRUE(
+      eventually([&] { return sum("a", "fly_instance_filefd_allocated", of_large) >= 50; }));
+  EXPECT_LT(sum("a", "fly_instance_filefd_allocated", of_large), 100);
+  double memory = sum("a", "sixpn_instance_memory_anonymous_bytes", of_large);
+  EXPECT_GE(memory, 100e6);
+  EXPECT_LT(memory, 150e6);
+  double processes = sum("a", "sixpn_instance_processes", of_large);
+  EXPECT_GE(processes, 3);
+  EXPECT_LE(processes, 4) << "the shim too";
+  EXPECT_TRUE(eventually([&] {
+    return sum("a", "sixpn_instance_pressure_seconds_total", {of_large[0], "resource=\"cpu\""}) >
+           0.1;
+  }));
+  cluster_.must("a", {"machine", "stop", large});
+  EXPECT_EQ(sum("a", "sixpn_instance_processes", of_large), 0);
 
   const std::vector<std::string> of_host = {"peer=\"b\"", "peer_region=\"fra\""};
   EXPECT_EQ(sum("a", "sixpn_host_up", of_host), 0) << "not unasked";

@@ -74,9 +74,13 @@ AgentReadings readings_of_all_rooms() {
   all.devices["sx-sixpn"] = {{5, 1, 0, 0}, {6, 1, 0, 0}};
   all.devices["eth0"] = {{777777, 1, 0, 0}, {777777, 1, 0, 0}};
   all.devices[mesh::veth_name(kMachine)] = {{1000, 10, 0, 1}, {2000, 20, 0, 2}};
-  all.machines[MachineId{1}] = {
-      machine::CpuUse{std::chrono::milliseconds(12340), std::chrono::milliseconds(19)}, 137};
-  all.machines[MachineId{2}] = {{}, 1};  // not of this host, by the registry
+  using std::chrono::milliseconds;
+  machine::MachineUse& use = all.machines[MachineId{1}];
+  use.cpu = {milliseconds(12340), milliseconds(19)};
+  use.pressure = {milliseconds(1500), milliseconds(20), milliseconds(0)};
+  use.processes = {7, 104'857'600, 61};
+  use.exit_code = 137;
+  all.machines[MachineId{2}].exit_code = 1;  // not of this host, by the registry
   all.warnings = 2;
   all.on_disk = false;
   return all;
@@ -182,7 +186,14 @@ TEST(MetricsText, WhatTheOtherRoomsTell) {
         "sixpn_dns_replies_total" + host + ",rcode=\"NXDOMAIN\"} 4",
         "fly_instance_cpu" + machine + ",mode=\"user\"} 1234",
         "fly_instance_cpu" + machine + ",mode=\"system\"} 1",
-        "fly_instance_exit_code" + machine + "} 137", "sixpn_dns_forward_in_flight" + host + "} 6",
+        "fly_instance_exit_code" + machine + "} 137",
+        "sixpn_instance_pressure_seconds_total" + machine + ",resource=\"cpu\"} 1.500000",
+        "sixpn_instance_pressure_seconds_total" + machine + ",resource=\"memory\"} 0.020000",
+        "sixpn_instance_pressure_seconds_total" + machine + ",resource=\"io\"} 0.000000",
+        "sixpn_instance_processes" + machine + "} 7",
+        "sixpn_instance_memory_anonymous_bytes" + machine + "} 104857600",
+        "fly_instance_filefd_allocated" + machine + "} 61",
+        "sixpn_dns_forward_in_flight" + host + "} 6",
         "sixpn_dns_upstream_up" + host + ",upstream=\"[2001:db8::53]:53\"} 0",
         "sixpn_dns_upstream_round_trip_seconds" + host +
             ",upstream=\"[2001:db8::53]:53\"} 0.012000",

@@ -22,5 +22,25 @@ TEST(MachineUse, NothingFromOtherTexts) {
     EXPECT_FALSE(parse_cpu_stat(text)) << text;
 }
 
+TEST(MachineUse, IsReadFromPressure) {
+  EXPECT_EQ(parse_pressure("some avg10=0.00 avg60=1.50 avg300=0.00 total=5683132740\n"
+                           "full avg10=0.00 avg60=0.00 avg300=0.00 total=7\n"),
+            microseconds(5683132740));
+  for (const char* text :
+       {"", "\n", "full avg10=0.00 avg60=0.00 avg300=0.00 total=7\n",
+        "some avg10=0.00 avg60=0.00 avg300=0.00\n", "some total=", "some total=x", "some total=-1",
+        "some total=1 2", "some total=9223372036854775808"})
+    EXPECT_FALSE(parse_pressure(text)) << text;
+}
+
+TEST(MachineUse, IsReadFromStatm) {
+  EXPECT_EQ(parse_statm("5000 1200 200 10 0 900 0\n"), 1000u);
+  EXPECT_EQ(parse_statm("5000 200 300 10 0 900 0\n"), 0u) << "read while it changes";
+  EXPECT_EQ(parse_statm("0 0 0 0 0 0 0\n"), 0u) << "a process that has ended";
+  for (const char* text : {"", "\n", "1", "1 2", "1 2 3", "1 2 x 4", "-1 2 3 4", "1  2 3 4",
+                           "1 99999999999999999999 3 4"})
+    EXPECT_FALSE(parse_statm(text)) << text;
+}
+
 }  // namespace
 }  // namespace sixpn::machine

@@ -251,7 +251,7 @@ struct FlycastService::Impl {
       Fd stream;
       ClientTicket ticket;
     };
-    auto given = std::make_shared<Given>(std::move(stream), std::move(*ticket));
+    auto given = std::make_shared<Given>(Given{std::move(stream), std::move(*ticket)});
     proxies.give([given, from = *from, dialled = *dialled](ProxyState& state) {
       start_session(state, std::move(given->stream), from, dialled, std::move(given->ticket));
     });

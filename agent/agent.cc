@@ -69,7 +69,7 @@ HostRecord own_host(const AgentOptions& options) {
                          : wireguard.endpoints;
   record.knock_port = options.config.knock.port;
   record.version = SIXPN_VERSION;
-  record.tls_key = host_tls_key(options.tls_seed).public_key();
+  record.tls_key = options.tls.public_key;
   return record;
 }
 
@@ -103,7 +103,7 @@ flycast::FlycastOptions flycast_options(const AgentOptions& options) {
   out.loops = options.config.flycast.loops;
   out.max_sessions = options.config.flycast.max_sessions;
   out.max_sessions_per_client = options.config.flycast.max_sessions_per_client;
-  out.tls_seed = options.tls_seed;
+  out.tls_seed = options.tls.seed;
   out.root_key = options.identity.root_key;
   out.replay = {options.config.flycast.replay_across_networks,
                 options.config.flycast.replay_sources};

@@ -28,7 +28,7 @@ struct AgentOptions {
   config::AgentConfig config;
   mesh::Identity identity;
   mesh::HostKeys keys;
-  Secret tls_seed;     // of the host's key for TLS
+  mesh::TlsIdentity tls;
   Secret gateway_key;  // of the WireGuard device that peers connect to
   std::string shim_path;
   // This run enrolled the host: when every host refuses it, the agent gives up instead of retrying.

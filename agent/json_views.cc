@@ -40,7 +40,7 @@ const AppView* app_of(const Snapshot& snapshot, const MachineRecord& machine) {
 // What the registry knows of each service that the machine serves.
 json::array services_json(const Snapshot& snapshot, const MachineRecord& machine) {
   std::map<std::uint16_t, Health> services;
-  for (const ServiceHealth& service : machine.service_health)
+  for (const ServiceHealth& service : *machine.service_health)
     services[service.internal_port] = service.health;
   if (const AppView* app = app_of(snapshot, machine))
     for (const Service& service : app->app.services)
@@ -153,7 +153,7 @@ json::object service_json(const Service& service) {
 
 json::array service_health_json(const MachineRecord& machine) {
   json::array out;
-  for (const ServiceHealth& service : machine.service_health)
+  for (const ServiceHealth& service : *machine.service_health)
     out.push_back(
         json::object{{"port", service.internal_port}, {"health", to_string(service.health)}});
   return out;
@@ -176,11 +176,11 @@ json::object machine_json(const Snapshot& snapshot, const MachineRecord& machine
   for (auto [key, value] : machine.metadata) metadata[key] = value;
   json::object out;
   out["id"] = to_string(machine.id);
-  out["app"] = machine.app;
+  out["app"] = machine.app.str();
   out["org"] = network ? json::value(network->network.org) : json::value(nullptr);
   out["network"] = network ? json::value(network->network.name) : json::value(nullptr);
-  out["group"] = machine.group;
-  out["region"] = machine.region;
+  out["group"] = machine.group.str();
+  out["region"] = machine.region.str();
   out["host"] = to_string(machine.host);
   out["host_name"] = host ? json::value(host->record.name) : json::value(nullptr);
   out["host_status"] = host ? json::value(to_string(host->status)) : json::value("unknown");

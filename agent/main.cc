@@ -163,8 +163,8 @@ int run(const sixpn::config::AgentConfig& config, bool dev, const sixpn::agent::
   if (!identity) return fail(identity.error().message);
   auto keys = sixpn::mesh::load_host_keys(config.state_dir);
   if (!keys) return fail(keys.error().message);
-  auto tls_seed = sixpn::mesh::load_tls_seed(config.state_dir);
-  if (!tls_seed) return fail(tls_seed.error().message);
+  auto tls = sixpn::mesh::load_tls_identity(config.state_dir);
+  if (!tls) return fail(tls.error().message);
   auto gateway_key = sixpn::mesh::load_gateway_key(config.state_dir);
   if (!gateway_key) return fail(gateway_key.error().message);
 
@@ -174,7 +174,7 @@ int run(const sixpn::config::AgentConfig& config, bool dev, const sixpn::agent::
   sixpn::EventLoop control("sixpn-control");
   std::string fatal;
   bool first_join = !config.join.empty() && !enrolled_before;
-  sixpn::agent::AgentOptions options{config,       *identity,         *keys,     *tls_seed,
+  sixpn::agent::AgentOptions options{config,       *identity,         *keys,     *tls,
                                      *gateway_key, shim_path(config), first_join};
   sixpn::agent::Agent agent(control, std::move(options));
   agent.on_fatal([&](const std::string& reason) {

@@ -47,11 +47,11 @@ struct ValueJson {
     json::object metadata;
     for (auto [key, value] : r->metadata) metadata[key] = value;
     return json::object{{"id", to_string(r->id)},
-                        {"app", r->app},
-                        {"group", r->group},
+                        {"app", r->app.str()},
+                        {"group", r->group.str()},
                         {"network", to_string(r->network)},
                         {"host", to_string(r->host)},
-                        {"region", r->region},
+                        {"region", r->region.str()},
                         {"state", to_string(r->state)},
                         {"health", to_string(r->health)},
                         {"service_health", service_health_json(*r)},

@@ -1,6 +1,7 @@
-// TextMap: a few texts by key, in order of the keys, packed into one string: a quarter of the
-// memory of a map of strings. What it yields are views into it, which do not survive a change. Keys
-// and values are at most 4 GiB; a change copies all.
+// TextMap: a few texts by key, in order of the keys, packed into one text, which equal maps share
+// (shared_text.h): what a thousand machines of one release say alike is held once. What it yields
+// are views into it, which do not survive a change. Keys and values are at most 4 GiB; a change
+// copies all.
 #pragma once
 
 #include <cstddef>
@@ -11,6 +12,8 @@
 #include <string>
 #include <string_view>
 #include <utility>
+
+#include "base/shared_text.h"
 
 namespace sixpn {
 
@@ -59,33 +62,25 @@ class TextMap {
   TextMap(std::initializer_list<value_type> entries) : TextMap(entries.begin(), entries.end()) {}
   template <class Iterator>
   TextMap(Iterator first, Iterator last) {
-    for (; first != last; ++first) try_emplace(first->first, first->second);
+    std::string packed;
+    for (; first != last; ++first) insert(packed, first->first, first->second);
+    packed_ = packed;
   }
 
   [[nodiscard]] bool empty() const { return packed_.empty(); }
   [[nodiscard]] std::size_t size() const {
     return static_cast<std::size_t>(std::distance(begin(), end()));
   }
-  [[nodiscard]] const_iterator begin() const { return const_iterator(packed_.data()); }
+  [[nodiscard]] const_iterator begin() const { return const_iterator(packed_.str().data()); }
   [[nodiscard]] const_iterator end() const {
-    return const_iterator(packed_.data() + packed_.size());
+    return const_iterator(packed_.str().data() + packed_.size());
   }
 
   // False when the key has a value: that stays.
   bool try_emplace(std::string_view key, std::string_view value) {
-    auto at = begin();
-    while (at != end() && (*at).first < key) ++at;
-    if (at != end() && (*at).first == key) return false;
-    const auto before = static_cast<std::size_t>(at.at_ - packed_.data());
-    std::string packed;
-    packed.reserve(packed_.size() + kHead + key.size() + value.size());
-    packed.append(packed_, 0, before);
-    for (std::string_view text : {key, value}) {
-      auto length = static_cast<std::uint32_t>(text.size());
-      packed.append(reinterpret_cast<const char*>(&length), sizeof length);
-    }
-    packed.append(key).append(value).append(packed_, before);
-    packed_ = std::move(packed);
+    std::string packed = packed_;
+    if (!insert(packed, key, value)) return false;
+    packed_ = packed;
     return true;
   }
 
@@ -94,7 +89,22 @@ class TextMap {
  private:
   static constexpr std::size_t kHead = 2 * sizeof(std::uint32_t);
 
-  std::string packed_;
+  static bool insert(std::string& packed, std::string_view key, std::string_view value) {
+    const_iterator at(packed.data());
+    const const_iterator end(packed.data() + packed.size());
+    while (at != end && (*at).first < key) ++at;
+    if (at != end && (*at).first == key) return false;
+    std::string entry;
+    for (std::string_view text : {key, value}) {
+      auto length = static_cast<std::uint32_t>(text.size());
+      entry.append(reinterpret_cast<const char*>(&length), sizeof length);
+    }
+    entry.append(key).append(value);
+    packed.insert(static_cast<std::size_t>(at.at_ - packed.data()), entry);
+    return true;
+  }
+
+  SharedText packed_;
 };
 
 }  // namespace sixpn

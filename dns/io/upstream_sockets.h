@@ -8,7 +8,7 @@
 
 #include <array>
 #include <cstddef>
-#include <vector>
+#include <memory>
 
 #include "base/time.h"
 
@@ -33,7 +33,7 @@ struct UpstreamDatagrams {
 
   UpstreamDatagrams() {
     for (std::size_t i = 0; i < kBatch; ++i) {
-      parts[i] = {bytes.data() + i * kBytes, kBytes};
+      parts[i] = {bytes.get() + i * kBytes, kBytes};
       messages[i].msg_hdr.msg_iov = &parts[i];
       messages[i].msg_hdr.msg_iovlen = 1;
     }
@@ -41,7 +41,7 @@ struct UpstreamDatagrams {
   UpstreamDatagrams(const UpstreamDatagrams&) = delete;
   UpstreamDatagrams& operator=(const UpstreamDatagrams&) = delete;
 
-  std::vector<char> bytes = std::vector<char>(kBatch * kBytes);
+  std::unique_ptr<char[]> bytes = std::make_unique_for_overwrite<char[]>(kBatch * kBytes);
   std::array<iovec, kBatch> parts{};
   std::array<mmsghdr, kBatch> messages{};
 };

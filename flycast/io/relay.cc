@@ -168,7 +168,7 @@ bool Relay::pump(Flow& flow) {
 void Relay::fill(Flow& flow) {
   if (flow.bulk >= kSpliceAfter && !flow.from.urgent && fill_pipe(flow)) return;
   std::size_t chunk = shared_->held_bytes < kMaxHeldBytes ? kRelayChunk : kSmallRelayChunk;
-  char* buffer = shared_->chunk.data();
+  char* buffer = shared_->chunk.get();
   auto got = recv(flow.from.fd.get(), buffer, chunk, 0);
   if (got <= 0) return on_no_input(flow, got == 0 ? 0 : errno);
   auto size = static_cast<std::size_t>(got);

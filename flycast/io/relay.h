@@ -64,8 +64,10 @@ inline constexpr Duration kSilenceTold = std::chrono::seconds(2);
 struct RelayShared {
   // `pipes`: how many there may be; 0: the relays copy, whatever they move.
   RelayShared(Duration silence, std::size_t most_pipes) : pipes(most_pipes), hop_silence(silence) {}
-  std::vector<char> chunk = std::vector<char>(kRelayChunk);  // of the relay that is running
-  std::size_t held_bytes = 0;                                // read but not yet written
+  // Of the relay that is running. Not written before it is used: pages that nothing needed yet take
+  // no memory.
+  std::unique_ptr<char[]> chunk = std::make_unique_for_overwrite<char[]>(kRelayChunk);
+  std::size_t held_bytes = 0;  // read but not yet written
   PipePool pipes;
   // How long bytes to another host's proxy may go without any acknowledgement.
   Duration hop_silence{};

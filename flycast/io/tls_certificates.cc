@@ -5,13 +5,11 @@
 namespace sixpn::flycast {
 
 TlsCertificates::TlsCertificates(const FlycastOptions& options)
-    : self_(options.self), root_key_(options.root_key) {
-  if (options.tls_seed) key_ = std::make_unique<TlsKey>(host_tls_key(*options.tls_seed));
-}
+    : self_(options.self), root_key_(options.root_key), seed_(options.tls_seed) {}
 
 Result<TlsCredentialsPtr> TlsCertificates::credentials(const Snapshot& snapshot,
                                                        const TlsOffer& offer, WallTime now) {
-  if (!key_) return Error("this proxy has no key for TLS");
+  if (!seed_) return Error("this proxy has no key for TLS");
   const Ip6& address = offer.names.addresses.front();
   auto known = leaves_.find(address);
   if (known != leaves_.end()) {
@@ -38,6 +36,7 @@ TlsCertificates::Source TlsCertificates::source_of(const Snapshot& snapshot,
 
 Result<TlsCertificates::Leaf> TlsCertificates::make(const Snapshot& snapshot, const TlsOffer& offer,
                                                     WallTime now) {
+  if (!key_) key_ = host_tls_key(*seed_);
   auto issuer = find_issuer(snapshot, offer.org, self_, key_->public_key(), root_key_, now);
   if (!issuer) return std::move(issuer).error();
   TlsKey leaf_key = TlsKey::generate();

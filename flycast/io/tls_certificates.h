@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 
 #include "base/io/event_loop.h"
 #include "base/result.h"
@@ -54,8 +55,9 @@ class TlsCertificates {
 
   HostId self_;
   PublicKey root_key_;
-  std::unique_ptr<TlsKey> key_;  // null: this proxy ends no TLS
-  std::map<Ip6, Leaf> leaves_;   // by address
+  std::optional<Secret> seed_;  // nothing: this proxy ends no TLS
+  std::optional<TlsKey> key_;   // made when it is first needed
+  std::map<Ip6, Leaf> leaves_;  // by address
   std::shared_ptr<const TlsContext> context_;
   Instant context_since_{};
   std::uint64_t made_ = 0;

@@ -14,7 +14,7 @@ namespace sixpn::machine {
 // As in MachineRecord.
 struct CheckSummary {
   Health health = Health::kUnknown;
-  std::vector<ServiceHealth> services;
+  ServiceHealths services;
   Health app_health = Health::kUnknown;
   friend bool operator==(const CheckSummary&, const CheckSummary&) = default;
 };

@@ -5,8 +5,10 @@
 #include <cstdio>
 
 #include "base/encoding.h"
+#include "base/log.h"
 #include "mesh/io/key_file.h"
 #include "mesh/io/private_file.h"
+#include "registry/core/tls_authority.h"
 
 namespace sixpn::mesh {
 namespace {
@@ -47,6 +49,12 @@ Result<void> replace_by_next(const std::string& state_dir, const std::string& pa
   return sync_folder(folder_of(state_dir));
 }
 
+// What nobody writes who does not know the seed.
+std::string with_mac(const Secret& seed, const std::string& public_key) {
+  const std::string message = std::string("sixpn tls public key v1") + '\0' + public_key;
+  return public_key + std::string(as_bytes(compute_mac(seed, message)));
+}
+
 }  // namespace
 
 Result<HostKeys> load_host_keys(const std::string& state_dir) {
@@ -61,8 +69,20 @@ Result<HostKeys> load_host_keys(const std::string& state_dir) {
   return HostKeys{*main, *spare, *next_main, *next_spare};
 }
 
-Result<Secret> load_tls_seed(const std::string& state_dir) {
-  return read_or_make(folder_of(state_dir) + "/tls.key", Secret::random);
+Result<TlsIdentity> load_tls_identity(const std::string& state_dir) {
+  auto seed = read_or_make(folder_of(state_dir) + "/tls.key", Secret::random);
+  if (!seed) return std::move(seed).error();
+  const std::string path = folder_of(state_dir) + "/tls.pub";
+  if (auto kept = read_line(path); kept && kept->size() > Mac{}.size()) {
+    std::string public_key = kept->substr(0, kept->size() - Mac{}.size());
+    if (with_mac(*seed, public_key) == *kept) return TlsIdentity{*seed, std::move(public_key)};
+  }
+  std::string public_key = host_tls_key(*seed).public_key();
+  ::unlink(path.c_str());
+  // Where this fails, the next start derives the key again.
+  if (auto written = write_line(path, with_mac(*seed, public_key)); !written)
+    log::warn("mesh", "{}", written.error().message);
+  return TlsIdentity{*seed, std::move(public_key)};
 }
 
 Result<Secret> load_gateway_key(const std::string& state_dir) {

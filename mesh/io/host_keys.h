@@ -36,14 +36,22 @@ struct HostKeys {
 // file that is damaged or that others could read, the disk.
 Result<HostKeys> load_host_keys(const std::string& state_dir);
 
-// The secret that this host's key for TLS is made from (registry/core/tls_authority.h), in tls.key;
-// made when there is none. Without it the host's certificates for TLS are worth nothing: new ones
-// are needed. Errors: as load_host_keys.
-Result<Secret> load_tls_seed(const std::string& state_dir);
+// This host's key for TLS (registry/core/tls_authority.h): the secret that it is made from, and its
+// public part, as HostRecord::tls_key.
+struct TlsIdentity {
+  Secret seed;
+  std::string public_key;
+};
 
-// The WireGuard key of the device that peers connect to, in gateway.key; made when there is none. It
-// stays when the host's own keys rotate: peers' devices have it in their configuration. Errors: as
-// load_host_keys.
+// The secret is in tls.key, made when there is none. Without it the host's certificates for TLS are
+// worth nothing: new ones are needed. The public key is in tls.pub, made from the secret when it is
+// missing or another secret's: deriving it loads what TLS needs, 4 MB that a host which ends no TLS
+// can do without. Errors: of tls.key, as load_host_keys.
+Result<TlsIdentity> load_tls_identity(const std::string& state_dir);
+
+// The WireGuard key of the device that peers connect to, in gateway.key; made when there is none.
+// It stays when the host's own keys rotate: peers' devices have it in their configuration. Errors:
+// as load_host_keys.
 Result<Secret> load_gateway_key(const std::string& state_dir);
 
 // Each takes what it is called with to the next phase, in the files and then in the result; done

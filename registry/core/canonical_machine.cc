@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <vector>
 
 #include "registry/core/field_reader.h"
 #include "registry/core/record_rules.h"
@@ -10,29 +11,31 @@ namespace sixpn::registry {
 namespace {
 
 void read_metadata(FieldReader& fields, TextMap& out) {
-  std::string_view last;
-  std::size_t count = 0;
+  std::vector<TextMap::value_type> labels;
   while (auto label = fields.message(8)) {
     FieldReader inner(*label);
     std::string_view key = inner.bytes(1);
     std::string_view value = inner.bytes(2);
     // In the order of the keys, which are not empty: as TextMap yields them.
-    if (!inner.done() || key <= last || ++count > kMaxMetadata) return fields.fail();
-    out.try_emplace(key, value);
-    last = key;
+    std::string_view last = labels.empty() ? "" : labels.back().first;
+    if (!inner.done() || key <= last || labels.size() == kMaxMetadata) return fields.fail();
+    labels.emplace_back(key, value);
   }
+  out = TextMap(labels.begin(), labels.end());
 }
 
-void read_service_health(FieldReader& fields, std::vector<ServiceHealth>& out) {
+void read_service_health(FieldReader& fields, Rare<ServiceHealths>& out) {
   constexpr std::uint64_t kPorts = 65536;
   constexpr auto kHealths = static_cast<std::uint64_t>(Health::kCritical) + 1;
+  ServiceHealths read;
   while (auto service = fields.message(14)) {
     FieldReader inner(*service);
     auto port = static_cast<std::uint16_t>(inner.number_below(1, kPorts));
     auto health = static_cast<Health>(inner.number_below(2, kHealths));
-    if (!inner.done() || out.size() > kMaxServices) return fields.fail();
-    out.push_back({port, health});
+    if (!inner.done() || read.size() > kMaxServices) return fields.fail();
+    read.push_back({port, health});
   }
+  out = std::move(read);
 }
 
 std::optional<MachineRecord> read_machine(std::string_view bytes) {

@@ -22,6 +22,7 @@
 #include "base/ids.h"
 #include "base/ip.h"
 #include "base/result.h"
+#include "base/shared_text.h"
 #include "base/time.h"
 #include "registry/core/keys.h"
 
@@ -71,7 +72,7 @@ struct HostCertificate {
   Invite invite;
   PublicKey signing_key{};  // Ed25519, made on the host
   WallTime enrolled{};
-  std::string encoded;  // what travels, and what is compared for equality of enrolments
+  SharedText encoded;  // what travels, and what is compared for equality of enrolments
   friend bool operator==(const HostCertificate&, const HostCertificate&) = default;
 };
 

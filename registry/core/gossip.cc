@@ -43,11 +43,13 @@ Gossip::Gossip(Options options, Rng& rng)
 
 Gossip::Output Gossip::load(Now now, const std::vector<SignedRecordPtr>& records) {
   Output out;
+  store_.reserve(records);
   // Host records first: the others need their writers' certificates.
   for (bool hosts : {true, false})
     for (const auto& record : records)
       if ((record->record.key.kind == RecordKind::kHost) == hosts)
         count(store_.merge(record, now.wall, Origin::kDisk));
+  store_.trim();
   if (!records.empty() && options_.loads_whole) synced_ = true;
   forget_unwanted(now, true);
   follow_store(now, out);

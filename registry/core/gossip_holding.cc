@@ -185,9 +185,9 @@ bool Gossip::may_forget(NetworkId network) const {
 // The machine came to the disk and its interest did not: a crash came between.
 bool Gossip::has_machine_in(NetworkId network) const {
   const auto* own = store_.groups().find(to_string(options_.self));
-  return own != nullptr && own->sums.contains(network) &&
+  return own != nullptr &&
          std::any_of(own->members.begin(), own->members.end(), [network](const auto& member) {
-           return StoreGroups::network_of(member) == network && !(*member.entry)->record.tombstone;
+           return member.network == network && !(*member.entry)->record.tombstone;
          });
 }
 

@@ -16,6 +16,8 @@
 #include "base/boxed.h"
 #include "base/ids.h"
 #include "base/ip.h"
+#include "base/rare.h"
+#include "base/shared_text.h"
 #include "base/text_map.h"
 #include "base/time.h"
 #include "registry/core/keys.h"
@@ -92,8 +94,8 @@ enum class Rotation : std::uint8_t {
 struct HostRecord {
   HostId id;
   std::string name;
-  std::string region;       // three letters
-  std::string certificate;  // encoded HostCertificate (certificate.h)
+  std::string region;      // three letters
+  SharedText certificate;  // encoded HostCertificate (certificate.h)
   PublicKey wireguard_key{};
   std::vector<IpEndpoint> endpoints;  // WireGuard, best first
   std::uint16_t knock_port = 0;
@@ -135,23 +137,25 @@ struct ServiceHealth {
   friend bool operator==(const ServiceHealth&, const ServiceHealth&) = default;
 };
 
+using ServiceHealths = std::vector<ServiceHealth>;
+
 // Read its health by service_health.h.
 struct MachineRecord {
   MachineId id;
   HostId host;  // where it lives now (its address tells where it was born)
   NetworkId network;
-  std::string app;
-  std::string group;  // process group, "app" by default
-  std::string region;
+  SharedText app;
+  SharedText group;  // process group, "app" by default
+  SharedText region;
   Ip6 address;
   TextMap metadata;
   MachineState state = MachineState::kCreated;
-  Health health = Health::kUnknown;      // the worst of its checks that are routed by
-  Health app_health = Health::kUnknown;  // of the app's informational checks
-  bool skip_dns = false;                 // never registered in .internal
-  bool cordoned = false;                 // Flycast does not choose it
-  WallTime updated{};                    // of the last state change, for people; never compared
-  std::vector<ServiceHealth> service_health{};  // ascending by port; not written by sixpn 0.1
+  Health health = Health::kUnknown;       // the worst of its checks that are routed by
+  Health app_health = Health::kUnknown;   // of the app's informational checks
+  bool skip_dns = false;                  // never registered in .internal
+  bool cordoned = false;                  // Flycast does not choose it
+  WallTime updated{};                     // of the last state change, for people; never compared
+  Rare<ServiceHealths> service_health{};  // ascending by port; not written by sixpn 0.1
   friend bool operator==(const MachineRecord&, const MachineRecord&) = default;
 };
 
@@ -231,13 +235,14 @@ struct TlsGrantRecord {
   friend bool operator==(const TlsGrantRecord&, const TlsGrantRecord&) = default;
 };
 
-// The largest value is of the rarest kinds: inside, it would set the size of every machine's
+// The largest values are of the rarest kinds: inside, they would set the size of every machine's
 // record.
 using HostValue = Boxed<HostRecord>;
+using AppValue = Boxed<AppRecord>;
 
 // std::monostate: a tombstone, or a kind from a newer version whose value travels opaque.
 using RecordValue = std::variant<std::monostate, HostValue, MachineRecord, OrgRecord, NetworkRecord,
-                                 AppRecord, FlycastRecord, PeerRecord, RevocationRecord,
+                                 AppValue, FlycastRecord, PeerRecord, RevocationRecord,
                                  RenewalRecord, InterestRecord, TlsGrantRecord>;
 
 struct Record {
@@ -245,13 +250,13 @@ struct Record {
   HostId writer;
   Stamp stamp;
   bool tombstone = false;
-  // When a tombstone was written (Unix time by the writer), to expire it; zero otherwise.
-  WallTime deleted{};
   // Of a machine's tombstone: the network it was in; zero when its writer is of sixpn 0.1. Zero
   // otherwise: a live machine's value says it.
   NetworkId network;
+  // When a tombstone was written (Unix time by the writer), to expire it; zero otherwise.
+  WallTime deleted{};
   // The org whose certificate right allows this write, for shared records ("" for owned).
-  std::string org;
+  SharedText org;
   RecordValue value;
   friend bool operator==(const Record&, const Record&) = default;
 };

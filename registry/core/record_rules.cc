@@ -86,7 +86,7 @@ Result<void> check_metadata(const TextMap& metadata) {
   return {};
 }
 
-Result<void> check_service_health(const std::vector<ServiceHealth>& services) {
+Result<void> check_service_health(const ServiceHealths& services) {
   if (services.size() > kMaxServices) return Error("a machine has the health of too many services");
   bool rising = std::adjacent_find(services.begin(), services.end(), [](auto& a, auto& b) {
                   return a.internal_port >= b.internal_port;
@@ -141,7 +141,7 @@ struct ValueRules {
     if (!is_dns_label(machine.app)) return Error("the machine's app is no DNS label");
     if (!is_dns_label(machine.group)) return Error("the machine's process group is no DNS label");
     if (!is_region(machine.region)) return bad_region("machine's region", machine.region);
-    if (auto health = check_service_health(machine.service_health); !health) return health;
+    if (auto health = check_service_health(*machine.service_health); !health) return health;
     return check_metadata(machine.metadata);
   }
 

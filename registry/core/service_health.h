@@ -11,7 +11,7 @@ namespace sixpn {
 
 // Of the service with that internal port. A record of sixpn 0.1 has one health for all.
 inline Health health_of(const MachineRecord& machine, std::uint16_t internal_port) {
-  for (const ServiceHealth& service : machine.service_health)
+  for (const ServiceHealth& service : *machine.service_health)
     if (service.internal_port == internal_port) return service.health;
   return machine.health;
 }

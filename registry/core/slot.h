@@ -25,7 +25,7 @@ inline bool is_owned(const Record& record) {
 }
 
 inline std::string scope_of(const Record& record) {
-  return is_owned(record) ? to_string(record.writer) : record.org;
+  return is_owned(record) ? to_string(record.writer) : record.org.str();
 }
 inline Slot slot_of(const Record& record) {
   return {record.key, scope_of(record)};

@@ -136,7 +136,8 @@ class ViewBuilder {
 
   void add(const SignedRecordPtr&, const auto&) {}
 
-  void add(const SignedRecordPtr&, const AppRecord& app) {
+  void add(const SignedRecordPtr&, const AppValue& value) {
+    const AppRecord& app = *value;
     if (app.org != org()) return;
     auto view = std::make_shared<AppView>(AppView{app, {}});
     edited_[app.name] = view.get();

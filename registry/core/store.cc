@@ -30,7 +30,7 @@ struct NetworkOf {
   using Answer = std::optional<NetworkId>;
   Answer operator()(const NetworkRecord& r) const { return r.id; }
   Answer operator()(const MachineRecord& r) const { return r.network; }
-  Answer operator()(const AppRecord& r) const { return r.network; }
+  Answer operator()(const AppValue& r) const { return r->network; }
   Answer operator()(const PeerRecord& r) const { return r.network; }
   Answer operator()(const FlycastRecord& r) const { return network_of(r.address); }
   Answer operator()(const auto&) const { return std::nullopt; }

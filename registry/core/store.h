@@ -12,6 +12,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -93,6 +94,10 @@ class Store {
   // Whether a record of an unknown slot would be within the limits, behind so many others of its
   // writer that are to come first.
   [[nodiscard]] bool has_room(const Record& record, std::size_t ahead = 0) const;
+  // Makes room for many that are about to be merged: so they are held closer than when each makes
+  // its own. Afterwards trim().
+  void reserve(std::span<const SignedRecordPtr> records) { groups_.reserve(records); }
+  void trim() { groups_.trim(); }
   // Forgets tombstones past the horizon.
   void collect(WallTime now);
   // Lets go of the machines of these networks, tombstones included. Not a deletion: nobody is told,

@@ -36,24 +36,6 @@ void take_from(StoreGroups::Sums& sums, NetworkId network, std::uint64_t weight)
   if (--sum.count == 0) sums.erase(network);
 }
 
-// Goes through the shorter of both lists.
-StoreGroups::Sum add_up(const StoreGroups::Sums& sums, const Selection& selection) {
-  StoreGroups::Sum out;
-  auto add = [&out](const StoreGroups::Sum& sum) {
-    out.hash += sum.hash;
-    out.count += sum.count;
-  };
-  if (selection.all || sums.size() <= selection.networks.size()) {
-    for (const auto& [network, sum] : sums)
-      if (selection.contains(network)) add(sum);
-    return out;
-  }
-  if (auto base = sums.find(NetworkId{}); base != sums.end()) add(base->second);
-  for (NetworkId network : selection.networks)
-    if (auto found = sums.find(network); found != sums.end()) add(found->second);
-  return out;
-}
-
 }  // namespace
 
 std::uint64_t slot_hash(const Slot& slot) {
@@ -69,15 +51,26 @@ std::uint64_t weight_of(const SignedRecord& record) {
   return value;
 }
 
+void StoreGroups::reserve(std::span<const SignedRecordPtr> records) {
+  std::map<std::string, std::size_t> counts;
+  for (const auto& record : records) ++counts[scope_of(record->record)];
+  for (const auto& [origin, count] : counts) groups_[origin].members.reserve(count);
+}
+
+void StoreGroups::trim() {
+  std::erase_if(groups_, [](const auto& each) { return each.second.members.empty(); });
+}
+
 void StoreGroups::add(const Slot& slot, const Entry& entry) {
   Group& group = groups_[slot.scope];
-  Member member{slot_hash(slot), weight_of(*entry), &entry};
+  Member member{slot_hash(slot), weight_of(*entry), &entry, interest_network(entry->record)};
   auto& members = group.members;
+  // There are many groups: twice as much room as is needed, as a vector takes, adds up.
+  if (members.size() == members.capacity())
+    members.reserve(members.size() + members.size() / 8 + 4);
   members.insert(std::upper_bound(members.begin(), members.end(), member, before), member);
   group.hash += member.weight;
-  NetworkId network = network_of(member);
-  add_to(group.sums, network, member.weight);
-  add_to(sums_, network, member.weight);
+  add_to(sums_, member.network, member.weight);
   buckets_.at(bucket_of(slot.scope)) += member.weight;
 }
 
@@ -85,15 +78,13 @@ void StoreGroups::remove(const Slot& slot, const Entry& entry) {
   auto found = groups_.find(slot.scope);
   if (found == groups_.end()) return;
   Group& group = found->second;
-  Member member{slot_hash(slot), weight_of(*entry), &entry};
+  Member member{slot_hash(slot), weight_of(*entry), &entry, interest_network(entry->record)};
   auto& members = group.members;
   auto at = std::lower_bound(members.begin(), members.end(), member, before);
   if (at == members.end() || at->entry != &entry) return;
   members.erase(at);
   group.hash -= member.weight;
-  NetworkId network = network_of(member);
-  take_from(group.sums, network, member.weight);
-  take_from(sums_, network, member.weight);
+  take_from(sums_, member.network, member.weight);
   buckets_.at(bucket_of(slot.scope)) -= member.weight;
   if (members.empty()) groups_.erase(found);
 }
@@ -109,16 +100,24 @@ std::size_t StoreGroups::bucket_of(std::string_view origin) {
   return static_cast<std::size_t>((h * kFold) >> kBucketShift);
 }
 
-NetworkId StoreGroups::network_of(const Member& member) {
-  return interest_network((*member.entry)->record);
-}
-
 std::size_t StoreGroups::part_of(std::uint64_t hash, unsigned bits) {
   return bits == 0 ? 0 : static_cast<std::size_t>(hash >> (kHashBits - bits));
 }
 
 std::uint64_t StoreGroups::root(const Selection& selection) const {
-  return add_up(sums_, selection).hash;
+  std::uint64_t out = 0;
+  // Goes through the shorter of both lists.
+  if (selection.all || sums_.size() <= selection.networks.size()) {
+    for (const auto& [network, sum] : sums_)
+      if (selection.contains(network)) out += sum.hash;
+    return out;
+  }
+  auto add = [&](NetworkId network) {
+    if (auto found = sums_.find(network); found != sums_.end()) out += found->second.hash;
+  };
+  add(NetworkId{});
+  for (NetworkId network : selection.networks) add(network);
+  return out;
 }
 
 BucketHashes StoreGroups::buckets(const Selection& selection) const {
@@ -131,14 +130,20 @@ BucketHashes StoreGroups::buckets(const Selection& selection) const {
 
 StoreGroups::Sum StoreGroups::sum(const Group& group, const Selection& selection) {
   if (selection.all) return {group.hash, group.members.size()};
-  return add_up(group.sums, selection);
+  Sum out;
+  for (const auto& member : group.members) {
+    if (!selection.contains(member.network)) continue;
+    out.hash += member.weight;
+    ++out.count;
+  }
+  return out;
 }
 
 std::vector<std::uint64_t> StoreGroups::part_hashes(const Group& group, unsigned bits,
                                                     const Selection& selection) {
   std::vector<std::uint64_t> out(std::size_t{1} << bits);
   for (const auto& member : group.members)
-    if (selection.contains(network_of(member))) out[part_of(member.hash, bits)] += member.weight;
+    if (selection.contains(member.network)) out[part_of(member.hash, bits)] += member.weight;
   return out;
 }
 
@@ -154,10 +159,11 @@ std::span<const StoreGroups::Member> StoreGroups::part(const Group& group, unsig
 
 bool StoreGroups::is_same_as(const StoreGroups& other) const {
   auto same_member = [](const Member& a, const Member& b) {
-    return a.hash == b.hash && a.weight == b.weight && *a.entry == *b.entry;
+    return a.hash == b.hash && a.weight == b.weight && a.network == b.network &&
+           *a.entry == *b.entry;
   };
   auto same_group = [&](const auto& a, const auto& b) {
-    return a.first == b.first && a.second.hash == b.second.hash && a.second.sums == b.second.sums &&
+    return a.first == b.first && a.second.hash == b.second.hash &&
            std::equal(a.second.members.begin(), a.second.members.end(), b.second.members.begin(),
                       b.second.members.end(), same_member);
   };

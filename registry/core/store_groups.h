@@ -38,6 +38,7 @@ class StoreGroups {
     std::uint64_t hash;    // slot_hash
     std::uint64_t weight;  // of the record
     const Entry* entry;
+    NetworkId network;  // whose interest decides who holds it (interest_network in record.h)
   };
   struct Sum {
     std::uint64_t hash = 0;  // of weights
@@ -48,8 +49,11 @@ class StoreGroups {
   struct Group {
     std::uint64_t hash = 0;       // the sum of its members' weights
     std::vector<Member> members;  // by hash, then slot
-    Sums sums;
   };
+
+  // Makes room for records that are about to be added. trim() lets go of it where none was.
+  void reserve(std::span<const SignedRecordPtr> records);
+  void trim();
 
   // `slot`: the entry's.
   void add(const Slot& slot, const Entry& entry);
@@ -65,9 +69,6 @@ class StoreGroups {
   [[nodiscard]] BucketHashes buckets(const Selection& selection) const;
   [[nodiscard]] static Sum sum(const Group& group, const Selection& selection);
   [[nodiscard]] static std::size_t bucket_of(std::string_view origin);
-
-  // Whose interest decides who holds it (interest_network in record.h).
-  [[nodiscard]] static NetworkId network_of(const Member& member);
 
   // A group is cut into 2^bits parts by the leading bits of its members' hashes; bits <= 16.
   [[nodiscard]] static std::size_t part_of(std::uint64_t hash, unsigned bits);

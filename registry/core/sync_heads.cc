@@ -50,7 +50,7 @@ void SyncSession::send_heads(const BucketHashes& theirs) {
 
 void SyncSession::send_group(const StoreGroups::Group& group) {
   for (const auto& member : group.members)
-    if (options_.selection.contains(StoreGroups::network_of(member))) send_later(*member.entry);
+    if (options_.selection.contains(member.network)) send_later(*member.entry);
 }
 
 Result<void> SyncSession::on_frame(const CompareFrame& frame) {
@@ -80,7 +80,7 @@ void SyncSession::compare_group(const StoreGroups::Group& group, const GroupPart
   for (std::size_t i = 0; i < mine.size(); ++i) {
     if (!out.differing[i]) continue;
     for (const auto& member : StoreGroups::part(group, parts.bits, i)) {
-      if (!options_.selection.contains(StoreGroups::network_of(member))) continue;
+      if (!options_.selection.contains(member.network)) continue;
       const Record& record = (*member.entry)->record;
       out.versions.push_back({slot_of(record), record.stamp, member.weight});
       ++listed_count_;
@@ -193,7 +193,7 @@ void SyncSession::settle_group() {
     for (std::size_t i = 0; i < group_.differing.size(); ++i) {
       if (!group_.differing[i]) continue;
       for (const auto& member : StoreGroups::part(*group, group_.bits, i))
-        if (options_.selection.contains(StoreGroups::network_of(member)))
+        if (options_.selection.contains(member.network))
           settle(slot_of((*member.entry)->record), *member.entry);
     }
   group_ = {};

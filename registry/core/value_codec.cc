@@ -62,7 +62,7 @@ wire::Machine to_wire(const MachineRecord& in) {
   out.set_skip_dns(in.skip_dns);
   out.set_cordoned(in.cordoned);
   out.set_updated_ms(unix_ms(in.updated));
-  for (const ServiceHealth& service : in.service_health) {
+  for (const ServiceHealth& service : *in.service_health) {
     auto* added = out.add_service_health();
     added->set_internal_port(service.internal_port);
     added->set_health(static_cast<std::uint32_t>(service.health));
@@ -201,8 +201,10 @@ bool take(const wire::Machine& in, MachineRecord& out) {
   out.cordoned = in.cordoned();
   out.updated = from_unix_ms(in.updated_ms());
   int services = std::min(in.service_health_size(), static_cast<int>(kMaxServices) + 1);
+  ServiceHealths health;
   for (int i = 0; i < services; ++i)
-    if (!take(in.service_health(i), out.service_health.emplace_back())) return false;
+    if (!take(in.service_health(i), health.emplace_back())) return false;
+  out.service_health = std::move(health);
   return take(in.address(), out.address) &&
          take(in.app_health(), out.app_health, Health::kUnknown, Health::kCritical) &&
          take(in.state(), out.state, MachineState::kCreated, MachineState::kDestroyed) &&

@@ -152,7 +152,8 @@ struct Facts {
   Row operator()(const NetworkRecord& r) const {
     return {r.org, r.name, to_string(network_prefix(r.id))};
   }
-  Row operator()(const AppRecord& r) const {
+  Row operator()(const AppValue& app) const {
+    const AppRecord& r = *app;
     return {r.name, r.org, to_string(r.network), text_or_null(r.primary_region),
             services_json(r.services)};
   }

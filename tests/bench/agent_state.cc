@@ -8,6 +8,7 @@
 #include <cstdlib>
 
 #include "base/io/clock.h"
+#include "mesh/io/host_keys.h"
 #include "mesh/io/identity_store.h"
 #include "tests/bench/full_registry.h"
 
@@ -24,5 +25,6 @@ int main(int argc, char** argv) {
   const auto now = sixpn::wall_now();
   cluster.set_invites_expire(now + std::chrono::hours(1));
   must(sixpn::mesh::IdentityStore::enrol_host(argv[1], cluster.token(size.hosts), now));
+  must(sixpn::mesh::load_tls_identity(argv[1]));  // as the run before this one left it
   store_cluster(argv[1], cluster, size);
 }

@@ -59,13 +59,14 @@ std::unique_ptr<google::protobuf::Message> old_value(std::uint32_t kind) {
 // an app no checks of its own.
 Record known_to_old(Record record) {
   if (auto* machine = std::get_if<MachineRecord>(&record.value)) {
-    machine->service_health.clear();
+    machine->service_health = {};
     machine->app_health = Health::kUnknown;
   }
-  auto* app = std::get_if<AppRecord>(&record.value);
-  if (app == nullptr) return record;
-  app->checks.clear();
-  for (Service& service : app->services) {
+  auto* value = std::get_if<AppValue>(&record.value);
+  if (value == nullptr) return record;
+  AppRecord& app = **value;
+  app.checks.clear();
+  for (Service& service : app.services) {
     Service old;
     old.protocol = service.protocol;
     old.internal_port = service.internal_port;

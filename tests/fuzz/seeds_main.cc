@@ -94,7 +94,7 @@ void add_trust(Seeds& seeds) {
   std::string invite = sign_invite(keys.invite(), keys.root);
   std::string revocation = sign_revocation(HostId(0x20003), test::kInvited, keys.root);
   seeds.add("trust", '\0' + invite);
-  seeds.add("trust", '\0' + keys.certificate().encoded);
+  seeds.add("trust", '\0' + keys.certificate().encoded.str());
   seeds.add("trust", '\1' + body(invite));
   seeds.add("trust", '\2' + body(keys.certificate().encoded));
   seeds.add("trust", '\3' + body(revocation));

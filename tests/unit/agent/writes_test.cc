@@ -29,8 +29,8 @@ class Writes : public ::testing::Test {
         view->network = *network;
         snapshot_.networks[network->id] = view;
       }
-      if (const auto* app = std::get_if<AppRecord>(&write.value))
-        edit_app(edit(app->network), app->name).app = *app;
+      if (const auto* app = std::get_if<AppValue>(&write.value))
+        edit_app(edit((*app)->network), (*app)->name).app = *app;
       if (const auto* flycast = std::get_if<FlycastRecord>(&write.value))
         edit(network_of(flycast->address)).flycast[flycast->address] = *flycast;
     }

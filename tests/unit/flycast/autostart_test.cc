@@ -59,7 +59,7 @@ TEST(Autostart, WhoMayBeWoken) {
        [](Scene& s) {
          s.machine(10).state = MachineState::kStarted;
          s.machine(10).health = Health::kWarning;
-         s.machine(10).service_health = {{8080, Health::kPassing}};
+         s.machine(10).service_health = ServiceHealths{{8080, Health::kPassing}};
        },
        false},
       {"failing",
@@ -157,7 +157,7 @@ TEST(Autostart, TheOwnerRefusesWhatWasStoppedMinutesAgoUnlessItIsTheLast) {
   EXPECT_EQ(judge(false, kWall), StartVerdict::kStart) << "it starts already";
   machine.state = MachineState::kStarted;
   machine.health = Health::kCritical;
-  machine.service_health = {{8080, Health::kWarning}};
+  machine.service_health = ServiceHealths{{8080, Health::kWarning}};
   EXPECT_EQ(judge(false, kWall), StartVerdict::kStart) << "this service of it does";
 }
 

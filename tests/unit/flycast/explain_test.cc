@@ -82,7 +82,7 @@ TEST(Explain, SaysWhyAMachineIsNone) {
       {[&](TestCluster& c) { machine(c).cordoned = true; }, "cordoned"},
       {[&](TestCluster& c) { machine(c).health = Health::kCritical; }, "its checks fail"},
       {[&](TestCluster& c) {
-         machine(c).service_health = {{8080, Health::kCritical}};
+         machine(c).service_health = ServiceHealths{{8080, Health::kCritical}};
        },
        "its checks fail"},
       {[&](TestCluster& c) { machine(c).health = Health::kWarning; },

@@ -68,12 +68,12 @@ TEST(ServiceTable, WhoMayServe) {
       {"critical in another service",
        [&](TestCluster& c) {
          machine(c).health = Health::kCritical;
-         machine(c).service_health = {{8080, Health::kPassing}};
+         machine(c).service_health = ServiceHealths{{8080, Health::kPassing}};
        },
        true},
       {"critical in this service alone",
        [&](TestCluster& c) {
-         machine(c).service_health = {{8080, Health::kCritical}};
+         machine(c).service_health = ServiceHealths{{8080, Health::kCritical}};
        },
        false},
       {"critical by the app's own checks",
@@ -124,7 +124,7 @@ TEST(ServiceTable, AServiceThatFailsLeavesRotationAloneAndItsFailOpenIsItsOwn) {
   using Ids = std::vector<std::uint64_t>;
   MachineRecord& first = cluster.machines[MachineId{1}];
   first.health = Health::kCritical;
-  first.service_health = {{9090, Health::kPassing}};
+  first.service_health = ServiceHealths{{9090, Health::kPassing}};
   EXPECT_EQ(ids(80), Ids{2});
   EXPECT_EQ(ids(90), (Ids{1, 2}));
   cluster.machines[MachineId{2}].health = Health::kCritical;

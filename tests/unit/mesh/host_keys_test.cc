@@ -4,8 +4,10 @@
 #include <sys/stat.h>
 
 #include <filesystem>
+#include <fstream>
 
 #include "mesh/io/identity_store.h"
+#include "registry/core/tls_authority.h"
 #include "tests/unit/mesh/knock_fixture.h"
 
 namespace sixpn::mesh {
@@ -66,6 +68,36 @@ TEST_F(HostKeysTest, TheGatewaysKeyIsMadeOnceAndStaysWhenTheOthersChange) {
   EXPECT_EQ(load_gateway_key(state_).value(), *made);
   EXPECT_FALSE(*made == load().main);
   EXPECT_FALSE(*made == load().spare);
+}
+
+TEST_F(HostKeysTest, TheKeyForTlsIsMadeOnceAndItsPublicPartIsKept) {
+  auto made = load_tls_identity(state_);
+  ASSERT_TRUE(made) << made.error().message;
+  EXPECT_EQ(made->public_key, host_tls_key(made->seed).public_key());
+  auto again = load_tls_identity(state_);
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(again->seed, made->seed);
+  EXPECT_EQ(again->public_key, made->public_key);
+  struct stat status {};
+  ASSERT_EQ(stat(file("tls.pub").c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0600U);
+}
+
+TEST_F(HostKeysTest, APublicKeyForTlsOfAnotherSecretIsMadeAnew) {
+  ASSERT_TRUE(load_tls_identity(state_));
+  fs::remove(file("tls.key"));
+  auto other = load_tls_identity(state_);
+  ASSERT_TRUE(other) << other.error().message;
+  EXPECT_EQ(other->public_key, host_tls_key(other->seed).public_key());
+  EXPECT_EQ(load_tls_identity(state_)->public_key, other->public_key);
+}
+
+TEST_F(HostKeysTest, ADamagedPublicKeyForTlsIsMadeAnew) {
+  auto made = load_tls_identity(state_).value();
+  for (const std::string& damage : {std::string("%"), std::string(), std::string("AAAA\n")}) {
+    std::ofstream(file("tls.pub")) << damage;
+    EXPECT_EQ(load_tls_identity(state_).value().public_key, made.public_key) << damage;
+  }
 }
 
 TEST_F(HostKeysTest, EachStepIsOnDiskWhenItIsDone) {

@@ -183,7 +183,7 @@ Record random_record(const sim::EnrolledHost& host, Rng& rng) {
     machine.state = static_cast<MachineState>(1 + rng.below(9));
     machine.health = static_cast<Health>(rng.below(4));
     if (rng.chance(0.5))
-      machine.service_health = {
+      machine.service_health = ServiceHealths{
           {80, static_cast<Health>(rng.below(4))},
           {static_cast<std::uint16_t>(81 + rng.below(65000)), static_cast<Health>(rng.below(4))}};
     machine.app_health = static_cast<Health>(rng.below(4));

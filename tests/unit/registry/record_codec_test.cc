@@ -137,7 +137,7 @@ TEST(RecordCodec, BothWaysOfReadingAMachineAgree) {
   int read = 0;
   for (int i = 0; i < 20'000; ++i) {
     MachineRecord plain = test::make_machine(kHost, 7);
-    plain.service_health = {{80, Health::kCritical}, {8080, Health::kUnknown}};
+    plain.service_health = ServiceHealths{{80, Health::kCritical}, {8080, Health::kUnknown}};
     plain.app_health = Health::kWarning;
     auto good = kHost.sign(test::make_owned_record(kHost, plain, 1, 1));
     EXPECT_TRUE(good->bytes == nullptr) << "read the short way";
@@ -235,8 +235,8 @@ struct Broken {
 
 template <class Value>
 Record with(Record record, const std::function<void(Value&)>& change) {
-  if constexpr (std::is_same_v<Value, HostRecord>) {
-    change(*std::get<HostValue>(record.value));
+  if constexpr (std::is_same_v<Value, HostRecord> || std::is_same_v<Value, AppRecord>) {
+    change(*std::get<Boxed<Value>>(record.value));
   } else {
     change(std::get<Value>(record.value));
   }
@@ -283,20 +283,23 @@ std::vector<Broken> broken_owned_values() {
       {"other than vms", with<M>(machine_rec(), [](M& m) { m.region = "vms"; })},
       {"ascending ports", with<M>(machine_rec(),
                                   [](M& m) {
-                                    m.service_health = {{81, {}}, {80, {}}};
+                                    m.service_health = ServiceHealths{{81, {}}, {80, {}}};
                                   })},
+      {"ascending ports",
+       with<M>(machine_rec(),
+               [](M& m) {
+                 m.service_health = ServiceHealths{{80, {}}, {80, Health::kCritical}};
+               })},
       {"ascending ports", with<M>(machine_rec(),
                                   [](M& m) {
-                                    m.service_health = {{80, {}}, {80, Health::kCritical}};
-                                  })},
-      {"ascending ports", with<M>(machine_rec(),
-                                  [](M& m) {
-                                    m.service_health = {{0, {}}};
+                                    m.service_health = ServiceHealths{{0, {}}};
                                   })},
       {"too many services", with<M>(machine_rec(),
                                     [](M& m) {
+                                      ServiceHealths many;
                                       for (std::uint16_t i = 1; i <= 33; ++i)
-                                        m.service_health.push_back({i, {}});
+                                        many.push_back({i, {}});
+                                      m.service_health = many;
                                     })},
       {"metadata key", with<M>(machine_rec(),
                                [](M& m) {

@@ -85,6 +85,22 @@ TEST(StoreLaws, EveryOrderAndRepetitionGivesTheSameStore) {
   }
 }
 
+TEST(StoreLaws, RoomThatWasMadeChangesNothing) {
+  auto records = random_records(7, 60);
+  Store reference = merged(records);
+  Store store(kCluster.root().public_key());
+  store.reserve(records);
+  store.trim();  // as if each had been refused
+  EXPECT_TRUE(store.groups().groups().empty());
+  store.reserve(records);
+  for (int round = 0; round < 3; ++round)
+    for (const auto& record : records) store.merge(record, kNow);
+  store.trim();
+  EXPECT_EQ(store.root_hash(), reference.root_hash());
+  EXPECT_EQ(store.groups().groups().size(), reference.groups().groups().size());
+  EXPECT_TRUE(store.check_invariants());
+}
+
 TEST(StoreLaws, MergingHalvesInEitherGroupingIsTheSame) {
   auto records = random_records(99, 90);
   auto third = static_cast<std::ptrdiff_t>(records.size() / 3);

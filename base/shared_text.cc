@@ -12,8 +12,8 @@ namespace sixpn {
 struct SharedText::Held {
   struct Hash {
     using is_transparent = void;
-    std::size_t operator()(std::string_view text) const {
-      return std::hash<std::string_view>{}(text);
+    std::size_t operator()(std::string_view key) const {
+      return std::hash<std::string_view>{}(key);
     }
   };
   // Its entries keep their addresses: those are what a SharedText points to.

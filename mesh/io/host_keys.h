@@ -45,8 +45,8 @@ struct TlsIdentity {
 
 // The secret is in tls.key, made when there is none. Without it the host's certificates for TLS are
 // worth nothing: new ones are needed. The public key is in tls.pub, made from the secret when it is
-// missing or another secret's: deriving it loads what TLS needs, 4 MB that a host which ends no TLS
-// can do without. Errors: of tls.key, as load_host_keys.
+// missing or another secret's: deriving it loads OpenSSL, 2.4 MB that a host which ends no TLS can
+// do without. Errors: of tls.key, as load_host_keys.
 Result<TlsIdentity> load_tls_identity(const std::string& state_dir);
 
 // The WireGuard key of the device that peers connect to, in gateway.key; made when there is none.

@@ -74,8 +74,11 @@ TEST_F(HostKeysTest, TheKeyForTlsIsMadeOnceAndItsPublicPartIsKept) {
   auto made = load_tls_identity(state_);
   ASSERT_TRUE(made) << made.error().message;
   EXPECT_EQ(made->public_key, host_tls_key(made->seed).public_key());
+  const fs::file_time_type long_ago{};
+  fs::last_write_time(file("tls.pub"), long_ago);
   auto again = load_tls_identity(state_);
   ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(fs::last_write_time(file("tls.pub")), long_ago) << "read, not made again";
   EXPECT_EQ(again->seed, made->seed);
   EXPECT_EQ(again->public_key, made->public_key);
   struct stat status {};

@@ -102,6 +102,7 @@ std::vector<Notice> Rooms::notices() const {
     out.insert(out.end(), std::make_move_iterator(more.begin()),
                std::make_move_iterator(more.end()));
   };
+  add(key_notices(*snapshot));
   add(conflict_notices(registry->conflicts(), snapshot->self, now));
   add(tls_notices(*snapshot, identity.certificate, tls_key, identity.root_key, now));
   std::map<std::string, std::chrono::milliseconds> ahead;

@@ -265,8 +265,35 @@ class Bench(Lab):
                     time.sleep(seconds)
                     figure(f"{label}, after {seconds} s: resident", resident_mb(host.agent.pid), "MB")
                     figure(f"{label}, after {seconds} s: private", private_mb(host.agent.pid), "MB")
+                if machines:
+                    self.busy_agent(one, host)
             finally:
                 one.clean()
+
+    def busy_agent(self, one, host, rate=200, seconds=20):
+        """The processor time of the same agent at rest and with so many changes a second."""
+        before = processor_seconds(host.agent.pid)
+        time.sleep(seconds)
+        idle = processor_seconds(host.agent.pid) - before
+        figure("1,000 hosts, at rest: processor", 100 * idle / seconds, "% of a core")
+        # The second host's address, so that what it says needs no tunnel.
+        one.must(["ip", "-n", host.netns, "addr", "add", "fdaa::1:1:0:0:1/128", "dev", "lo", "nodad"])
+        known = self.changes(one, host)
+        load = subprocess.Popen(["ip", "netns", "exec", host.netns, self.build / "tests/bench/registry_load",
+                                 "1000", str(rate), str(seconds)], stdout=subprocess.PIPE, text=True)
+        assert load.stdout.readline() == "ready\n"
+        before = processor_seconds(host.agent.pid)
+        assert load.wait() == 0
+        busy = processor_seconds(host.agent.pid) - before
+        taken = self.changes(one, host) - known
+        figure(f"1,000 hosts, {rate} changes/s: processor", 100 * busy / seconds, "% of a core")
+        figure(f"1,000 hosts, {rate} changes/s: taken", taken / seconds, "1/s")
+        figure(f"1,000 hosts, after {rate * seconds} changes: resident", resident_mb(host.agent.pid), "MB")
+
+    def changes(self, one, host):
+        """Machines that are stopped, as the agent has it."""
+        dump = json.loads(one.sixpn(host.name, "--json", "registry", "dump"))
+        return sum(record["major"] == 2 and record["key"].startswith("machine/") for record in dump["records"])
 
     def registry_join(self):
         """A new host's first sync of 1,000 hosts with 40 machines each, over TCP on loopback."""

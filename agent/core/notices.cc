@@ -6,6 +6,7 @@
 #include <array>
 
 #include "base/encoding.h"
+#include "mesh/core/key_holders.h"
 #include "mesh/core/utc.h"
 #include "registry/core/clock_offset.h"
 #include "registry/core/service_ports.h"
@@ -121,6 +122,28 @@ std::vector<Notice> certificate_notices(const Snapshot& snapshot, WallTime now) 
     out.push_back({"revoked", 1, true,
                    "this host is revoked: the others deal with it no more. If that was a mistake, "
                    "stop the agent, move its identity away and join with a new token"});
+  return out;
+}
+
+std::vector<Notice> key_notices(const Snapshot& snapshot) {
+  std::vector<Notice> out;
+  for (const auto& [host, holder, proven] : mesh::false_key_claims(snapshot)) {
+    auto named = [&](HostId id) {
+      const std::string& name = snapshot.find_host(id)->record.name;
+      return id == snapshot.self ? "this host (" + name + ")" : "host " + name;
+    };
+    const std::string who = named(host);
+    out.push_back(
+        {"key/" + to_string(host), 1, true,
+         proven ? fmt::format("{0} publishes a WireGuard key that {1} proves to be its own, so {0} "
+                              "is not linked: its identity may be stolen, and `sixpn host revoke` "
+                              "would shut it out",
+                              who, named(holder))
+                : fmt::format("{0} and {1} publish the same WireGuard key, and neither alone proves "
+                              "to have it: {0} is not linked, until the keys of both are replaced "
+                              "(`sixpn host rotate-key`)",
+                              who, named(holder))});
+  }
   return out;
 }
 

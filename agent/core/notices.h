@@ -1,5 +1,5 @@
 // What an operator should know about trust, as sentences with what to do: certificates that end,
-// host ids enrolled twice, clocks that differ. The same sentences stand in `sixpn status` and, once
+// host ids enrolled twice, WireGuard keys claimed twice, clocks that differ. The same sentences stand in `sixpn status` and, once
 // for each step they get worse, in the log. Pure values; judged by the time that is passed in.
 #pragma once
 
@@ -28,6 +28,9 @@ struct Notice {
 // Certificates that end within kExpiryNotice or have ended, hosts that are shut out for it, and
 // that this host itself is revoked. Louder 14, 7, 3 and 1 days before.
 std::vector<Notice> certificate_notices(const Snapshot& snapshot, WallTime now);
+
+// Hosts that publish the WireGuard key of another, which cannot be linked.
+std::vector<Notice> key_notices(const Snapshot& snapshot);
 
 // A second enrolment is told of for so long after it was last presented.
 inline constexpr std::chrono::milliseconds kConflictNotice = std::chrono::hours(24);

@@ -5,6 +5,7 @@
 #include "mesh/core/allowed_ips.h"
 #include "mesh/core/flycast_ports.h"
 #include "mesh/core/gateway.h"
+#include "mesh/core/key_holders.h"
 #include "registry/core/address.h"
 
 namespace sixpn::mesh {
@@ -15,10 +16,6 @@ std::vector<IpEndpoint> usable(const std::vector<IpEndpoint>& endpoints) {
   for (const auto& endpoint : endpoints)
     if (is_usable_endpoint(endpoint)) out.push_back(endpoint);
   return out;
-}
-
-bool is_member(const Snapshot& snapshot, const HostView& host) {
-  return host.status != HostStatus::kLeft && !snapshot.revocations.contains(host.record.id);
 }
 
 // The kernel would ignore our own key, and drop the older of two peers with one key: be explicit.
@@ -60,13 +57,19 @@ DesiredTunnel make_spare(const MeshOptions& options) {
 
 void add_hosts(const Snapshot& snapshot, const std::map<HostId, std::set<Prefix6>>& allowed,
                const MeshOptions& options, DesiredMesh& mesh) {
+  auto holds = [holders = key_holders(snapshot)](HostId id, const PublicKey& key) {
+    auto found = holders.find(key);
+    return found != holders.end() && found->second == id;
+  };
   for (const auto& [id, host] : snapshot.hosts) {
     if (id == snapshot.self || !is_member(snapshot, host)) continue;
     const HostRecord& record = host.record;
+    if (!holds(id, record.wireguard_key)) continue;
     DesiredPeer peer{id, usable(record.endpoints), {}, false, kKeepaliveSeconds, allowed.at(id)};
     if (!add_peer(record.wireguard_key, peer, mesh.main)) continue;
     bool rotates = options.rotation != Rotation::kNone || record.rotation != Rotation::kNone;
     if (!rotates || !options.spare || record.spare_port == 0) continue;
+    if (!holds(id, record.spare_key)) continue;
     if (!mesh.spare) mesh.spare = make_spare(options);
     peer.candidates = with_port(peer.candidates, record.spare_port);
     if (add_peer(record.spare_key, std::move(peer), *mesh.spare))

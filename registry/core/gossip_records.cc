@@ -11,7 +11,7 @@ void Gossip::receive_records(Now now, HostId from, const std::vector<std::string
   std::set<HostId> unknown;
   for (const auto& wire : wires) {
     if (order_) ++counters_.copies_received;
-    if (recognise(now, record_head(hash(wire)))) continue;
+    if (recognise(now, record_head(digest_of(hash(wire))))) continue;
     auto record = options_.checks.decode(wire);
     if (!record) {
       ++counters_.dropped_malformed;

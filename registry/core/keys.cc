@@ -2,7 +2,10 @@
 
 #include <sodium.h>
 
+#include <algorithm>
 #include <cstdlib>
+
+#include "base/encoding.h"
 
 namespace sixpn {
 namespace {
@@ -16,6 +19,49 @@ const bool kReady = [] {
 const unsigned char* bytes_of(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());
 }
+
+// ---- proofs of possession: scalars are 32 bytes, little-endian, modulo the order of the base point
+
+using Scalar = std::array<std::uint8_t, crypto_core_ed25519_SCALARBYTES>;
+using WideScalar = std::array<std::uint8_t, crypto_core_ed25519_NONREDUCEDSCALARBYTES>;
+
+// Wiped when it goes.
+struct SecretScalar {
+  Scalar value{};
+  SecretScalar() = default;
+  SecretScalar(const SecretScalar&) = delete;
+  SecretScalar& operator=(const SecretScalar&) = delete;
+  ~SecretScalar() { sodium_memzero(value.data(), value.size()); }
+};
+
+void reduce(WideScalar& wide, Scalar& out) {
+  crypto_core_ed25519_scalar_reduce(out.data(), wide.data());
+  sodium_memzero(wide.data(), wide.size());
+}
+
+// SHA-512 of all parts, as a scalar.
+void hash_to_scalar(std::initializer_list<std::string_view> parts, Scalar& out) {
+  crypto_hash_sha512_state state;
+  crypto_hash_sha512_init(&state);
+  for (std::string_view part : parts)
+    crypto_hash_sha512_update(&state, bytes_of(part), part.size());
+  WideScalar wide;
+  crypto_hash_sha512_final(&state, wide.data());
+  sodium_memzero(&state, sizeof state);
+  reduce(wide, out);
+}
+
+// What X25519 multiplies by (RFC 7748, section 5), reduced.
+void scalar_of(const Secret& private_key, Scalar& out) {
+  WideScalar wide{};
+  std::ranges::copy(private_key.bytes(), wide.begin());
+  wide[0] &= 248;
+  wide[31] = static_cast<std::uint8_t>((wide[31] & 127) | 64);
+  reduce(wide, out);
+}
+
+constexpr std::size_t kEdwardsBytes = crypto_core_ed25519_BYTES;
+static_assert(std::tuple_size_v<PossessionProof> == kEdwardsBytes + crypto_sign_BYTES);
 
 }  // namespace
 
@@ -78,6 +124,40 @@ Secret generate_wireguard_key() {
   auto secret = Secret::from_bytes({reinterpret_cast<const char*>(clamped.data()), clamped.size()});
   sodium_memzero(clamped.data(), clamped.size());
   return *secret;
+}
+
+PossessionProof prove_possession(const Secret& private_key, std::string_view statement) {
+  SecretScalar secret;
+  SecretScalar nonce;
+  scalar_of(private_key, secret.value);
+  // No hash of a signature begins with 32 bytes of ones: they are no point.
+  const std::string apart = '\xfe' + std::string(31, '\xff');
+  hash_to_scalar({apart, as_bytes(secret.value), statement}, nonce.value);
+  std::array<std::uint8_t, kEdwardsBytes> edwards;
+  std::array<std::uint8_t, kEdwardsBytes> commitment;
+  crypto_scalarmult_ed25519_base_noclamp(edwards.data(), secret.value.data());
+  crypto_scalarmult_ed25519_base_noclamp(commitment.data(), nonce.value.data());
+  Scalar response;
+  hash_to_scalar({as_bytes(commitment), as_bytes(edwards), statement}, response);
+  crypto_core_ed25519_scalar_mul(response.data(), response.data(), secret.value.data());
+  crypto_core_ed25519_scalar_add(response.data(), response.data(), nonce.value.data());
+  PossessionProof proof;
+  auto end = std::ranges::copy(edwards, proof.begin()).out;
+  end = std::ranges::copy(commitment, end).out;
+  std::ranges::copy(response, end);
+  return proof;
+}
+
+bool check_possession(const PublicKey& wireguard_key, std::string_view statement,
+                      std::string_view proof) {
+  if (proof.size() != sizeof(PossessionProof)) return false;
+  const unsigned char* edwards = bytes_of(proof);
+  PublicKey montgomery;
+  // Refuses what is no point of the main subgroup.
+  if (crypto_sign_ed25519_pk_to_curve25519(montgomery.data(), edwards) != 0) return false;
+  return montgomery == wireguard_key &&
+         crypto_sign_verify_detached(edwards + kEdwardsBytes, bytes_of(statement), statement.size(),
+                                     edwards) == 0;
 }
 
 Mac compute_mac(const Secret& key, std::string_view message) {

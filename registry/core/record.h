@@ -109,6 +109,9 @@ struct HostRecord {
   // Of the key that its certificates for TLS name (tls_grant.h): a compressed point of P-256. "":
   // an older program, which ends no TLS.
   std::string tls_key;
+  // That it has the private keys of these two: of wireguard_key, then of spare_key (key_proofs.h).
+  // "": an older program.
+  SharedText key_proofs;
   friend bool operator==(const HostRecord&, const HostRecord&) = default;
 };
 

@@ -111,6 +111,12 @@ Result<Decoded> decode_canonically(std::string_view body) {
 
 }  // namespace
 
+RecordDigest digest_of(const Hash& wire) {
+  RecordDigest out;
+  std::copy_n(wire.begin(), out.size(), out.begin());
+  return out;
+}
+
 Result<SignedRecordPtr> sign_record(const Record& record, const SigningKey& key) {
   wire::SignedRecord envelope;
   envelope.set_body(encode_body(record));
@@ -130,7 +136,7 @@ Result<SignedRecordPtr> decode_record(std::string wire) {
     return std::move(checked).error();
   auto out = std::make_shared<SignedRecord>();
   out->record = std::move(decoded->record);
-  out->digest = hash(wire);
+  out->digest = digest_of(hash(wire));
   out->signature = *to_array<64>(envelope->signature);
   out->wire_size = static_cast<std::uint32_t>(wire.size());
   if (!decoded->is_canonical) out->bytes = std::make_unique<const std::string>(std::move(wire));

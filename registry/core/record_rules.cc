@@ -4,6 +4,7 @@
 
 #include "registry/core/address.h"
 #include "registry/core/hybrid_clock.h"
+#include "registry/core/key_proofs.h"
 #include "registry/core/region.h"
 #include "registry/core/service_rules.h"
 #include "registry/core/slot.h"
@@ -125,6 +126,8 @@ struct ValueRules {
     if (host.endpoints.size() > kMaxEndpoints) return Error("the host has too many endpoints");
     if (!host.tls_key.empty() && host.tls_key.size() != kTlsKeyBytes)
       return Error("the host's key for TLS is not 33 bytes");
+    if (!host.key_proofs.empty() && host.key_proofs.size() != 2 * kKeyProofBytes)
+      return Error("the proofs of the host's WireGuard keys are not 192 bytes");
     return require(host.version.size() <= kMaxVersionBytes && is_printable_ascii(host.version),
                    "the host's program version is not short text");
   }

@@ -5,7 +5,7 @@
 
 namespace sixpn::registry {
 
-RecordHead record_head(const Hash& digest) {
+RecordHead record_head(const RecordDigest& digest) {
   RecordHead out = 0;
   for (std::size_t i = 0; i < sizeof(RecordHead); ++i) out |= RecordHead{digest[i]} << (8 * i);
   return out;

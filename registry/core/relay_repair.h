@@ -34,7 +34,7 @@ inline constexpr std::size_t kMaxAnswers = 256;  // records handed out per kRepa
 
 // The first 8 bytes of a record's digest, little-endian.
 using RecordHead = std::uint64_t;
-RecordHead record_head(const Hash& digest);
+RecordHead record_head(const RecordDigest& digest);
 
 class RelayRepair {
  public:

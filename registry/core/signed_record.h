@@ -7,6 +7,7 @@
 // costs an encoding, of some microseconds.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -20,9 +21,14 @@ namespace sixpn {
 // Bounds, checked before a signature is verified (reference: one datagram per record).
 inline constexpr std::size_t kMaxRecordBytes = 16 * 1024;
 
+// Half of the wire's BLAKE2b-256, the other half is on the disk only: 40,000 records take 0.6 MB less.
+// Who finds two records of one digest, with 2^64 hashes, can keep only his own from being equal.
+using RecordDigest = std::array<std::uint8_t, 16>;
+RecordDigest digest_of(const Hash& wire);
+
 struct SignedRecord {
   Record record;
-  Hash digest{};  // of the wire: equality and anti-entropy
+  RecordDigest digest{};  // equality and anti-entropy
   Signature signature{};
   std::uint32_t wire_size = 0;               // bytes
   std::unique_ptr<const std::string> bytes;  // the wire; null where encoding the record gives it

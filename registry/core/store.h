@@ -10,6 +10,8 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <memory>
+#include <memory_resource>
 #include <optional>
 #include <set>
 #include <span>
@@ -81,9 +83,9 @@ struct Changes {
 class Store {
  public:
   explicit Store(const PublicKey& root_key, StoreLimits limits = {}, RecordChecks checks = {});
-  // Indexes point into the set of records, which may move but not be copied.
+  // Indexes point into the set of records, which may move with its pool but not be copied.
   Store(Store&&) = default;
-  Store& operator=(Store&&) = default;
+  Store& operator=(Store&&) = delete;
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
   ~Store() = default;
@@ -180,7 +182,9 @@ class Store {
   PublicKey root_key_;
   StoreLimits limits_;
   RecordChecks checks_;
-  RecordsBySlot records_;
+  std::unique_ptr<std::pmr::memory_resource> nodes_ =
+      std::make_unique<std::pmr::unsynchronized_pool_resource>(kNodePool);
+  RecordsBySlot records_{nodes_.get()};
   std::map<HostId, HostCertificate> certificates_;
   std::map<HostId, WriterCount> count_by_writer_;
   std::map<NetworkId, Entries> by_network_;

@@ -40,6 +40,7 @@ wire::Host to_wire(const HostRecord& in) {
   out.set_spare_port(in.spare_port);
   out.set_rotation(static_cast<std::uint32_t>(in.rotation));
   out.set_tls_key(in.tls_key);
+  out.set_key_proofs(in.key_proofs);
   return out;
 }
 
@@ -175,6 +176,7 @@ bool take(const wire::Host& in, HostRecord& out) {
   }
   out.version = in.version();
   out.tls_key = in.tls_key();
+  out.key_proofs = in.key_proofs();
   if (!in.spare_key().empty() && !take(in.spare_key(), out.spare_key)) return false;
   return take(in.wireguard_key(), out.wireguard_key) && take(in.knock_port(), out.knock_port) &&
          take(in.spare_port(), out.spare_port) &&

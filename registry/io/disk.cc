@@ -59,7 +59,7 @@ using Rows = std::vector<StoredRow>;
 void decode_rows(Rows& rows) {
   for (StoredRow& row : rows) {
     auto record = decode_record(std::move(row.wire));
-    if (record && as_bytes((*record)->digest) == row.digest) row.record = std::move(*record);
+    if (record && is_of(row.digest, **record)) row.record = std::move(*record);
     row.wire = {};
     row.digest = {};
   }
@@ -283,6 +283,7 @@ Result<void> Disk::write_rows(const std::vector<Write>& writes, std::uint64_t& s
     if (record) sum += weight_of(as_bytes(record->digest));
     std::string writer;
     std::string wire;
+    Hash digest;
     if (record) {
       const Record& r = record->record;
       writer = to_string(r.writer);
@@ -290,8 +291,9 @@ Result<void> Disk::write_rows(const std::vector<Write>& writes, std::uint64_t& s
       statement.bind(5, static_cast<std::int64_t>(r.stamp.major));
       statement.bind(6, static_cast<std::int64_t>(r.stamp.minor));
       statement.bind(7, r.tombstone ? 1 : 0);
-      statement.bind_blob(8, as_bytes(record->digest));
       wire = record->wire();
+      digest = hash(wire);
+      statement.bind_blob(8, as_bytes(digest));
       statement.bind_blob(9, wire);
     }
     if (statement.step() != SQLITE_DONE) return last_error("writing");

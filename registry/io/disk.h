@@ -133,6 +133,9 @@ class Disk {
 // What a row adds to the sum of its file.
 std::uint64_t weight_of(std::string_view digest);
 
+// Whether a row's digest is of this record, by the half that the record keeps.
+bool is_of(std::string_view digest, const SignedRecord& record);
+
 // Whether an Error of this file's code means a damaged file, not a full or read-only disk.
 bool is_corrupt(const Error& error);
 

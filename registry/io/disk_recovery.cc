@@ -33,7 +33,7 @@ void salvage_rows(sqlite3* database, const std::string& sql, std::map<Slot, Sign
   if (!rows) return;
   while (rows.step() == SQLITE_ROW) {
     auto record = decode_record(std::string(rows.bytes(0)));
-    if (!record || as_bytes((*record)->digest) != rows.bytes(1)) continue;
+    if (!record || !is_of(rows.bytes(1), **record)) continue;
     out.emplace(slot_of((*record)->record), *record);
   }
 }

@@ -42,6 +42,10 @@ std::uint64_t weight_of(std::string_view digest) {
   return weight;
 }
 
+bool is_of(std::string_view digest, const SignedRecord& record) {
+  return digest.size() == sizeof(Hash) && digest.starts_with(as_bytes(record.digest));
+}
+
 bool is_corrupt(const Error& error) {
   return error.code == SQLITE_CORRUPT || error.code == SQLITE_NOTADB;
 }

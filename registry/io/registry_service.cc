@@ -27,6 +27,10 @@ namespace {
 constexpr Duration kPublishPause = std::chrono::milliseconds(2);
 constexpr int kPauseForCost = 3;
 
+// By then a start is over: what its reading, its first probes and views took goes back to the kernel,
+// 1.5 MB with 1,000 hosts, in half a millisecond. Once: later what is free is used again.
+constexpr Duration kSettled = std::chrono::seconds(30);
+
 }  // namespace
 
 struct RegistryService::Impl {
@@ -36,7 +40,8 @@ struct RegistryService::Impl {
         rng(random_u64()),
         builder(options.self, options.certificate_grace),
         protocol_timer(control, [this] { perform(gossip->on_timer(read_clocks())); }),
-        publish_timer(control, [this] { publish(); }) {}
+        publish_timer(control, [this] { publish(); }),
+        settle_timer(control, [] { ::malloc_trim(0); }) {}
 
   Result<void> open();
   Result<void> start();
@@ -65,6 +70,7 @@ struct RegistryService::Impl {
   std::unique_ptr<TcpProbe> tcp_probe;
   LoopTimer protocol_timer;
   LoopTimer publish_timer;
+  LoopTimer settle_timer;
   std::vector<std::function<void(SnapshotPtr)>> subscribers;
   SnapshotPtr snapshot;
   std::uint64_t send_failures = 0;
@@ -150,6 +156,7 @@ Result<void> RegistryService::Impl::start() {
         perform(gossip->on_tcp_probe(read_clocks(), host, answered));
       });
   perform(gossip->start(read_clocks()));
+  settle_timer.arm_after(kSettled);
   return {};
 }
 
@@ -157,6 +164,7 @@ void RegistryService::Impl::stop() {
   if (std::exchange(stopped, true)) return;
   protocol_timer.cancel();
   publish_timer.cancel();
+  settle_timer.cancel();
   tcp_probe.reset();
   sync.reset();
   socket.reset();

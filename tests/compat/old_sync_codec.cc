@@ -96,7 +96,7 @@ Result<SyncFrame> decode_frame(std::string_view bytes) {
 
 }  // namespace
 
-std::uint64_t short_digest(const Hash& digest) {
+std::uint64_t short_digest(const RecordDigest& digest) {
   std::uint64_t value = 0;
   for (std::size_t i = 0; i < 8; ++i) value = value << 8 | digest.at(i);
   return value;

@@ -58,7 +58,7 @@ struct DoneFrame {
 };
 using SyncFrame = std::variant<HelloFrame, SummaryFrame, WantFrame, RecordsFrame, DoneFrame>;
 
-std::uint64_t short_digest(const Hash& digest);
+std::uint64_t short_digest(const RecordDigest& digest);
 
 // With its length in front.
 std::string encode_frame(const SyncFrame& frame);

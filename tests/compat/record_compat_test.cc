@@ -62,6 +62,11 @@ Record known_to_old(Record record) {
     machine->service_health = {};
     machine->app_health = Health::kUnknown;
   }
+  if (auto* host = std::get_if<HostValue>(&record.value)) {
+    (*host)->spare_key = {};
+    (*host)->spare_port = 0;
+    (*host)->key_proofs = "";
+  }
   auto* value = std::get_if<AppValue>(&record.value);
   if (value == nullptr) return record;
   AppRecord& app = **value;

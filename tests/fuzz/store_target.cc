@@ -17,7 +17,7 @@ using registry::Verdict;
 
 constexpr std::size_t kMaxSteps = 400;
 
-std::uint64_t leading_u64(const Hash& digest) {
+std::uint64_t leading_u64(const RecordDigest& digest) {
   std::uint64_t value = 0;
   for (std::size_t i = 0; i < 8; ++i) value = value << 8 | digest.at(i);
   return value;

@@ -32,7 +32,7 @@ void check_record(const std::string& wire) {
     return;
   }
   const SignedRecord& record = **decoded;
-  SIXPN_PROMISE(record.wire() == wire && record.digest == hash(wire));
+  SIXPN_PROMISE(record.wire() == wire && record.digest == digest_of(hash(wire)));
   SIXPN_PROMISE(to_string(record.record.key).size() < 1024);
   auto again = sign_record(record.record, host(0).key);
   SIXPN_PROMISE(again.has_value());

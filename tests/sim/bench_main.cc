@@ -1,4 +1,4 @@
-// sim_bench [--only NAME] [--hosts N] [--loss P] [--noise P] [--seed S] [--runs R] [--memberlist
+// sim_bench [--only NAME] [--hosts N] [--loss P] [--noise P] [--seed S] [--runs R] [--size BYTES] [--memberlist
 // 0]: what a cluster does in virtual time, ours beside a model of memberlist's LAN defaults
 // (memberlist_model.h), on the same network of nineteen regions. NAME: propagation, idle, busy,
 // detection, pauses, partition, revocation, revocation-heal, busy-processor, interest,
@@ -29,6 +29,7 @@ struct Settings {
   std::uint64_t seed = 1;
   bool alone = false;  // without memberlist's model
   unsigned runs = 1;   // of partition and revocation, with seeds one after the other
+  unsigned size = 0;   // bytes of metadata in each change; 0: none, and memberlist's have 320 in all
 };
 
 NetworkModel world(double loss) {
@@ -38,7 +39,7 @@ NetworkModel world(double loss) {
 // Both clusters under one face.
 class Ours {
  public:
-  Ours(const Settings& s, double loss, bool lifeguard = true) : sim_(options(s, loss, lifeguard)) {
+  Ours(const Settings& s, double loss, bool lifeguard = true) : sim_(options(s, loss, lifeguard)), size_(s.size) {
     sim_.start_all();
   }
   void watch(std::function<void(unsigned, unsigned)> learnt) {
@@ -57,7 +58,10 @@ class Ours {
     });
   }
   void publish(unsigned host, unsigned item) {
-    sim_.write(host, {machine_of(sim_, host, item, MachineState::kStarted), false, {}, ""});
+    auto machine = machine_of(sim_, host, item, MachineState::kStarted);
+    for (unsigned left = size_; left > 0; left -= std::min(left, 1000U))
+      machine.metadata.try_emplace(std::to_string(left), std::string(std::min(left, 1000U), 'x'));
+    sim_.write(host, {machine, false, {}, ""});
   }
   void run_for(Duration time) { sim_.run_for(time); }
   void crash(unsigned host) { sim_.crash(host); }
@@ -104,6 +108,7 @@ class Ours {
   }
 
   Simulator sim_;
+  unsigned size_;
   std::unordered_map<std::string, bool> changes_;
   std::uint64_t copies_ = 0;
   std::uint64_t other_copies_ = 0;
@@ -111,10 +116,10 @@ class Ours {
 
 class Memberlist {
  public:
-  Memberlist(const Settings& s, double loss) : model_(s.hosts, world(loss), s.seed) {}
+  Memberlist(const Settings& s, double loss) : model_(s.hosts, world(loss), s.seed), bytes_(s.size == 0 ? 320 : s.size + 200) {}
   void watch(std::function<void(unsigned, unsigned)> learnt) { model_.watch(std::move(learnt)); }
   void count_copies() {}
-  void publish(unsigned host, unsigned item) { model_.publish(host, item, 320); }
+  void publish(unsigned host, unsigned item) { model_.publish(host, item, bytes_); }
   void run_for(Duration time) { model_.run_for(time); }
   void crash(unsigned host) { model_.crash(host); }
   void stall(unsigned host, Duration time) { model_.stall(host, time); }
@@ -127,6 +132,7 @@ class Memberlist {
 
  private:
   MemberlistModel model_;
+  std::size_t bytes_;
 };
 
 using Figures = std::map<std::string, double>;
@@ -394,6 +400,8 @@ bool parse(int argc, char** argv, Settings& out) {
       out.loss = std::atof(value);
     else if (name == "--noise")
       out.noise = std::atof(value);
+    else if (name == "--size")
+      out.size = static_cast<unsigned>(std::atoi(value));
     else if (name == "--runs")
       out.runs = static_cast<unsigned>(std::max(1, std::atoi(value)));
     else if (name == "--memberlist")
@@ -414,7 +422,7 @@ int main(int argc, char** argv) {
   if (!sixpn::sim::parse(argc, argv, settings)) {
     std::fprintf(stderr,
                  "usage: sim_bench [--only NAME] [--hosts N] [--loss P] [--noise P] [--seed S] "
-                 "[--runs R] [--memberlist 0]\n");
+                 "[--runs R] [--size BYTES] [--memberlist 0]\n");
     return 2;
   }
   sixpn::sim::run(settings);

@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "base/encoding.h"
+#include "registry/core/key_proofs.h"
 
 namespace sixpn::sim {
 namespace {
@@ -85,7 +86,12 @@ EnrolledHost TestCluster::enrol(unsigned index, std::vector<std::string> orgs, u
   record.name = asked.name;
   record.region = asked.region;
   record.certificate = certificate.encoded;
-  record.wireguard_key = wireguard_public_key(labelled_secret(label + " wireguard"));
+  const Secret main = labelled_secret(label + " wireguard");
+  const Secret spare = labelled_secret(label + " spare");
+  record.wireguard_key = wireguard_public_key(main);
+  record.spare_key = wireguard_public_key(spare);
+  record.spare_port = 51822;
+  record.key_proofs = prove_keys(record.id, main, spare);
   record.endpoints = {*parse_endpoint("192.0.2.1:51820")};
   record.knock_port = 51821;
   record.version = "test";

@@ -28,7 +28,7 @@ class SharedChecks {
   bool claim(const registry::Claim& claim, const Signature& signature, const PublicKey& key);
 
   std::unordered_map<std::string, SignedRecordPtr> decoded_;  // looked up only, never iterated
-  std::map<std::pair<Hash, PublicKey>, bool> verified_;
+  std::map<std::pair<RecordDigest, PublicKey>, bool> verified_;
   std::unordered_map<std::string, HostCertificate> certificates_;
   std::map<std::tuple<Signature, PublicKey, registry::Claim>, bool> claims_;
 };

@@ -90,6 +90,28 @@ TEST(Notices, ManyEndsMakeOneSentence) {
   EXPECT_THAT(told[0].sentence, HasSubstr("host b expires in 1 hour"));
 }
 
+TEST(Notices, WhoPublishesTheKeyOfAnotherIsNamed) {
+  const sim::TestCluster cluster;
+  const auto thief = cluster.enrol(1);
+  const auto victim = cluster.enrol(2);
+  Snapshot snapshot;
+  snapshot.self = victim.id;
+  snapshot.hosts[thief.id].record = thief.record;
+  snapshot.hosts[victim.id].record = victim.record;
+  EXPECT_THAT(key_notices(snapshot), IsEmpty());
+  snapshot.hosts[thief.id].record.wireguard_key = victim.record.wireguard_key;
+  auto told = key_notices(snapshot);
+  ASSERT_THAT(told, SizeIs(1));
+  EXPECT_EQ(told[0].about, "key/00010001");
+  EXPECT_THAT(told[0].sentence, HasSubstr("host h1 publishes a WireGuard key that this host (h2) "
+                                          "proves to be its own, so host h1 is not linked"));
+  snapshot.hosts[victim.id].record.key_proofs = "";
+  told = key_notices(snapshot);
+  ASSERT_THAT(told, SizeIs(1));
+  EXPECT_THAT(told[0].sentence, HasSubstr("this host (h2) and host h1 publish the same WireGuard "
+                                          "key"));
+}
+
 TEST(Notices, BothEnrolmentsOfAnIdAreNamedWithWhatToDo) {
   const sim::TestCluster cluster;
   auto first = cluster.enrol(1);

@@ -34,7 +34,7 @@ const sim::TestCluster kCluster;
 constexpr unsigned kRecords = 10;  // rewritten together by every batch
 constexpr std::size_t kPage = 4096;
 
-using State = std::map<Slot, Hash>;
+using State = std::map<Slot, RecordDigest>;
 
 class DiskCrashTest : public testing::Test {
  protected:

@@ -86,7 +86,7 @@ TEST_F(DiskTest, WhatIsWrittenIsReadBack) {
     auto record = host_.sign(test::random_record(host_, rng));
     writes.push_back({slot_of(record->record), record});
   }
-  std::map<Slot, Hash> expected;
+  std::map<Slot, RecordDigest> expected;
   for (const auto& write : writes) expected[write.slot] = write.record->digest;
   {
     auto disk = must_open();
@@ -96,7 +96,7 @@ TEST_F(DiskTest, WhatIsWrittenIsReadBack) {
   }
   auto content = must_open()->read();
   ASSERT_TRUE(content);
-  std::map<Slot, Hash> found;
+  std::map<Slot, RecordDigest> found;
   for (const auto& record : content->records) found[slot_of(record->record)] = record->digest;
   EXPECT_EQ(found, expected);
   EXPECT_EQ(content->unreadable, 0U);

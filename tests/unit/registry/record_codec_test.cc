@@ -328,6 +328,7 @@ std::vector<Broken> broken_owned_values() {
       {"no certificate", with<H>(host_rec(), [](H& h) { h.certificate = ""; })},
       {"too many endpoints", with<H>(host_rec(), [](H& h) { h.endpoints.resize(17); })},
       {"version", with<H>(host_rec(), [](H& h) { h.version = "\x01"; })},
+      {"not 192 bytes", with<H>(host_rec(), [](H& h) { h.key_proofs = std::string(96, 'x'); })},
   };
 }
 

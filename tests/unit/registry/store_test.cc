@@ -61,8 +61,8 @@ Store merged(const std::vector<SignedRecordPtr>& records) {
   return store;
 }
 
-std::vector<Hash> content(const Store& store) {
-  std::vector<Hash> out;
+std::vector<RecordDigest> content(const Store& store) {
+  std::vector<RecordDigest> out;
   for (const auto& record : store.records()) out.push_back(record->digest);
   return out;
 }

@@ -39,24 +39,9 @@ json::object seed_json(const HostRecord& host) {
 }
 
 json::object counters_json(const registry::Counters& counters) {
-  return {{"datagrams_in", counters.datagrams_in},
-          {"datagrams_out", counters.datagrams_out},
-          {"bytes_in", counters.bytes_in},
-          {"bytes_out", counters.bytes_out},
-          {"records_accepted", counters.records_accepted},
-          {"syncs_finished", counters.syncs_finished},
-          {"syncs_failed", counters.syncs_failed},
-          {"suspicions", counters.suspicions},
-          {"refuted", counters.refuted},
-          {"downs", counters.downs},
-          {"stalls", counters.stalls},
-          {"dropped_malformed", counters.dropped_malformed},
-          {"dropped_bad_signature", counters.dropped_bad_signature},
-          {"dropped_not_permitted", counters.dropped_not_permitted},
-          {"dropped_full", counters.dropped_full},
-          {"dropped_flood", counters.dropped_flood},
-          {"dropped_unwanted", counters.dropped_unwanted},
-          {"dropped_queue_full", counters.dropped_queue_full}};
+  json::object out;
+  for (const auto& [name, value] : registry::kCounters) out[name] = counters.*value;
+  return out;
 }
 
 // What this host has heard of each; `hosts` are the snapshot's, in its order.

@@ -61,6 +61,7 @@ void AdminApi::get_metrics(const Call& call, Reply reply) {
 void AdminApi::add_own_readings(const MeshFacts& mesh, bool each_host,
                                 AgentReadings& readings) const {
   readings.registry = rooms_.registry->counters();
+  readings.flooding = rooms_.registry->flooding();
   readings.wireguard_interface = rooms_.interface;
   readings.warnings = warnings(mesh, readings.dns).size();
   readings.on_disk = !rooms_.registry->disk_error();

@@ -72,39 +72,26 @@ std::string each_host_text(const Snapshot& snapshot, const Labels& labels, const
 
 std::string registry_text(const Snapshot& snapshot, const Labels& labels,
                           const AgentReadings& readings) {
-  using C = registry::Counters;
-  static constexpr Named<C> kCounters[] = {{"datagrams_in", &C::datagrams_in},
-                                           {"datagrams_out", &C::datagrams_out},
-                                           {"bytes_in", &C::bytes_in},
-                                           {"bytes_out", &C::bytes_out},
-                                           {"records_accepted", &C::records_accepted},
-                                           {"records_duplicate", &C::records_duplicate},
-                                           {"syncs_finished", &C::syncs_finished},
-                                           {"syncs_failed", &C::syncs_failed},
-                                           {"suspicions", &C::suspicions},
-                                           {"refuted", &C::refuted},
-                                           {"downs", &C::downs},
-                                           {"accusations", &C::accusations},
-                                           {"stalls", &C::stalls},
-                                           {"dropped_malformed", &C::dropped_malformed},
-                                           {"dropped_stranger", &C::dropped_stranger},
-                                           {"dropped_bad_signature", &C::dropped_bad_signature},
-                                           {"dropped_bad_claim", &C::dropped_bad_claim},
-                                           {"dropped_not_permitted", &C::dropped_not_permitted},
-                                           {"dropped_clock_ahead", &C::dropped_clock_ahead},
-                                           {"dropped_expired", &C::dropped_expired},
-                                           {"dropped_full", &C::dropped_full},
-                                           {"dropped_flood", &C::dropped_flood},
-                                           {"dropped_queue_full", &C::dropped_queue_full},
-                                           {"send_failures", &C::send_failures}};
   auto synced = gauge("sixpn_registry_synced", "Whether it is whole, as far as is known.");
   synced.add(labels.of_host(), snapshot.synced);
   auto on_disk = gauge("sixpn_registry_on_disk", "Whether the last write to disk succeeded.");
   on_disk.add(labels.of_host(), readings.on_disk);
-  return synced.text() + on_disk.text() +
-         text_of(labels, readings.registry,
-                 {"sixpn_registry_", "_total", "counter", "As in registry/core/counters.h."},
-                 kCounters);
+  auto limited = gauge("sixpn_registry_limited", "A host that floods the registry, and is limited.");
+  for (HostId host : readings.flooding) {
+    const HostView* view = snapshot.find_host(host);
+    limited.add(fmt::format("{},peer=\"{}\",peer_id=\"{}\"", labels.of_host(),
+                            escape_label(view != nullptr ? view->record.name : ""),
+                            to_string(host)),
+                1u);
+  }
+  std::string counters;
+  for (const auto& [name, value] : registry::kCounters) {
+    auto family =
+        counter(fmt::format("sixpn_registry_{}_total", name), "As in registry/core/counters.h.");
+    family.add(labels.of_host(), readings.registry.*value);
+    counters += family.text();
+  }
+  return synced.text() + on_disk.text() + limited.text() + counters;
 }
 
 std::string upstreams_text(const Labels& labels, const dns::Stats& stats) {

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "agent/json_views.h"
 #include "dns/io/stats.h"
@@ -29,6 +30,7 @@ struct AgentReadings {
   flycast::MeterReadings meters;
   dns::Stats dns;
   registry::Counters registry;
+  std::vector<HostId> flooding;     // members that the registry limits now
   mesh::CountersByDevice devices;   // of the host's namespace, ours or not
   machine::MachineUses machines;    // of this host
   std::string wireguard_interface;  // [wireguard] interface

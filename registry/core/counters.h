@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <iterator>
+#include <string_view>
 
 namespace sixpn::registry {
 
@@ -53,8 +55,64 @@ struct Counters {
   std::uint64_t enrolment_conflicts = 0;
   std::uint64_t dropped_flood = 0;       // of members over their limits (flood_guard.h), unread
   std::uint64_t dropped_unwanted = 0;    // machines of networks that this host does not hold
-  std::uint64_t dropped_queue_full = 0;  // pending, relay or spread queue at its limit
+  std::uint64_t dropped_queue_full = 0;  // pending, relay, fragments or spread queue at its limit
+  std::uint64_t fragments_refused = 0;   // records too large to push, and too many at once
   std::uint64_t send_failures = 0;       // the socket would not take a datagram
 };
+
+// All of them, for whoever shows them.
+struct NamedCounter {
+  std::string_view name;
+  std::uint64_t Counters::* value;
+};
+inline constexpr NamedCounter kCounters[] = {
+    {"datagrams_in", &Counters::datagrams_in},
+    {"datagrams_out", &Counters::datagrams_out},
+    {"bytes_in", &Counters::bytes_in},
+    {"bytes_out", &Counters::bytes_out},
+    {"records_accepted", &Counters::records_accepted},
+    {"records_duplicate", &Counters::records_duplicate},
+    {"syncs_started", &Counters::syncs_started},
+    {"syncs_finished", &Counters::syncs_finished},
+    {"syncs_failed", &Counters::syncs_failed},
+    {"suspicions", &Counters::suspicions},
+    {"refuted", &Counters::refuted},
+    {"downs", &Counters::downs},
+    {"accusations", &Counters::accusations},
+    {"stalls", &Counters::stalls},
+    {"self_refutations", &Counters::self_refutations},
+    {"local_downs", &Counters::local_downs},
+    {"tcp_only_answers", &Counters::tcp_only_answers},
+    {"claims_verified", &Counters::claims_verified},
+    {"pushes_sent", &Counters::pushes_sent},
+    {"pushes_received", &Counters::pushes_received},
+    {"copies_received", &Counters::copies_received},
+    {"copies_duplicate", &Counters::copies_duplicate},
+    {"pushes_retried", &Counters::pushes_retried},
+    {"pushes_reminded", &Counters::pushes_reminded},
+    {"pushes_asked_again", &Counters::pushes_asked_again},
+    {"pushes_adopted", &Counters::pushes_adopted},
+    {"pushes_unanswered", &Counters::pushes_unanswered},
+    {"records_pulled", &Counters::records_pulled},
+    {"dropped_malformed", &Counters::dropped_malformed},
+    {"dropped_stranger", &Counters::dropped_stranger},
+    {"dropped_unknown_writer", &Counters::dropped_unknown_writer},
+    {"dropped_bad_signature", &Counters::dropped_bad_signature},
+    {"dropped_unsigned_claim", &Counters::dropped_unsigned_claim},
+    {"dropped_bad_claim", &Counters::dropped_bad_claim},
+    {"dropped_claim_limit", &Counters::dropped_claim_limit},
+    {"dropped_not_permitted", &Counters::dropped_not_permitted},
+    {"dropped_clock_ahead", &Counters::dropped_clock_ahead},
+    {"dropped_expired", &Counters::dropped_expired},
+    {"dropped_full", &Counters::dropped_full},
+    {"enrolment_conflicts", &Counters::enrolment_conflicts},
+    {"dropped_flood", &Counters::dropped_flood},
+    {"dropped_unwanted", &Counters::dropped_unwanted},
+    {"dropped_queue_full", &Counters::dropped_queue_full},
+    {"fragments_refused", &Counters::fragments_refused},
+    {"send_failures", &Counters::send_failures},
+};
+static_assert(sizeof(Counters) == std::size(kCounters) * sizeof(std::uint64_t),
+              "each counter has a name");
 
 }  // namespace sixpn::registry

@@ -114,6 +114,7 @@ Gossip::Output Gossip::on_datagram(Now now, HostId from, std::string_view bytes)
                       std::chrono::duration_cast<std::chrono::milliseconds>(half));
   }
   receive_records(now, from, datagram->records, out);
+  if (datagram->fragment) receive_fragment(now, from, *datagram->fragment, out);
   floods_.on_garbage(now.mono, from, garbage_of(counters_) - garbage);
   hear_heads(now, from, *datagram, out);
   compare_roots(now, from, *datagram, out);
@@ -160,18 +161,16 @@ Gossip::Output Gossip::on_local_write(Now now, const std::vector<SignedRecordPtr
           Error("the record " + what + " was refused: " + std::string(to_string(verdict)));
     if (out.refused) return finish(now, std::move(out), probes);
   }
+  SignedRecordPtr left;  // to anti-entropy
   for (const auto& record : records) {
     count(store_.merge(record, now.wall));
-    spread(now, record, true);
+    if (!spread(now, record, true)) left = record;
   }
   tell_revoked(now, records, out);
   follow_store(now, out);
   if (is_random() && is_small()) tell_all(now, records, {}, out);
-  auto large = std::find_if(records.begin(), records.end(), [](const auto& record) {
-    return record->wire_size > kMaxGossipedRecordBytes;
-  });
-  if (large != records.end())
-    for (HostId peer : choose_living(kMaxSyncs, interest_network((*large)->record)))
+  if (left != nullptr)
+    for (HostId peer : choose_living(kMaxSyncs, interest_network(left->record)))
       request_sync(now, peer, out);
   return finish(now, std::move(out), probes);
 }
@@ -356,7 +355,8 @@ Counters Gossip::counters() const {
   out.dropped_flood = floods_.dropped();
   out.local_downs = members.local_downs;
   out.tcp_only_answers = members.tcp_only_answers;
-  out.dropped_queue_full += members.dropped_queue_full + relay_.counters().dropped_full;
+  out.dropped_queue_full +=
+      members.dropped_queue_full + relay_.counters().dropped_full + fragments_.given_up();
   out.pushes_retried = relay_.counters().retried;
   out.pushes_reminded = relay_.counters().reminded;
   out.pushes_asked_again = relay_.counters().asked_again;

@@ -37,6 +37,7 @@
 #include "registry/core/host_trust.h"
 #include "registry/core/keys.h"
 #include "registry/core/membership.h"
+#include "registry/core/record_fragments.h"
 #include "registry/core/relay.h"
 #include "registry/core/relay_repair.h"
 #include "registry/core/spread_queue.h"
@@ -55,6 +56,8 @@ inline constexpr std::size_t kSpreadMultiplier =
     3;  // times told: this * ceil(log10(hosts + 1)) * fanout
 // Beside the trees, each host puts an update into this many of its probes.
 inline constexpr std::size_t kPiggybacks = 2;
+// Fragments of records that no datagram holds: 125 a second, and 256 at once.
+inline constexpr BucketLimit kFragmentLimit{std::chrono::milliseconds(8), 256};
 // Both stores unchanged for this long, and different: heads are compared at once.
 inline constexpr Duration kRepairAfter = std::chrono::milliseconds(150);
 inline constexpr std::size_t kMaxSpreadRecords = 1024;
@@ -205,6 +208,7 @@ class Gossip {
 
   // gossip_records.cc: records that come in
   void receive_records(Now now, HostId from, const std::vector<std::string>& wires, Output& out);
+  void receive_fragment(Now now, HostId from, const RecordFragment& fragment, Output& out);
   Verdict receive(Now now, const SignedRecordPtr& record, Output& out);
   [[nodiscard]] bool recognise(Now now, RecordHead head);
   void ask_for_writers(Now now, const std::set<HostId>& unknown, Output& out);
@@ -248,7 +252,8 @@ class Gossip {
   [[nodiscard]] SignedRecordPtr interest_record(HostId host) const;
 
   // gossip_spread.cc: telling others, and noticing differences
-  void spread(Now now, const SignedRecordPtr& record, bool origin);
+  bool spread(Now now, const SignedRecordPtr& record, bool origin);  // false: it is too large
+  [[nodiscard]] bool admits_size(Now now, const SignedRecord& record);
   void spread(Now now, const MemberUpdate& update, bool origin);
   void refresh_members();
   void suggest_paths();
@@ -286,6 +291,8 @@ class Gossip {
   std::optional<HostId> claim_wanted_by_;       // its ping is being answered
   Relay relay_;
   RelayRepair repair_;
+  FragmentBuffer fragments_;
+  TokenBucket fragments_sent_;  // or passed on, per tree
   std::shared_ptr<const Order> order_;
   std::vector<HostId> living_;  // those that relay_ knows
   std::string region_;

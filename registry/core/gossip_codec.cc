@@ -84,6 +84,18 @@ void put(const PushHeader& in, wire::Push& out) {
   for (std::uint64_t head : in.heads) out.add_heads(head);
 }
 
+bool take(const wire::Fragment& in, RecordFragment& out) {
+  out = {in.head(), in.size(), in.index(), in.bytes()};
+  return is_well_formed(out);
+}
+
+void put(const RecordFragment& in, wire::Fragment& out) {
+  out.set_head(in.head);
+  out.set_size(in.size);
+  out.set_index(in.index);
+  out.set_bytes(in.bytes);
+}
+
 bool fits(const wire::Datagram& in) {
   auto most = [](int count, std::size_t limit) { return static_cast<std::size_t>(count) <= limit; };
   return most(in.updates_size(), kMaxUpdatesPerDatagram) &&
@@ -104,7 +116,7 @@ bool operator==(const GossipDatagram& a, const GossipDatagram& b) {
                 (!a.probe || fields(*a.probe) == fields(*b.probe));
   return probes && a.incarnation == b.incarnation && a.root_hash == b.root_hash &&
          a.stable == b.stable && a.wants_claim == b.wants_claim && a.updates == b.updates &&
-         a.records == b.records && a.push == b.push && a.acks == b.acks && a.again == b.again &&
+         a.records == b.records && a.fragment == b.fragment && a.push == b.push && a.acks == b.acks && a.again == b.again &&
          a.ihave == b.ihave && a.pull == b.pull && a.pull_hosts == b.pull_hosts && a.wall == b.wall;
 }
 
@@ -122,6 +134,7 @@ std::string encode_datagram(const GossipDatagram& datagram) {
   out.set_wants_claim(datagram.wants_claim);
   for (const auto& update : datagram.updates) put(update, *out.add_updates());
   for (const auto& record : datagram.records) out.add_records(record);
+  if (datagram.fragment) put(*datagram.fragment, *out.mutable_fragment());
   if (datagram.push) put(*datagram.push, *out.mutable_push());
   for (std::uint32_t sequence : datagram.acks) out.add_acks(sequence);
   for (std::uint32_t sequence : datagram.again) out.add_again(sequence);
@@ -157,6 +170,8 @@ Result<GossipDatagram> decode_datagram(std::string_view bytes) {
     if (!take(update, out.updates.emplace_back()))
       return Error("the datagram has a member update of unknown status or with odd signatures");
   out.records.assign(in.records().begin(), in.records().end());
+  if (in.has_fragment() && !take(in.fragment(), out.fragment.emplace()))
+    return Error("the datagram has a fragment that is of no record");
   if (in.has_push() && !take(in.push(), out.push.emplace()))
     return Error("the datagram has an unknown level or tree of a push");
   out.acks.assign(in.acks().begin(), in.acks().end());

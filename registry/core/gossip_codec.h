@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "registry/core/member_update.h"
 #include "registry/core/membership.h"
+#include "registry/core/record_fragments.h"
 #include "registry/core/relay_tree.h"
 
 namespace sixpn::registry {
@@ -42,6 +43,7 @@ struct GossipDatagram {
   bool wants_claim = false;           // a ping from somebody without the receiver's own signed word
   std::vector<MemberUpdate> updates;
   std::vector<std::string> records;  // wire form
+  std::optional<RecordFragment> fragment;
   std::optional<PushHeader> push;
   std::vector<std::uint32_t> acks;   // sequences of pushes received
   std::vector<std::uint32_t> again;  // of those reminded of, what the sender lacks
@@ -63,7 +65,10 @@ constexpr std::size_t update_bytes(const MemberUpdate& update) {
 constexpr std::size_t record_bytes(std::size_t wire_size) {
   return wire_size + 4;
 }
-// A record above this travels by anti-entropy only.
+constexpr std::size_t fragment_bytes(std::size_t bytes) {
+  return bytes + 24;
+}
+// A record above this travels in fragments.
 inline constexpr std::size_t kMaxGossipedRecordBytes =
     kMaxDatagramBytes - kHeaderBytes - record_bytes(0);
 

@@ -31,6 +31,16 @@ void Gossip::receive_records(Now now, HostId from, const std::vector<std::string
   ask_for_writers(now, unknown, out);
 }
 
+void Gossip::receive_fragment(Now now, HostId from, const RecordFragment& fragment, Output& out) {
+  if (recognise(now, fragment.head)) return fragments_.forget(from, fragment.head);
+  auto wire = fragments_.add(now.mono, from, fragment);
+  if (!wire) return;
+  if (record_head(digest_of(hash(*wire))) != fragment.head)
+    ++counters_.dropped_malformed;
+  else
+    receive_records(now, from, {std::move(*wire)}, out);
+}
+
 // What is known already is not decoded; a push of it may still ask for this host's other duty.
 bool Gossip::recognise(Now now, RecordHead head) {
   if (!repair_.knows(head)) return false;

@@ -30,6 +30,10 @@ bool add(GossipDatagram& datagram, const SignedRecordPtr& record) {
   return true;
 }
 
+bool fits(const SignedRecord& record) {
+  return record.wire_size <= kMaxGossipedRecordBytes;
+}
+
 // ceil(log10(n + 1)), by digits.
 std::size_t decades(std::size_t n) {
   std::size_t count = 1;
@@ -59,10 +63,24 @@ std::size_t Gossip::times_to_tell(bool origin) const {
   return kSpreadMultiplier * kFanout * decades(living);
 }
 
-void Gossip::spread(Now now, const SignedRecordPtr& record, bool origin) {
-  bool fits = record->wire_size <= kMaxGossipedRecordBytes;
-  repair_.learn(now.mono, record, fits && (origin || order_));
-  if (!fits) return;  // anti-entropy carries it
+// What goes in fragments is bounded in bytes, here and so in every host that passes it on.
+bool Gossip::admits_size(Now now, const SignedRecord& record) {
+  if (fits(record)) return true;
+  if (is_random()) return false;
+  if (!fragments_sent_.allows(kFragmentLimit, now.mono)) {
+    ++counters_.fragments_refused;
+    return false;
+  }
+  fragments_sent_.take(kFragmentLimit, now.mono,
+                       static_cast<int>(fragments_of(record.wire_size)));
+  return true;
+}
+
+bool Gossip::spread(Now now, const SignedRecordPtr& record, bool origin) {
+  const bool news = origin || order_;
+  const bool travels = news ? admits_size(now, *record) : fits(*record);
+  repair_.learn(now.mono, record, news && travels);
+  if (!travels) return false;  // anti-entropy carries it
   if (is_random()) {
     if (records_.add(slot_of(record->record), record, times_to_tell(origin)))
       ++counters_.dropped_queue_full;
@@ -72,6 +90,7 @@ void Gossip::spread(Now now, const SignedRecordPtr& record, bool origin) {
   } else if (order_) {
     relay_.pass_on(now.mono, order_->from, order_->header, record, is_urgent(record->record));
   }
+  return true;
 }
 
 void Gossip::spread(Now now, const MemberUpdate& update, bool origin) {
@@ -129,8 +148,11 @@ void Gossip::perform(Now now, const Relay::Output& relayed, Output& out) {
     datagram.push = sending.header;
     if (sending.header.heads.empty()) {
       datagram.updates = sending.content->updates;
-      for (const auto& record : sending.content->records)
-        datagram.records.push_back(record->wire());
+      const auto& records = sending.content->records;
+      if (const auto& part = sending.content->fragment)
+        datagram.fragment = fragment_of(*records.front(), *part);
+      else
+        for (const auto& record : records) datagram.records.push_back(record->wire());
     }
     send(now, sending.to, std::move(datagram), out);
     counters_.pushes_sent += sending.to.size();
@@ -211,7 +233,8 @@ void Gossip::hear_heads(Now now, HostId from, const GossipDatagram& datagram, Ou
 
   std::vector<SignedRecordPtr> asked;
   for (RecordHead head : datagram.pull)
-    if (auto record = repair_.find(now.mono, head)) asked.push_back(std::move(record));
+    if (auto record = repair_.find(now.mono, head); record != nullptr && admits_size(now, *record))
+      asked.push_back(std::move(record));
   for (HostId host : datagram.pull_hosts) {
     auto record = store_.host_record(host);
     if (record != nullptr && repair_.admits_answer(now.mono)) asked.push_back(std::move(record));
@@ -240,7 +263,7 @@ void Gossip::tell_all(Now now, const std::vector<SignedRecordPtr>& records,
   };
   for (const auto& update : updates) place(update);
   for (const auto& record : records)
-    if (record->wire_size <= kMaxGossipedRecordBytes) place(record);
+    if (fits(*record)) place(record);
   if (batches.front().updates.empty() && batches.front().records.empty()) return;
   for (HostId to : membership_.living())
     for (const auto& batch : batches) send(now, to, batch, out);

@@ -10,7 +10,15 @@ namespace {
 constexpr std::size_t kContentBytes = kMaxDatagramBytes - kHeaderBytes;
 constexpr std::uint8_t kAllDuties = (1U << 2 * kTreesPerRotation) - 1;
 
-// Updates first, then records, in packets of at most `budget` bytes; what is larger goes alone.
+// A record that no datagram holds: a packet for each fragment.
+void cut(const SignedRecordPtr& record, std::vector<std::shared_ptr<const PushContent>>& out) {
+  for (std::size_t i = 0; i < fragments_of(record->wire_size); ++i)
+    out.push_back(std::make_shared<const PushContent>(
+        PushContent{{}, {record}, i, fragment_bytes(kFragmentBytes)}));
+}
+
+// Updates first, then records, in packets of at most `budget` bytes; what is larger goes alone, and
+// last.
 std::vector<std::shared_ptr<const PushContent>> pack(const std::vector<MemberUpdate>& updates,
                                                      const std::vector<SignedRecordPtr>& records,
                                                      std::size_t budget) {
@@ -27,12 +35,15 @@ std::vector<std::shared_ptr<const PushContent>> pack(const std::vector<MemberUpd
     open.bytes += bytes;
   }
   for (const auto& record : records) {
+    if (record->wire_size > kMaxGossipedRecordBytes) continue;
     std::size_t bytes = record_bytes(record->wire_size);
     if (open.bytes + bytes > budget || open.records.size() >= kMaxRecordsPerDatagram) close();
     open.records.push_back(record);
     open.bytes += bytes;
   }
   close();
+  for (const auto& record : records)
+    if (record->wire_size > kMaxGossipedRecordBytes) cut(record, out);
   return out;
 }
 
@@ -225,10 +236,7 @@ void Relay::perform_duty(Instant now, HostId from, const PushHeader& order, Duty
 }
 
 void Relay::answer(Now now, HostId to, const std::vector<SignedRecordPtr>& records, Output& out) {
-  std::vector<SignedRecordPtr> fitting;
-  for (const auto& record : records)
-    if (record->wire_size <= kMaxGossipedRecordBytes) fitting.push_back(record);
-  for (const auto& content : pack({}, fitting, kContentBytes))
+  for (const auto& content : pack({}, records, kContentBytes))
     dispatch(now.mono,
              {.header = {}, .content = content, .targets = {}, .adoptions = kMaxAdoptions},
              {RelayLevel::kLeaf, 0, 0, {}}, {to}, out);

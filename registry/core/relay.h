@@ -68,7 +68,8 @@ inline constexpr std::size_t kMaxNetworkTrees = 1024;
 struct PushContent {
   std::vector<MemberUpdate> updates;
   std::vector<SignedRecordPtr> records;
-  std::size_t bytes = 0;  // on the wire, at most
+  std::optional<std::size_t> fragment;  // of its only record, which no datagram holds
+  std::size_t bytes = 0;                // on the wire, at most
 };
 
 class Relay {

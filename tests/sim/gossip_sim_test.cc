@@ -78,6 +78,48 @@ void random_write(Simulator& sim, Rng& rng) {
   }
 }
 
+// Records that no datagram holds take the trees too, and a burst of them starves no probe.
+TEST_P(Seeds, LargeRecordsReachAllSoonAndStarveNoProbe) {
+  constexpr unsigned kHosts = 60;
+  Simulator sim({.seed = seed(),
+                 .hosts = kHosts,
+                 .network = {.loss = 0.05, .geographic = true},
+                 .warm = true,
+                 .check_every = 100});
+  sim.start_all();
+  sim.run_for(5s);
+  auto write = [&](unsigned host, unsigned number, unsigned values) {
+    auto change = machine_write(sim, host, number, MachineState::kStarted);
+    auto& machine = std::get<MachineRecord>(change.value);
+    for (unsigned i = 0; i < values; ++i)
+      machine.metadata.try_emplace("note" + std::to_string(i), std::string(1000, 'x'));
+    sim.write(host, change);
+    return machine_key(machine.id);
+  };
+  auto everywhere = [&](const RecordKey& key, unsigned writer) {
+    const registry::Slot slot{key, to_string(sim.identity(writer).id)};
+    for (unsigned host = 0; host < kHosts; ++host)
+      if (sim.gossip(host).store().find(slot) == nullptr) return false;
+    return true;
+  };
+  for (unsigned values : {2U, 15U}) {
+    const auto key = write(values, 1, values);
+    EXPECT_TRUE(sim.run_until([&] { return everywhere(key, values); }, 3s, 10ms))
+        << values << " kB; " << sim.replay_hint();
+  }
+  const auto syncs = sim.total_counters().syncs_started;
+  std::vector<std::pair<RecordKey, unsigned>> burst;
+  for (unsigned i = 0; i < 40; ++i) burst.emplace_back(write(i, 2, 15), i);
+  auto all = [&] {
+    return std::all_of(burst.begin(), burst.end(),
+                       [&](const auto& each) { return everywhere(each.first, each.second); });
+  };
+  EXPECT_TRUE(sim.run_until(all, 30s, 100ms)) << sim.replay_hint();
+  sim.run_for(5s);
+  EXPECT_EQ(sim.total_counters().downs, 0U) << sim.replay_hint();
+  RecordProperty("syncs", static_cast<int>(sim.total_counters().syncs_started - syncs));
+}
+
 // Whoever has just started knows nobody's incarnation, and so takes a whole proof only: that has to
 // reach it, and those below it in the trees.
 TEST_P(Seeds, WhoHasJustComeBackHearsOfTheNextDeath) {

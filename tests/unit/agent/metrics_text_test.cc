@@ -69,6 +69,7 @@ AgentReadings readings_of_all_rooms() {
   all.dns.upstreams = {upstream};
   all.registry.records_accepted = 40;
   all.registry.dropped_flood = 2;
+  all.flooding = {HostId{0x10002}, HostId{0x10009}};
   all.wireguard_interface = "sixpn";
   all.devices["sixpn"] = {{100, 10, 1, 2}, {200, 20, 3, 4}};
   all.devices["sx-sixpn"] = {{5, 1, 0, 0}, {6, 1, 0, 0}};
@@ -176,6 +177,9 @@ TEST(MetricsText, WhatTheOtherRoomsTell) {
         "sixpn_registry_on_disk" + host + "} 0",
         "sixpn_registry_records_accepted_total" + host + "} 40",
         "sixpn_registry_dropped_flood_total" + host + "} 2",
+        "sixpn_registry_limited" + host + ",peer=\"h2\",peer_id=\"00010002\"} 1",
+        "sixpn_registry_limited" + host + ",peer=\"\",peer_id=\"00010009\"} 1",
+        "sixpn_registry_enrolment_conflicts_total" + host + "} 0",
         "sixpn_wireguard_received_bytes_total" + host + ",device=\"sixpn\"} 100",
         "sixpn_wireguard_sent_dropped_total" + host + ",device=\"sixpn\"} 4",
         "sixpn_wireguard_sent_bytes_total" + host + ",device=\"sx-sixpn\"} 6",

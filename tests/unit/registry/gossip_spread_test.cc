@@ -143,6 +143,95 @@ TEST_F(GossipTest, AReminderIsAcknowledgedByWhoHasItAndAnsweredByWhoLacksIt) {
   EXPECT_GE(receive(4, datagram).datagrams.size(), 5U);
 }
 
+// Of a record that no datagram holds.
+SignedRecordPtr large_record(const EnrolledHost& writer) {
+  auto machine = test::make_machine(writer, 1);
+  for (char i = 'a'; i < 'd'; ++i)
+    machine.metadata.try_emplace(std::string("note") + i, std::string(1000, 'x'));
+  return writer.sign(test::make_owned_record(writer, machine, 1, 1));
+}
+
+TEST_F(GossipTest, ALargeRecordComesInFragmentsAndGoesOnInFragmentsOnceItIsWhole) {
+  admit_answering(30);
+  const auto record = large_record(kCluster.enrol(3));
+  const std::size_t count = fragments_of(record->wire_size);
+  ASSERT_EQ(count, 4U);
+  auto datagram = in_step();
+  Gossip::Output out;
+  for (std::size_t i = 0; i < count; ++i) {
+    datagram.push = PushHeader{RelayLevel::kInner, 2, static_cast<std::uint32_t>(70 + i),
+                               {host_.id}};
+    datagram.fragment = fragment_of(*record, i);
+    out = receive(3, datagram);
+    EXPECT_EQ(gossip_.store().find(slot_of(record->record)) != nullptr, i + 1 == count);
+    EXPECT_EQ(out.datagrams.empty(), i + 1 < count);
+  }
+  std::map<HostId, std::set<std::uint32_t>> passed;
+  std::set<std::uint32_t> sequences;
+  for (const auto& each : out.datagrams) {
+    auto part = decoded(each).fragment;
+    ASSERT_TRUE(part);
+    EXPECT_EQ(*part, fragment_of(*record, part->index));
+    EXPECT_EQ(decoded(each).push->level, RelayLevel::kLeaf);
+    EXPECT_NE(each.to, sim::host_id(3));
+    passed[each.to].insert(part->index);
+    sequences.insert(decoded(each).push->sequence);
+  }
+  EXPECT_EQ(sequences.size(), count) << "acknowledged one by one";
+  EXPECT_GE(passed.size(), 5U);
+  for (const auto& [host, parts] : passed) EXPECT_EQ(parts.size(), count);
+  // The other tree brings it too: what it asks of this host is done, once.
+  datagram.push = PushHeader{RelayLevel::kInner, 3, 90, {host_.id}};
+  pass(kNormalWindow);
+  acknowledge(out);
+  out = receive(4, datagram);
+  EXPECT_GE(out.datagrams.size(), 5U * count);
+  acknowledge(out);
+  datagram.push->sequence = 91;
+  pass(kNormalWindow);
+  for (const auto& each : receive(4, datagram).datagrams)
+    EXPECT_FALSE(decoded(each).fragment) << "only acknowledged";
+}
+
+TEST_F(GossipTest, FragmentsThatAreNotWhatTheySayAreDroppedAndCharged) {
+  admit_answering(30);
+  const auto record = large_record(kCluster.enrol(3));
+  auto datagram = in_step();
+  datagram.push = PushHeader{RelayLevel::kLeaf, 2, 70, {}};
+  for (std::size_t i = 0; i < fragments_of(record->wire_size); ++i) {
+    datagram.fragment = fragment_of(*record, i);
+    datagram.fragment->bytes[5] = '#';
+    EXPECT_THAT(receive(3, datagram).datagrams, IsEmpty());
+  }
+  EXPECT_EQ(gossip_.store().find(slot_of(record->record)), nullptr);
+  EXPECT_EQ(gossip_.counters().dropped_malformed, 1U);
+  for (std::size_t i = 0; i < fragments_of(record->wire_size); ++i) {
+    datagram.fragment = fragment_of(*record, i);
+    receive(4, datagram);
+  }
+  EXPECT_NE(gossip_.store().find(slot_of(record->record)), nullptr);
+}
+
+TEST_F(GossipTest, WhoLacksALargeRecordThatChangedLatelyGetsItInFragments) {
+  admit_answering(30);
+  auto machine = test::make_machine(host_, 1);
+  for (char i = 'a'; i < 'd'; ++i)
+    machine.metadata.try_emplace(std::string("note") + i, std::string(1000, 'x'));
+  acknowledge(own_write(machine));
+  pass(kUrgentWindow);
+  acknowledge(gossip_.on_timer(now_));
+  const auto own = gossip_.store().find(slot_of(test::make_owned_record(host_, machine, 1, 1)));
+  ASSERT_NE(own, nullptr);
+  auto request = in_step();
+  request.pull = {record_head(own->digest)};
+  std::set<std::uint32_t> parts;
+  for (const auto& sent : receive(5, request).datagrams) {
+    EXPECT_EQ(sent.to, sim::host_id(5));
+    if (auto part = decoded(sent).fragment) parts.insert(part->index);
+  }
+  EXPECT_EQ(parts.size(), fragments_of(own->wire_size));
+}
+
 TEST_F(GossipTest, WhatIsRefusedIsNotPassedOn) {
   admit_answering(30);
   auto other = kCluster.enrol(3);

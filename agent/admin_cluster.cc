@@ -60,9 +60,10 @@ void last_heard_into(json::array& hosts, const Snapshot& snapshot,
 }
 
 json::object dump_json(const SignedRecord& record) {
-  return {{"key", to_string(record.record.key)},  {"writer", to_string(record.record.writer)},
-          {"major", record.record.stamp.major},   {"minor", record.record.stamp.minor},
-          {"tombstone", record.record.tombstone}, {"digest", to_hex(as_bytes(hash(record.wire())))}};
+  return {
+      {"key", to_string(record.record.key)},  {"writer", to_string(record.record.writer)},
+      {"major", record.record.stamp.major},   {"minor", record.record.stamp.minor},
+      {"tombstone", record.record.tombstone}, {"digest", to_hex(as_bytes(hash(record.wire())))}};
 }
 
 }  // namespace

@@ -76,13 +76,14 @@ std::string registry_text(const Snapshot& snapshot, const Labels& labels,
   synced.add(labels.of_host(), snapshot.synced);
   auto on_disk = gauge("sixpn_registry_on_disk", "Whether the last write to disk succeeded.");
   on_disk.add(labels.of_host(), readings.on_disk);
-  auto limited = gauge("sixpn_registry_limited", "A host that floods the registry, and is limited.");
+  auto limited =
+      gauge("sixpn_registry_limited", "A host that floods the registry, and is limited.");
   for (HostId host : readings.flooding) {
     const HostView* view = snapshot.find_host(host);
-    limited.add(fmt::format("{},peer=\"{}\",peer_id=\"{}\"", labels.of_host(),
-                            escape_label(view != nullptr ? view->record.name : ""),
-                            to_string(host)),
-                1u);
+    limited.add(
+        fmt::format("{},peer=\"{}\",peer_id=\"{}\"", labels.of_host(),
+                    escape_label(view != nullptr ? view->record.name : ""), to_string(host)),
+        1u);
   }
   std::string counters;
   for (const auto& [name, value] : registry::kCounters) {

@@ -293,7 +293,7 @@ class Bench(Lab):
     def changes(self, one, host):
         """Machines that are stopped, as the agent has it."""
         dump = json.loads(one.sixpn(host.name, "--json", "registry", "dump"))
-        return sum(record["major"] == 2 and record["key"].startswith("machine/") for record in dump["records"])
+        return sum(record["major"] == 2 and record["key"].startswith("machine/") for record in dump)
 
     def registry_join(self):
         """A new host's first sync of 1,000 hosts with 40 machines each, over TCP on loopback."""

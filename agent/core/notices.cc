@@ -135,14 +135,15 @@ std::vector<Notice> key_notices(const Snapshot& snapshot) {
     const std::string who = named(host);
     out.push_back(
         {"key/" + to_string(host), 1, true,
-         proven ? fmt::format("{0} publishes a WireGuard key that {1} proves to be its own, so {0} "
-                              "is not linked: its identity may be stolen, and `sixpn host revoke` "
-                              "would shut it out",
-                              who, named(holder))
-                : fmt::format("{0} and {1} publish the same WireGuard key, and neither alone proves "
-                              "to have it: {0} is not linked, until the keys of both are replaced "
-                              "(`sixpn host rotate-key`)",
-                              who, named(holder))});
+         proven
+             ? fmt::format("{0} publishes a WireGuard key that {1} proves to be its own, so {0} "
+                           "is not linked: its identity may be stolen, and `sixpn host revoke` "
+                           "would shut it out",
+                           who, named(holder))
+             : fmt::format("{0} and {1} publish the same WireGuard key, and neither alone proves "
+                           "to have it: {0} is not linked, until the keys of both are replaced "
+                           "(`sixpn host rotate-key`)",
+                           who, named(holder))});
   }
   return out;
 }

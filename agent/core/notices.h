@@ -1,6 +1,7 @@
 // What an operator should know about trust, as sentences with what to do: certificates that end,
-// host ids enrolled twice, WireGuard keys claimed twice, clocks that differ. The same sentences stand in `sixpn status` and, once
-// for each step they get worse, in the log. Pure values; judged by the time that is passed in.
+// host ids enrolled twice, WireGuard keys claimed twice, clocks that differ. The same sentences
+// stand in `sixpn status` and, once for each step they get worse, in the log. Pure values; judged
+// by the time that is passed in.
 #pragma once
 
 #include <map>

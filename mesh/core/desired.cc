@@ -139,6 +139,31 @@ std::set<NetworkId> networks_of(const std::vector<Attachment>& attachments) {
   return networks;
 }
 
+bool concerns_mesh(const Snapshot& before, const Snapshot& now, std::set<NetworkId> networks,
+                   bool is_gateway) {
+  const bool same =
+      before.self == now.self && before.synced == now.synced && before.hosts.is(now.hosts) &&
+      before.shut_out.is(now.shut_out) && before.revocations.is(now.revocations) &&
+      before.tls_grants.is(now.tls_grants) && before.networks.size() == now.networks.size();
+  if (!same) return true;
+  auto changed = [&](NetworkId id) { return before.find_network(id) != now.find_network(id); };
+  if (is_gateway) {
+    for (const auto& [id, view] : now.networks) {
+      const NetworkView* known = before.find_network(id);
+      if (known == nullptr || !known->peers.is(view->peers)) return true;
+    }
+    networks.merge(networks_of_peers(now, now.self));
+  }
+  for (NetworkId id : networks) {
+    if (changed(id)) return true;
+    const NetworkView* view = now.find_network(id);
+    if (view == nullptr) continue;
+    for (const auto& [address, record] : view->flycast)
+      if (changed(record.app_network)) return true;
+  }
+  return false;
+}
+
 void steer_links(const std::set<HostId>& on_spare, DesiredMesh& mesh) {
   if (!mesh.spare || on_spare.empty()) return;
   std::set<Prefix6> moved;

@@ -90,6 +90,12 @@ DesiredMesh make_desired(const Snapshot& snapshot, const std::vector<Attachment>
 // The networks that have a machine here.
 std::set<NetworkId> networks_of(const std::vector<Attachment>& attachments);
 
+// Whether make_desired, or the choice of kernel services, may tell these snapshots apart;
+// `networks` have a machine here. By what the two share: true may be too much, false is not. Most
+// changes of a large registry are of networks that this host has nothing to do with.
+bool concerns_mesh(const Snapshot& before, const Snapshot& now, std::set<NetworkId> networks,
+                   bool is_gateway);
+
 // Errors: the address is no machine address, or is of another network than the attachment's.
 Result<void> check_attachment(const Attachment& attachment);
 

@@ -59,9 +59,20 @@ struct MeshService::Impl {
 
   [[nodiscard]] bool ready() const { return started && attachments_known && snapshot != nullptr; }
 
-  [[nodiscard]] DesiredMesh desired() {
+  // The last pass was of this snapshot, and no other is to come but for the kernel's sake.
+  [[nodiscard]] bool is_settled() const { return ready() && passed && next_pass == kNever; }
+  [[nodiscard]] bool concerns(const Snapshot& next) const {
+    return concerns_mesh(*snapshot, next, networks_of(attached()), options.gateway.has_value());
+  }
+
+  [[nodiscard]] std::vector<Attachment> attached() const {
     std::vector<Attachment> list;
     for (const auto& [machine, attachment] : attachments) list.push_back(attachment);
+    return list;
+  }
+
+  [[nodiscard]] DesiredMesh desired() {
+    const std::vector<Attachment> list = attached();
     DesiredMesh mesh = make_desired(*snapshot, list, options);
     if (!choose_kernel_services) return mesh;
     if (auto chosen = choose_kernel_services(snapshot, networks_of(list))) {
@@ -107,6 +118,7 @@ struct MeshService::Impl {
   // ---- the pass
   void run_pass() {
     next_pass = kNever;
+    passed = true;
     // Callbacks may attach and detach again: those wait for the next pass.
     auto attaching = std::exchange(pending_attach, {});
     auto detaching = std::exchange(pending_detach, {});
@@ -193,6 +205,7 @@ struct MeshService::Impl {
   KernelServices next_kernel_services;  // as the next pass makes them
   bool started = false;
   bool attachments_known = false;
+  bool passed = false;  // once at least
   SnapshotPtr snapshot;
   std::map<MachineId, Attachment> attachments;
   std::vector<PendingAttach> pending_attach;
@@ -244,8 +257,9 @@ void MeshService::set_attachments(std::vector<Attachment> attachments) {
 }
 
 void MeshService::set_snapshot(SnapshotPtr snapshot) {
+  const bool stands = impl_->is_settled() && !impl_->concerns(*snapshot);
   impl_->snapshot = std::move(snapshot);
-  impl_->run_within(kSnapshotDelay);
+  if (!stands) impl_->run_within(kSnapshotDelay);
 }
 
 void MeshService::apply_now(SnapshotPtr snapshot) {

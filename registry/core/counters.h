@@ -63,7 +63,7 @@ struct Counters {
 // All of them, for whoever shows them.
 struct NamedCounter {
   std::string_view name;
-  std::uint64_t Counters::* value;
+  std::uint64_t Counters::*value;
 };
 inline constexpr NamedCounter kCounters[] = {
     {"datagrams_in", &Counters::datagrams_in},

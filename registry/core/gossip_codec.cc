@@ -116,8 +116,9 @@ bool operator==(const GossipDatagram& a, const GossipDatagram& b) {
                 (!a.probe || fields(*a.probe) == fields(*b.probe));
   return probes && a.incarnation == b.incarnation && a.root_hash == b.root_hash &&
          a.stable == b.stable && a.wants_claim == b.wants_claim && a.updates == b.updates &&
-         a.records == b.records && a.fragment == b.fragment && a.push == b.push && a.acks == b.acks && a.again == b.again &&
-         a.ihave == b.ihave && a.pull == b.pull && a.pull_hosts == b.pull_hosts && a.wall == b.wall;
+         a.records == b.records && a.fragment == b.fragment && a.push == b.push &&
+         a.acks == b.acks && a.again == b.again && a.ihave == b.ihave && a.pull == b.pull &&
+         a.pull_hosts == b.pull_hosts && a.wall == b.wall;
 }
 
 std::string encode_datagram(const GossipDatagram& datagram) {

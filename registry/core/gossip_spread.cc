@@ -71,8 +71,7 @@ bool Gossip::admits_size(Now now, const SignedRecord& record) {
     ++counters_.fragments_refused;
     return false;
   }
-  fragments_sent_.take(kFragmentLimit, now.mono,
-                       static_cast<int>(fragments_of(record.wire_size)));
+  fragments_sent_.take(kFragmentLimit, now.mono, static_cast<int>(fragments_of(record.wire_size)));
   return true;
 }
 

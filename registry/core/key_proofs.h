@@ -1,6 +1,6 @@
-// Proofs in a host's record that it has the private keys of the WireGuard keys it publishes, so that
-// a stolen host cannot take another's for its own (docs/decisions/0150). Checked where two hosts
-// claim one key, and nowhere else: it takes 0.1 ms. Pure.
+// Proofs in a host's record that it has the private keys of the WireGuard keys it publishes, so
+// that a stolen host cannot take another's for its own (docs/decisions/0150). Checked where two
+// hosts claim one key, and nowhere else: it takes 0.1 ms. Pure.
 #pragma once
 
 #include <cstddef>

@@ -20,7 +20,8 @@ const unsigned char* bytes_of(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());
 }
 
-// ---- proofs of possession: scalars are 32 bytes, little-endian, modulo the order of the base point
+// ---- proofs of possession: scalars are 32 bytes, little-endian, modulo the order of the base
+// point
 
 using Scalar = std::array<std::uint8_t, crypto_core_ed25519_SCALARBYTES>;
 using WideScalar = std::array<std::uint8_t, crypto_core_ed25519_NONREDUCEDSCALARBYTES>;

@@ -56,10 +56,10 @@ PublicKey wireguard_public_key(const Secret& private_key);
 // A fresh WireGuard private key (clamped).
 Secret generate_wireguard_key();
 
-// That who made it has the private key of a WireGuard key: an Ed25519 signature with the same scalar
-// over a statement, behind that key's Edwards form. As XEdDSA (Perrin, "The XEdDSA and VXEdDSA
-// Signature Schemes", 2016), but with the sign of the Edwards form told instead of fixed, and the
-// nonce drawn from key and statement alone, as RFC 8032 does: the same proof each time.
+// That who made it has the private key of a WireGuard key: an Ed25519 signature with the same
+// scalar over a statement, behind that key's Edwards form. As XEdDSA (Perrin, "The XEdDSA and
+// VXEdDSA Signature Schemes", 2016), but with the sign of the Edwards form told instead of fixed,
+// and the nonce drawn from key and statement alone, as RFC 8032 does: the same proof each time.
 using PossessionProof = std::array<std::uint8_t, 96>;
 PossessionProof prove_possession(const Secret& private_key, std::string_view statement);
 bool check_possession(const PublicKey& wireguard_key, std::string_view statement,

@@ -32,9 +32,8 @@ std::optional<std::string> FragmentBuffer::add(Instant now, HostId from,
     make_room(now, from);
     const std::size_t count = fragments_of(fragment.size);
     place = assemblies_
-                .emplace(Key{from, fragment.head},
-                         Assembly{now, std::string(fragment.size, '\0'),
-                                  std::vector<bool>(count, false), count})
+                .emplace(Key{from, fragment.head}, Assembly{now, std::string(fragment.size, '\0'),
+                                                            std::vector<bool>(count, false), count})
                 .first;
   }
   Assembly& assembly = place->second;
@@ -53,9 +52,8 @@ void FragmentBuffer::make_room(Instant now, HostId from) {
       assemblies_, [now](const auto& each) { return now - each.second.begun > kAssemblyAge; });
   auto drop_oldest = [this](auto begin, auto end) {
     ++given_up_;
-    assemblies_.erase(std::min_element(begin, end, [](const auto& a, const auto& b) {
-      return a.second.begun < b.second.begun;
-    }));
+    assemblies_.erase(std::min_element(
+        begin, end, [](const auto& a, const auto& b) { return a.second.begun < b.second.begun; }));
   };
   auto begin = assemblies_.lower_bound({from, 0});
   auto end = std::find_if(begin, assemblies_.end(),

@@ -21,8 +21,9 @@ namespace sixpn {
 // Bounds, checked before a signature is verified (reference: one datagram per record).
 inline constexpr std::size_t kMaxRecordBytes = 16 * 1024;
 
-// Half of the wire's BLAKE2b-256, the other half is on the disk only: 40,000 records take 0.6 MB less.
-// Who finds two records of one digest, with 2^64 hashes, can keep only his own from being equal.
+// Half of the wire's BLAKE2b-256, the other half is on the disk only: 40,000 records take 0.6 MB
+// less. Who finds two records of one digest, with 2^64 hashes, can keep only his own from being
+// equal.
 using RecordDigest = std::array<std::uint8_t, 16>;
 RecordDigest digest_of(const Hash& wire);
 

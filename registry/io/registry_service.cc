@@ -27,8 +27,8 @@ namespace {
 constexpr Duration kPublishPause = std::chrono::milliseconds(2);
 constexpr int kPauseForCost = 3;
 
-// By then a start is over: what its reading, its first probes and views took goes back to the kernel,
-// 1.5 MB with 1,000 hosts, in half a millisecond. Once: later what is free is used again.
+// By then a start is over: what its reading, its first probes and views took goes back to the
+// kernel, 1.5 MB with 1,000 hosts, in half a millisecond. Once: later what is free is used again.
 constexpr Duration kSettled = std::chrono::seconds(30);
 
 }  // namespace

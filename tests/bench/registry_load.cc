@@ -1,6 +1,7 @@
-// News for an agent that knows the cluster of agent_state: machines of its hosts change their state,
-// each change signed by its own host, at a fixed rate, as the second host passes them on; each twice,
-// as two trees bring it. For tools/bench registry-agent, in the agent's network namespace.
+// News for an agent that knows the cluster of agent_state: machines of its hosts change their
+// state, each change signed by its own host, at a fixed rate, as the second host passes them on;
+// each twice, as two trees bring it. For tools/bench registry-agent, in the agent's network
+// namespace.
 //
 //   registry_load HOST RATE SECONDS      HOST: the agent's number; RATE: changes a second
 #include <sys/socket.h>

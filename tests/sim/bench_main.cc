@@ -1,7 +1,7 @@
-// sim_bench [--only NAME] [--hosts N] [--loss P] [--noise P] [--seed S] [--runs R] [--size BYTES] [--memberlist
-// 0]: what a cluster does in virtual time, ours beside a model of memberlist's LAN defaults
-// (memberlist_model.h), on the same network of nineteen regions. NAME: propagation, idle, busy,
-// detection, pauses, partition, revocation, revocation-heal, busy-processor, interest,
+// sim_bench [--only NAME] [--hosts N] [--loss P] [--noise P] [--seed S] [--runs R] [--size BYTES]
+// [--memberlist 0]: what a cluster does in virtual time, ours beside a model of memberlist's LAN
+// defaults (memberlist_model.h), on the same network of nineteen regions. NAME: propagation, idle,
+// busy, detection, pauses, partition, revocation, revocation-heal, busy-processor, interest,
 // interest-memory. One line per figure: name, ours, memberlist's, and how many times ours is
 // smaller.
 #include <algorithm>
@@ -29,7 +29,7 @@ struct Settings {
   std::uint64_t seed = 1;
   bool alone = false;  // without memberlist's model
   unsigned runs = 1;   // of partition and revocation, with seeds one after the other
-  unsigned size = 0;   // bytes of metadata in each change; 0: none, and memberlist's have 320 in all
+  unsigned size = 0;  // bytes of metadata in each change; 0: none, and memberlist's have 320 in all
 };
 
 NetworkModel world(double loss) {
@@ -39,7 +39,8 @@ NetworkModel world(double loss) {
 // Both clusters under one face.
 class Ours {
  public:
-  Ours(const Settings& s, double loss, bool lifeguard = true) : sim_(options(s, loss, lifeguard)), size_(s.size) {
+  Ours(const Settings& s, double loss, bool lifeguard = true)
+      : sim_(options(s, loss, lifeguard)), size_(s.size) {
     sim_.start_all();
   }
   void watch(std::function<void(unsigned, unsigned)> learnt) {
@@ -116,7 +117,8 @@ class Ours {
 
 class Memberlist {
  public:
-  Memberlist(const Settings& s, double loss) : model_(s.hosts, world(loss), s.seed), bytes_(s.size == 0 ? 320 : s.size + 200) {}
+  Memberlist(const Settings& s, double loss)
+      : model_(s.hosts, world(loss), s.seed), bytes_(s.size == 0 ? 320 : s.size + 200) {}
   void watch(std::function<void(unsigned, unsigned)> learnt) { model_.watch(std::move(learnt)); }
   void count_copies() {}
   void publish(unsigned host, unsigned item) { model_.publish(host, item, bytes_); }

@@ -114,6 +114,60 @@ TEST(Desired, PropertyAllowedIpsNeverOverlapBetweenPeersExceptByLongerPrefix) {
   }
 }
 
+// A snapshot and its successor share what did not change, as the registry's do.
+TEST(Desired, WhatDoesNotConcernTheMeshChangesNothingOfIt) {
+  const NetworkId far{0x33};
+  const std::vector<Attachment> here = {attachment(9, kNet, 0x20000)};
+  const Snapshot before = SnapshotBuilder()
+                              .host(kA)
+                              .machine(1, kNet, kA, kA, 0x20001)
+                              .machine(2, far, kA, kA, 0x20002)
+                              .flycast(kNet, 1, kOther, "web", {{80, 80}})
+                              .peer(far, kA, 1, 1)
+                              .build();
+  auto edited = [&](NetworkId id, const std::function<void(NetworkView&)>& change) {
+    Snapshot out = before;
+    auto view = std::make_shared<NetworkView>(*before.find_network(id));
+    change(*view);
+    out.networks[id] = std::move(view);
+    return out;
+  };
+  auto concerns = [&](const Snapshot& now, bool gateway = true) {
+    bool answer = concerns_mesh(before, now, networks_of(here), gateway);
+    MeshOptions options = sample_options();
+    if (!gateway) options.gateway.reset();
+    if (!answer) {
+      EXPECT_EQ(make_desired(before, here, options), make_desired(now, here, options));
+    }
+    return answer;
+  };
+  auto any = [](NetworkView& view) { ++view.generation; };
+  EXPECT_FALSE(concerns(before));
+  EXPECT_FALSE(concerns(edited(far, any)));
+  EXPECT_FALSE(concerns(edited(far, [](NetworkView& view) { view.machines = {}; })));
+  EXPECT_TRUE(concerns(edited(kNet, any))) << "a machine's network";
+  EXPECT_TRUE(concerns(edited(kOther, any))) << "where an address of it leads to";
+  auto peer = [](NetworkView& view) {
+    view.peers["new"] = {"new", NetworkId{0x33}, kSelf, key_of_peer(7),
+                         peer_address(NetworkId{0x33}, kSelf, 7)};
+  };
+  EXPECT_TRUE(concerns(edited(far, peer))) << "of any network";
+  EXPECT_FALSE(concerns(edited(far, peer), false));
+  auto with = [&](const std::function<void(Snapshot&)>& change) {
+    Snapshot out = before;
+    change(out);
+    return concerns(out);
+  };
+  EXPECT_TRUE(with([](Snapshot& s) { s.hosts[kA].status = HostStatus::kDown; }));
+  EXPECT_TRUE(with([](Snapshot& s) { s.revocations[kA] = {kA, "statement"}; }));
+  EXPECT_TRUE(with([](Snapshot& s) { s.shut_out[kB] = {}; }));
+  EXPECT_TRUE(with([](Snapshot& s) { s.tls_grants["acme"] = nullptr; }));
+  EXPECT_TRUE(with([](Snapshot& s) { s.synced = false; }));
+  EXPECT_TRUE(with([&](Snapshot& s) { s.networks[NetworkId{0x44}] = nullptr; }));
+  EXPECT_FALSE(with([](Snapshot& s) { ++s.generation; }));
+  EXPECT_FALSE(with([](Snapshot& s) { s.orgs["acme"] = {"acme"}; }));
+}
+
 TEST(Desired, AddressesRoutesAndRulesOfANetworkWithAMachine) {
   auto mesh = desired(SnapshotBuilder(), {attachment(9, kNet, 0x20000)});
   std::vector<std::string> addresses, routes, rules;

@@ -88,8 +88,8 @@ TEST_F(KeyHolders, EachBitOfAProofCounts) {
 TEST_F(KeyHolders, EveryPrivateKeyCanBeProven) {
   for (int i = 0; i < 200; ++i) {
     const Secret key = i % 2 == 0 ? generate_wireguard_key() : Secret::random();  // X25519 clamps
-    EXPECT_TRUE(check_possession(wireguard_public_key(key), "it",
-                                 as_bytes(prove_possession(key, "it"))));
+    EXPECT_TRUE(
+        check_possession(wireguard_public_key(key), "it", as_bytes(prove_possession(key, "it"))));
   }
 }
 

@@ -159,8 +159,8 @@ TEST_F(GossipTest, ALargeRecordComesInFragmentsAndGoesOnInFragmentsOnceItIsWhole
   auto datagram = in_step();
   Gossip::Output out;
   for (std::size_t i = 0; i < count; ++i) {
-    datagram.push = PushHeader{RelayLevel::kInner, 2, static_cast<std::uint32_t>(70 + i),
-                               {host_.id}};
+    datagram.push =
+        PushHeader{RelayLevel::kInner, 2, static_cast<std::uint32_t>(70 + i), {host_.id}};
     datagram.fragment = fragment_of(*record, i);
     out = receive(3, datagram);
     EXPECT_EQ(gossip_.store().find(slot_of(record->record)) != nullptr, i + 1 == count);

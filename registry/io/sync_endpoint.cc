@@ -73,6 +73,7 @@ struct SyncEndpoint::Connection : std::enable_shared_from_this<Connection> {
   std::deque<SignedRecordPtr> arrived;  // not merged yet; nothing is read while there are some
   std::array<char, 16 * 1024> buffer{};
   std::string writing;
+  bool speaking = false;  // bytes have come
   bool turned_away = false;
   bool closed = false;
 };
@@ -93,7 +94,7 @@ struct SyncEndpoint::Impl : std::enable_shared_from_this<Impl> {
   void accept();
   void admit(tcp::socket socket);
   void forget(const Connection* connection);
-  void end_served(HostId peer);
+  void end_served(HostId peer, bool speaking, const Connection* but);
   [[nodiscard]] std::size_t served() const;
   [[nodiscard]] std::size_t refusals() const;
   // Whether this connection is the one that goes at the pace of a first sync.
@@ -153,8 +154,9 @@ void SyncEndpoint::Impl::admit(tcp::socket socket) {
     ++counts.refused;
     return;  // the socket closes
   }
-  // One for each peer, the newest: else a single one could hold all places, half open and silent.
-  end_served(*peer);
+  // One silent one for each peer, the newest: else a single one could hold all places, half open.
+  // One that speaks stays until another speaks: a probe (tcp_probe.h) breaks no session.
+  end_served(*peer, false, nullptr);
   bool full = served() >= kMaxSyncsServed;
   if (full) ++counts.refused;
   if (full && refusals() >= kMaxRefusals) return;
@@ -180,9 +182,10 @@ bool SyncEndpoint::Impl::goes_first(const Connection* connection) {
   return first == connection;
 }
 
-void SyncEndpoint::Impl::end_served(HostId peer) {
-  auto found = std::find_if(connections.begin(), connections.end(), [peer](const auto& each) {
-    return !each->initiator && each->peer == peer;
+void SyncEndpoint::Impl::end_served(HostId peer, bool speaking, const Connection* but) {
+  auto found = std::find_if(connections.begin(), connections.end(), [&](const auto& each) {
+    return !each->initiator && each->peer == peer && each->speaking == speaking &&
+           each.get() != but;
   });
   if (found == connections.end()) return;
   ++counts.broken;
@@ -272,6 +275,7 @@ void SyncEndpoint::Connection::refuse() {
 void SyncEndpoint::Connection::on_bytes(std::string_view bytes) {
   if (turned_away) return;  // its hello came too late
   touch();
+  if (!initiator && !std::exchange(speaking, true)) impl.end_served(peer, true, this);
   auto records = session.on_bytes(bytes);
   if (!records) {
     ++impl.counts.broken;

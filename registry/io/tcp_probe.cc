@@ -75,7 +75,11 @@ void TcpProbe::Attempt::connect() {
                        });
 }
 
+// There is nothing to say: an agent that reads the end of it closes, and no kernel does that for
+// it.
 void TcpProbe::Attempt::listen() {
+  error_code ignored;  // a connection that has gone fails to be read, too
+  socket.shutdown(tcp::socket::shutdown_send, ignored);
   socket.async_read_some(asio::buffer(first),
                          [self = shared_from_this()](const error_code& failed, std::size_t) {
                            if (self->closed) return;

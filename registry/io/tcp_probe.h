@@ -1,7 +1,7 @@
 // TcpProbe: asks whether a host's agent answers on its TCP port, for membership: the last question
 // before a host that UDP does not reach is suspected. Connected is not enough, since a kernel
-// accepts for a process that hangs: the agent answers with the first byte of a sync session, or by
-// closing. Bounded; control loop only.
+// accepts for a process that hangs: the probe ends its side, and the agent answers by closing, or,
+// when it is too busy for a sync, with a byte that says so. Bounded; control loop only.
 #pragma once
 
 #include <chrono>

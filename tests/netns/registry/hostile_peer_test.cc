@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "registry/core/address.h"
 #include "registry/io/sync_endpoint.h"
+#include "registry/io/tcp_probe.h"
 #include "tests/netns/registry/private_network.h"
 #include "tests/netns/registry/test_host.h"
 
@@ -74,6 +75,39 @@ TEST(HostilePeer, HoldsOnePlaceAtTheSyncPortAndNoMore) {
     EXPECT_EQ(open(), 1);
     // Silence ends it too.
     EXPECT_TRUE(eventually([&] { return open() == 0 && is_closed(asking); }, 15s));
+  }
+  std::filesystem::remove_all(pattern);
+}
+
+// As TcpProbe asks: nothing is sent, and the agent, not its kernel, closes.
+TEST(HostilePeer, AProbeIsAnsweredAtOnceAndBreaksNoSessionOfItsHost) {
+  if (!enter_private_network()) GTEST_SKIP() << "needs the right to make a network namespace";
+  std::string pattern = std::filesystem::temp_directory_path() / "sixpn-hostile-XXXXXX";
+  ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+  sim::TestCluster cluster;
+  {
+    TestHost asked(cluster, 0, pattern + "/asked");
+    ASSERT_TRUE(asked.open_and_start());
+    auto peer = cluster.enrol(1);
+    add_host_address(peer.id);
+    asked.on_loop([&](auto& service) {
+      service.admit(peer.signed_host());
+      return true;
+    });
+    Fd session = connect_as(peer.id, asked.id());
+    // The beginning of a frame: how long it is.
+    ASSERT_EQ(::send(session.get(), "\0", 1, 0), 1);
+    for (int i = 0; i < 3; ++i) {
+      Fd probe = connect_as(peer.id, asked.id());
+      ASSERT_EQ(::shutdown(probe.get(), SHUT_WR), 0);
+      EXPECT_TRUE(eventually([&] { return is_closed(probe); }, registry::kTcpProbeTimeout));
+    }
+    EXPECT_FALSE(is_closed(session));
+    // Of two that speak the newer stays.
+    Fd newer = connect_as(peer.id, asked.id());
+    ASSERT_EQ(::send(newer.get(), "\0", 1, 0), 1);
+    EXPECT_TRUE(eventually([&] { return is_closed(session); }, 3s));
+    EXPECT_FALSE(is_closed(newer));
   }
   std::filesystem::remove_all(pattern);
 }

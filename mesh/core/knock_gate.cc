@@ -50,6 +50,13 @@ Refusal expired(const VerifiedHost& host, const Snapshot& snapshot) {
                                        invite.name + "`)"};
 }
 
+// As `sixpn status` of the hosts that refuse it names them.
+std::string describe_enrolment(const HostCertificate& certificate) {
+  constexpr std::size_t kDigestDigits = 16;
+  return to_hex(as_bytes(certificate_digest(certificate.encoded))).substr(0, kDigestDigits) +
+         " of " + format_utc(certificate.enrolled);
+}
+
 // Whose name it is; the names of revoked hosts are free.
 std::optional<HostId> holder_of(const std::string& name, const Snapshot& snapshot) {
   for (const auto& [id, host] : snapshot.hosts)
@@ -128,6 +135,7 @@ GateOutput KnockGate::decide(Now now, const IpEndpoint& from, const Knock& knock
   }
   if (auto refusal = judge_knock(*host, snapshot, now.wall)) {
     bool second = refusal->reason == RefusalReason::kTokenUsed;
+    if (second) tell_both(*host, snapshot, *refusal);
     GateOutput output = refuse(from, knock, std::move(*refusal));
     if (second) output.second_enrolment = std::move(host->certificate);
     return output;
@@ -137,6 +145,18 @@ GateOutput KnockGate::decide(Now now, const IpEndpoint& from, const Knock& knock
   reply.accepted = true;
   if (own != nullptr) reply.record = own->wire();
   return {encode_reply(reply, options_.cluster_key), std::move(*host), {}, {}};
+}
+
+// Whom it is told learns of the other enrolment from nobody else: it has no tunnel.
+void KnockGate::tell_both(const VerifiedHost& host, const Snapshot& snapshot,
+                          Refusal& refusal) const {
+  const Invite& invite = host.certificate.invite;
+  auto standing =
+      verify_certificate(known_host(snapshot, invite.host)->certificate, options_.root_key);
+  if (standing)
+    refusal.sentence = "the token was already used: " + describe(invite) + " has certificate " +
+                       describe_enrolment(*standing) + ", so " +
+                       describe_enrolment(host.certificate) + " is refused (ask for a new invite)";
 }
 
 KnockReply KnockGate::reply_to(const IpEndpoint& from, const Knock& knock) const {

@@ -103,6 +103,7 @@ class KnockGate {
   bool remember_nonce(Instant now, std::uint64_t nonce);
   GateOutput decide(Now now, const IpEndpoint& from, const Knock& knock, const Snapshot& snapshot,
                     const SignedRecord* own);
+  void tell_both(const VerifiedHost& host, const Snapshot& snapshot, Refusal& refusal) const;
   GateOutput refuse(const IpEndpoint& from, const Knock& knock, Refusal refusal);
   [[nodiscard]] KnockReply reply_to(const IpEndpoint& from, const Knock& knock) const;
 

@@ -5,6 +5,7 @@
 
 #include <functional>
 
+#include "base/encoding.h"
 #include "base/rng.h"
 #include "tests/unit/mesh/knock_fixture.h"
 
@@ -187,6 +188,13 @@ TEST_F(KnockGateTest, ASecondEnrolmentIsHandedOutToBeReported) {
   auto output = knock(b_, knowing({a_, other}), kNow);
   ASSERT_TRUE(output.second_enrolment);
   EXPECT_EQ(output.second_enrolment->encoded, b_.record.certificate);
+  // Whoever is refused learns of both from this alone.
+  const std::string told = reply_of(output).reason;
+  for (const auto& each : {other, b_}) {
+    const auto& certificate = each.record.certificate;
+    EXPECT_THAT(told, HasSubstr(to_hex(as_bytes(certificate_digest(certificate))).substr(0, 16) +
+                                " of 20"));
+  }
   EXPECT_FALSE(knock(b_, knowing({a_, b_}), later(kNow, milliseconds(1))).second_enrolment);
 }
 

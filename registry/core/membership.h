@@ -41,6 +41,8 @@ inline constexpr Duration kDirectTimeoutMost = std::chrono::milliseconds(500);
 inline constexpr Duration kAgainTimeoutLeast = std::chrono::milliseconds(150);
 inline constexpr Duration kTcpSlack = std::chrono::milliseconds(100);
 inline constexpr std::size_t kIndirectProbes = 3;
+// Worth a warning: fewer may be a path that was cut for a moment, since TCP sends again.
+inline constexpr std::size_t kTcpOnlyAnswers = 3;
 inline constexpr Duration kNackAfter =
     std::chrono::milliseconds(150);  // a relay's "no answer yet, but I am here"
 // A death is proved by this many accusers; by all who could accuse, where they are fewer.
@@ -198,8 +200,8 @@ class Membership {
   };
   struct Member {
     HostStatus status = HostStatus::kAlive;
-    bool tcp_only = false;
-    bool backed_off = false;  // it answered when it was asked again: see path_to()
+    std::size_t tcp_only = 0;  // answers by TCP since the last by UDP
+    bool backed_off = false;   // it answered when it was asked again: see path_to()
     std::uint32_t region = 0;
     std::uint64_t key = 0;
     std::uint64_t life = 0;                   // of its record

@@ -39,7 +39,7 @@ void Membership::on_ack(Instant now, HostId from, const ProbeMessage& message, O
   if (from != probe.target && !was_asked(probe, from)) return;
   Member& member = members_.at(probe.target);
   if (from == probe.target) {
-    member.tcp_only = false;
+    member.tcp_only = 0;
     member.backed_off = probe.repeated;
     if (!probe.repeated) on_round_trip(member, now - probe.sent, out);
   }
@@ -59,7 +59,7 @@ void Membership::on_tcp_probe(Instant now, HostId target, bool answered, Output&
   Member& member = found->second;
   heard_ = member.heard = now;
   ++counters_.tcp_only_answers;
-  if (!std::exchange(member.tcp_only, true)) out.tcp_only.push_back(target);
+  if (++member.tcp_only == kTcpOnlyAnswers) out.tcp_only.push_back(target);
 }
 
 void Membership::on_sent(Instant now, std::size_t taken, std::size_t refused) {

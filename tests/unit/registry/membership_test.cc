@@ -206,7 +206,8 @@ TEST_F(MembershipTest, AnAnswerByTcpIsALife) {
       Membership::Output out;
       members_.on_tcp_probe(now_, asked, true, out);
       members_.rearm(now_);
-      EXPECT_EQ(out.tcp_only.size(), members_.counters().tcp_only_answers == 1 ? 1U : 0U);
+      EXPECT_EQ(out.tcp_only.size(),
+                members_.counters().tcp_only_answers == kTcpOnlyAnswers ? 1U : 0U);
     }
   }
   EXPECT_EQ(members_.status(host(3)), HostStatus::kAlive);

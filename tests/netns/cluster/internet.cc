@@ -142,7 +142,11 @@ struct Internet::Impl {
       if (hosts[to].address != destination || to == from) continue;
       std::lock_guard lock(mutex);
       auto path = pair_of(hosts[from].name, hosts[to].name);
-      if (cuts.contains(path) || rng.chance(loss) || in_flight.size() >= kMaxInFlight) return;
+      if (cuts.contains(path) || rng.chance(loss)) return;
+      if (in_flight.size() >= kMaxInFlight) {
+        ++dropped;
+        return;
+      }
       auto delay = delays.find(path);
       auto due = monotonic_now() + (delay == delays.end() ? Duration(0) : delay->second);
       in_flight.push({due, ++order, to, std::move(bytes)});
@@ -154,7 +158,7 @@ struct Internet::Impl {
     while (!in_flight.empty() && in_flight.top().due <= monotonic_now()) {
       const Packet& packet = in_flight.top();
       ssize_t written = write(hosts[packet.to].tun.get(), packet.bytes.data(), packet.bytes.size());
-      if (written > 0) ++delivered;
+      ++(written > 0 ? delivered : dropped);
       in_flight.pop();
     }
   }
@@ -168,6 +172,7 @@ struct Internet::Impl {
   std::priority_queue<Packet, std::vector<Packet>, Later> in_flight;  // packet thread only
   std::uint64_t order = 0;
   std::atomic<std::uint64_t> delivered = 0;
+  std::atomic<std::uint64_t> dropped = 0;
   std::atomic<bool> stopping = false;
   Fd wake;
   std::thread thread;
@@ -224,6 +229,10 @@ void Internet::start() {
 
 std::uint64_t Internet::delivered() const {
   return impl_->delivered;
+}
+
+std::uint64_t Internet::dropped() const {
+  return impl_->dropped;
 }
 
 Duration region_delay(const std::string& a, const std::string& b) {

@@ -35,6 +35,8 @@ class Internet {
   void heal();                            // everything
   void start();
   [[nodiscard]] std::uint64_t delivered() const;
+  // For want of room: neither lost nor cut as asked.
+  [[nodiscard]] std::uint64_t dropped() const;
 
  private:
   struct Impl;

@@ -260,11 +260,11 @@ struct Agent::Impl {
   void advertise(const Ip6& observed_self) {
     if (!options.config.wireguard.endpoints.empty()) return;
     HostRecord record = own_host(options);
-    rooms.rotator->fill(record);
     IpEndpoint observed{observed_self, options.config.wireguard.listen_port};
     auto known = std::find(record.endpoints.begin(), record.endpoints.end(), observed);
     if (known != record.endpoints.end()) return;
     record.endpoints.push_back(observed);
+    rooms.rotator->fill(record);
     rooms.registry->update_own_host(std::move(record));
   }
 

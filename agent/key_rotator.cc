@@ -9,6 +9,7 @@
 #include "agent/rooms.h"
 #include "base/io/clock.h"
 #include "base/log.h"
+#include "mesh/core/knock.h"
 #include "registry/core/key_proofs.h"
 
 namespace sixpn::agent {
@@ -48,6 +49,7 @@ void KeyRotator::fill(HostRecord& record) const {
   record.spare_key = wireguard_public_key(keys_.spare);
   record.spare_port = spare_port_;
   record.key_proofs = prove_keys(record.id, keys_.main, keys_.spare);
+  record = mesh::fitted(std::move(record), rooms_.identity.signing_key);
   record.rotation = keys_.rotation();
 }
 

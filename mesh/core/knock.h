@@ -60,6 +60,10 @@ Result<std::string> encode_knock(const Knock& knock, const Secret& cluster_key);
 std::string encode_reply(const KnockReply& reply, const Secret& cluster_key);
 KnockDatagram decode_knock_datagram(std::string_view bytes, const Secret& cluster_key);
 
+// The record as it may be published: without the proofs of its keys when a knock does not hold it
+// with them, which long lists of orgs and endpoints bring about. To knock is worth more.
+HostRecord fitted(HostRecord record, const SigningKey& key);
+
 // A host record that the root key vouches for, through the certificate in it.
 struct VerifiedHost {
   SignedRecordPtr record;

@@ -93,6 +93,29 @@ TEST(Knock, ARotatingHostWithManyEndpointsFits) {
   EXPECT_LT(sign_host(host.record, host.identity.signing_key)->wire_size, kMaxKnockRecordBytes);
 }
 
+TEST(Knock, ARecordThatIsTooLongWithProofsGoesWithoutThem) {
+  Cluster cluster;
+  EnrolledHost host = cluster.host(std::string(63, 'n'), 0x10001);
+  const SigningKey& key = host.identity.signing_key;
+  host.record.tls_key = std::string(33, 't');
+  host.record.key_proofs = std::string(192, 'p');
+  std::size_t with = 0;
+  std::size_t without = 0;
+  for (int endpoints = 1; endpoints < 16; ++endpoints) {
+    host.record.endpoints.push_back(*parse_endpoint("[2001:db8::1]:51820"));
+    HostRecord bare = host.record;
+    bare.key_proofs = "";
+    if (sign_host(bare, key)->wire_size > kMaxKnockRecordBytes) break;
+    const HostRecord fit = fitted(host.record, key);
+    EXPECT_LE(sign_host(fit, key)->wire_size, kMaxKnockRecordBytes);
+    const bool whole = sign_host(host.record, key)->wire_size <= kMaxKnockRecordBytes;
+    EXPECT_EQ(fit, whole ? host.record : bare) << endpoints;
+    ++(whole ? with : without);
+  }
+  EXPECT_GE(with, 5U);
+  EXPECT_GE(without, 1U);
+}
+
 TEST(Knock, ReasonsReachPeopleWithoutControlCharacters) {
   Cluster cluster;
   KnockReply hostile = refusal();

@@ -141,10 +141,11 @@ std::set<NetworkId> networks_of(const std::vector<Attachment>& attachments) {
 
 bool concerns_mesh(const Snapshot& before, const Snapshot& now, std::set<NetworkId> networks,
                    bool is_gateway) {
-  const bool same =
-      before.self == now.self && before.synced == now.synced && before.hosts.is(now.hosts) &&
-      before.shut_out.is(now.shut_out) && before.revocations.is(now.revocations) &&
-      before.tls_grants.is(now.tls_grants) && before.networks.size() == now.networks.size();
+  const bool same = before.self == now.self && before.synced == now.synced &&
+                    before.held == now.held && before.hosts.is(now.hosts) &&
+                    before.shut_out.is(now.shut_out) && before.revocations.is(now.revocations) &&
+                    before.tls_grants.is(now.tls_grants) &&
+                    before.networks.size() == now.networks.size();
   if (!same) return true;
   auto changed = [&](NetworkId id) { return before.find_network(id) != now.find_network(id); };
   if (is_gateway) {

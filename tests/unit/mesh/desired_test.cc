@@ -163,6 +163,7 @@ TEST(Desired, WhatDoesNotConcernTheMeshChangesNothingOfIt) {
   EXPECT_TRUE(with([](Snapshot& s) { s.shut_out[kB] = {}; }));
   EXPECT_TRUE(with([](Snapshot& s) { s.tls_grants["acme"] = nullptr; }));
   EXPECT_TRUE(with([](Snapshot& s) { s.synced = false; }));
+  EXPECT_TRUE(with([](Snapshot& s) { s.held = {false, {NetworkId{0x33}}}; })) << "kernel services";
   EXPECT_TRUE(with([&](Snapshot& s) { s.networks[NetworkId{0x44}] = nullptr; }));
   EXPECT_FALSE(with([](Snapshot& s) { ++s.generation; }));
   EXPECT_FALSE(with([](Snapshot& s) { s.orgs["acme"] = {"acme"}; }));

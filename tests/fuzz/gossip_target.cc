@@ -89,8 +89,46 @@ std::uint64_t odd_number(Choices& choices) {
   return kOdd[choices.below(std::size(kOdd))];
 }
 
+// What travels by relay trees and mends them, about records that may or may not be here; `pushed`
+// is the sequence of the receiver's last push.
+void put_relayed(GossipDatagram& datagram, Choices& choices, std::uint32_t pushed) {
+  auto head = [&] {
+    const auto& digest = record_pool()[choices.byte() % record_pool().size()]->digest;
+    std::uint64_t out = 0;
+    for (std::size_t i = 0; i < 8; ++i) out = out << 8 | digest.at(i);
+    return out;
+  };
+  const std::uint32_t sequence = pushed - choices.byte() % 8;
+  const HostId host = sim::host_id(choices.byte() % (kMembers + 1));
+  switch (choices.below(6)) {
+    case 0:
+      datagram.push = PushHeader{static_cast<RelayLevel>(1 + choices.below(4)),
+                                 static_cast<std::uint8_t>(choices.below(kTreeCount)),
+                                 sequence,
+                                 {host, sim::host_id(0)},
+                                 {}};
+      break;
+    case 1:
+      datagram.push = PushHeader{RelayLevel::kLeaf, 0, sequence, {}, {head(), head()}};
+      break;
+    case 2:
+      datagram.acks = {sequence, sequence + 1};
+      break;
+    case 3:
+      datagram.again = {sequence, sequence + 1};
+      break;
+    case 4:
+      datagram.ihave = {head(), head()};
+      break;
+    default:
+      datagram.pull = {head(), head()};
+      datagram.pull_hosts = {host};
+      break;
+  }
+}
+
 // The fields of a real datagram, changed where a liar would.
-std::string altered(const std::string& real, Choices& choices) {
+std::string altered(const std::string& real, Choices& choices, std::uint32_t pushed) {
   auto decoded = decode_datagram(real);
   SIXPN_PROMISE(decoded.has_value());
   switch (choices.below(6)) {
@@ -109,6 +147,9 @@ std::string altered(const std::string& real, Choices& choices) {
       break;
     case 3:
       for (auto& update : decoded->updates) update.incarnation = odd_number(choices);
+      break;
+    case 4:
+      put_relayed(*decoded, choices, pushed);
       break;
     default: {
       MemberUpdate update;
@@ -159,7 +200,7 @@ class Subject {
       case 0:
         return take(gossip_.on_datagram(now_, from, real));
       case 1:
-        return take(gossip_.on_datagram(now_, from, altered(real, choices)));
+        return take(gossip_.on_datagram(now_, from, altered(real, choices, pushed_)));
       case 2:
         return take(gossip_.on_datagram(now_, from, mutated(real, choices)));
       case 3:
@@ -194,7 +235,9 @@ class Subject {
     SIXPN_PROMISE(out.datagrams.size() <= 40 * kMembers);
     for (const auto& sent : out.datagrams) {
       SIXPN_PROMISE(sent.bytes.size() <= kMaxDatagramBytes && sent.to != members()[0].id);
-      SIXPN_PROMISE(decode_datagram(sent.bytes).has_value());
+      auto decoded = decode_datagram(sent.bytes);
+      SIXPN_PROMISE(decoded.has_value());
+      if (decoded->push) pushed_ = decoded->push->sequence;
     }
     SIXPN_PROMISE(out.syncs.size() <= kMaxSyncs);
     for (HostId peer : out.syncs) syncing_.push_back(peer);
@@ -206,6 +249,7 @@ class Subject {
   Now now_{Instant(std::chrono::seconds(100)), kPoolTime};
   Gossip gossip_{options_of(members()[0]), rng_};
   std::vector<HostId> syncing_;
+  std::uint32_t pushed_ = 0;
   std::uint64_t incarnation_ = 0;
 };
 

@@ -1,120 +1,17 @@
-// Writes first inputs for the fuzzers from what the real encoders make:
-//   build/fuzz/tests/fuzz/fuzz_seeds FOLDER
+// Writes first inputs for the fuzzers from what the real encoders make, the same in each run:
+//   build/fuzz/tests/fuzz/fuzz_seeds tests/fuzz/corpus
 #include <filesystem>
 #include <fstream>
 #include <iostream>
 
-#include "base/encoding.h"
+#include "base/rng.h"
 #include "flycast/core/handover_message.h"
 #include "flycast/core/preamble.h"
-#include "mesh/core/knock.h"
-#include "registry/core/gossip_codec.h"
-#include "registry/core/record.pb.h"
-#include "registry/core/sync_codec.h"
-#include "registry/core/trust.pb.h"
-#include "tests/fuzz/record_pool.h"
-#include "tests/fuzz/targets.h"
+#include "tests/fuzz/seeds.h"
 #include "tests/unit/flycast/http2_frames.h"
-#include "tests/unit/registry/trust_fixture.h"
 
 namespace sixpn::fuzz {
 namespace {
-
-class Seeds {
- public:
-  explicit Seeds(std::string folder) : folder_(std::move(folder)) {}
-  void add(const std::string& target, const std::string& bytes) {
-    std::filesystem::create_directories(folder_ + "/" + target);
-    std::ofstream(folder_ + "/" + target + "/seed-" + std::to_string(++count_), std::ios::binary)
-        << bytes;
-  }
-
- private:
-  std::string folder_;
-  int count_ = 0;
-};
-
-std::string body_of(const SignedRecord& record) {
-  wire::SignedRecord envelope;
-  envelope.ParseFromString(record.wire());
-  return envelope.body();
-}
-
-void add_wire(Seeds& seeds) {
-  using namespace registry;
-  std::string frames;
-  RecordsFrame records;
-  SummaryFrame summary{~0ULL, {}, true};
-  WantFrame want;
-  for (std::size_t i = 0; i < record_pool().size(); i += 7) {
-    const SignedRecord& record = *record_pool()[i];
-    seeds.add("record", record.wire());
-    seeds.add("record", body_of(record));
-    if (records.wires.size() < 3) records.wires.push_back(record.wire());
-    Slot slot = slot_of(record.record);
-    summary.versions.push_back({slot, record.record.stamp, weight_of(record)});
-    want.slots.push_back(slot);
-  }
-  GossipDatagram datagram;
-  datagram.incarnation = 3;
-  datagram.probe = ProbeMessage{};
-  datagram.probe->kind = ProbeMessage::Kind::kPing;
-  MemberUpdate update;
-  update.host = sim::host_id(2);
-  update.status = HostStatus::kSuspected;
-  datagram.updates.push_back(update);
-  seeds.add("datagram", encode_datagram(datagram));
-  datagram.records.push_back(records.wires.front());
-  seeds.add("datagram", encode_datagram(datagram));
-  for (const SyncFrame& frame : {SyncFrame(HelloFrame{}), SyncFrame(summary), SyncFrame(want),
-                                 SyncFrame(records), SyncFrame(DoneFrame{})}) {
-    seeds.add("sync_frame", encode_frame(frame));
-    frames += encode_frame(frame);
-  }
-  auto stream = [](char role, const std::string& bytes) {
-    std::string out(1, role);
-    for (std::size_t at = 0; at < bytes.size(); at += 2041) out += '\xff' + bytes.substr(at, 2041);
-    return out;
-  };
-  std::string done = encode_frame(DoneFrame{});
-  seeds.add("sync_stream", stream(1, encode_frame(HelloFrame{}) + encode_frame(records) +
-                                         encode_frame(want) + done));
-  seeds.add("sync_stream", stream(0, encode_frame(summary) + encode_frame(records) + done));
-}
-
-void add_trust(Seeds& seeds) {
-  test::TrustFixture keys;
-  auto body = [](const std::string& sealed) {
-    trust::Signed statement;
-    statement.ParseFromString(sealed);
-    return statement.body();
-  };
-  Token token = keys.token();
-  token.seeds.push_back({HostId(0x20003), {}, {*parse_endpoint("192.0.2.1:51820")}, {}});
-  std::string invite = sign_invite(keys.invite(), keys.root);
-  std::string revocation = sign_revocation(HostId(0x20003), test::kInvited, keys.root);
-  seeds.add("trust", '\0' + invite);
-  seeds.add("trust", '\0' + keys.certificate().encoded.str());
-  seeds.add("trust", '\1' + body(invite));
-  seeds.add("trust", '\2' + body(keys.certificate().encoded));
-  seeds.add("trust", '\3' + body(revocation));
-  seeds.add("trust", '\4' + encode_seeds(token.seeds));
-  seeds.add("trust", '\5' + encode_token(token));
-  Renewal renewal{HostId(0x20003), certificate_digest(keys.certificate().encoded),
-                  test::kInvited + std::chrono::hours(9999), test::kInvited};
-  seeds.add("trust", '\7' + body(sign_renewal(renewal, keys.root)));
-  seeds.add("trust", '\x8' + body(revocation));
-  auto host = sim::TestCluster().enrol(1);
-  mesh::Knock knock{cluster_id(keys.root.public_key()), 1, test::kInvited,
-                    host.signed_host()->wire()};
-  seeds.add("knock", *mesh::encode_knock(knock, test::secret_of('c')));
-  mesh::KnockReply reply;
-  reply.cluster = knock.cluster;
-  reply.reason = "no";
-  std::string sealed = mesh::encode_reply(reply, test::secret_of('c'));
-  seeds.add("knock", sealed);
-  seeds.add("knock", '\2' + sealed.substr(20));
-}
 
 void add_local(Seeds& seeds) {
   flycast::Preamble preamble;
@@ -234,7 +131,27 @@ void add_programs(Seeds& seeds) {
   }
 }
 
+std::set<std::string> subfolders(const std::string& folder) {
+  std::set<std::string> out;
+  if (!std::filesystem::exists(folder)) return out;
+  for (const auto& entry : std::filesystem::directory_iterator(folder))
+    out.insert(entry.path().filename().string());
+  return out;
+}
+
 }  // namespace
+
+Seeds::Seeds(std::string folder) : folder_(std::move(folder)), targets_(subfolders(folder_)) {}
+
+void Seeds::add(const std::string& target, const std::string& bytes) {
+  if (!targets_.contains(target)) add(target, "seed-" + std::to_string(++count_), bytes);
+}
+
+void Seeds::add(const std::string& target, const std::string& name, const std::string& bytes) {
+  std::filesystem::create_directories(folder_ + "/" + target);
+  std::ofstream(folder_ + "/" + target + "/" + name, std::ios::binary) << bytes;
+}
+
 }  // namespace sixpn::fuzz
 
 int main(int argc, char** argv) {
@@ -243,8 +160,11 @@ int main(int argc, char** argv) {
     return 2;
   }
   sixpn::fuzz::Seeds seeds(argv[1]);
-  sixpn::fuzz::add_wire(seeds);
+  sixpn::fuzz::add_records(seeds);
+  sixpn::fuzz::add_gossip(seeds);
+  sixpn::fuzz::add_sync(seeds);
   sixpn::fuzz::add_trust(seeds);
+  sixpn::fuzz::add_tls(seeds);
   sixpn::fuzz::add_local(seeds);
   sixpn::fuzz::add_http(seeds);
   sixpn::fuzz::add_http2(seeds);

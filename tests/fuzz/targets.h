@@ -18,6 +18,9 @@ void sync_stream(std::string_view bytes);
 // trust_targets.cc: what the root and enrolment keys sign, tokens, seeds, knocks
 void trust(std::string_view bytes);
 void knock(std::string_view bytes);
+// tls_targets.cc: the root's word on certificates for TLS, and the certificates
+void tls_grant(std::string_view bytes);
+void x509(std::string_view bytes);
 // local_targets.cc: the hop between proxies, configuration files, the admin API's targets
 void hop(std::string_view bytes);
 void config_file(std::string_view bytes);
@@ -53,6 +56,8 @@ inline constexpr Target kTargets[] = {
     {"sync_stream", sync_stream},
     {"trust", trust},
     {"knock", knock},
+    {"tls_grant", tls_grant},
+    {"x509", x509},
     {"hop", hop},
     {"config_file", config_file},
     {"admin_target", admin_target},

@@ -5,6 +5,7 @@
 #include "registry/core/sync_codec.h"
 #include "registry/core/sync_session.h"
 #include "tests/fuzz/promise.h"
+#include "tests/fuzz/sync_store.h"
 #include "tests/fuzz/targets.h"
 #include "tests/sim/enrolled_host.h"
 #include "tests/unit/registry/random_record.h"
@@ -52,6 +53,11 @@ Store some_store() {
 
 }  // namespace
 
+const Store& sync_store() {
+  static const Store made = some_store();
+  return made;
+}
+
 // A datagram that decodes is the value that its canonical bytes mean, and those are no longer.
 void datagram(std::string_view bytes) {
   auto decoded = decode_datagram(bytes);
@@ -96,7 +102,7 @@ void sync_frame(std::string_view bytes) {
 // or goes on; it answers with whole frames and no more of them than the store and the input give
 // reason for; and it never reads the store's end wrong when records go meanwhile.
 void sync_stream(std::string_view bytes) {
-  static const Store store = some_store();
+  const Store& store = sync_store();
   Choices choices(bytes);
   bool responder = (choices.byte() & 1) != 0;
   SyncSession session(responder ? SyncSession::Role::kResponder : SyncSession::Role::kInitiator,

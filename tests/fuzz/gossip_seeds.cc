@@ -127,6 +127,9 @@ std::vector<NamedDatagram> full_datagrams() {
   GossipDatagram reminder = push(RelayLevel::kLeaf);
   reminder.push->heads = {head, head + 1};
   out.push_back({"push-reminder", reminder});
+  GossipDatagram fragment = push(RelayLevel::kLeaf);
+  fragment.fragment = {head, 1170, 1, std::string(170, 'f')};
+  out.push_back({"push-fragment", fragment});
   GossipDatagram answers = of_sender();
   answers.acks = {70'000, 70'001};
   answers.again = {70'002};

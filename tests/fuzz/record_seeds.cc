@@ -38,6 +38,7 @@ HostRecord full_host(const sim::EnrolledHost& host) {
   out.spare_port = 51822;
   out.rotation = Rotation::kLeave;
   out.tls_key = '\2' + std::string(32, 'k');
+  out.key_proofs = std::string(192, 'p');
   return out;
 }
 

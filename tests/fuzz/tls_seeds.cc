@@ -129,6 +129,11 @@ void add_tls(Seeds& seeds) {
   }
   for (const auto& [name, content] : others()) seeds.add("x509", name, '\1' + content);
   add_grant(seeds, "no-certificate", {"globex", test::kOther, "none", test::kNow});
+  // Refused, signed or not.
+  add_grant(seeds, "no-label", {"Globex!", test::kOther, "none", test::kNow});
+  add_grant(seeds, "no-host", {"globex", HostId{7}, "none", test::kNow});
+  add_grant(seeds, "no-time", {"globex", test::kOther, "none", from_unix_ms(-1)});
+  add_grant(seeds, "empty", {"globex", test::kOther, "", test::kNow});
 }
 
 }  // namespace sixpn::fuzz

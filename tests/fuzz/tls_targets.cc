@@ -2,6 +2,7 @@
 // signature, as in trust_targets.cc; half of the certificates have right lengths around them.
 #include <openssl/sha.h>
 
+#include "registry/core/address.h"
 #include "registry/core/record_rules.h"
 #include "registry/core/statement.h"
 #include "registry/core/tls_grant.h"
@@ -64,7 +65,8 @@ void check_grant(std::string_view statement) {
     return;
   }
   SIXPN_PROMISE(statement.size() <= kMaxTlsGrantBytes && !grant->certificate.empty());
-  SIXPN_PROMISE(is_dns_label(grant->org));
+  SIXPN_PROMISE(is_dns_label(grant->org) && unix_ms(grant->signed_at) >= 0);
+  SIXPN_PROMISE(grant->is_authority() || grant->host.value >= kFirstHostId);
   auto again = verify_tls_grant(sign_tls_grant(*grant, root), root.public_key());
   SIXPN_PROMISE(again && *again == *grant);
   World with = world();

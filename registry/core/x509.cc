@@ -121,11 +121,22 @@ Key make_key(const TlsKey& key) {
   return make_key(key.public_key(), number_of(key.scalar()).get());
 }
 
+std::string encode(const X509* certificate) {
+  unsigned char* der = nullptr;
+  int size = i2d_X509(certificate, &der);
+  if (size <= 0) return {};
+  std::string out(reinterpret_cast<const char*>(der), static_cast<std::size_t>(size));
+  OPENSSL_free(der);
+  return out;
+}
+
+// OpenSSL reads BER, too, and takes fingerprints of what it would have written.
 Certificate parse(std::string_view der) {
   const unsigned char* at = unsigned_data(der);
   Certificate read(d2i_X509(nullptr, &at, static_cast<long>(der.size())));
+  bool same = read && encode(read.get()) == der;
   ERR_clear_error();
-  return read && at == unsigned_data(der) + der.size() ? std::move(read) : nullptr;
+  return same ? std::move(read) : nullptr;
 }
 
 bool set_serial(X509* certificate) {
@@ -186,12 +197,9 @@ Result<std::string> make(const Wanted& wanted, const TlsKey& signer, X509* issue
                X509_set_pubkey(made.get(), subject_key.get()) == 1 &&
                add_extensions(made.get(), by, wanted.extensions) &&
                X509_sign(made.get(), signing_key.get(), EVP_sha256()) > 0;
-  unsigned char* der = nullptr;
-  int size = sound ? i2d_X509(made.get(), &der) : -1;
-  if (size <= 0) return openssl_error("making a certificate");
-  std::string out(reinterpret_cast<const char*>(der), static_cast<std::size_t>(size));
-  OPENSSL_free(der);
-  return out;
+  std::string der = sound ? encode(made.get()) : "";
+  if (der.empty()) return openssl_error("making a certificate");
+  return der;
 }
 
 Result<std::string> make_under(const Wanted& wanted, const TlsKey& signer, std::string_view der) {

@@ -66,7 +66,8 @@ struct CertificateFacts {
   bool may_sign = false;  // an authority or an issuer
   Hash fingerprint{};     // SHA-256 of the DER, as browsers show it
 };
-// Errors: no certificate, bytes behind it, a key that is not of P-256, times that are no dates.
+// Errors: no certificate, not in DER, bytes behind it, a key that is not of P-256, times that are
+// no dates.
 Result<CertificateFacts> read_certificate(std::string_view der);
 // Signed by that one's key, and says so; nothing about times and names.
 bool is_issued_by(std::string_view certificate, std::string_view issuer);

@@ -109,6 +109,11 @@ std::vector<NamedContent> others() {
   return out;
 }
 
+// The same in BER that is not DER: a length in more bytes than it takes.
+std::string in_ber(const std::string& certificate) {
+  return certificate.substr(0, 1) + "\x83" + '\0' + certificate.substr(2);
+}
+
 void add_grant(Seeds& seeds, const std::string& name, const TlsGrant& grant) {
   const SigningKey root(test::secret_of('r'));
   const std::string statement = sign_tls_grant(grant, root);
@@ -128,6 +133,7 @@ void add_tls(Seeds& seeds) {
     add_grant(seeds, name, {"acme", host, certificate_around(content), test::kNow});
   }
   for (const auto& [name, content] : others()) seeds.add("x509", name, '\1' + content);
+  seeds.add("x509", "ber-whole", '\0' + in_ber(certificate_around(ours().front().content)));
   add_grant(seeds, "no-certificate", {"globex", test::kOther, "none", test::kNow});
   // Refused, signed or not.
   add_grant(seeds, "no-label", {"Globex!", test::kOther, "none", test::kNow});

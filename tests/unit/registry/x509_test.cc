@@ -145,6 +145,14 @@ TEST(X509, DamagedBytesAreAnError) {
   for (std::size_t cut = 0; cut < chain.issuer.size(); ++cut)
     EXPECT_FALSE(read_certificate(std::string_view(chain.issuer).substr(0, cut))) << cut;
   EXPECT_FALSE(read_certificate(chain.issuer + "x"));
+  // The outermost length in a byte more than it takes: BER, of which a reader of DER has another
+  // fingerprint.
+  std::string longer = chain.issuer;
+  ASSERT_EQ(longer[1], '\x82');
+  longer[1] = '\x83';
+  longer.insert(2, 1, '\0');
+  EXPECT_FALSE(read_certificate(longer));
+  EXPECT_FALSE(is_issued_by(longer, chain.authority));
   for (std::size_t at = 0; at < chain.issuer.size(); ++at) {
     std::string damaged = chain.issuer;
     damaged[at] = static_cast<char>(damaged[at] ^ 0x15);

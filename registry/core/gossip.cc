@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "registry/core/sync_codec.h"
+
 namespace sixpn::registry {
 namespace {
 
@@ -74,20 +76,47 @@ Gossip::Output Gossip::start(Now now) {
 Gossip::Output Gossip::on_datagram(Now now, HostId from, std::string_view bytes) {
   Output out;
   Membership::Output probes;
+  receive(now, from, bytes, Path::kUdp, out, probes);
+  return finish(now, std::move(out), probes);
+}
+
+Gossip::Output Gossip::on_question(Now now, HostId from, std::string_view bytes) {
+  Output out;
+  Membership::Output probes;
+  receive(now, from, bytes, Path::kTcp, out, probes);
+  out = finish(now, std::move(out), probes);
+  std::erase_if(out.datagrams, [&](Datagram& each) {
+    bool goes = each.to == from && out.answers.size() < kMaxTalk;
+    if (goes) out.answers.push_back(std::move(each.bytes));
+    return goes;
+  });
+  return out;
+}
+
+Gossip::Output Gossip::on_tcp_probe(Now now, HostId target, bool answered,
+                                    const std::vector<std::string>& answers) {
+  Output out;
+  Membership::Output probes;
+  for (const auto& answer : answers) receive(now, target, answer, Path::kTcp, out, probes);
+  membership_.on_tcp_probe(now.mono, target, answered, probes);
+  return finish(now, std::move(out), probes);
+}
+
+void Gossip::receive(Now now, HostId from, std::string_view bytes, Path path, Output& out,
+                     Membership::Output& probes) {
   ++counters_.datagrams_in;
   counters_.bytes_in += bytes.size();
   if (!membership_.status(from) || from == options_.self) {
     ++counters_.dropped_stranger;
-    return finish(now, std::move(out), probes);
+    return;
   }
-  if (!floods_.admits_datagram(now.mono, from, bytes.size()))
-    return finish(now, std::move(out), probes);
+  if (!floods_.admits_datagram(now.mono, from, bytes.size())) return;
   auto garbage = garbage_of(counters_);
   auto datagram = decode_datagram(bytes);
   if (!datagram) {
     ++counters_.dropped_malformed;
     floods_.on_garbage(now.mono, from, 1);
-    return finish(now, std::move(out), probes);
+    return;
   }
   // Updates come before the answer to a probe, so that the answer carries what they changed.
   bool was_down = membership_.status(from) == HostStatus::kDown;
@@ -107,7 +136,10 @@ Gossip::Output Gossip::on_datagram(Now now, HostId from, std::string_view bytes)
     perform(now, asked, out);
   }
   receive_claims(now, from, *datagram, out, probes);
-  if (datagram->probe) membership_.on_message(now.mono, from, *datagram->probe, probes);
+  // An acknowledgement by TCP measures no path, and says nothing of UDP.
+  bool by_tcp =
+      path == Path::kTcp && datagram->probe && datagram->probe->kind == ProbeMessage::Kind::kAck;
+  if (datagram->probe && !by_tcp) membership_.on_message(now.mono, from, *datagram->probe, probes);
   if (datagram->wall) {
     Duration half = membership_.round_trip(from).value_or(Duration::zero()) / 2;
     clocks_[from].add(*datagram->wall - now.wall +
@@ -122,7 +154,6 @@ Gossip::Output Gossip::on_datagram(Now now, HostId from, std::string_view bytes)
   bool returns = was_down && membership_.status(from) != HostStatus::kDown;
   bool same = datagram->root_hash == store_.root_hash(shared_with(from));
   if (returns && !same) request_sync(now, from, out);
-  return finish(now, std::move(out), probes);
 }
 
 Gossip::Output Gossip::on_timer(Now now) {
@@ -286,6 +317,7 @@ void Gossip::apply_membership(Now now, Membership::Output& probes, Output& out) 
   for (const auto& words : probes.first_words) pass_on_first_words(now, words);
   if (is_random() && is_small()) tell_all(now, {}, own, out);
   for (const auto& message : probes.messages) send_probe(now, message, out);
+  for (const auto& ping : probes.tcp_probes) ask_by_tcp(now, ping, out);
   tell_directly(now, probes, out);
   out.snapshot_dirty |= probes.changed;
 }

@@ -116,9 +116,10 @@ class Gossip {
     // The incarnation of an own record that came back to us from others and is ahead of ours; 0:
     // none.
     std::uint64_t own_incarnation_seen = 0;
-    std::optional<Error> refused;    // on_local_write: nothing was written
-    std::vector<HostId> tcp_probes;  // connect to these, then call on_tcp_probe
-    std::vector<HostId> tcp_only;    // hosts that answer by TCP and not by UDP: worth a warning
+    std::optional<Error> refused;      // on_local_write: nothing was written
+    std::vector<Datagram> tcp_probes;  // to be asked by TCP; then call on_tcp_probe
+    std::vector<std::string> answers;  // datagrams: what on_question says back
+    std::vector<HostId> tcp_only;      // hosts that answer by TCP and not by UDP: worth a warning
     std::vector<Membership::Death> deaths;
     bool twin = false;  // another process seems to run under this host's id
     Instant wake = kNever;
@@ -140,8 +141,12 @@ class Gossip {
   // `settled`: the session ran to its end and left no difference behind.
   // `come_back`: how long the peer, busy with others, asked to be left alone; zero: it served.
   Output on_sync_finished(Now now, HostId peer, bool settled, Duration come_back = {});
-  // Whether the host's agent answered on its TCP port.
-  Output on_tcp_probe(Now now, HostId target, bool answered);
+  // A datagram that came by TCP, from a host that UDP may not reach: it is answered by TCP.
+  Output on_question(Now now, HostId from, std::string_view bytes);
+  // Whether the host's agent answered on its TCP port, and the datagrams that it said; agents of
+  // version 0.1 say none.
+  Output on_tcp_probe(Now now, HostId target, bool answered,
+                      const std::vector<std::string>& answers = {});
   // How many of an output's datagrams the system took, and how many it would not.
   void on_sent(Instant now, std::size_t taken, std::size_t refused);
   Output leave(Now now);
@@ -200,6 +205,9 @@ class Gossip {
   };
 
   // gossip.cc: events
+  enum class Path : std::uint8_t { kUdp, kTcp };
+  void receive(Now now, HostId from, std::string_view bytes, Path path, Output& out,
+               Membership::Output& probes);
   Output finish(Now now, Output out, Membership::Output& probes);
   void apply_membership(Now now, Membership::Output& probes, Output& out);
   void follow_store(Now now, Output& out);
@@ -273,6 +281,7 @@ class Gossip {
   void fill(HostId to, GossipDatagram& datagram);
   void offer_updates(GossipDatagram& datagram);
   void send_probe(Now now, const ProbeMessage& message, Output& out);
+  void ask_by_tcp(Now now, const ProbeMessage& ping, Output& out);
   void compare_roots(Now now, HostId from, const GossipDatagram& datagram, Output& out);
   void request_sync(Now now, HostId peer, Output& out);
   [[nodiscard]] bool is_small() const { return relay_.tree().is_small(); }

@@ -125,16 +125,9 @@ void Gossip::tell_directly(Now now, Membership::Output& probes, Output& out) {
     datagram.updates.push_back(std::move(update));
     send(now, to, std::move(datagram), out);
   }
-  out.tcp_probes = std::move(probes.tcp_probes);
   out.tcp_only = std::move(probes.tcp_only);
   out.deaths = std::move(probes.deaths);
   out.twin |= probes.twin;
-}
-
-Gossip::Output Gossip::on_tcp_probe(Now now, HostId target, bool answered) {
-  Membership::Output probes;
-  membership_.on_tcp_probe(now.mono, target, answered, probes);
-  return finish(now, {}, probes);
 }
 
 void Gossip::on_sent(Instant now, std::size_t taken, std::size_t refused) {

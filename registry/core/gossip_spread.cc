@@ -302,6 +302,12 @@ void Gossip::send_probe(Now now, const ProbeMessage& message, Output& out) {
   send(now, message.to, std::move(datagram), out);
 }
 
+void Gossip::ask_by_tcp(Now now, const ProbeMessage& ping, Output& out) {
+  Output question;
+  send_probe(now, ping, question);
+  for (auto& each : question.datagrams) out.tcp_probes.push_back(std::move(each));
+}
+
 void Gossip::offer_updates(GossipDatagram& datagram) {
   updates_.offer(kMaxUpdatesPerDatagram, [&](const MemberUpdate& update) {
     // What was overtaken uses up its turns unsaid.

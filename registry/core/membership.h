@@ -64,6 +64,7 @@ inline constexpr Duration kStall =
 inline constexpr Duration kAfterStall = std::chrono::seconds(1);
 inline constexpr int kStallHealth = 2;  // what a stall adds to the local health multiplier
 inline constexpr int kWorstHealth = 8;  // Lifeguard's local health multiplier, 0..8
+// Who counts as down, or is accused by this host, is still asked: one of them in this time.
 inline constexpr Duration kDeadProbeInterval = std::chrono::seconds(2);
 // A dead host that answers is a sign that others of its side are back, too.
 inline constexpr Duration kReturnProbeInterval = std::chrono::milliseconds(100);
@@ -115,7 +116,7 @@ class Membership {
     std::vector<MemberUpdate> first_words;  // of hosts taken to live anyway: worth a push, no more
     std::vector<MemberUpdate> proofs;  // of deaths: this host is one of those that tell all others
     std::vector<std::pair<HostId, MemberUpdate>> direct;  // to be told to this host only
-    std::vector<HostId> tcp_probes;                       // try TCP, then on_tcp_probe()
+    std::vector<ProbeMessage> tcp_probes;                 // pings by TCP, then on_tcp_probe()
     std::vector<HostId> tcp_only;  // answers by TCP and not by UDP: worth a warning
     std::vector<Death> deaths;
     bool twin = false;     // another process seems to answer under this host's id
@@ -211,11 +212,12 @@ class Membership {
     std::unique_ptr<Signature> claim;
     Instant heard{};
     Instant corrected{};
+    Instant asked_by_tcp{};  // while it was missed
     RoundTrip round_trip;
     std::optional<Duration> reported;  // round trip when it was last told
     std::unique_ptr<Case> trial;       // while suspected or down
   };
-  enum class Purpose : std::uint8_t { kRound, kConfirm, kDead };
+  enum class Purpose : std::uint8_t { kRound, kConfirm, kAccused, kDead };
   struct Probe {
     HostId target;
     Purpose purpose{};
@@ -283,7 +285,7 @@ class Membership {
   void on_ping_request(Instant now, HostId from, const ProbeMessage& message, Output& out);
   void on_nack(HostId from, const ProbeMessage& message);
   void probe_next(Instant now, Output& out);
-  void probe_dead(Instant now, Output& out);
+  void probe_missed(Instant now, Output& out);
   void probe(Instant now, HostId target, Purpose purpose, Output& out);
   void check_probes(Instant now, Output& out);
   void check_relays(Instant now, Output& out);

@@ -129,7 +129,7 @@ void Membership::on_timer(Instant now, Output& out) {
   check_suspicions(now, out);
   if (refute_at_ <= now) refute(out);
   if (next_probe_ <= now) probe_next(now, out);
-  if (next_dead_probe_ <= now) probe_dead(now, out);
+  if (next_dead_probe_ <= now) probe_missed(now, out);
   if (next_report_ <= now) report_round_trips(now, out);
 }
 
@@ -198,42 +198,51 @@ void Membership::probe_next(Instant now, Output& out) {
   }
 }
 
-// The dead are asked for ever: that is how a healed partition is noticed from both sides.
-void Membership::probe_dead(Instant now, Output& out) {
+// The dead are asked for ever: that is how a healed partition is noticed from both sides. And so
+// are those whom this host accuses, by TCP too: whose datagrams are lost hears of it, and refutes,
+// by no other way.
+void Membership::probe_missed(Instant now, Output& out) {
   next_dead_probe_ = now + kDeadProbeInterval;
-  if (down_.empty()) return;
-  auto pick = std::next(down_.begin(), static_cast<std::ptrdiff_t>(rng_.below(down_.size())));
-  if (!is_probing(*pick)) probe(now, *pick, Purpose::kDead, out);
+  std::size_t missed = down_.size() + accused_.size();
+  if (missed == 0) return;
+  auto place = static_cast<std::ptrdiff_t>(rng_.below(missed));
+  auto dead = static_cast<std::ptrdiff_t>(down_.size());
+  HostId pick =
+      place < dead ? *std::next(down_.begin(), place) : *std::next(accused_.begin(), place - dead);
+  if (!is_probing(pick)) probe(now, pick, place < dead ? Purpose::kDead : Purpose::kAccused, out);
 }
 
 // A round's probe asks directly, then once more and through others, then by TCP. An observer's is
 // one of many that ask at the same time: it need not go through others; and it is rare, so it asks
-// by TCP from the beginning. The dead are just asked.
+// by TCP from the beginning. So are those that are missed already, and their silence says nothing.
 void Membership::probe(Instant now, HostId target, Purpose purpose, Output& out) {
   if (probes_.size() >= kMaxProbes) {
     ++counters_.dropped_queue_full;
     return;
   }
-  PathEstimate path = path_to(members_.at(target));
+  Member& member = members_.at(target);
+  PathEstimate path = path_to(member);
+  bool missed = purpose == Purpose::kDead || purpose == Purpose::kAccused;
+  bool asked_lately =
+      now - member.asked_by_tcp < kDeadProbeInterval && member.asked_by_tcp != Instant{};
   Duration direct = scaled(path.timeout);
   Duration by_tcp = scaled(path.round_trip * 5 / 2 + kTcpSlack);
-  Probe probe{target, purpose, now, kNever, kNever, now + scaled(kProbeInterval)};
+  Probe probe{target, purpose, now, kNever, kNever, kNever};
   if (purpose == Purpose::kRound) {
     probe.ask_others = now + direct;
     probe.try_tcp = probe.ask_others + scaled(path.again);
     probe.deadline = probe.try_tcp + std::max(direct, by_tcp);
   } else if (purpose == Purpose::kConfirm) {
     probe.ask_others = now + direct;
-    probe.try_tcp = now;
     probe.deadline = now + std::max(2 * direct, by_tcp);
+  } else {
+    probe.deadline = now + std::max(scaled(kProbeInterval), by_tcp);
   }
-  std::uint64_t sequence = ++sequence_;
-  out.messages.push_back({Kind::kPing, target, sequence, target});
-  if (probe.try_tcp == now) {
-    probe.try_tcp = kNever;
-    out.tcp_probes.push_back(target);
-  }
-  probes_[sequence] = probe;
+  const ProbeMessage ping{Kind::kPing, target, ++sequence_, target};
+  out.messages.push_back(ping);
+  if (purpose == Purpose::kConfirm || (missed && !asked_lately)) out.tcp_probes.push_back(ping);
+  if (missed && !asked_lately) member.asked_by_tcp = now;
+  probes_[ping.sequence] = probe;
 }
 
 void Membership::check_probes(Instant now, Output& out) {
@@ -248,8 +257,9 @@ void Membership::check_probes(Instant now, Output& out) {
     if (probe.ask_others <= now) ask_others(probe, entry->first, out);
     if (probe.try_tcp <= now) {
       probe.try_tcp = kNever;
-      out.messages.push_back({Kind::kPing, probe.target, entry->first, probe.target});
-      out.tcp_probes.push_back(probe.target);
+      const ProbeMessage ping{Kind::kPing, probe.target, entry->first, probe.target};
+      out.messages.push_back(ping);
+      out.tcp_probes.push_back(ping);
     }
     ++entry;
   }
@@ -285,7 +295,8 @@ std::vector<HostId> Membership::choose_relays(HostId target) {
 }
 
 void Membership::fail(Instant now, const Probe& probe, Output& out) {
-  if (probe.purpose == Purpose::kDead || !members_.contains(probe.target)) return;
+  bool missed = probe.purpose == Purpose::kDead || probe.purpose == Purpose::kAccused;
+  if (missed || !members_.contains(probe.target)) return;
   const Member& member = members_.at(probe.target);
   // No relay said anything at all: the fault may be ours (Lifeguard's LHA probe, which counts every
   // missing one; after a partition that keeps the healthy slow for long).

@@ -83,6 +83,10 @@ struct Encoder {
     done->set_partial(frame.partial);
     done->set_retry_after_ms(static_cast<std::uint32_t>(frame.retry_after.count()));
   }
+  void operator()(const TalkFrame& frame) const {
+    auto* talk = out.mutable_talk();
+    for (const auto& datagram : frame.datagrams) talk->add_datagrams(datagram);
+  }
   void operator()(const HeadsFrame& frame) const {
     auto* heads = out.mutable_heads();
     heads->set_bucket_mask(frame.bucket_mask);
@@ -121,6 +125,12 @@ struct Encoder {
     }
   }
 };
+
+Result<SyncFrame> decode_talk(const wire::SyncFrame::Talk& in) {
+  if (in.datagrams().empty() || static_cast<std::size_t>(in.datagrams_size()) > kMaxTalk)
+    return Error("a talk must have 1 to " + std::to_string(kMaxTalk) + " datagrams");
+  return SyncFrame(TalkFrame{{in.datagrams().begin(), in.datagrams().end()}});
+}
 
 Result<SyncFrame> decode_hello(const wire::SyncFrame::Hello& in) {
   HelloFrame frame;
@@ -247,6 +257,8 @@ Result<SyncFrame> decode_frame(std::string_view bytes) {
       return decode_compare(in.compare());
     case wire::SyncFrame::kParts:
       return decode_parts(in.parts());
+    case wire::SyncFrame::kTalk:
+      return decode_talk(in.talk());
     case wire::SyncFrame::PART_NOT_SET:
       break;
   }

@@ -19,6 +19,7 @@ namespace sixpn::registry {
 inline constexpr std::size_t kMaxFrameBytes = 128 * 1024;
 inline constexpr std::size_t kFrameLengthBytes = 4;
 inline constexpr unsigned kMaxPartBits = 10;
+inline constexpr std::size_t kMaxTalk = 32;
 inline constexpr std::chrono::milliseconds kMaxRetryAfter{60'000};
 
 // A record's version as a summary tells it.
@@ -99,8 +100,14 @@ struct PartsFrame {
   bool last = false;
   friend bool operator==(const PartsFrame&, const PartsFrame&) = default;
 };
+// Instead of a session, between hosts that UDP may not join: a gossip datagram (gossip_codec.h) as
+// the question, and those that answer it.
+struct TalkFrame {
+  std::vector<std::string> datagrams;  // encoded; at most kMaxTalk
+  friend bool operator==(const TalkFrame&, const TalkFrame&) = default;
+};
 using SyncFrame = std::variant<HelloFrame, SummaryFrame, WantFrame, RecordsFrame, DoneFrame,
-                               HeadsFrame, CompareFrame, PartsFrame>;
+                               HeadsFrame, CompareFrame, PartsFrame, TalkFrame>;
 
 // With its length in front.
 std::string encode_frame(const SyncFrame& frame);

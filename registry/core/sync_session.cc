@@ -195,6 +195,21 @@ Result<void> SyncSession::on_frame(const DoneFrame& frame) {
   return {};
 }
 
+// Its answer ends the exchange, as soon as it is there.
+Result<void> SyncSession::on_frame(const TalkFrame& frame) {
+  if (role_ != Role::kResponder || stage_ != Stage::kGreeting) return out_of_turn("a question");
+  if (frame.datagrams.size() != 1) return Error("the peer asks several questions at once");
+  is_question_ = true;
+  question_ = frame.datagrams.front();
+  heard_done_ = true;
+  return {};
+}
+
+void SyncSession::answer(std::vector<std::string> datagrams) {
+  if (!datagrams.empty()) early_.push_back(encode_frame(TalkFrame{std::move(datagrams)}));
+  said_done_ = true;
+}
+
 // ---- comparing one slot
 // ----------------------------------------------------------------------------------------
 

@@ -16,6 +16,9 @@
 //
 // Both ends leave out what the selection in the hello leaves out, in every step.
 //
+// In place of all this the initiator may ask one question (TalkFrame), which the responder's shell
+// has answered: question(), answer(). tcp_probe.h asks it.
+//
 // So bytes grow with what differs, not with what is stored. A peer of sixpn 0.1 is told by its
 // hello, or by its answer, and served by the exchange that it speaks (sync_slots.cc): slots of
 // whole buckets.
@@ -31,9 +34,11 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -83,6 +88,11 @@ class SyncSession {
   [[nodiscard]] std::chrono::milliseconds refused_for() const { return refused_for_; }
   // The initiator said that it lacks what it should answer from.
   [[nodiscard]] bool is_first() const { return options_.first; }
+  // Responder: the initiator asks a question, and wants no session.
+  [[nodiscard]] bool is_question() const { return is_question_; }
+  // The datagram that is to be answered, once.
+  std::optional<std::string> take_question() { return std::exchange(question_, std::nullopt); }
+  void answer(std::vector<std::string> datagrams);
   [[nodiscard]] std::size_t malformed() const { return malformed_; }
 
  private:
@@ -94,6 +104,7 @@ class SyncSession {
   Result<void> on_frame(const WantFrame& frame);
   Result<void> on_frame(const RecordsFrame& frame);
   Result<void> on_frame(const DoneFrame& frame);
+  Result<void> on_frame(const TalkFrame& frame);
   void send_later(const SignedRecordPtr& record);
   void say_done();
   std::string next_records();
@@ -146,9 +157,11 @@ class SyncSession {
   bool heard_done_ = false;
   bool said_done_ = false;  // our last frame is queued
   bool partial_ = false;
+  bool is_question_ = false;
+  std::optional<std::string> question_;
 };
 
-// Instead of a session.
+// Instead of a session, by the responder.
 std::string refuse_sync(std::chrono::milliseconds retry_after);
 
 }  // namespace sixpn::registry

@@ -143,6 +143,12 @@ Result<void> RegistryService::Impl::start() {
   callbacks.on_records = [this](HostId from, const auto& records) {
     on_sync_records(from, records);
   };
+  callbacks.on_question = [this](HostId from, std::string_view question) {
+    auto out = gossip->on_question(read_clocks(), from, question);
+    auto answers = std::move(out.answers);
+    perform(std::move(out));
+    return answers;
+  };
   callbacks.on_finished = [this](HostId peer, bool settled, Duration come_back) {
     on_sync_finished(peer, settled, come_back);
   };
@@ -151,9 +157,9 @@ Result<void> RegistryService::Impl::start() {
   if (auto listening = endpoint->listen(); !listening) return listening;
   socket = std::move(*bound);
   sync = std::move(endpoint);
-  tcp_probe =
-      std::make_unique<TcpProbe>(loop, address, options.port, [this](HostId host, bool answered) {
-        perform(gossip->on_tcp_probe(read_clocks(), host, answered));
+  tcp_probe = std::make_unique<TcpProbe>(
+      loop, address, options.port, [this](HostId host, bool answered, const auto& said) {
+        perform(gossip->on_tcp_probe(read_clocks(), host, answered, said));
       });
   perform(gossip->start(read_clocks()));
   settle_timer.arm_after(kSettled);
@@ -252,8 +258,8 @@ void RegistryService::Impl::perform(Gossip::Output out) {
   log_floods(gossip->floods().take_reports(monotonic_now()), snapshot.get());
   log_members(out, gossip->store(), options.port);
   if (out.twin && !std::exchange(twin_reported, true)) log_twin();
-  for (HostId host : out.tcp_probes)
-    if (tcp_probe) tcp_probe->ask(host);
+  for (auto& question : out.tcp_probes)
+    if (tcp_probe) tcp_probe->ask(question.to, std::move(question.bytes));
   if (out.snapshot_dirty && !publish_pending) {
     publish_pending = true;
     publish_timer.arm_at(next_publish);

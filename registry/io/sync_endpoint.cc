@@ -73,7 +73,7 @@ struct SyncEndpoint::Connection : std::enable_shared_from_this<Connection> {
   std::deque<SignedRecordPtr> arrived;  // not merged yet; nothing is read while there are some
   std::array<char, 16 * 1024> buffer{};
   std::string writing;
-  bool speaking = false;  // bytes have come
+  bool speaking = false;  // bytes have come, and no question
   bool turned_away = false;
   bool closed = false;
 };
@@ -155,7 +155,7 @@ void SyncEndpoint::Impl::admit(tcp::socket socket) {
     return;  // the socket closes
   }
   // One silent one for each peer, the newest: else a single one could hold all places, half open.
-  // One that speaks stays until another speaks: a probe (tcp_probe.h) breaks no session.
+  // One that speaks stays until another speaks: a question (tcp_probe.h) breaks no session.
   end_served(*peer, false, nullptr);
   bool full = served() >= kMaxSyncsServed;
   if (full) ++counts.refused;
@@ -275,12 +275,16 @@ void SyncEndpoint::Connection::refuse() {
 void SyncEndpoint::Connection::on_bytes(std::string_view bytes) {
   if (turned_away) return;  // its hello came too late
   touch();
-  if (!initiator && !std::exchange(speaking, true)) impl.end_served(peer, true, this);
   auto records = session.on_bytes(bytes);
   if (!records) {
     ++impl.counts.broken;
     return end(false);
   }
+  if (!initiator && !session.is_question() && !std::exchange(speaking, true))
+    impl.end_served(peer, true, this);
+  if (auto question = session.take_question())
+    session.answer(impl.callbacks.on_question(peer, *question));
+  if (closed) return;
   if (session.refused_for().count() > 0) return end(false);
   arrived.insert(arrived.end(), records->begin(), records->end());
   if (is_over()) return end(session.settled());
@@ -316,7 +320,9 @@ Duration SyncEndpoint::Connection::pace() {
 
 void SyncEndpoint::Connection::write() {
   if (closed || !writing.empty()) return;
-  if (auto wait = pace(); wait > Duration::zero()) return write_again.arm_after(wait);
+  // An answer to a question is little, and somebody waits for it.
+  if (auto wait = pace(); wait > Duration::zero() && !session.is_question())
+    return write_again.arm_after(wait);
   writing = session.take_output();
   if (writing.empty()) return;
   bool fast = session.is_first() && impl.first == this;

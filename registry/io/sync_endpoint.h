@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/ids.h"
@@ -38,6 +40,8 @@ class SyncEndpoint {
     std::function<bool()> is_filling;             // this host lacks what it should answer from
     std::function<Selection(HostId)> to_compare;  // with this peer
     std::function<void(HostId, const std::vector<SignedRecordPtr>&)> on_records;
+    // A gossip datagram that came by TCP; the answers.
+    std::function<std::vector<std::string>(HostId, std::string_view)> on_question;
     // Of sessions that connect() began; `come_back`: how long the peer, busy, asked to be left
     // alone.
     std::function<void(HostId, bool settled, Duration come_back)> on_finished;

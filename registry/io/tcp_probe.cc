@@ -6,11 +6,13 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/write.hpp>
 #include <list>
 #include <utility>
 
 #include "base/io/event_loop.h"
 #include "registry/core/address.h"
+#include "registry/core/sync_codec.h"
 
 namespace sixpn::registry {
 
@@ -29,17 +31,21 @@ tcp::endpoint to_asio(const Ip6& ip, std::uint16_t port) {
 }  // namespace
 
 struct TcpProbe::Attempt : std::enable_shared_from_this<Attempt> {
-  Attempt(Impl& owner, HostId asked);
+  Attempt(Impl& owner, HostId asked, std::string datagram);
   void connect();
+  void speak();
   void listen();
-  void end(bool answered);
+  void on_bytes(std::string_view bytes);
+  void end(bool answered, const std::vector<std::string>& said = {});
   void close();
 
   Impl& impl;  // outlives every open attempt: its destructor closes them
   HostId host;
   tcp::socket socket;
   LoopTimer timer;
-  std::array<char, 1> first{};
+  std::string question;
+  std::string answer;  // what of it has come
+  std::array<char, 4096> buffer{};
   bool closed = false;
 };
 
@@ -51,11 +57,12 @@ struct TcpProbe::Impl {
   std::list<std::shared_ptr<Attempt>> attempts;
 };
 
-TcpProbe::Attempt::Attempt(Impl& owner, HostId asked)
+TcpProbe::Attempt::Attempt(Impl& owner, HostId asked, std::string datagram)
     : impl(owner),
       host(asked),
       socket(owner.loop.context()),
-      timer(owner.loop, [this] { end(false); }) {}
+      timer(owner.loop, [this] { end(false); }),
+      question(encode_frame(TalkFrame{{std::move(datagram)}})) {}
 
 void TcpProbe::Attempt::connect() {
   timer.arm_after(kTcpProbeTimeout);
@@ -71,28 +78,43 @@ void TcpProbe::Attempt::connect() {
                        [self = shared_from_this()](const error_code& refused) {
                          if (self->closed) return;
                          if (refused) return self->end(false);
-                         self->listen();
+                         self->speak();
                        });
 }
 
-// There is nothing to say: an agent that reads the end of it closes, and no kernel does that for
-// it.
+void TcpProbe::Attempt::speak() {
+  asio::async_write(socket, asio::buffer(question),
+                    [self = shared_from_this()](const error_code& failed, std::size_t) {
+                      if (self->closed) return;
+                      failed ? self->end(false) : self->listen();
+                    });
+}
+
 void TcpProbe::Attempt::listen() {
-  error_code ignored;  // a connection that has gone fails to be read, too
-  socket.shutdown(tcp::socket::shutdown_send, ignored);
-  socket.async_read_some(asio::buffer(first),
-                         [self = shared_from_this()](const error_code& failed, std::size_t) {
+  socket.async_read_some(asio::buffer(buffer),
+                         [self = shared_from_this()](const error_code& failed, std::size_t n) {
                            if (self->closed) return;
-                           self->end(!failed || failed == asio::error::eof);
+                           if (failed) return self->end(failed == asio::error::eof);
+                           self->on_bytes({self->buffer.data(), n});
                          });
 }
 
-void TcpProbe::Attempt::end(bool answered) {
+// Its first frame is the whole answer; whatever else it says, it lives.
+void TcpProbe::Attempt::on_bytes(std::string_view bytes) {
+  answer += bytes;
+  auto frame = take_frame(answer);
+  if (!frame) return end(true);
+  if (!frame->has_value()) return listen();
+  const auto* talk = std::get_if<TalkFrame>(&**frame);
+  end(true, talk == nullptr ? std::vector<std::string>() : talk->datagrams);
+}
+
+void TcpProbe::Attempt::end(bool answered, const std::vector<std::string>& said) {
   if (closed) return;
   auto self = shared_from_this();
   close();
   impl.attempts.remove(self);
-  impl.on_answer(host, answered);
+  impl.on_answer(host, answered, said);
 }
 
 void TcpProbe::Attempt::close() {
@@ -109,9 +131,9 @@ TcpProbe::~TcpProbe() {
   for (const auto& attempt : impl_->attempts) attempt->close();
 }
 
-void TcpProbe::ask(HostId host) {
+void TcpProbe::ask(HostId host, std::string datagram) {
   if (impl_->attempts.size() >= kMaxTcpProbes) return;
-  impl_->attempts.push_back(std::make_shared<Attempt>(*impl_, host));
+  impl_->attempts.push_back(std::make_shared<Attempt>(*impl_, host, std::move(datagram)));
   impl_->attempts.back()->connect();
 }
 

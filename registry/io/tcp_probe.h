@@ -1,7 +1,8 @@
-// TcpProbe: asks whether a host's agent answers on its TCP port, for membership: the last question
-// before a host that UDP does not reach is suspected. Connected is not enough, since a kernel
-// accepts for a process that hangs: the probe ends its side, and the agent answers by closing, or,
-// when it is too busy for a sync, with a byte that says so. Bounded; control loop only.
+// TcpProbe: asks a host's agent on its TCP port, for membership: the last question before a host
+// that UDP does not reach is suspected, and the way on which it hears of that. The question is a
+// gossip datagram in a frame of sync (sync_codec.h), and so are the answers. An agent that knows no
+// questions (0.1) closes, one that is too busy for a sync says so: that is an answer, but being
+// connected is none, since a kernel accepts for a process that hangs. Bounded; control loop only.
 #pragma once
 
 #include <chrono>
@@ -9,6 +10,8 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "base/ids.h"
 #include "base/ip.h"
@@ -24,7 +27,9 @@ inline constexpr std::chrono::seconds kTcpProbeTimeout{2};
 
 class TcpProbe {
  public:
-  using OnAnswer = std::function<void(HostId host, bool answered)>;
+  // `said`: the datagrams of its answer.
+  using OnAnswer =
+      std::function<void(HostId host, bool answered, const std::vector<std::string>& said)>;
 
   // Probes from `address`, where the sync endpoints of other hosts know this one, to `port`.
   TcpProbe(EventLoop& loop, const Ip6& address, std::uint16_t port, OnAnswer on_answer);
@@ -32,7 +37,7 @@ class TcpProbe {
   TcpProbe(const TcpProbe&) = delete;
   TcpProbe& operator=(const TcpProbe&) = delete;
 
-  void ask(HostId host);
+  void ask(HostId host, std::string datagram);
 
  private:
   struct Impl;

@@ -42,6 +42,7 @@ std::vector<NamedFrame> frames() {
           {"records", RecordsFrame{{full_records().front().record->wire(), "none"}}},
           {"done", DoneFrame{true, {}}},
           {"refusal", DoneFrame{false, std::chrono::seconds(5)}},
+          {"talk", TalkFrame{{"a datagram", ""}}},
           {"heads", HeadsFrame{0x5, {{kOrg, 2, 7}, {host, 300, 8}}, true}},
           {"compare", CompareFrame{{{kOrg, 0, {1}}, {host, 3, {1, 2, 3, 4, 5, 6, 7, 8}}}, true}},
           {"parts",
@@ -114,6 +115,8 @@ void add_sync(Seeds& seeds) {
   seeds.add("sync_stream", "to-initiator-slots", said_to(Role::kInitiator, by_slots));
   seeds.add("sync_stream", "refusal",
             stream(Role::kInitiator, encode_frame(DoneFrame{false, std::chrono::seconds(5)})));
+  seeds.add("sync_stream", "question",
+            stream(Role::kResponder, encode_frame(TalkFrame{{"a datagram"}})));
   std::string claims = encode_frame(HelloFrame{hashes(1), kSyncByHeads, hashes(100), false, {}});
   for (const auto& [name, frame] : frames())
     if (std::holds_alternative<CompareFrame>(frame) || std::holds_alternative<WantFrame>(frame))

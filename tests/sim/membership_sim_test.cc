@@ -5,6 +5,7 @@
 #include "registry/core/claim.h"
 #include "registry/core/gossip_codec.h"
 #include "tests/sim/simulator.h"
+#include "tests/sim/uses.h"
 
 namespace sixpn::sim {
 namespace {
@@ -54,6 +55,40 @@ TEST(MembershipSimulation, ANewcomersWordsReachAllOnceItKnowsThem) {
     return sim.gossip(7).membership().size() + 1 == sim.hosts();
   };
   EXPECT_TRUE(sim.run_until(all_know, 5s, 10ms)) << sim.replay_hint();
+}
+
+// A firewall on one host drops its gossip's UDP. It hears by TCP that it is taken for dead, and
+// lives again; and what is written there reaches all, and what others write reaches it.
+TEST(MembershipSimulation, AHostWithoutUdpComesBackAndIsInStepByTcp) {
+  Simulator sim({.seed = seed_from_environment(1), .hosts = 40, .network = {.geographic = true}});
+  constexpr unsigned kDeaf = 7;
+  sim.start_all();
+  ASSERT_TRUE(sim.run_until([&] { return sim.converged(); }, 60s, 10ms)) << sim.replay_hint();
+  sim.partition([](unsigned host) { return host == kDeaf ? 1 : 0; });
+  auto all_miss = [&] { return sim.all_believe(kDeaf, HostStatus::kDown); };
+  ASSERT_TRUE(sim.run_until(all_miss, 30s, 10ms)) << sim.replay_hint();
+  sim.heal();
+  sim.block_datagrams(kDeaf);
+
+  // It takes the others for dead by now, each by itself, and asks one after the other.
+  auto all_live = [&] {
+    for (unsigned host = 0; host < sim.hosts(); ++host)
+      if (!sim.all_believe(host, HostStatus::kAlive)) return false;
+    return true;
+  };
+  auto back = sim.run_until([&] { return sim.all_believe(kDeaf, HostStatus::kAlive); }, 20s, 10ms);
+  EXPECT_TRUE(back) << sim.replay_hint();
+  EXPECT_TRUE(sim.run_until(all_live, 120s, 10ms)) << sim.replay_hint();
+  ASSERT_TRUE(sim.write(kDeaf, machine_write(sim, kDeaf, 1, MachineState::kStarted)));
+  ASSERT_TRUE(sim.write(3, machine_write(sim, 3, 1, MachineState::kStarted)));
+  auto told = sim.run_until([&] { return sim.converged(); }, 60s, 10ms);
+  EXPECT_TRUE(told) << sim.replay_hint();
+  auto downs = sim.total_counters().downs;
+  sim.run_for(300s);
+  EXPECT_EQ(sim.total_counters().downs, downs) << sim.replay_hint();
+  std::printf("back after %.1f s, records after %.1f s\n",
+              back ? static_cast<double>(back->count()) / 1e6 : -1,
+              told ? static_cast<double>(told->count()) / 1e6 : -1);
 }
 
 // Members that agree to accuse host 0, in every way that their keys can sign, all the time.

@@ -79,6 +79,7 @@ void Network::cut(unsigned from, unsigned to) {
 void Network::heal() {
   std::fill(groups_.begin(), groups_.end(), 0);
   cuts_.clear();
+  blocked_.clear();
 }
 
 bool Network::passes(unsigned from, unsigned to) const {
@@ -88,7 +89,7 @@ bool Network::passes(unsigned from, unsigned to) const {
 
 std::vector<Duration> Network::carry(unsigned from, unsigned to, Instant now, Rng& rng) {
   std::vector<Duration> arrivals;
-  if (!passes(from, to)) return arrivals;
+  if (!passes(from, to) || blocked_.contains(from) || blocked_.contains(to)) return arrivals;
   int copies = model_.duplicate > 0 && rng.chance(model_.duplicate) ? 2 : 1;
   bool bad = model_.bad_spell > 0 && (in_bad_spell(from, now) || in_bad_spell(to, now));
   for (int i = 0; i < copies; ++i) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <functional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -42,7 +43,9 @@ class Network {
   void partition(const std::function<int(unsigned)>& group_of);
   // Nothing gets from `from` to `to`; the other way is not touched.
   void cut(unsigned from, unsigned to);
-  void heal();  // partitions and cuts
+  // No datagram gets to or from this host; streams do.
+  void block_datagrams(unsigned host) { blocked_.insert(host); }
+  void heal();  // partitions, cuts and blocks
 
   [[nodiscard]] bool passes(unsigned from, unsigned to) const;
   // Arrival delays of the copies of one datagram (none: lost); at most two.
@@ -56,6 +59,7 @@ class Network {
   NetworkModel model_;
   std::vector<int> groups_;
   std::vector<std::pair<unsigned, unsigned>> cuts_;  // sorted
+  std::set<unsigned> blocked_;                       // datagrams of these
   std::vector<Duration> delays_;                     // kRegionCount squared
 };
 

@@ -341,7 +341,7 @@ void Simulator::perform(Node& node, Gossip::Output out) {
   }
   for (auto& datagram : out.datagrams) transmit(node, datagram.to, std::move(datagram.bytes));
   for (HostId peer : out.syncs) open_stream(node, peer);
-  for (HostId peer : out.tcp_probes) probe_by_tcp(node, peer);
+  for (auto& question : out.tcp_probes) ask_by_tcp(node, question.to, std::move(question.bytes));
   if (death_watch_)
     for (const auto& death : out.deaths) death_watch_(node.index, death);
   arm(node, out.wake);
@@ -370,17 +370,24 @@ void Simulator::transmit(Node& from, HostId to_id, std::string bytes) {
   }
 }
 
-// A connection and the first byte back. Streams are reliable here, so loss does not delay it.
-void Simulator::probe_by_tcp(Node& from, HostId to) {
+// A connection, the question and its answer. Streams are reliable here, so loss does not delay it.
+void Simulator::ask_by_tcp(Node& from, HostId to, std::string question) {
   unsigned peer = reached_as(from, to).value();
+  record_effect(from.index, question);
   if (!reachable(from.index, peer)) return;  // the probe that asked has its own deadline
   Duration there = 3 * network_.delay(from.index, peer, rng_);
-  deliver(now_ + there, peer, [this, source = from.index, to](Node& self) {
+  auto ask = [this, source = from.index, to, question = std::move(question)](Node& self) {
+    auto out = self.gossip->on_question(clocks(self), nodes_[source]->identity.id, question);
+    auto answers = std::move(out.answers);
+    for (const auto& answer : answers) record_effect(self.index, answer);
+    perform(self, std::move(out));
     if (!reachable(self.index, source)) return;
-    deliver(now_ + network_.delay(self.index, source, rng_), source, [this, to](Node& asker) {
-      perform(asker, asker.gossip->on_tcp_probe(clocks(asker), to, true));
-    });
-  });
+    deliver(now_ + network_.delay(self.index, source, rng_), source,
+            [this, to, answers = std::move(answers)](Node& asker) {
+              perform(asker, asker.gossip->on_tcp_probe(clocks(asker), to, true, answers));
+            });
+  };
+  deliver(now_ + there, peer, std::move(ask));
 }
 
 void Simulator::inject(unsigned from, unsigned to, std::string bytes) {

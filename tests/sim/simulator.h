@@ -104,6 +104,7 @@ class Simulator {
   bool revoke(unsigned by, unsigned host);
   void partition(const std::function<int(unsigned)>& group_of) { network_.partition(group_of); }
   void cut(unsigned from, unsigned to) { network_.cut(from, to); }
+  void block_datagrams(unsigned host) { network_.block_datagrams(host); }
   void heal() { network_.heal(); }
   void set_network(NetworkModel network) { network_.set_model(network); }
   // Called for every datagram that a host receives, before it does.
@@ -185,7 +186,7 @@ class Simulator {
   [[nodiscard]] bool is_signed_by_writer(const SignedRecord& record);
   void watch_changes(Node& node, const registry::Changes& changes);
   void persist(Node& node, const registry::Changes& changes, Instant when);
-  void probe_by_tcp(Node& from, HostId to);
+  void ask_by_tcp(Node& from, HostId to, std::string question);
   void open_stream(Node& from, HostId to);
   void fail_stream(Node& from, HostId to, Duration after);
   void watch_stream(const std::shared_ptr<Stream>& stream);

@@ -64,6 +64,9 @@ class TcpOnly : public ::testing::Test {
     return "unknown";
   }
   bool is_down() { return status_of_c("a") == "down" && status_of_c("b") == "down"; }
+  static double seconds_since(steady_clock::time_point begin) {
+    return std::chrono::duration<double>(steady_clock::now() - begin).count();
+  }
   std::int64_t count(const std::string& on, const std::string& what) {
     return status(on).at("registry").at(what).to_number<std::int64_t>();
   }
@@ -120,6 +123,28 @@ TEST_F(TcpOnly, AHostThatUdpDoesNotReachLivesWhileItsAgentAnswersByTcp) {
   cluster_.host("c").agent->signal(SIGSTOP);
   EXPECT_TRUE(eventually([&] { return is_down(); }, 90s));
   cluster_.host("c").agent->signal(SIGCONT);
+}
+
+// Taken for dead, it hears of that by TCP only, and refutes; its registry follows by TCP too.
+TEST_F(TcpOnly, AHostThatOnlyTcpReachesComesBackAndIsInStep) {
+  ASSERT_NO_FATAL_FAILURE(lose("udp, tcp"));
+  // What all believed of c and c of all, so that each has to hear the other's refutation.
+  auto alone = [&] { return is_down() && cluster_.seen_alive("c") == 1; };
+  ASSERT_TRUE(eventually(alone, 90s));
+  ASSERT_NO_FATAL_FAILURE(lose("udp"));
+  auto begin = steady_clock::now();
+  EXPECT_TRUE(eventually([&] { return cluster_.all_see_alive(kHosts); }, 60s));
+  std::printf("back after %.1f s\n", seconds_since(begin));
+
+  begin = steady_clock::now();
+  cluster_.must("c", {"apps", "create", "of-c", "--org", "acme"});
+  cluster_.must("a", {"apps", "create", "of-a", "--org", "acme"});
+  for (const auto& name : kHosts)
+    EXPECT_TRUE(eventually([&] {
+      const std::string apps = cluster_.must(name, {"apps", "list"});
+      return apps.find("of-c") != std::string::npos && apps.find("of-a") != std::string::npos;
+    })) << name;
+  std::printf("in step after %.1f s\n", seconds_since(begin));
 }
 
 }  // namespace

@@ -11,6 +11,8 @@
 
 #include "base/fd.h"
 #include "registry/core/address.h"
+#include "registry/core/gossip_codec.h"
+#include "registry/core/sync_codec.h"
 #include "registry/io/sync_endpoint.h"
 #include "registry/io/tcp_probe.h"
 #include "tests/netns/registry/private_network.h"
@@ -79,7 +81,25 @@ TEST(HostilePeer, HoldsOnePlaceAtTheSyncPortAndNoMore) {
   std::filesystem::remove_all(pattern);
 }
 
-// As TcpProbe asks: nothing is sent, and the agent, not its kernel, closes.
+// What the other end says to `question`, until it closes.
+std::string answer_to(const std::string& question, HostId from, HostId to) {
+  Fd socket = connect_as(from, to);
+  EXPECT_EQ(::send(socket.get(), question.data(), question.size(), 0),
+            static_cast<ssize_t>(question.size()));
+  timeval patience{2, 0};
+  EXPECT_EQ(::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), 0);
+  std::string said(8192, '\0');
+  std::size_t size = 0;
+  ssize_t got = 0;
+  while ((got = ::recv(socket.get(), said.data() + size, said.size() - size, 0)) > 0)
+    size += static_cast<std::size_t>(got);
+  EXPECT_EQ(got, 0) << std::strerror(errno);
+  said.resize(size);
+  return said;
+}
+
+// As TcpProbe asks, and as it did before there were questions: nothing is sent, and the agent, not
+// its kernel, closes.
 TEST(HostilePeer, AProbeIsAnsweredAtOnceAndBreaksNoSessionOfItsHost) {
   if (!enter_private_network()) GTEST_SKIP() << "needs the right to make a network namespace";
   std::string pattern = std::filesystem::temp_directory_path() / "sixpn-hostile-XXXXXX";
@@ -102,6 +122,26 @@ TEST(HostilePeer, AProbeIsAnsweredAtOnceAndBreaksNoSessionOfItsHost) {
       ASSERT_EQ(::shutdown(probe.get(), SHUT_WR), 0);
       EXPECT_TRUE(eventually([&] { return is_closed(probe); }, registry::kTcpProbeTimeout));
     }
+    registry::GossipDatagram ping;
+    ping.incarnation = 1;
+    ping.probe =
+        registry::ProbeMessage{registry::ProbeMessage::Kind::kPing, asked.id(), 77, asked.id()};
+    auto said = answer_to(registry::encode_frame(registry::TalkFrame{{encode_datagram(ping)}}),
+                          peer.id, asked.id());
+    auto frame = registry::take_frame(said);
+    ASSERT_TRUE(frame && *frame && std::holds_alternative<registry::TalkFrame>(**frame));
+    bool answered = false;
+    for (const auto& each : std::get<registry::TalkFrame>(**frame).datagrams) {
+      auto datagram = registry::decode_datagram(each);
+      ASSERT_TRUE(datagram);
+      answered |= datagram->probe && datagram->probe->kind == registry::ProbeMessage::Kind::kAck &&
+                  datagram->probe->sequence == 77;
+    }
+    EXPECT_TRUE(answered);
+    EXPECT_EQ(said, "");
+    // What is no datagram has no answer.
+    EXPECT_EQ(answer_to(registry::encode_frame(registry::TalkFrame{{"none"}}), peer.id, asked.id()),
+              "");
     EXPECT_FALSE(is_closed(session));
     // Of two that speak the newer stays.
     Fd newer = connect_as(peer.id, asked.id());

@@ -66,7 +66,7 @@ class MembershipTest : public testing::Test {
   void collect(const Membership::Output& out) {
     news_.insert(news_.end(), out.news.begin(), out.news.end());
     direct_.insert(direct_.end(), out.direct.begin(), out.direct.end());
-    tcp_probes_.insert(tcp_probes_.end(), out.tcp_probes.begin(), out.tcp_probes.end());
+    for (const auto& ping : out.tcp_probes) tcp_probes_.push_back(ping.to);
   }
 
   Membership::Output update(MemberUpdate update) {

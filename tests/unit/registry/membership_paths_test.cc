@@ -63,8 +63,8 @@ class MembershipPathsTest : public testing::Test {
       if (message.kind == Kind::kPingRequest && message.target == kOther)
         patience_.try_emplace(message.sequence, now_ - asked_.at(message.sequence));
     }
-    for (HostId host : out.tcp_probes)
-      if (host == kOther) ++tcp_probes_;
+    for (const auto& ping : out.tcp_probes)
+      if (ping.to == kOther) ++tcp_probes_;
   }
 
   Rng rng_{7};
@@ -128,7 +128,8 @@ TEST_F(MembershipPathsTest, AnObserverAsksByTcpAtOnce) {
   patience_.clear();
   Membership::Output out;
   members_.on_update(now_, {kOther, HostStatus::kSuspected, 1, kNear}, out);
-  EXPECT_EQ(out.tcp_probes, std::vector<HostId>{kOther});
+  ASSERT_EQ(out.tcp_probes.size(), 1U);
+  EXPECT_EQ(out.tcp_probes.front().to, kOther);
   Instant began = now_;
   note(out);
   while (members_.counters().accusations == 0 && now_ < began + 5s) run(10ms);

@@ -215,6 +215,30 @@ TEST_F(MembershipTest, AnAnswerByTcpIsALife) {
   EXPECT_EQ(members_.counters().suspicions, 0U);
 }
 
+// Whose datagrams are lost hears by TCP only that it is accused, or counts as dead.
+TEST_F(MembershipTest, TheAccusedAndTheDeadAreStillAskedByTcp) {
+  add_hosts(3);
+  const std::set<HostId> answering = {host(1), host(2)};
+  auto asked = [&](Duration within) {
+    tcp_probes_.clear();
+    run(within, answering);
+    return std::count(tcp_probes_.begin(), tcp_probes_.end(), host(3));
+  };
+  auto reach = [&](HostStatus status) {
+    for (int i = 0; i < 600 && members_.status(host(3)) != status; ++i) run(50ms, answering);
+    return members_.status(host(3)) == status;
+  };
+  ASSERT_TRUE(reach(HostStatus::kSuspected));
+  EXPECT_GE(asked(4 * kDeadProbeInterval), 3);
+  ASSERT_EQ(members_.status(host(3)), HostStatus::kSuspected);
+  EXPECT_EQ(members_.counters().accusations, 1U);  // no answer is no news
+  ASSERT_TRUE(reach(HostStatus::kDown));
+  EXPECT_GE(asked(4 * kDeadProbeInterval), 3);
+  // What it says then comes by TCP.
+  hear(host(3), kIncarnation + 1);
+  EXPECT_EQ(members_.status(host(3)), HostStatus::kAlive);
+}
+
 TEST_F(MembershipTest, WhoCannotSendAccusesNobodyForAWhile) {
   add_hosts(2);
   run(1s, {host(1), host(2)});

@@ -370,6 +370,31 @@ TEST(SyncSession, ARefusalSaysWhenToComeBack) {
   EXPECT_FALSE(session.settled());
 }
 
+TEST(SyncSession, AQuestionIsAnsweredInPlaceOfASession) {
+  Store store = make_store();
+  for (const auto& answers : {std::vector<std::string>{"yes", "no"}, std::vector<std::string>{}}) {
+    SyncSession session(Role::kResponder, store);
+    std::string frame = encode_frame(TalkFrame{{"well?"}});
+    ASSERT_TRUE(session.on_bytes(frame.substr(0, 6)));
+    EXPECT_EQ(session.take_question(), std::nullopt);
+    ASSERT_TRUE(session.on_bytes(frame.substr(6)));
+    EXPECT_EQ(session.take_question(), "well?");
+    EXPECT_EQ(session.take_question(), std::nullopt);
+    EXPECT_TRUE(session.is_question());
+    EXPECT_FALSE(session.finished());
+    session.answer(answers);
+    std::string said = session.take_output();
+    if (answers.empty()) {
+      EXPECT_EQ(said, "");
+    } else {
+      auto back = take_frame(said);
+      ASSERT_TRUE(back && back->has_value());
+      EXPECT_EQ(**back, SyncFrame(TalkFrame{answers}));
+    }
+    EXPECT_TRUE(session.finished());
+  }
+}
+
 TEST(SyncSession, FramesOutOfTurnEndIt) {
   Store store = make_store();
   HelloFrame hello{store.bucket_hashes()};
@@ -395,6 +420,15 @@ TEST(SyncSession, FramesOutOfTurnEndIt) {
       {Role::kResponder, {HeadsFrame{}}, "heads out of turn"},
       {Role::kResponder, {heads_hello, PartsFrame{}}, "parts out of turn"},
       {Role::kResponder, {heads_hello, CompareFrame{{}, true}, WantFrame{}}, ""},
+      {Role::kInitiator, {TalkFrame{{"?"}}}, "a question out of turn"},
+      {Role::kResponder, {hello, TalkFrame{{"?"}}}, "a question out of turn"},
+      {Role::kResponder, {TalkFrame{{"?"}}, TalkFrame{{"?"}}}, "a frame out of turn"},
+      {Role::kResponder, {TalkFrame{{"?"}}, hello}, "a frame out of turn"},
+      {Role::kResponder, {TalkFrame{{"?", "?"}}}, "several questions"},
+      {Role::kResponder, {TalkFrame{}}, "1 to 32 datagrams"},
+      {Role::kResponder,
+       {TalkFrame{std::vector<std::string>(kMaxTalk + 1, "?")}},
+       "1 to 32 datagrams"},
       {Role::kInitiator, {PartsFrame{}}, "parts out of turn"},
       {Role::kInitiator, {CompareFrame{}}, "parts out of turn"},
       {Role::kInitiator, {HeadsFrame{0, {}, true}, HeadsFrame{}}, "heads out of turn"},
@@ -500,6 +534,7 @@ TEST(SyncCodec, FramesSurviveTheWire) {
       WantFrame{{version.slot}, {"acme"}, true},
       RecordsFrame{{"a", ""}},
       DoneFrame{true, std::chrono::milliseconds(40)},
+      TalkFrame{{"one", std::string("t\0o", 3)}},
       HelloFrame{{1}, kSyncByHeads, {2}, true},
       HelloFrame{{1}, kSyncByHeads, {2}, true, {false, {}}},
       HelloFrame{{1}, kSyncByHeads, {2}, true, {false, {NetworkId{4}, NetworkId{7}}}},

@@ -139,19 +139,29 @@ Result<std::vector<registry::LocalWrite>> plan_deploy(const Snapshot& snapshot,
 std::optional<Error> refuse_unheld(const Snapshot& snapshot, NetworkId network,
                                    const std::string& command) {
   if (snapshot.holds(network)) return std::nullopt;
+  const NetworkView* view = snapshot.find_network(network);
+  std::string which =
+      view == nullptr ? to_string(network) : view->network.name + " of " + view->network.org;
+  auto said_by = [&](HostId host) {
+    auto said = snapshot.interests.find(host);
+    return said == snapshot.interests.end() ? nullptr : &said->second;
+  };
+  const auto* own = said_by(snapshot.self);
+  bool wants = own == nullptr || own->all ||
+               std::binary_search(own->networks.begin(), own->networks.end(), network);
+  if (!snapshot.synced || wants)
+    return Error(fmt::format("{}: this host is still receiving the machines of network {}: try "
+                             "again in a moment",
+                             command, which),
+                 kTaken);
   constexpr int kMostNames = 3;
   std::string names;
   int count = 0;
   for (const auto& [id, host] : snapshot.hosts) {
-    auto said = snapshot.interests.find(id);
-    const auto* interest = said == snapshot.interests.end() ? nullptr : &said->second;
-    if (id == snapshot.self || !host.usable() || !registry::holds(interest, network)) continue;
+    if (id == snapshot.self || !host.usable() || !registry::holds(said_by(id), network)) continue;
     if (++count > kMostNames) break;
     names += (names.empty() ? "" : ", ") + host.record.name;
   }
-  const NetworkView* view = snapshot.find_network(network);
-  std::string which =
-      view == nullptr ? to_string(network) : view->network.name + " of " + view->network.org;
   std::string where = names.empty() ? "no other host that is alive holds them"
                                     : fmt::format("run this on {}", names);
   return Error(fmt::format("{}: this host does not hold all machines of network {} ([registry] "

@@ -59,7 +59,8 @@ Result<std::vector<registry::LocalWrite>> plan_deploy(const Snapshot& snapshot,
                                                       const AppName& name,
                                                       const AppSettings& settings);
 // Why a command that looks at all machines of a network cannot run here, where they are not all
-// held; names hosts where it can.
+// held: not yet (its first sync, or a network that it has just begun to use), or not at all; then
+// names hosts where it can.
 std::optional<Error> refuse_unheld(const Snapshot& snapshot, NetworkId network,
                                    const std::string& command);
 

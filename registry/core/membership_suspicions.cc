@@ -260,10 +260,17 @@ std::optional<MemberUpdate> Membership::verdict_on(HostId host) const {
   if (found == members_.end() || !found->second.trial) return std::nullopt;
   if (!options_.lifeguard && found->second.status != HostStatus::kDown) return std::nullopt;
   const Suspicion& suspicion = found->second.trial->suspicion;
+  // The accused listens to nobody whom it does not know, one that was revoked say, and then would
+  // never refute: it knows whoever talks to it.
+  auto credence = [this](const Accusation& each) {
+    if (!is_signed(each.signature)) return 0;
+    if (each.accuser == self_) return 3;
+    return members_.contains(each.accuser) ? 2 : 1;
+  };
   const auto& accusers = suspicion.accusers();
-  auto shown = std::find_if(accusers.begin(), accusers.end(),
-                            [](const auto& each) { return is_signed(each.signature); });
-  if (shown == accusers.end()) shown = accusers.begin();
+  auto shown =
+      std::max_element(accusers.begin(), accusers.end(),
+                       [&](const auto& a, const auto& b) { return credence(a) < credence(b); });
   return MemberUpdate{host,           HostStatus::kSuspected, suspicion.incarnation(),
                       shown->accuser, shown->signature,       {}};
 }

@@ -371,19 +371,22 @@ void Simulator::transmit(Node& from, HostId to_id, std::string bytes) {
 }
 
 // A connection, the question and its answer. Streams are reliable here, so loss does not delay it.
+// What no tunnel carries is not heard, and the probe that asked has its own deadline.
 void Simulator::ask_by_tcp(Node& from, HostId to, std::string question) {
   unsigned peer = reached_as(from, to).value();
   record_effect(from.index, question);
-  if (!reachable(from.index, peer)) return;  // the probe that asked has its own deadline
+  if (!reachable(from.index, peer)) return;
   Duration there = 3 * network_.delay(from.index, peer, rng_);
   auto ask = [this, source = from.index, to, question = std::move(question)](Node& self) {
+    if (!has_tunnel(self, *nodes_[source])) return;
     auto out = self.gossip->on_question(clocks(self), nodes_[source]->identity.id, question);
     auto answers = std::move(out.answers);
     for (const auto& answer : answers) record_effect(self.index, answer);
     perform(self, std::move(out));
     if (!reachable(self.index, source)) return;
     deliver(now_ + network_.delay(self.index, source, rng_), source,
-            [this, to, answers = std::move(answers)](Node& asker) {
+            [this, to, asked = self.index, answers = std::move(answers)](Node& asker) {
+              if (!has_tunnel(asker, *nodes_[asked])) return;
               perform(asker, asker.gossip->on_tcp_probe(clocks(asker), to, true, answers));
             });
   };

@@ -24,17 +24,18 @@ constexpr Duration kSeen = 60s;      // for membership, once stores are equal
 struct Faults {
   bool geographic, loss, duplicate, jitter, bad_spells, cuts, partitions, pauses, crashes;
   bool lost_disks, old_disks, skew, clock_steps, liar, shared_writes, erasures, leaves, revocation,
-      twin;
+      twin, no_udp;
 
   explicit Faults(Rng& rng) {
-    for (bool* fault : {&geographic, &loss, &duplicate, &jitter, &bad_spells, &cuts, &partitions,
-                        &pauses, &crashes, &lost_disks, &old_disks, &skew, &clock_steps, &liar,
-                        &shared_writes, &erasures, &leaves, &revocation, &twin})
+    for (bool* fault : {&geographic, &loss,       &duplicate,   &jitter,  &bad_spells,
+                        &cuts,       &partitions, &pauses,      &crashes, &lost_disks,
+                        &old_disks,  &skew,       &clock_steps, &liar,    &shared_writes,
+                        &erasures,   &leaves,     &revocation,  &twin,    &no_udp})
       *fault = rng.chance(0.4);
   }
   // Nothing that could make an honest host look dead.
   [[nodiscard]] bool only_lies() const {
-    return liar && !bad_spells && !cuts && !partitions && !pauses && !crashes && !leaves;
+    return liar && !bad_spells && !cuts && !partitions && !pauses && !crashes && !leaves && !no_udp;
   }
 };
 
@@ -62,6 +63,7 @@ std::string to_string(const Faults& f) {
   add(f.leaves, "leaves");
   add(f.revocation, "revocation");
   add(f.twin, "twin");
+  add(f.no_udp, "no-udp");
   return out.str();
 }
 
@@ -149,7 +151,8 @@ class Swarm {
     if (faults_.pauses && rng_.chance(0.3)) sim_.stall(host, up_to(6s));
     if (faults_.cuts && rng_.chance(0.2)) sim_.cut(any_host(), any_host());
     if (faults_.partitions && rng_.chance(0.1)) partition();
-    if ((faults_.cuts || faults_.partitions) && rng_.chance(0.1)) sim_.heal();
+    if (faults_.no_udp && rng_.chance(0.1)) sim_.block_datagrams(any_host());
+    if ((faults_.cuts || faults_.partitions || faults_.no_udp) && rng_.chance(0.1)) sim_.heal();
     if (faults_.clock_steps && rng_.chance(0.1))
       sim_.set_skew(any_host(), std::chrono::milliseconds(rng_.below(120'001)) - 60s);
     if (faults_.crashes) crash_or_restart();

@@ -252,6 +252,23 @@ Finished Cluster::on_host(const std::string& name, const Words& argv,
   return run(all, limit);
 }
 
+std::string Cluster::wg(const std::string& name, const std::string& what) {
+  auto shown = on_host(name, {"wg", "show", host(name).interface, what});
+  EXPECT_EQ(shown.status, 0) << shown.err;
+  return shown.out.substr(0, shown.out.find_last_not_of('\n') + 1);
+}
+
+bool Cluster::has_wg_peer(const std::string& name, const std::string& key) {
+  return wg(name, "peers").find(key) != std::string::npos;
+}
+
+void Cluster::nft(const std::string& name, const std::string& rules) {
+  const std::string file = host(name).folder + "/rules.nft";
+  write_file(file, rules);
+  auto fed = on_host(name, {"nft", "-f", file});
+  ASSERT_EQ(fed.status, 0) << name << ": " << fed.err << rules;
+}
+
 std::vector<std::string> Cluster::dig(const std::string& name, const std::string& id,
                                       const std::string& question, const std::string& type) {
   auto finished = in_machine(name, id, {"dig", "+short", "+tries=1", "+time=2", question, type});

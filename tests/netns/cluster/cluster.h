@@ -107,6 +107,11 @@ class Cluster {
                       std::chrono::milliseconds limit = std::chrono::seconds(30));
   Finished on_host(const std::string& host, const Words& argv,
                    std::chrono::milliseconds limit = std::chrono::seconds(30));
+  // What `wg show` says of a host's WireGuard: "public-key", "peers".
+  std::string wg(const std::string& host, const std::string& what);
+  bool has_wg_peer(const std::string& host, const std::string& key);
+  // Rules for nftables in a host's namespace, as a file of `nft -f` has them.
+  void nft(const std::string& host, const std::string& rules);
   // `dig +short` inside a machine, sorted lines.
   std::vector<std::string> dig(const std::string& host, const std::string& id,
                                const std::string& name, const std::string& type = "AAAA");

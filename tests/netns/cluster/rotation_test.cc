@@ -250,10 +250,6 @@ class RotationTest : public ::testing::Test {
     for (const auto& device : {interface, interface + "-s"}) out += run({"wg", "show", device}).out;
     return out;
   }
-  std::string key_of(const std::string& name) {
-    auto shown = run({"wg", "show", cluster_.host(name).interface, "public-key"}).out;
-    return shown.substr(0, shown.find('\n'));
-  }
   bool spare_is_gone(const std::string& name) {
     auto links = cluster_.on_host(name, {"ip", "-br", "link"}).out;
     return links.find(cluster_.host(name).interface + "-s") == std::string::npos;
@@ -326,12 +322,12 @@ for _ in range(5000): u.sendto(b'x' * 1000, u.getsockname())
 TEST_F(RotationTest, EachHostGetsANewKeyWithoutALostPacket) {
   for (const auto& name : kHosts) {
     EXPECT_TRUE(loses_nothing([&] {
-      std::string old_key = key_of(name);
+      std::string old_key = cluster_.wg(name, "public-key");
       auto answer = rotate(name);
       ASSERT_TRUE(answer.is_object());
       EXPECT_EQ(answer.at("replaced_key").as_string(), old_key);
-      EXPECT_EQ(answer.at("wireguard_key").as_string(), key_of(name));
-      EXPECT_NE(key_of(name), old_key);
+      EXPECT_EQ(answer.at("wireguard_key").as_string(), cluster_.wg(name, "public-key"));
+      EXPECT_NE(cluster_.wg(name, "public-key"), old_key);
       expect_unchanged_but_for(old_key);
     }));
   }
@@ -339,8 +335,8 @@ TEST_F(RotationTest, EachHostGetsANewKeyWithoutALostPacket) {
 
 TEST_F(RotationTest, TwoHostsMayRotateAtOnce) {
   EXPECT_TRUE(loses_nothing([&] {
-    std::string old_a = key_of("a");
-    std::string old_b = key_of("b");
+    std::string old_a = cluster_.wg("a", "public-key");
+    std::string old_b = cluster_.wg("b", "public-key");
     json::value b;
     std::thread other([&] { b = rotate("b"); });
     auto a = rotate("a");
@@ -364,7 +360,7 @@ class KilledRotationTest : public RotationTest {
 
   // Rotates a's keys and kills the agent of `victim` as soon as `moment` has come.
   void rotate_and_kill(const std::string& victim, const std::function<bool()>& moment) {
-    std::string old_key = key_of("a");
+    std::string old_key = cluster_.wg("a", "public-key");
     Process command({"nsenter", "--net=" + cluster_.host("a").netns_path(), SIXPN_CLI, "--socket",
                      cluster_.host("a").socket(), "host", "rotate-key"},
                     cluster_.host("a").folder + "/rotate.log");
@@ -374,7 +370,7 @@ class KilledRotationTest : public RotationTest {
     cluster_.kill_agent(victim);
     ASSERT_NO_FATAL_FAILURE(cluster_.start_agent(victim));
     EXPECT_TRUE(eventually([&] { return at_rest(); }, 90s));
-    EXPECT_NE(key_of("a"), old_key);
+    EXPECT_NE(cluster_.wg("a", "public-key"), old_key);
     for (const auto& name : kHosts) EXPECT_THAT(wireguard(name), Not(HasSubstr(old_key))) << name;
     command.wait();
   }

@@ -41,17 +41,11 @@ class TcpOnly : public ::testing::Test {
           "  type filter hook input priority -300;\n";
       for (const char* port : {"dport", "sport"})
         rules += "  " + from + match + port + " 7946 counter drop\n";
-      feed(name, rules + " }\n}\n");
+      cluster_.nft(name, rules + " }\n}\n");
     }
   }
   void heal() {
-    for (const auto& name : kHosts) feed(name, "delete table inet lost\n");
-  }
-  void feed(const std::string& name, const std::string& rules) {
-    const std::string file = cluster_.host(name).folder + "/lost.nft";
-    write_file(file, rules);
-    auto fed = cluster_.on_host(name, {"nft", "-f", file});
-    ASSERT_EQ(fed.status, 0) << fed.err;
+    for (const auto& name : kHosts) cluster_.nft(name, "delete table inet lost\n");
   }
 
   json::value status(const std::string& on) {

@@ -33,7 +33,7 @@ class Trust : public ::testing::Test {
       }));
       machine_[name] = cluster_.run_machine(name, {"--app", "web", "--", "sleep", "1000"});
     }
-    key_ = wg("c", "public-key");
+    key_ = cluster_.wg("c", "public-key");
     ASSERT_EQ(key_.size(), 44U);
     for (const char* name : {"a", "b"}) {
       ASSERT_TRUE(eventually([&] { return digs(name) == 3; }));
@@ -41,15 +41,8 @@ class Trust : public ::testing::Test {
     }
   }
 
-  std::string wg(const std::string& name, const std::string& what) {
-    auto shown = cluster_.on_host(name, {"wg", "show", cluster_.host(name).interface, what});
-    EXPECT_EQ(shown.status, 0) << shown.err;
-    return shown.out.substr(0, shown.out.find_last_not_of('\n') + 1);
-  }
   // Whether WireGuard on this host still knows c.
-  bool has_peer(const std::string& name) {
-    return wg(name, "peers").find(key_) != std::string::npos;
-  }
+  bool has_peer(const std::string& name) { return cluster_.has_wg_peer(name, key_); }
   std::size_t digs(const std::string& name) {
     return cluster_.dig(name, machine_[name], "web.internal").size();
   }

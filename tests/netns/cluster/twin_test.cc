@@ -51,7 +51,7 @@ class Twin : public ::testing::Test {
     ASSERT_NO_FATAL_FAILURE(cluster_.start_agent("second", token));
     ASSERT_TRUE(eventually([&] { return sees("b", "x", "alive"); }));
     for (const char* name : {"first", "second"}) {
-      key_[name] = key_of(name);
+      key_[name] = cluster_.wg(name, "public-key");
       ASSERT_EQ(key_[name].size(), 44U);
       ASSERT_TRUE(eventually([&] { return knows_app(name); }));
       machine_[name] = cluster_.run_machine(name, {"--app", "web", "--", "sleep", "1000"});
@@ -87,15 +87,8 @@ class Twin : public ::testing::Test {
       if (host.at("name").as_string() == who) return host.at("status").as_string() == status;
     return false;
   }
-  std::string key_of(const std::string& name) {
-    auto shown =
-        cluster_.on_host(name, {"wg", "show", cluster_.host(name).interface, "public-key"}).out;
-    return shown.substr(0, shown.find('\n'));
-  }
   bool has_peer(const std::string& on, const std::string& whose) {
-    auto shown = cluster_.on_host(on, {"wg", "show", cluster_.host(on).interface, "peers"});
-    EXPECT_EQ(shown.status, 0) << shown.err;
-    return shown.out.find(key_[whose]) != std::string::npos;
+    return cluster_.has_wg_peer(on, key_[whose]);
   }
   bool only_the_first_stands(const std::string& on) {
     return has_peer(on, "first") && !has_peer(on, "second") && lists(on, "first") &&

@@ -163,6 +163,18 @@ TEST_F(Writes, AnAppIsDestroyedOnlyWhereAllItsMachinesWouldBeSeen) {
   snapshot_.held = {false, {}};
   auto refused = plan_destroy_app(snapshot_, self_, {"web", "", ""});
   ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, HasSubstr("is still receiving the machines of network "
+                                                 "default of acme: try again in a moment"));
+  snapshot_.synced = true;
+  for (const InterestRecord& wants : {InterestRecord{HostId{1}, true, {}, {NetworkId{}}},
+                                      InterestRecord{HostId{1}, false, {network}, {network}}}) {
+    snapshot_.interests[HostId{1}] = wants;
+    EXPECT_THAT(plan_destroy_app(snapshot_, self_, {"web", "", ""}).error().message,
+                HasSubstr("is still receiving"));
+  }
+  snapshot_.interests[HostId{1}] = {HostId{1}, false, {}, {}};
+  refused = plan_destroy_app(snapshot_, self_, {"web", "", ""});
+  ASSERT_FALSE(refused);
   EXPECT_THAT(refused.error().message, HasSubstr("no other host that is alive holds them"));
   auto add = [&](std::uint32_t id, const std::string& name, const InterestRecord& said) {
     snapshot_.hosts[HostId{id}].record.name = name;

@@ -396,6 +396,21 @@ TEST_F(MembershipTest, WhoIsSuspectedIsToldByWhomAndOfWhat) {
   EXPECT_FALSE(members_.verdict_on(host(2)));
 }
 
+// The accused takes no word of a host that it does not know, as one that was revoked meanwhile.
+TEST_F(MembershipTest, TheAccusedIsShownAnAccuserThatItKnows) {
+  add_hosts(4);
+  hear(host(1), 1);
+  update({host(1), HostStatus::kSuspected, 1, host(2), Signature{9}});
+  update({host(1), HostStatus::kSuspected, 1, host(3), Signature{8}});
+  ASSERT_EQ(members_.verdict_on(host(1))->accuser, host(2));
+  members_.remove(host(2));
+  ASSERT_TRUE(members_.verdict_on(host(1)));
+  EXPECT_EQ(members_.verdict_on(host(1))->accuser, host(3));
+  EXPECT_EQ(members_.verdict_on(host(1))->signature, Signature{8});
+  update({host(1), HostStatus::kSuspected, 1, kSelf, Signature{7}});
+  EXPECT_EQ(members_.verdict_on(host(1))->accuser, kSelf);
+}
+
 TEST_F(MembershipTest, AStalledHostVoidsItsProbesAndAccusesNobody) {
   add_hosts(4);
   run(500ms, {});  // probes are in flight

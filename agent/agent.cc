@@ -15,6 +15,7 @@
 #include "agent/start_gate.h"
 #include "agent/trust_watch.h"
 #include "agent/underlay.h"
+#include "base/io/clock.h"
 #include "base/io/run_on.h"
 #include "base/log.h"
 #include "base/rng.h"
@@ -31,6 +32,8 @@ constexpr Duration kJoinPatience = std::chrono::seconds(3);
 // From the withdrawal of its machines until a host leaves: others choose theirs meanwhile, and
 // what is under way ends.
 constexpr Duration kWithdrawal = std::chrono::seconds(1);
+// All rooms but the resolver are handed one snapshot in this time, the first at once.
+constexpr Duration kPaced = std::chrono::milliseconds(20);
 
 mesh::BackendChoice backend_choice(config::WireGuardBackend backend) {
   switch (backend) {
@@ -132,7 +135,8 @@ struct Agent::Impl {
         lost_machines(rooms),
         start_gate(rooms),
         patience(control_loop, [this] { give_up_joining(); }),
-        withdrawal(control_loop, [this] { tell_that_it_leaves(); }) {
+        withdrawal(control_loop, [this] { tell_that_it_leaves(); }),
+        paced(control_loop, [this] { hand_out_paced(); }) {
     build();
     rooms.leave = [this](std::function<void(Result<void>)> done) { leave(std::move(done)); };
   }
@@ -168,6 +172,7 @@ struct Agent::Impl {
     if (auto rules = dns::ForwardRules::make(resolver.upstreams, resolver.forward_rules))
       rooms.forward_rules = std::move(*rules);
     rooms.dns = std::make_unique<dns::DnsService>(rooms.dns_loop, std::move(resolver));
+    rooms.answered = rooms.dns->snapshots();
     rooms.flycast = std::make_unique<flycast::FlycastService>(
         rooms.flycast_loop, flycast_options(options), rooms.flycast_callbacks());
     machine::MachineService::Options machine_options;
@@ -301,8 +306,16 @@ struct Agent::Impl {
     rooms.knock->set_connected(alive || alone);
     rooms.hand_out(snapshot);
     api.publish(snapshot);
-    interest.on_snapshot(*snapshot);
     start_gate.on_snapshot(snapshot);
+    monotonic_now() < next_paced ? paced.arm_at(next_paced) : hand_out_paced();
+  }
+
+  void hand_out_paced() {
+    if (stopped) return;
+    next_paced = monotonic_now() + kPaced;
+    const SnapshotPtr snapshot = rooms.registry->snapshot();
+    rooms.hand_out_paced(snapshot);
+    interest.on_snapshot(*snapshot);
   }
 
   Result<void> start() {
@@ -318,10 +331,8 @@ struct Agent::Impl {
     SnapshotPtr known = rooms.registry->snapshot();
     bool replaces =
         run_on(rooms.flycast_loop, [this] { return rooms.flycast->meet_predecessor(); });
-    auto dns = run_on(rooms.dns_loop, [this, &known, replaces] {
-      rooms.dns->set_snapshot(known);
-      return rooms.dns->start(replaces);
-    });
+    rooms.answered->set(known);
+    auto dns = run_on(rooms.dns_loop, [this, replaces] { return rooms.dns->start(replaces); });
     if (!dns) return std::move(dns).within("dns");
     auto flycast = run_on(rooms.flycast_loop, [this, &known] {
       rooms.flycast->set_snapshot(known);
@@ -418,6 +429,8 @@ struct Agent::Impl {
   StartGate start_gate;
   LoopTimer patience;
   LoopTimer withdrawal;
+  LoopTimer paced;
+  Instant next_paced{};
   std::function<void(Result<void>)> leaving;  // whom to tell; empty unless it leaves
   std::string refusal;
   std::function<void(const std::string&)> on_fatal;

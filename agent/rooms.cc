@@ -21,11 +21,13 @@ bool is_for_kernel(const registry::LocalWrite& write) {
 
 }  // namespace
 
+// A room may have been destroyed on its loop, while the agent stops.
 void Rooms::hand_out(const SnapshotPtr& snapshot) {
-  // A room may have been destroyed on its loop, while the agent stops.
-  dns_loop.post([this, snapshot] {
-    if (dns) dns->set_snapshot(snapshot);
-  });
+  answered->set(snapshot);
+  knock->set_snapshot(snapshot);
+}
+
+void Rooms::hand_out_paced(const SnapshotPtr& snapshot) {
   mesh_loop.post([this, snapshot] {
     if (mesh) mesh->set_snapshot(snapshot);
   });
@@ -35,7 +37,6 @@ void Rooms::hand_out(const SnapshotPtr& snapshot) {
   flycast_loop.post([this, snapshot] {
     if (flycast) flycast->set_snapshot(snapshot);
   });
-  knock->set_snapshot(snapshot);
 }
 
 void Rooms::write(std::vector<registry::LocalWrite> writes,
@@ -45,21 +46,13 @@ void Rooms::write(std::vector<registry::LocalWrite> writes,
                   [this, for_kernel, done = std::move(done)](const Result<void>& written) {
                     if (!written) return done(written);
                     SnapshotPtr snapshot = registry->snapshot();
-                    if (!for_kernel) return tell_resolver(snapshot, done);
+                    hand_out_paced(snapshot);
+                    if (!for_kernel) return control.post([done] { done({}); });
                     mesh_loop.post([this, snapshot, done] {
                       if (mesh) mesh->apply_now(snapshot);
-                      tell_resolver(snapshot, done);
+                      control.post([done] { done({}); });
                     });
                   });
-}
-
-void Rooms::tell_resolver(const SnapshotPtr& snapshot,
-                          const std::function<void(Result<void>)>& done) {
-  // Tasks of a loop run in order: once this one ran, the resolver has the snapshot.
-  dns_loop.post([this, snapshot, done] {
-    if (dns) dns->set_snapshot(snapshot);
-    control.post([done] { done({}); });
-  });
 }
 
 flycast::FlycastCallbacks Rooms::flycast_callbacks() {

@@ -37,6 +37,7 @@ struct Rooms {
   std::unique_ptr<mesh::MeshService> mesh;
   std::unique_ptr<machine::MachineService> machines;
   std::unique_ptr<dns::DnsService> dns;
+  std::shared_ptr<dns::SnapshotBox> answered;  // from which the resolver answers
   std::unique_ptr<flycast::FlycastService> flycast;
   std::string backend;  // of WireGuard; set once at start
   std::string tls_key;  // of this host, as HostRecord says it; set once at start
@@ -61,10 +62,11 @@ struct Rooms {
   // the snapshot that holds the writes, the firewall lets through the Flycast ports that they open,
   // peers' devices may call or not, and the resolver answers from it.
   void write(std::vector<registry::LocalWrite> writes, std::function<void(Result<void>)> done);
-  // Hands a snapshot to every loop. Control loop.
+  // Hands a snapshot to the resolver, which answers from it from then on, and to the knock. Control
+  // loop.
   void hand_out(const SnapshotPtr& snapshot);
-  // `done` on the control loop, once the resolver answers from `snapshot`.
-  void tell_resolver(const SnapshotPtr& snapshot, const std::function<void(Result<void>)>& done);
+  // And to the other rooms: each wakes a thread for it, which is too much for every one of many.
+  void hand_out_paced(const SnapshotPtr& snapshot);
 
   // What the proxy asks of the other rooms: machines are started and stopped by the
   // machine room.

@@ -24,10 +24,10 @@ void StartGate::look() {
   if (rooms_.registry) on_snapshot(rooms_.registry->snapshot());
 }
 
-// The resolver was handed what is here before: only once it has it, the machine may ask.
+// The resolver has it already.
 void StartGate::on_snapshot(const SnapshotPtr& snapshot) {
   for (auto& done : waits_.take_over(*snapshot, monotonic_now()))
-    rooms_.tell_resolver(snapshot, [done = std::move(done)](const Result<void>&) { done(); });
+    rooms_.control.post(std::move(done));
   if (auto next = waits_.next())
     timer_.arm_after(std::max(*next - monotonic_now(), Duration::zero()));
 }

@@ -61,27 +61,41 @@ asio::io_context& EventLoop::context() {
   return impl_->context;
 }
 
+// Arming costs two system calls, and most timers are put off again and again before they are due.
+// So what is already armed for an earlier moment stays, and looks then how much is left.
 struct LoopTimer::Impl : std::enable_shared_from_this<LoopTimer::Impl> {
   Impl(EventLoop& loop, std::function<void()> fire)
       : timer(loop.context()), on_fire(std::move(fire)) {}
 
   void arm(Instant when) {
-    auto mine = ++generation;
-    if (when == kNever) {
-      timer.cancel();
-      return;
-    }
+    due = when;
+    if (when < wakes) wait_until(when);
+  }
+
+  void wait_until(Instant when) {
+    wakes = when;
     timer.expires_at(std::chrono::steady_clock::time_point(
         std::chrono::duration_cast<std::chrono::steady_clock::duration>(when.time_since_epoch())));
-    timer.async_wait([weak = weak_from_this(), mine](const boost::system::error_code& failed) {
-      auto self = weak.lock();
-      if (failed || !self || self->generation != mine) return;
-      self->on_fire();
-    });
+    timer.async_wait(
+        [weak = weak_from_this(), mine = ++generation](const boost::system::error_code& failed) {
+          auto self = weak.lock();
+          if (failed || !self || self->generation != mine) return;
+          self->on_wake();
+        });
+  }
+
+  void on_wake() {
+    wakes = kNever;
+    if (due == kNever) return;
+    if (due > monotonic_now()) return wait_until(due);
+    due = kNever;
+    on_fire();
   }
 
   asio::steady_timer timer;
   std::function<void()> on_fire;
+  Instant due = kNever;
+  Instant wakes = kNever;  // what `timer` waits for: never later than `due`
   std::uint64_t generation = 0;
 };
 

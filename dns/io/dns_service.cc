@@ -137,7 +137,7 @@ struct DnsService::Impl {
       worker.rates = options.rates;
       worker.tcp = options.tcp;
       worker.tcp_quota = &tcp_quota;
-      worker.snapshots = &snapshots;
+      worker.snapshots = snapshots.get();
       worker.forward_rules = &rules;
       worker.forward_shared = shared.get();
       worker.forwarder = forwarder.get();
@@ -180,7 +180,7 @@ struct DnsService::Impl {
 
   EventLoop& loop;
   DnsOptions options;
-  SnapshotBox snapshots;
+  const std::shared_ptr<SnapshotBox> snapshots = std::make_shared<SnapshotBox>();
   TcpQuota tcp_quota{options.tcp};
   const SipKey cookie_root{random_u64(), random_u64()};
   std::vector<IpEndpoint> bound;
@@ -207,7 +207,10 @@ void DnsService::stop() {
   impl_->stop();
 }
 void DnsService::set_snapshot(SnapshotPtr snapshot) {
-  impl_->snapshots.set(std::move(snapshot));
+  impl_->snapshots->set(std::move(snapshot));
+}
+std::shared_ptr<SnapshotBox> DnsService::snapshots() const {
+  return impl_->snapshots;
 }
 void DnsService::ask_foreign(const ForeignQuestion& question, ForeignAsking::Done done) {
   if (impl_->asking) impl_->asking->ask(question, std::move(done));

@@ -23,6 +23,7 @@
 #include "dns/core/forward_rules.h"
 #include "dns/io/foreign_asking.h"
 #include "dns/io/limits.h"
+#include "dns/io/snapshot_box.h"
 #include "dns/io/stats.h"
 #include "registry/core/snapshot.h"
 
@@ -76,6 +77,8 @@ class DnsService {
   // Answers change with the next query. Before the first synced snapshot own zones get SERVFAIL.
   // Any thread.
   void set_snapshot(SnapshotPtr snapshot);
+  // Where it puts them: for whom this service may end while it has more.
+  [[nodiscard]] std::shared_ptr<SnapshotBox> snapshots() const;
 
   // A foreign name, as one of this host's machines or peers would ask it (foreign_asking.h). `done`
   // once, on this loop or the forwarder's; never when the service stops first, or does not run.

@@ -149,11 +149,13 @@ bool concerns_mesh(const Snapshot& before, const Snapshot& now, std::set<Network
   if (!same) return true;
   auto changed = [&](NetworkId id) { return before.find_network(id) != now.find_network(id); };
   if (is_gateway) {
+    auto known = before.networks.begin();  // as many
     for (const auto& [id, view] : now.networks) {
-      const NetworkView* known = before.find_network(id);
-      if (known == nullptr || !known->peers.is(view->peers)) return true;
+      if (known->first != id) return true;
+      if (known->second != view && !known->second->peers.is(view->peers)) return true;
+      if (!view->peers.empty() && !peers_behind(*view, now.self).empty()) networks.insert(id);
+      ++known;
     }
-    networks.merge(networks_of_peers(now, now.self));
   }
   for (NetworkId id : networks) {
     if (changed(id)) return true;

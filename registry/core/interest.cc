@@ -10,10 +10,24 @@ namespace {
 // Whether a network that is not used any more may be let go of: that goes through all hosts.
 constexpr Duration kLookAgain = std::chrono::seconds(5);
 
-// What the host uses because of this network: nothing when nobody of it lives here.
-std::set<NetworkId> uses_of(const NetworkView& view, HostId self) {
-  bool here = std::any_of(view.machines.begin(), view.machines.end(),
-                          [self](const auto& entry) { return entry.second->host == self; }) ||
+// Whether a machine of the host is in this view that is not in the view before, or is another
+// there. Few are: the rest is told by its pointer, without a look into the record.
+bool has_new_machine(const NetworkView& view, const NetworkView* before, HostId self) {
+  decltype(view.machines) none;
+  const auto& known = before == nullptr ? none : before->machines;
+  auto was = known.begin();
+  return std::any_of(view.machines.begin(), view.machines.end(), [&](const auto& entry) {
+    while (was != known.end() && was->first < entry.first) ++was;
+    const bool same =
+        was != known.end() && was->first == entry.first && was->second == entry.second;
+    return !same && entry.second->host == self;
+  });
+}
+
+// What the host uses because of this network: nothing when nobody of it lives here, as nobody did
+// in the view before, if there is one.
+std::set<NetworkId> uses_of(const NetworkView& view, const NetworkView* before, HostId self) {
+  bool here = has_new_machine(view, before, self) ||
               std::any_of(view.peers.begin(), view.peers.end(),
                           [self](const auto& entry) { return entry.second.gateway == self; });
   if (!here) return {};
@@ -39,19 +53,31 @@ InterestRecord make_interest(HostId self, bool all, const std::set<NetworkId>& n
   return out;
 }
 
+// Both are sorted, and nearly all views are those of the last time.
+void Interest::look_at(const Snapshot& snapshot) {
+  auto was = seen_.begin();
+  for (const auto& [id, view] : snapshot.networks) {
+    for (; was != seen_.end() && was->first < id; ++was) uses_.erase(was->first);
+    const bool known = was != seen_.end() && was->first == id;
+    if (!known || was->second != view) {
+      const bool unused = known && !uses_.contains(id);
+      auto uses = uses_of(*view, unused ? was->second.get() : nullptr, snapshot.self);
+      uses.empty() ? void(uses_.erase(id)) : void(uses_[id] = std::move(uses));
+    }
+    if (known) ++was;
+  }
+  for (; was != seen_.end(); ++was) uses_.erase(was->first);
+  seen_ = snapshot.networks;
+}
+
 std::set<NetworkId> Interest::used(Instant now, const Snapshot& snapshot) {
   // What an earlier life used counts as used until now.
   if (auto said = snapshot.interests.find(snapshot.self);
       std::exchange(fresh_, false) && said != snapshot.interests.end())
     for (NetworkId network : said->second.networks) last_used_[network] = now;
-  std::erase_if(looks_,
-                [&](const auto& entry) { return !snapshot.networks.contains(entry.first); });
-  for (const auto& [id, view] : snapshot.networks) {
-    auto [look, unseen] = looks_.try_emplace(id);
-    if (unseen || look->second.generation != view->generation)
-      look->second = {view->generation, uses_of(*view, snapshot.self)};
-    for (NetworkId network : look->second.uses) last_used_[network] = now;
-  }
+  look_at(snapshot);
+  for (const auto& [network, uses] : uses_)
+    for (NetworkId used_by_it : uses) last_used_[used_by_it] = now;
   std::set<NetworkId> out;
   for (const auto& [network, when] : last_used_) out.insert(network);
   return out;

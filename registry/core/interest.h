@@ -45,11 +45,8 @@ class Interest {
   [[nodiscard]] bool gives_way() const { return hold_ == Hold::kUsed && old_ones_; }
 
  private:
-  struct Look {
-    std::uint64_t generation;
-    std::set<NetworkId> uses;
-  };
   void look_for_old_ones(Instant now, const Snapshot& snapshot);
+  void look_at(const Snapshot& snapshot);
   std::set<NetworkId> used(Instant now, const Snapshot& snapshot);
 
   Hold hold_;
@@ -57,7 +54,8 @@ class Interest {
   bool old_ones_ = false;
   Instant next_look_{};
   std::map<HostId, Instant> silent_since_;
-  std::map<NetworkId, Look> looks_;
+  decltype(Snapshot::networks) seen_;              // in the last look
+  std::map<NetworkId, std::set<NetworkId>> uses_;  // by networks that somebody of lives here
   std::map<NetworkId, Instant> last_used_;
 };
 

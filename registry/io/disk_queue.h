@@ -21,7 +21,7 @@
 
 namespace sixpn::registry {
 
-inline constexpr std::chrono::milliseconds kFlushInterval{100};
+inline constexpr std::chrono::milliseconds kFlushInterval{250};
 inline constexpr std::chrono::seconds kFlushRetry{5};
 // Of one transaction, and of what the disk's thread does before it.
 inline constexpr std::chrono::seconds kDiskPatience{10};

@@ -50,6 +50,7 @@ struct RegistryService::Impl {
   void perform(Gossip::Output out);
   void send(const std::vector<Gossip::Datagram>& datagrams);
   void publish();
+  void publish_soon();
   void raise_incarnation(std::uint64_t seen);
   void on_setback(const Disk::Setback& setback);
   [[nodiscard]] bool says_nothing_new(const LocalWrite& write) const;
@@ -260,10 +261,7 @@ void RegistryService::Impl::perform(Gossip::Output out) {
   if (out.twin && !std::exchange(twin_reported, true)) log_twin();
   for (auto& question : out.tcp_probes)
     if (tcp_probe) tcp_probe->ask(question.to, std::move(question.bytes));
-  if (out.snapshot_dirty && !publish_pending) {
-    publish_pending = true;
-    publish_timer.arm_at(next_publish);
-  }
+  if (out.snapshot_dirty) publish_soon();
   if (socket) protocol_timer.arm_at(out.wake);
 }
 
@@ -291,6 +289,15 @@ bool RegistryService::Impl::is_displaced() const {
 }
 
 // ---- snapshots
+
+// Not from within the event that changed something: others that arrived with it join.
+void RegistryService::Impl::publish_soon() {
+  if (std::exchange(publish_pending, true)) return;
+  if (monotonic_now() < next_publish) return publish_timer.arm_at(next_publish);
+  loop.post([this, weak = std::weak_ptr<bool>(alive)] {
+    if (!weak.expired() && !stopped && publish_pending) publish();
+  });
+}
 
 void RegistryService::Impl::publish() {
   publish_pending = false;

@@ -272,6 +272,54 @@ TEST_P(Seeds, TheSameSeedGivesTheSameRun) {
 
 INSTANTIATE_TEST_SUITE_P(Gossip, Seeds, testing::Values(1, 2, 3));
 
+// A week of the others' life, every probe of it. What was deleted meanwhile stays deleted, though
+// the returning host has it on its disk; what it wrote before, and nobody heard of, is not lost.
+TEST(AWeekAway, ResurrectsNothingAndLosesNothing) {
+  Simulator sim({.seed = seed_from_environment(1),
+                 .hosts = 4,
+                 .network = {.geographic = true},
+                 .check_every = 100'000});
+  constexpr unsigned kAway = 3;
+  sim.start_all();
+  ASSERT_TRUE(sim.write(0, org_write("acme")));
+  for (unsigned app = 0; app < 6; ++app) ASSERT_TRUE(sim.write(app % 4, app_write(app, "iad")));
+  for (unsigned host = 0; host < 4; ++host)
+    for (unsigned number = 1; number <= 2; ++number)
+      ASSERT_TRUE(sim.write(host, machine_write(sim, host, number, MachineState::kStarted)));
+  ASSERT_TRUE(sim.run_until([&] { return sim.converged(); }, 60s, 100ms)) << sim.replay_hint();
+
+  sim.partition([](unsigned host) { return host == kAway ? 1 : 0; });
+  ASSERT_TRUE(sim.write(kAway, app_write(10, "fra")));
+  ASSERT_TRUE(sim.write(kAway, app_write(4, "fra")));
+  ASSERT_TRUE(sim.write(kAway, machine_write(sim, kAway, 1, MachineState::kStopped)));
+  sim.run_for(1s);
+  sim.crash(kAway);
+  sim.heal();
+  auto erase = [&](unsigned host, LocalWrite write) { ASSERT_TRUE(sim.write(host, write)); };
+  erase(0, erase_app(1));
+  erase(1, erase_app(3));
+  const auto machine = machine_write(sim, 2, 1, MachineState::kStarted);
+  erase(2, {{}, true, key_of(machine.value), ""});
+  sim.run_for(84h);
+  ASSERT_TRUE(sim.all_believe(kAway, HostStatus::kDown)) << sim.replay_hint();
+  erase(2, erase_app(4));
+  ASSERT_TRUE(sim.write(0, app_write(5, "nrt")));
+  sim.run_for(84h);
+
+  sim.restart(kAway);
+  auto back = sim.run_until(
+      [&] { return sim.converged() && sim.all_believe(kAway, HostStatus::kAlive); }, 60s, 100ms);
+  ASSERT_TRUE(back) << sim.replay_hint();
+  for (unsigned host = 0; host < sim.hosts(); ++host) expect_truth(sim, host);
+  std::size_t deleted = 0;
+  for (const auto& [slot, record] : sim.truth()) deleted += record->record.tombstone ? 1 : 0;
+  EXPECT_EQ(deleted, 4U);  // three apps and a machine
+  sim.run_for(60s);
+  for (unsigned host = 0; host < sim.hosts(); ++host)
+    EXPECT_TRUE(sim.all_believe(host, HostStatus::kAlive)) << sim.replay_hint();
+  std::printf("in step %.1f s after its return\n", static_cast<double>(back->count()) / 1e6);
+}
+
 TEST(Simulator, DifferentSeedsGiveDifferentRuns) {
   auto run = [](std::uint64_t seed) {
     Simulator sim({.seed = seed, .hosts = 3});

@@ -16,7 +16,7 @@ namespace {
 
 const WallTime kEpoch = from_unix_ms(1'800'000'000'000);
 constexpr std::uint16_t kWireGuardPort = 51820;
-constexpr Duration kDiskDelay = 100ms;  // remote records reach the disk in batches
+constexpr Duration kDiskDelay = 250ms;  // remote records reach the disk in batches
 // More than a host's timers are ever apart, whatever its health: beside three others or more;
 // beside fewer. So it notices such stalls. Nobody can have been asked in vain so soon after one.
 constexpr Duration kLongStall = 1500ms;
